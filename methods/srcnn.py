@@ -1,0 +1,81 @@
+"""SRCNN: three convolutions on the enlarged image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from srbench.method import LearnedMethod, MethodInfo, Recipe
+
+PAPER = "Dong, Loy, He, Tang: Image Super-Resolution Using Deep Convolutional Networks, TPAMI 2016"
+
+
+class SrcnnNetwork(nn.Module):
+    """Patch extraction, non-linear mapping, reconstruction (section 3.1 of the paper).
+
+    Trained without padding, as in the paper, so that no border enters the loss; in eval mode each layer replicates the
+    image's border, as the authors' test code does.
+
+    Args:
+        channels: 1 for luma, 3 for RGB.
+        kernels: sides of the three kernels.
+        features: maps after the first and the second layer.
+    """
+
+    def __init__(
+        self, channels: int, kernels: tuple[int, int, int] = (9, 1, 5), features: tuple[int, int] = (64, 32)
+    ) -> None:
+        super().__init__()
+        first, second = features
+        self.extract = nn.Conv2d(channels, first, kernels[0])
+        self.map = nn.Conv2d(first, second, kernels[1])
+        self.reconstruct = nn.Conv2d(second, channels, kernels[2])
+        self._start_as_identity()
+
+    def _start_as_identity(self) -> None:
+        """Begin by passing the enlarged image through one path, so that training starts at bicubic's quality.
+
+        The paper starts from Gaussian noise and needs 8e8 backprops, most of them to learn what is known: that SR is
+        close to its input.
+        """
+        layers = (self.extract, self.map, self.reconstruct)
+        for layer in layers:
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        nn.init.normal_(self.reconstruct.weight, std=1e-3)
+        for channel in range(self.extract.in_channels):
+            for layer in layers:
+                centre = layer.kernel_size[0] // 2
+                layer.weight.data[channel] = 0.0
+                layer.weight.data[channel, channel, centre, centre] = 1.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to the same size; in training mode to what the kernels leave of it."""
+        x = F.relu(self._convolve(self.extract, x))
+        x = F.relu(self._convolve(self.map, x))
+        return self._convolve(self.reconstruct, x)
+
+    def _convolve(self, layer: nn.Conv2d, x: Tensor) -> Tensor:
+        margin = layer.kernel_size[0] // 2
+        if not self.training and margin:
+            x = F.pad(x, (margin,) * 4, mode="replicate")
+        out: Tensor = layer(x)
+        return out
+
+
+class SrcnnY(LearnedMethod):
+    """SRCNN 9-1-5 on luma."""
+
+    info = MethodInfo(name="srcnn-y", family="prediction", channels="y", input="upsampled", paper=PAPER, halo=6)
+    recipes: ClassVar[Mapping[str, Recipe]] = {
+        "quick": Recipe(
+            patch=36, stride=18, batch=16, lr=1e-3, lr_factors=(("reconstruct", 0.1),), steps=2000, validate_every=500
+        ),
+    }
+
+    def network(self, scale: int) -> nn.Module:
+        """The same network at every scale: the image comes enlarged."""
+        return SrcnnNetwork(1 if self.info.channels == "y" else 3)

@@ -1,0 +1,159 @@
+"""Computes one cell: a method on every image of a data set at a scale, under a protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from srbench.bench.environment import device_name, versions
+from srbench.bench.plan import Plan, PlannedJob
+from srbench.bench.results import CellResult, ImageResult
+from srbench.canonical import digest
+from srbench.data.catalog import Dataset, Sample
+from srbench.errors import DataError, MethodError, SrbenchError
+from srbench.imaging.files import to_uint8
+from srbench.inference import run_method
+from srbench.method import LearnedMethod, Method
+from srbench.metrics.metric import Pair
+from srbench.protocol import Case, Protocol
+from srbench.weights import load_weights
+
+KEEP_PIXELS = 12_000_000
+"""Prepared images are kept from cell to cell while a data set has no more HR pixels than this."""
+
+Picture = NDArray[np.uint8]
+Keep = Callable[[int, str, Picture, Picture], None]
+"""Called with an image's index, its name, its SR picture and its HR picture."""
+
+
+class CaseSource:
+    """The images of a data set as a protocol prepares them; the last set's are kept, for cells that share them.
+
+    A data set that could not be had is not asked for again: its error is raised at once.
+    """
+
+    def __init__(self) -> None:
+        self._key: tuple[str, ...] | None = None
+        self._cases: list[tuple[str, Case]] = []
+        self._failed: dict[tuple[str, ...], DataError] = {}
+
+    def cases(self, dataset: Dataset, scale: int, protocol: Protocol) -> Iterator[tuple[str, Case]]:
+        """Each image's name and its case.
+
+        Raises:
+            DataError: an image is missing, corrupt or too small.
+        """
+        key = (dataset.content_hash, str(scale), protocol.hash)
+        if key == self._key:
+            yield from self._cases
+            return
+        for known in (key[:1], key):
+            if known in self._failed:
+                raise self._failed[known]
+        self._key, self._cases = None, []
+        kept: list[tuple[str, Case]] = []
+        pixels = 0
+        for sample in self._samples(dataset):
+            case = self._case(key, protocol, sample, scale)
+            pixels += case.hr.shape[0] * case.hr.shape[1]
+            if pixels <= KEEP_PIXELS:
+                kept.append((sample.name, case))
+            yield sample.name, case
+        if pixels <= KEEP_PIXELS:
+            self._key, self._cases = key, kept
+
+    def _samples(self, dataset: Dataset) -> Iterator[Sample]:
+        try:
+            yield from dataset.samples()
+        except DataError as error:
+            self._failed[(dataset.content_hash,)] = error
+            raise
+
+    def _case(self, key: tuple[str, ...], protocol: Protocol, sample: Sample, scale: int) -> Case:
+        try:
+            lr = None if sample.lr is None else to_uint8(sample.lr)
+            return protocol.prepare(sample.name, to_uint8(sample.hr), scale, lr)
+        except DataError as error:
+            self._failed[key] = error
+            raise
+
+
+def load_method(job: PlannedJob, method_class: type[Method], weights: Path | None, device: torch.device) -> Method:
+    """A method ready to run: made, and with its weights where it has any."""
+    method = method_class()
+    if isinstance(method, LearnedMethod) and weights is not None:
+        network = method.network(job.id.scale)
+        load_weights(weights, network)
+        method.model = network.to(device).eval()
+    return method
+
+
+def compute_cell(
+    plan: Plan,
+    job: PlannedJob,
+    method: Method,
+    weights_sha256: str | None,
+    cases: CaseSource,
+    device: torch.device,
+    keep: Keep | None = None,
+    image_done: Callable[[], None] = lambda: None,
+) -> CellResult:
+    """Run a method over a data set and score it.
+
+    Raises:
+        MethodError: the method raised or broke its contract.
+        DataError: an image is missing, corrupt or too small to be scored.
+    """
+    images: list[ImageResult] = []
+    for index, (name, case) in enumerate(cases.cases(job.dataset, job.id.scale, plan.protocol)):
+        sr = _super_resolve(method, case, name, device)
+        values = score(plan, name, Pair(*case.pair(sr), plan.protocol))
+        height, width = case.hr.shape[:2]
+        images.append(ImageResult(name=name, width=width, height=height, values=values))
+        if keep is not None:
+            keep(index, name, case.picture(sr), case.hr)
+        image_done()
+    inputs = plan.inputs(job, weights_sha256)
+    how = plan.protocol.aggregate
+    return CellResult(
+        key=digest(inputs),
+        id=job.id,
+        protocol_hash=plan.protocol.hash,
+        values={m.name: m.aggregate([image.values[m.name] for image in images], how) for m in plan.metrics},
+        images=tuple(images),
+        inputs=inputs,
+        environment=versions() | {"device": device_name(str(device))},
+    )
+
+
+def score(plan: Plan, name: str, pair: Pair) -> dict[str, float]:
+    """Every metric of one image.
+
+    Raises:
+        DataError: the image is too small for a metric.
+        MethodError: a metric gave no number.
+    """
+    values: dict[str, float] = {}
+    for metric in plan.metrics:
+        try:
+            values[metric.name] = float(metric.function(pair))
+        except ValueError as error:
+            raise DataError(f"{name} cannot be scored: {error}; leave it out or use a smaller scale") from None
+        if values[metric.name] != values[metric.name]:
+            raise MethodError(f"metric {metric.name} gave NaN on {name}")
+    return values
+
+
+def _super_resolve(method: Method, case: Case, name: str, device: torch.device) -> NDArray[np.float64]:
+    try:
+        output = run_method(method, case.method_input(method.info), case.scale, device)
+    except SrbenchError as error:
+        raise type(error)(f"{error} ({name})") from error
+    except Exception as error:  # whatever a method raises fails its cell and no other
+        message = str(error).splitlines()[0] if str(error) else "no message"
+        raise MethodError(f"{method.info.name} raised {type(error).__name__} on {name}: {message}") from error
+    return case.finish(method.info, output)

@@ -1,0 +1,222 @@
+"""Executes a plan in this process, cell by cell; what is done stays done."""
+
+from __future__ import annotations
+
+import datetime
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from srbench.bench.environment import machine, versions
+from srbench.bench.plan import Plan, PlannedJob, Train
+from srbench.bench.results import CellResult, FailedCell, PlannedCell, RunRecord
+from srbench.bench.store import RunFolder, StoreError, run_folders
+from srbench.canonical import digest
+from srbench.errors import DataError, MethodError, SrbenchError
+from srbench.registry import Registry
+from srbench.weights import file_sha256
+
+if TYPE_CHECKING:  # torch is imported when the first cell has to be computed, and not before
+    from srbench.bench.cell import CaseSource, Keep, Picture
+
+
+class Watcher(Protocol):
+    """Who is told how a run goes on."""
+
+    def cell_started(self, job: PlannedJob) -> None:
+        """A cell is being computed."""
+
+    def image_done(self) -> None:
+        """One image of it is done."""
+
+    def cell_ended(self, job: PlannedJob, outcome: CellResult | FailedCell, *, known: bool) -> None:
+        """It is finished (``known``: it had been before) or failed."""
+
+    def training(self, job: PlannedJob) -> Callable[[int, int, float | None], None]:
+        """Weights are being trained: returns what is to be called with step, steps and the last validation PSNR."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to execute, as opposed to what."""
+
+    out: Path
+    train: Train = "missing"
+    device: str = "auto"
+    force: bool = False
+    keep_images: int = 20
+    """SR pictures kept for each cell, for crop sheets: of the first so many images."""
+    command: str = "srbench run"
+
+
+class LocalEngine:
+    """Runs a plan in this process."""
+
+    def __init__(self, plan: Plan, registry: Registry, options: Options, watcher: Watcher) -> None:
+        self.plan = plan
+        self.registry = registry
+        self.options = options
+        self.watcher = watcher
+        self.folder = RunFolder(options.out / plan.run_id)
+        self._cases: CaseSource | None = None
+        self._states = [PlannedCell(id=job.id) for job in plan.jobs]
+        self._failed: list[FailedCell] = []
+        self._started = _now()
+        self._trained: set[str] = set()
+
+    def execute(self) -> RunFolder:
+        """Compute what is not known, in the plan's order. Interrupted, it leaves every finished cell behind.
+
+        Raises:
+            SrbenchError: results cannot be written, or the device is not here.
+        """
+        if not self.folder.record_path.is_file():
+            self._write_record(None)
+        for index, job in enumerate(self.plan.jobs):
+            self._run_cell(index, job)
+        if not self._is_finished():
+            self._write_record(_now())
+        return self.folder
+
+    def _run_cell(self, index: int, job: PlannedJob) -> None:
+        key: str | None = None
+        try:
+            weights = self._weights(job)
+            weights_sha256 = file_sha256(weights) if weights else None
+            key = digest(self.plan.inputs(job, weights_sha256))
+            outcome: CellResult | FailedCell | None = None if self.options.force else self._known(key)
+            known = outcome is not None
+            if outcome is None:
+                self.watcher.cell_started(job)
+                outcome = self._compute(job, key, weights, weights_sha256)
+        except StoreError:
+            raise
+        except Exception as error:
+            outcome, known = _failure(job, error), False
+            self._failed.append(outcome)
+        failed = isinstance(outcome, FailedCell)
+        self._states[index] = PlannedCell(id=job.id, key=key, status="failed" if failed else "ok")
+        if not known:
+            self._write_record(None)
+        self.watcher.cell_ended(job, outcome, known=known)
+
+    def _known(self, key: str) -> CellResult | None:
+        """A finished cell of this run, or of another, which is then copied."""
+        cell = self.folder.read_cell(key)
+        if cell is not None:
+            return cell
+        for path in run_folders(self.options.out):
+            other = RunFolder(path)
+            cell = other.read_cell(key)
+            if cell is None:
+                continue
+            for image in cell.images[: self.options.keep_images]:
+                self.folder.copy_pictures(other, cell, image.name)
+            self.folder.write_cell(cell)
+            return cell
+        return None
+
+    def _compute(self, job: PlannedJob, key: str, weights: Path | None, weights_sha256: str | None) -> CellResult:
+        from srbench.bench.cell import CaseSource, compute_cell, load_method
+        from srbench.inference import resolve_device
+
+        device = resolve_device(self.options.device)
+        if self._cases is None:
+            self._cases = CaseSource()
+        method = load_method(job, self.registry.method(job.card.name), weights, device)
+        try:
+            cell = compute_cell(
+                self.plan,
+                job,
+                method,
+                weights_sha256,
+                self._cases,
+                device,
+                keep=self._keeper(job, key),
+                image_done=self.watcher.image_done,
+            )
+        finally:
+            method.close()
+        self.folder.write_cell(cell)
+        return cell
+
+    def _keeper(self, job: PlannedJob, key: str) -> Keep:
+        def keep(index: int, name: str, sr: Picture, hr: Picture) -> None:
+            if index < self.options.keep_images:
+                self.folder.write_pictures(key, job.id, name, sr, hr)
+
+        return keep
+
+    def _weights(self, job: PlannedJob) -> Path | None:
+        """The weights that a cell needs, trained first where that is allowed and due."""
+        training = job.training
+        if training is None:
+            return None
+        found = training.find()
+        fresh = self.options.train == "always" and training.file_name not in self._trained
+        if found is not None and not fresh:
+            return found
+        if self.options.train == "never":
+            raise MethodError(
+                f"there are no weights for {job.id.method_label} x{job.id.scale}; "
+                f"train them with `srbench train {job.id.method_label} --scales {job.id.scale}` or pass --train missing"
+            )
+        from srbench.inference import resolve_device
+        from srbench.training.trainer import train_and_save
+
+        path = train_and_save(
+            self.registry.method(job.card.name),
+            training.recipe,
+            job.id.scale,
+            resolve_device(self.options.device),
+            training.file_name,
+            self.watcher.training(job),
+        )
+        self._trained.add(training.file_name)
+        return path
+
+    # the record ---------------------------------------------------------------------------------------------------
+
+    def _is_finished(self) -> bool:
+        """Whether run.json already says all that there is to say."""
+        if not self.folder.record_path.is_file():
+            return False
+        try:
+            record = self.folder.read_record()
+        except DataError:
+            return False
+        return record.finished is not None and not record.failed and record.cells == tuple(self._states)
+
+    def _write_record(self, finished: str | None) -> None:
+        plan = self.plan
+        record = RunRecord(
+            id=plan.run_id,
+            command=self.options.command,
+            protocol=plan.protocol.name,
+            protocol_hash=plan.protocol.hash,
+            protocol_words=plan.protocol.describe(),
+            protocol_content=plan.protocol.content(),
+            metrics=plan.metric_records(),
+            methods=plan.method_records(),
+            datasets=plan.dataset_records(),
+            scales=tuple(sorted({job.id.scale for job in plan.jobs})),
+            seeds=tuple(sorted({job.id.seed for job in plan.jobs})),
+            cells=tuple(self._states),
+            failed=tuple(self._failed),
+            environment=versions() | machine(),
+            started=self._started,
+            finished=finished,
+        )
+        self.folder.write_record(record)
+
+
+def _failure(job: PlannedJob, error: Exception) -> FailedCell:
+    kind: Literal["method", "data"] = "data" if isinstance(error, DataError) else "method"
+    sentence = str(error) if isinstance(error, SrbenchError) else f"{type(error).__name__}: {error}"
+    return FailedCell(id=job.id, kind=kind, error=sentence, traceback="".join(traceback.format_exception(error)))
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -1,0 +1,256 @@
+"""From what a user asks for to a list of cells; nothing is computed, downloaded or trained."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import srbench
+from srbench.bench.results import (
+    SCHEMA_VERSION,
+    CellId,
+    DatasetRecord,
+    MethodRecord,
+    MetricRecord,
+)
+from srbench.canonical import digest
+from srbench.data.catalog import Dataset, resolve
+from srbench.data.dataset import scale_of
+from srbench.errors import UsageError
+from srbench.metrics.metric import Metric
+from srbench.protocol import Protocol, get_protocol
+from srbench.recipe import Recipe
+from srbench.registry import Card, Registry
+from srbench.weights import find_weights, weights_name
+
+Train = Literal["missing", "always", "never"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a user asks for: the options of ``srbench run`` that decide which numbers come out."""
+
+    methods: tuple[str, ...] = ("*",)
+    datasets: tuple[str, ...] = ("embedded",)
+    scales: tuple[int, ...] = (2, 3, 4)
+    protocol: str = "vdsr"
+    metrics: tuple[str, ...] = ("psnr", "ssim", "mse")
+    seeds: tuple[int, ...] = (0,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """The weights that a cell needs: a recipe with its seed, and the file that it leads to."""
+
+    recipe: Recipe
+    file_name: str
+    shipped: Path
+
+    def find(self) -> Path | None:
+        """The weights, if they are here."""
+        return find_weights(self.file_name, self.shipped)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedJob:
+    """A cell to be computed, or found."""
+
+    id: CellId
+    card: Card
+    dataset: Dataset
+    training: Training | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A list of cells, and what they share."""
+
+    request: Request
+    protocol: Protocol
+    metrics: tuple[Metric, ...]
+    metric_hashes: dict[str, str]
+    datasets: tuple[Dataset, ...]
+    cards: tuple[Card, ...]
+    jobs: tuple[PlannedJob, ...]
+    skipped: tuple[str, ...] = field(default=())
+    """Combinations left out because a method does not work at a scale, in words."""
+
+    @property
+    def run_id(self) -> str:
+        """Names the run's folder: the same question gets the same folder, so that it is resumed and not begun anew."""
+        asked = [job.id.model_dump() for job in self.jobs]
+        names = "-".join(dataset.name for dataset in self.datasets)[:40]
+        return f"{names}-{self.protocol.name}-{digest([asked, self.protocol.hash, list(self.metric_hashes)])[:8]}"
+
+    def inputs(self, job: PlannedJob, weights_sha256: str | None) -> dict[str, Any]:
+        """All that decides a cell's numbers, as plain data; its digest is the cell's key."""
+        return {
+            "schema": SCHEMA_VERSION,
+            "engine": engine_hash(),
+            "method": job.id.method,
+            "version": job.card.info.version,
+            "source": job.card.source_hash,
+            "recipe": job.training.recipe.model_dump(mode="json") if job.training else None,
+            "weights": weights_sha256,
+            "dataset": job.dataset.content_hash,
+            "scale": job.id.scale,
+            "protocol": self.protocol.content(),
+            "metrics": self.metric_hashes,
+            "seed": job.id.seed,
+        }
+
+    def dataset_records(self) -> tuple[DatasetRecord, ...]:
+        """The data sets, for run.json."""
+        return tuple(
+            DatasetRecord(
+                name=dataset.name,
+                title=dataset.title,
+                images=len(dataset.items),
+                content_hash=dataset.content_hash,
+                citation=dataset.citation,
+                licence=dataset.licence,
+            )
+            for dataset in self.datasets
+        )
+
+    def method_records(self) -> tuple[MethodRecord, ...]:
+        """The methods, for run.json."""
+        return tuple(
+            MethodRecord(
+                name=card.name,
+                family=card.info.family,
+                channels=card.info.channels,
+                paper=card.info.paper,
+                learned=card.learned,
+            )
+            for card in self.cards
+        )
+
+    def metric_records(self) -> tuple[MetricRecord, ...]:
+        """The metrics, for run.json."""
+        return tuple(
+            MetricRecord(name=m.name, higher_is_better=m.higher_is_better, unit=m.unit, digits=m.digits)
+            for m in self.metrics
+        )
+
+
+def make_plan(request: Request, registry: Registry) -> Plan:
+    """Turn a request into cells, ordered by data set, scale, method and seed.
+
+    Raises:
+        UsageError: a name is unknown or no cell is left.
+        DataError: a user's folder is missing or holds no image.
+    """
+    protocol = get_protocol(request.protocol)
+    choices = registry.select(request.methods)
+    datasets = _distinct(tuple(resolve(spec) for spec in request.datasets))
+    metrics = tuple(registry.metric(name) for name in dict.fromkeys(request.metrics))
+    jobs: list[PlannedJob] = []
+    skipped: dict[str, None] = {}
+    for dataset in datasets:
+        supplied = _supplied_scale(dataset, protocol)
+        for scale in sorted(set(request.scales)):
+            if supplied not in (None, scale):
+                skipped[f"{dataset.spec} supplies LR for x{supplied}, not x{scale}"] = None
+                continue
+            for choice in choices:
+                if scale not in choice.card.info.scales:
+                    skipped[f"{choice.label} does not work at x{scale}"] = None
+                    continue
+                # a seed decides nothing where nothing is trained
+                for seed in dict.fromkeys(request.seeds) if choice.card.learned else (0,):
+                    recipe = choice.card.recipes[choice.recipe] if choice.card.learned else None
+                    cell = CellId(
+                        method=choice.card.name,
+                        recipe=choice.recipe,
+                        dataset=dataset.name,
+                        scale=scale,
+                        protocol=protocol.name,
+                        seed=seed,
+                    )
+                    training = plan_training(choice.card, recipe, scale, seed) if recipe else None
+                    jobs.append(PlannedJob(id=cell, card=choice.card, dataset=dataset, training=training))
+    if not jobs:
+        raise UsageError(f"Nothing to run: {'; '.join(skipped) or 'no method, data set or scale is left'}.")
+    return Plan(
+        request=request,
+        protocol=protocol,
+        metrics=metrics,
+        metric_hashes={metric.name: registry.metric_hash(metric.name) for metric in metrics},
+        datasets=datasets,
+        cards=tuple({choice.card.name: choice.card for choice in choices}.values()),
+        jobs=tuple(jobs),
+        skipped=tuple(skipped),
+    )
+
+
+def plan_training(card: Card, recipe: Recipe, scale: int, seed: int) -> Training:
+    """The training that a learned method needs at a scale."""
+    seeded = recipe.model_copy(update={"seed": recipe.seed + seed})
+    data = {spec: _content_hash(spec) for spec in (*recipe.train, *recipe.validation)}
+    name = weights_name(card.name, card.info.version, scale, seeded, data)
+    return Training(recipe=seeded, file_name=name, shipped=card.folder / "weights")
+
+
+@lru_cache(maxsize=64)
+def _content_hash(spec: str) -> str:
+    return resolve(spec).content_hash
+
+
+def _supplied_scale(dataset: Dataset, protocol: Protocol) -> int | None:
+    """The scale of the LR images that a data set supplies, or None if the protocol makes its own.
+
+    Raises:
+        UsageError: the protocol makes LR and the data set supplies it, or neither does.
+        DataError: the sizes of LR and HR do not fit.
+    """
+    if (dataset.kind == "pairs") != (protocol.degraded == "none"):
+        if dataset.kind == "pairs":
+            raise UsageError(
+                f"'{dataset.spec}' supplies LR; score it under --protocol paired, or name its HR folder alone."
+            )
+        raise UsageError(
+            f"Protocol '{protocol.name}' scores supplied LR, and '{dataset.spec}' has none; give hr=DIR,lr=DIR."
+        )
+    if dataset.kind != "pairs":
+        return None
+    return dataset.scale or scale_of(dataset.items[0])
+
+
+def _distinct(datasets: Sequence[Dataset]) -> tuple[Dataset, ...]:
+    by_name: dict[str, Dataset] = {}
+    for dataset in datasets:
+        other = by_name.setdefault(dataset.name, dataset)
+        if other.content_hash != dataset.content_hash:
+            raise UsageError(f"Two data sets are called '{dataset.name}'; rename a folder, or run them one by one.")
+    return tuple(by_name.values())
+
+
+@lru_cache(maxsize=1)
+def engine_hash() -> str:
+    """Hash of the code that turns images into numbers, so that results of another version are not taken for today's."""
+    root = Path(srbench.__file__).parent
+    files = [root / "protocol.py", root / "inference.py", root / "bench" / "cell.py"]
+    files += sorted((root / "imaging").glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+
+
+def run_command(request: Request, extra: Sequence[str] = ()) -> str:
+    """The command line that repeats a run."""
+    words = ["srbench", "run"]
+    for name, value in (
+        ("methods", request.methods),
+        ("datasets", request.datasets),
+        ("scales", request.scales),
+        ("protocol", (request.protocol,)),
+        ("metrics", request.metrics),
+        ("seeds", request.seeds),
+    ):
+        if value not in (default := Request.__dataclass_fields__[name].default, (default,)):
+            words += [f"--{name}", ",".join(map(str, value))]
+    return shlex.join([*words, *extra])

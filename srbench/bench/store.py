@@ -1,0 +1,182 @@
+"""Where results lie: ``<out>/<run id>/{run.json, cells/<key>.json, images/, report/}``.
+
+Files are written to a temporary name, synced and renamed, so that a file that exists is whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from srbench.atomic import write_atomically
+from srbench.bench.results import SCHEMA_VERSION, CellId, CellResult, RunRecord
+from srbench.errors import EXIT_DATA, DataError, SrbenchError, UsageError
+from srbench.imaging.files import write_png
+from srbench.names import unknown
+
+DEFAULT_OUT = Path("results/runs")
+_Model = TypeVar("_Model", RunRecord, CellResult)
+Picture = NDArray[np.uint8]
+
+
+class StoreError(SrbenchError):
+    """Results cannot be written: the run ends, and what it had stored stays."""
+
+    exit_code = EXIT_DATA
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The folder of one run."""
+
+    path: Path
+
+    @property
+    def record_path(self) -> Path:
+        """run.json."""
+        return self.path / "run.json"
+
+    @property
+    def report(self) -> Path:
+        """Where reports go."""
+        return self.path / "report"
+
+    def cell_path(self, key: str) -> Path:
+        """The file of a finished cell."""
+        return self.path / "cells" / f"{key}.json"
+
+    def sr_path(self, key: str, image: str) -> Path:
+        """The SR picture (PNG) of an image, where it was kept."""
+        return self.path / "images" / key / f"{image}.png"
+
+    def hr_path(self, dataset: str, scale: int, image: str) -> Path:
+        """The HR picture (PNG, cropped to a multiple of the scale) of an image, where it was kept."""
+        return self.path / "images" / "hr" / f"{dataset}-x{scale}" / f"{image}.png"
+
+    def read_record(self) -> RunRecord:
+        """run.json.
+
+        Raises:
+            DataError: it is missing, damaged or of another schema.
+        """
+        return _read(self.record_path, RunRecord)
+
+    def read_cell(self, key: str) -> CellResult | None:
+        """A finished cell, or None if there is none that is whole."""
+        path = self.cell_path(key)
+        if not path.is_file():
+            return None
+        try:
+            cell = _read(path, CellResult)
+        except DataError:
+            return None  # cut or altered: as if it had never been finished
+        return cell if cell.key == key else None
+
+    def write_cell(self, cell: CellResult) -> None:
+        """Store a finished cell."""
+        with self._writing():
+            write_atomically(self.cell_path(cell.key), cell.model_dump_json(indent=1) + "\n")
+
+    def write_record(self, record: RunRecord) -> None:
+        """Store run.json."""
+        with self._writing():
+            write_atomically(self.record_path, record.model_dump_json(indent=1) + "\n")
+
+    def write_pictures(self, key: str, cell: CellId, image: str, sr: Picture, hr: Picture) -> None:
+        """Keep an image's SR picture, and its HR picture if it is not there yet; uint8 (H, W) or (H, W, 3)."""
+        with self._writing():
+            write_png(self.sr_path(key, image), sr)
+            hr_path = self.hr_path(cell.dataset, cell.scale, image)
+            if not hr_path.exists():
+                write_png(hr_path, hr)
+
+    def copy_pictures(self, other: RunFolder, cell: CellResult, image: str) -> None:
+        """Take over from another run what it kept of an image."""
+        hr = (cell.id.dataset, cell.id.scale, image)
+        for source, target in (
+            (other.sr_path(cell.key, image), self.sr_path(cell.key, image)),
+            (other.hr_path(*hr), self.hr_path(*hr)),
+        ):
+            if source.is_file() and not target.exists():
+                with self._writing():
+                    write_atomically(target, source.read_bytes())
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise StoreError(
+                f"Results cannot be written to {self.path} ({reason}); free it, or choose another folder with --out."
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedRun:
+    """A run as reports and gates read it: its record and its finished cells, in the order of the plan."""
+
+    folder: RunFolder
+    record: RunRecord
+    cells: tuple[CellResult, ...]
+
+
+def load_run(path: Path) -> LoadedRun:
+    """Read a run's folder.
+
+    Raises:
+        DataError: it is not one, or run.json is damaged.
+    """
+    folder = RunFolder(path)
+    if not folder.record_path.is_file():
+        raise DataError(f"{path} holds no run.json, so it is not the folder of a run.")
+    record = folder.read_record()
+    cells = (folder.read_cell(cell.key) for cell in record.cells if cell.key is not None and cell.status == "ok")
+    return LoadedRun(folder, record, tuple(cell for cell in cells if cell is not None))
+
+
+def find_run(name: str | None, out: Path = DEFAULT_OUT) -> Path:
+    """The folder of a run: by path, by id under ``out``, by a unique start of its id, or the newest.
+
+    Raises:
+        UsageError: there is none, or several start so.
+    """
+    if name is None:
+        runs = list(run_folders(out))
+        if not runs:
+            raise UsageError(f"There is no run under {out} yet; start one with `srbench run`.")
+        return max(runs, key=lambda path: (path / "run.json").stat().st_mtime)
+    if (Path(name) / "run.json").is_file():
+        return Path(name)
+    matches = [path for path in run_folders(out) if path.name.startswith(name)]
+    exact = [path for path in matches if path.name == name]
+    if len(exact or matches) == 1:
+        return (exact or matches)[0]
+    if matches:
+        raise UsageError(f"Several runs start with '{name}': {', '.join(sorted(path.name for path in matches))}.")
+    raise unknown("run", name, [path.name for path in run_folders(out)])
+
+
+def run_folders(out: Path) -> Iterator[Path]:
+    """The folders of all runs under ``out``."""
+    return (path.parent for path in sorted(out.glob("*/run.json")))
+
+
+def _read(path: Path, model: type[_Model]) -> _Model:
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise DataError(
+            f"{path} is damaged or not of schema version {SCHEMA_VERSION}: {where}: {first['msg']}."
+        ) from None

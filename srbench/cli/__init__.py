@@ -1,0 +1,1 @@
+"""Verbs: one file each; arguments and console, nothing else."""

@@ -1,0 +1,52 @@
+"""``srbench doctor``."""
+
+from __future__ import annotations
+
+import os
+
+import typer
+
+from srbench.cli.options import Json, Plugins
+
+
+def doctor(json: Json = False, plugin: Plugins = None) -> None:
+    """Show what will be used: versions, device, folders, data and weights; and what is wrong with them."""
+    import torch
+
+    from srbench.atomic import cache_folder
+    from srbench.bench.environment import device_name, machine, versions
+    from srbench.data.fetch import data_root
+    from srbench.errors import UsageError
+    from srbench.inference import resolve_device
+    from srbench.registry import Registry
+    from srbench.weights import trained_folder
+
+    facts = versions() | machine()
+    facts["device"] = device_name(str(resolve_device("auto")))
+    facts["torch threads"] = str(torch.get_num_threads())
+    for name, folder in (("cache", cache_folder()), ("data", data_root()), ("weights", trained_folder())):
+        facts[f"{name} folder"] = str(folder)
+    facts["trained weights"] = str(len(list(trained_folder().glob("*.safetensors"))))
+    facts["SRBENCH_MIRROR"] = os.environ.get("SRBENCH_MIRROR", "not set")
+    problems = []
+    for folder in (cache_folder(), data_root()):
+        parent = next(path for path in (folder, *folder.parents) if path.exists())
+        if not os.access(parent, os.W_OK):
+            problems.append(f"{folder} cannot be written to; set SRBENCH_CACHE or SRBENCH_DATA to a folder that can.")
+    registry = Registry(plugin or [])
+    for name in registry.method_names:
+        try:
+            registry.method(name)
+        except UsageError as error:
+            problems.append(str(error))
+    if json:
+        from json import dumps
+
+        typer.echo(dumps({"schema_version": 1, "facts": facts, "problems": problems}, indent=1))
+    else:
+        width = max(map(len, facts))
+        for name, value in facts.items():
+            typer.echo(f"{name:<{width}}  {value}")
+        for problem in problems:
+            typer.echo(f"problem: {problem}")
+        typer.echo("no problem found" if not problems else f"{len(problems)} problems found")

@@ -1,0 +1,66 @@
+"""``srbench list``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from srbench.cli.options import Json, Plugins
+
+
+def list_(json: Json = False, plugin: Plugins = None) -> None:
+    """Show methods, metrics and protocols (data sets: `srbench data list`)."""
+    from srbench.errors import UsageError
+    from srbench.protocol import ALIASES, PROTOCOLS
+    from srbench.registry import Registry
+
+    registry = Registry(plugin or [])
+    methods: list[dict[str, Any]] = []
+    for name in registry.method_names:
+        try:
+            card = registry.card(name)
+        except UsageError as error:
+            methods.append({"name": name, "error": str(error)})
+            continue
+        info = card.info
+        methods.append(
+            {
+                "name": name,
+                "family": info.family,
+                "channels": info.channels,
+                "scales": sorted(info.scales),
+                "recipes": list(card.recipes),
+                "paper": info.paper,
+                "origin": card.origin,
+            }
+        )
+    protocols = [
+        {"name": p.name, "hash": p.hash, "source": p.source, "words": p.describe()} for p in PROTOCOLS.values()
+    ]
+    if json:
+        from json import dumps
+
+        document = {"schema_version": 1, "methods": methods, "metrics": registry.metric_names, "protocols": protocols}
+        typer.echo(dumps(document, indent=1, ensure_ascii=False))
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    table = Table("method", "family", "channels", "scales", "recipes", box=None, title="Methods", title_justify="left")
+    for method in methods:
+        if "error" in method:
+            table.add_row(escape(str(method["name"])), f"[red]{escape(str(method['error']))}[/]")
+            continue
+        scales = " ".join(f"x{scale}" for scale in method["scales"])
+        recipes = " ".join(method["recipes"])
+        table.add_row(escape(str(method["name"])), str(method["family"]), str(method["channels"]), scales, recipes)
+    console.print(table)
+    names = Table("protocol", "hash", "reproduces", box=None, title="\nProtocols", title_justify="left")
+    for protocol in PROTOCOLS.values():
+        alias = "".join(f" (= {alias})" for alias, name in ALIASES.items() if name == protocol.name)
+        names.add_row(protocol.name + alias, protocol.hash, protocol.source)
+    console.print(names)
+    console.print(f"\nMetrics: {', '.join(registry.metric_names)}")

@@ -1,0 +1,84 @@
+"""The command line: gathers the verbs, and turns errors into one sentence and an exit code."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from srbench import __version__
+from srbench.cli.check import check
+from srbench.cli.data import app as data_app
+from srbench.cli.doctor import doctor
+from srbench.cli.list import list_
+from srbench.cli.report import report
+from srbench.cli.run import run
+from srbench.cli.train import train
+from srbench.errors import EXIT_INTERRUPTED, EXIT_USAGE, SrbenchError
+
+app = typer.Typer(
+    name="srbench",
+    help="Compare image super-resolution methods: numbers that can stand next to the literature's.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run)
+app.command("report")(report)
+app.command("check")(check)
+app.command("train")(train)
+app.command("list")(list_)
+app.command("doctor")(doctor)
+app.add_typer(data_app, name="data", help="Data sets: what is here, and is it whole.")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"srbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Options before the verb."""
+
+
+def main() -> None:
+    """The program ``srbench``."""
+    debug = "--debug" in sys.argv[1:]
+    if debug:
+        sys.argv.remove("--debug")  # accepted anywhere on the line
+    try:
+        app()
+    except SrbenchError as error:
+        if debug:
+            traceback.print_exc()
+        _complain(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:  # the reader of a pipe has gone: `srbench list | head`
+        sys.stderr.close()
+        sys.exit(0)
+    except Exception as error:
+        if debug:
+            raise
+        _complain(f"{type(error).__name__}: {error} - this is a bug in srbench; --debug shows where")
+        sys.exit(EXIT_USAGE)
+
+
+def _complain(message: str) -> None:
+    print(f"srbench: {message}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

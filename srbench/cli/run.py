@@ -1,0 +1,153 @@
+"""``srbench run``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from srbench.cli.options import Config, Json, Out, Plugins, numbers, split
+from srbench.errors import EXIT_CELL_FAILED, EXIT_DATA, EXIT_INTERRUPTED, EXIT_OK, UsageError
+
+if TYPE_CHECKING:
+    from srbench.bench.plan import Plan
+    from srbench.bench.results import RunRecord
+    from srbench.bench.store import LoadedRun
+
+
+def run(
+    methods: Annotated[
+        str, typer.Option(help="Methods, comma separated: name, name:recipe or globs of them.", show_default="all")
+    ] = "*",
+    datasets: Annotated[
+        str, typer.Option(help="Data sets: names, name:split, folders, or hr=DIR,lr=DIR for pairs.")
+    ] = "embedded",
+    scales: Annotated[str, typer.Option(help="Scales.")] = "2,3,4",
+    protocol: Annotated[
+        str, typer.Option(help="vdsr (= classic), srcnn, lapsrn, edsr, selfexsr, rgb, paired, linear, or a TOML file.")
+    ] = "vdsr",
+    metrics: Annotated[str, typer.Option(help="Metrics.")] = "psnr,ssim,mse",
+    seeds: Annotated[str, typer.Option(help="Seeds of trainings; each gives a row of its own.")] = "0",
+    train: Annotated[
+        str, typer.Option(help="Train weights that are missing, always, or never.", metavar="missing|always|never")
+    ] = "missing",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    threads: Annotated[int, typer.Option(help="CPU threads of torch; 0 leaves it to torch.", min=0)] = 0,
+    keep_images: Annotated[int, typer.Option(help="SR pictures kept a cell, for crop sheets.", min=0)] = 20,
+    out: Out = Path("results/runs"),
+    force: Annotated[bool, typer.Option("--force", help="Recompute cells that are finished.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the cells and stop.")] = False,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Do not write tables and plots.")] = False,
+    json: Json = False,
+    plugin: Plugins = None,
+    config: Config = None,
+) -> None:
+    """Run methods over data sets and print a table.
+
+    Finished cells are kept and never recomputed: after an interruption the same command goes on where it was.
+
+    Exit codes: 0 fine, 2 wrong usage, 3 a cell failed, 4 data missing or corrupt, 130 interrupted.
+    """
+    if train not in ("missing", "always", "never"):
+        raise UsageError(f"--train is missing, always or never, not '{train}'.")
+    from srbench.bench.engines.local import LocalEngine, Options
+    from srbench.bench.plan import Request, make_plan, run_command
+    from srbench.bench.store import load_run
+    from srbench.cli.console import RunConsole, stderr
+    from srbench.registry import Registry
+
+    request = Request(
+        methods=split(methods),
+        datasets=split(datasets),
+        scales=numbers("scales", scales, 1),
+        protocol=protocol,
+        metrics=split(metrics),
+        seeds=numbers("seeds", seeds, 0),
+    )
+    registry = Registry(plugin or [])
+    plan = make_plan(request, registry)
+    for left_out in plan.skipped:
+        stderr().print(f"left out: {left_out}", markup=False)
+    if dry_run:
+        _show_plan(plan, out, as_json=json)
+        return
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
+    extra = [word for path in plugin or [] for word in ("--plugin", str(path))]
+    extra += [] if out == Path("results/runs") else ["--out", str(out)]
+    command = run_command(request, extra)
+    options = Options(
+        out=out,
+        train=train,  # type: ignore[arg-type]  # checked above
+        device=device,
+        force=force,
+        keep_images=keep_images,
+        command=command,
+    )
+    with RunConsole(len(plan.jobs)) as console:
+        engine = LocalEngine(plan, registry, options, console)
+        try:
+            folder = engine.execute()
+        except KeyboardInterrupt:
+            console.console.print(
+                f"\ninterrupted; what is done is kept. To go on: {command}", markup=False, soft_wrap=True
+            )
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+    loaded = load_run(folder.path)
+    _show_results(loaded, as_json=json)
+    if not no_report:
+        _write_report(loaded)
+    stderr().print(
+        f"{console.computed} cells computed, {console.known} known before, {len(loaded.record.failed)} failed; "
+        f"results in {folder.path}",
+        markup=False,
+        soft_wrap=True,
+    )
+    raise typer.Exit(exit_code(loaded.record))
+
+
+def exit_code(record: RunRecord) -> int:
+    """What a run's end says: 3 if a method failed, 4 if only data did, else 0."""
+    kinds = {failed.kind for failed in record.failed}
+    if not kinds:
+        return EXIT_OK
+    return EXIT_CELL_FAILED if "method" in kinds else EXIT_DATA
+
+
+def _show_plan(plan: Plan, out: Path, *, as_json: bool) -> None:
+    """The cells, and which of them need training."""
+    rows = []
+    for job in plan.jobs:
+        train = job.training is not None and job.training.find() is None
+        rows.append(job.id.model_dump() | {"images": len(job.dataset.items), "needs_training": train})
+    if as_json:
+        import json
+
+        typer.echo(json.dumps({"schema_version": 1, "run": plan.run_id, "cells": rows}, indent=1))
+        return
+    for row, job in zip(rows, plan.jobs, strict=True):
+        typer.echo(f"{job.id}: {row['images']} images{', weights to be trained' if row['needs_training'] else ''}")
+    typer.echo(f"{len(rows)} cells; results would lie in {out / plan.run_id}")
+
+
+def _show_results(loaded: LoadedRun, *, as_json: bool) -> None:
+    if as_json:
+        from srbench.report.document import run_document
+
+        typer.echo(run_document(loaded))
+        return
+    from rich.console import Console
+
+    from srbench.report.terminal import print_tables
+
+    print_tables(loaded, Console(highlight=False))
+
+
+def _write_report(loaded: LoadedRun) -> None:
+    from srbench.report.write import write_report
+
+    if loaded.cells:
+        write_report(loaded)

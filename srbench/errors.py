@@ -1,0 +1,38 @@
+"""What can go wrong, and the exit code that each kind has.
+
+Every error that a user can cause is an :class:`SrbenchError` whose message is one sentence that says what is wrong and
+what to do about it. The command line prints the message and ends with ``exit_code``; nothing else ends the process.
+"""
+
+from __future__ import annotations
+
+EXIT_OK = 0
+EXIT_REGRESSION = 1
+EXIT_USAGE = 2
+EXIT_CELL_FAILED = 3
+EXIT_DATA = 4
+EXIT_INTERRUPTED = 130
+
+
+class SrbenchError(Exception):
+    """The base of all errors that srbench explains instead of printing a traceback."""
+
+    exit_code: int = EXIT_USAGE
+
+
+class UsageError(SrbenchError):
+    """A wrong name, option or combination of options."""
+
+    exit_code = EXIT_USAGE
+
+
+class DataError(SrbenchError):
+    """Data that is missing, corrupt or not what it claims to be."""
+
+    exit_code = EXIT_DATA
+
+
+class MethodError(SrbenchError):
+    """A method that raised, or returned something that its contract forbids: its cell fails, the others go on."""
+
+    exit_code = EXIT_CELL_FAILED

@@ -1,0 +1,95 @@
+"""Runs a method on an image and holds it to its contract."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from srbench.errors import MethodError, UsageError
+from srbench.method import Method
+
+TILE_ABOVE = 4_000_000
+"""Images with more input pixels than this are worked on in tiles, where the method allows it."""
+TILE = 1024
+
+
+def resolve_device(name: str) -> torch.device:
+    """``auto`` is CUDA where there is one, else Apple's GPU, else the CPU.
+
+    Raises:
+        UsageError: the device is not here.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"Device '{name}' cannot be used ({reason}); try --device cpu.") from None
+    return device
+
+
+def run_method(
+    method: Method, planes: NDArray[np.float32], scale: int, device: torch.device, *, tile: int | None = None
+) -> NDArray[np.float32]:
+    """Super-resolve one image.
+
+    Args:
+        method: ready to use (weights loaded).
+        planes: (C, h, w) in [0, 1].
+        scale: the scale.
+        device: where to run.
+        tile: side of a tile in input pixels; by default images beyond :data:`TILE_ABOVE` are tiled by :data:`TILE`.
+
+    Returns:
+        (C, H, W) float32.
+
+    Raises:
+        MethodError: the method returned another type, shape or a value that is not finite.
+    """
+    x = torch.from_numpy(planes)[None].to(device)
+    if tile is None and x.shape[-1] * x.shape[-2] > TILE_ABOVE:
+        tile = TILE
+    with torch.inference_mode():
+        if tile is None or method.info.halo is None:
+            out = _checked(method, x, scale)
+        else:
+            out = _tiled(method, x, scale, tile, method.info.halo)
+    result: NDArray[np.float32] = out[0].to("cpu", torch.float32).numpy()
+    if not np.isfinite(result).all():
+        bad = "NaN" if np.isnan(result).any() else "infinity"
+        raise MethodError(f"{method.info.name} returned {bad} at x{scale}")
+    return result
+
+
+def _checked(method: Method, x: torch.Tensor, scale: int) -> torch.Tensor:
+    out = method.upscale(x, scale)
+    if not isinstance(out, torch.Tensor):
+        raise MethodError(f"{method.info.name} returned {type(out).__name__} where a tensor is due")
+    grown = 1 if method.info.input == "upsampled" else scale
+    expected = (*x.shape[:2], x.shape[2] * grown, x.shape[3] * grown)
+    if tuple(out.shape) != expected:
+        raise MethodError(f"{method.info.name} returned shape {tuple(out.shape)} where {expected} is due at x{scale}")
+    return out
+
+
+def _tiled(method: Method, x: torch.Tensor, scale: int, tile: int, halo: int) -> torch.Tensor:
+    """Work tile by tile, each with a margin of ``halo`` pixels, so that the result equals the whole image's."""
+    grown = 1 if method.info.input == "upsampled" else scale
+    height, width = x.shape[-2:]
+    out = x.new_empty((*x.shape[:2], height * grown, width * grown))
+    for top in range(0, height, tile):
+        for left in range(0, width, tile):
+            bottom, right = min(top + tile, height), min(left + tile, width)
+            outer_top, outer_left = max(top - halo, 0), max(left - halo, 0)
+            part = x[..., outer_top : min(bottom + halo, height), outer_left : min(right + halo, width)]
+            sr = _checked(method, part, scale)
+            y, z = (top - outer_top) * grown, (left - outer_left) * grown
+            out[..., top * grown : bottom * grown, left * grown : right * grown] = sr[
+                ..., y : y + (bottom - top) * grown, z : z + (right - left) * grown
+            ]
+    return out

@@ -1,0 +1,105 @@
+"""The contract between srbench and a super-resolution method: all that a plugin author must read.
+
+A method turns a low-resolution (LR) image into a super-resolved (SR) one at a scale. It never sees the
+high-resolution (HR) image, and it does none of the harness's work: enlarging (where ``input`` asks for it), chroma,
+rounding, shaving, tiling, timing and scoring are the harness's.
+
+A whole plugin::
+
+    class Nearest(Method):
+        info = MethodInfo(name="nearest", family="interpolation", channels="any", input="lr", halo=1)
+
+        def upscale(self, x, scale):
+            return x.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+
+Make it known by an entry point of the group ``srbench.methods``, or by ``--plugin file.py``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from srbench.recipe import Recipe
+
+if TYPE_CHECKING:  # `srbench report` reads method descriptions and must not import torch
+    from torch import Tensor, nn
+
+__all__ = ["LearnedMethod", "Method", "MethodInfo", "Recipe"]
+
+Family = Literal["interpolation", "edge", "patch", "statistical", "prediction"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodInfo:
+    """What a method declares about itself.
+
+    Attributes:
+        name: what it is called on the command line: lower case, digits and hyphens.
+        family: the family that the literature puts it in.
+        channels: what it works on. ``"y"``: luma alone, the harness enlarges Cb and Cr by the protocol's resizer;
+            ``"rgb"``: three channels; ``"any"``: each channel alike, so it gets whatever planes the protocol degrades.
+        input: ``"lr"``, or ``"upsampled"`` if the protocol's own resizer shall first bring LR to HR size (with the
+            border and the clipping of the papers): ``upscale`` then gets and returns the same size.
+        scales: the scales it works at.
+        version: raise it whenever the numbers change; weights trained for another version are not used.
+        paper: the source to cite.
+        halo: how many pixels of the input, to each side, can influence an output pixel. It lets the harness work
+            tile by tile. ``None``: the whole image matters, never tile.
+    """
+
+    name: str
+    family: Family
+    channels: Literal["y", "rgb", "any"]
+    input: Literal["lr", "upsampled"]
+    scales: frozenset[int] = frozenset({2, 3, 4})
+    version: int = 1
+    paper: str = ""
+    halo: int | None = None
+
+
+class Method(ABC):
+    """A super-resolution method."""
+
+    info: ClassVar[MethodInfo]
+
+    @abstractmethod
+    def upscale(self, x: Tensor, scale: int) -> Tensor:
+        """Super-resolve a batch.
+
+        Args:
+            x: (N, C, h, w) float32 in [0, 1] on any device; C is 1 for luma (studio range: Y/255), 3 for RGB.
+                Each image must be treated as if it were alone.
+            scale: the integer factor by which HR is larger than LR.
+
+        Returns:
+            (N, C, h*scale, w*scale), or (N, C, h, w) where ``info.input`` is ``"upsampled"``. Values may leave
+            [0, 1]: the protocol clips and rounds.
+        """
+
+    def close(self) -> None:  # noqa: B027 - optional hook
+        """Free what the method holds. Called once, after its last image."""
+
+
+class LearnedMethod(Method):
+    """A method with weights: a network for each scale, and the recipes that decide its weights.
+
+    The harness trains ``network(scale)`` by a recipe (or loads weights trained before), then hands it to ``prepare``.
+    """
+
+    recipes: ClassVar[Mapping[str, Recipe]]
+    """By name; the first is the default."""
+
+    model: nn.Module
+    """The network with its weights, in eval mode on the device: set by the harness before ``upscale``."""
+
+    @abstractmethod
+    def network(self, scale: int) -> nn.Module:
+        """A fresh, untrained network: (N, C, h, w) in [0, 1] to the shape that ``upscale`` returns."""
+
+    def upscale(self, x: Tensor, scale: int) -> Tensor:
+        """Run the network."""
+        result: Tensor = self.model(x)
+        return result

@@ -1,0 +1,1 @@
+"""Image quality metrics: pure functions of (SR, target), and their registry entries."""

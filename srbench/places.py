@@ -1,0 +1,15 @@
+"""Where files that come with srbench lie, installed or in a checkout, and where runs go unless told otherwise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+RUNS = Path("results/runs")
+"""The folder of runs."""
+
+
+def reference_folder() -> Path:
+    """The folder of the reference figures: ``srbench/reference`` in a wheel, ``results/reference`` in a checkout."""
+    package = Path(__file__).resolve().parent
+    installed = package / "reference"
+    return installed if installed.is_dir() else package.parent / "results" / "reference"

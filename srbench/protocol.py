@@ -1,0 +1,364 @@
+"""Protocols: from HR to what a method is given, and from its SR to the pixels that are scored.
+
+A PSNR has no meaning without them: the same bicubic image scores anywhere from 31.80 to 34.41 dB depending on
+choices that papers seldom state. Here they are frozen data with a hash, one protocol for each family of published
+tables, each reproducing its family's bicubic figures to the fourth decimal.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, get_args, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srbench.canonical import digest
+from srbench.errors import DataError, UsageError
+from srbench.imaging.border import mod_crop, shave
+from srbench.imaging.color import gray_of, luma, rgb_to_ycbcr, ycbcr_to_rgb
+from srbench.imaging.resize import Border, Kernel, imresize, round_half_up
+from srbench.method import MethodInfo
+from srbench.names import unknown
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """What makes two numbers comparable.
+
+    Attributes:
+        name: what it is called; not part of the hash.
+        source: whose published tables it reproduces; not part of the hash.
+        scored: the planes that are compared: luma or RGB.
+        luma: ``uint8`` rounds luma to whole numbers before it is degraded or scored; ``double`` never does.
+        degraded: the planes that are made small: luma, RGB, or none because the data set supplies LR.
+        kernel: of the resizer, both for making LR and for enlarging it.
+        antialias: widen the kernel when shrinking.
+        border: of the resizer.
+        lr: how LR is rounded. ``uint8``: after each pass of the resizer, and so again when it is enlarged, as MATLAB
+            does with 8-bit images; ``rounded``: once, as toolboxes do that resize in floating point; ``double``: never.
+        enlarged_range: limits (0..255) to which luma enlarged by the protocol is clipped, or none.
+        sr: ``uint8`` rounds and saturates SR; ``double`` only saturates it.
+        shave_per_scale: pixels cut from every side before scoring, times the scale.
+        shave_extra: and this many more.
+        ssim_window: ``valid`` for ``ssim_index``, ``same`` for MATLAB's ``ssim()``.
+        aggregate: the mean of the images' figures, or the figure of their pooled pixels.
+    """
+
+    name: str
+    source: str = ""
+    scored: Literal["y", "rgb"] = "y"
+    luma: Literal["uint8", "double"] = "double"
+    degraded: Literal["y", "rgb", "none"] = "rgb"
+    kernel: Kernel = "bicubic"
+    antialias: bool = True
+    border: Border = "symmetric"
+    lr: Literal["uint8", "rounded", "double"] = "double"
+    enlarged_range: tuple[float, float] | None = None
+    sr: Literal["uint8", "double"] = "uint8"
+    shave_per_scale: int = 1
+    shave_extra: int = 0
+    ssim_window: Literal["valid", "same"] = "valid"
+    aggregate: Literal["mean", "pooled"] = "mean"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be scored."""
+        if self.scored == "rgb" and self.degraded == "y":
+            raise UsageError(f"Protocol '{self.name}' degrades luma alone, so it cannot score RGB.")
+
+    def content(self) -> dict[str, Any]:
+        """All that decides numbers, as plain data."""
+        content = dataclasses.asdict(self)
+        del content["name"], content["source"]
+        return content
+
+    @property
+    def hash(self) -> str:
+        """A short hash of :meth:`content`: two protocols of one hash give one number, whatever they are called."""
+        return digest(self.content())[:8]
+
+    def shave(self, scale: int) -> int:
+        """Pixels cut from every side before scoring."""
+        return self.shave_per_scale * scale + self.shave_extra
+
+    def describe(self) -> str:
+        """The protocol in words, for captions."""
+        made = {
+            "y": "luma made small by",
+            "rgb": "RGB made small by",
+            "none": "LR supplied; enlarged by",
+        }[self.degraded]
+        resizer = f"MATLAB {self.kernel} ({self.border} border{'' if self.antialias else ', no antialias'})"
+        lr = {"uint8": "8-bit LR", "rounded": "LR rounded once", "double": "LR not rounded"}[self.lr]
+        planes = "RGB" if self.scored == "rgb" else f"{'8-bit ' if self.luma == 'uint8' else ''}BT.601 Y"
+        sr = "8-bit SR" if self.sr == "uint8" else "SR not rounded"
+        clip = f", enlarged Y clipped to {list(self.enlarged_range)}" if self.enlarged_range else ""
+        border = (
+            "scale"
+            if (self.shave_per_scale, self.shave_extra) == (1, 0)
+            else (f"{self.shave_per_scale} x scale + {self.shave_extra}")
+        )
+        window = "ssim_index" if self.ssim_window == "valid" else "MATLAB ssim()"
+        pooled = "; pixels pooled over images" if self.aggregate == "pooled" else ""
+        return f"{made} {resizer}, {lr}{clip}; {sr}; {planes}, {border} px shaved; SSIM by {window}{pooled}"
+
+    def prepare(self, name: str, hr: NDArray[Any], scale: int, lr: NDArray[Any] | None = None) -> Case:
+        """Make an image ready.
+
+        Args:
+            name: of the image, for messages.
+            hr: uint8 (H, W) or (H, W, 3).
+            scale: the integer factor.
+            lr: uint8, for protocols that do not degrade.
+
+        Raises:
+            DataError: the image is too small, LR does not fit HR, or LR is missing or was not asked for.
+        """
+        if self.degraded == "none":
+            if lr is None:
+                raise DataError(
+                    f"{name}: protocol '{self.name}' scores supplied LR images and this data set has none; "
+                    "choose another protocol or give hr=DIR,lr=DIR"
+                )
+            hr = _fit(name, hr, lr, scale)
+        else:
+            lr = None
+        hr = mod_crop(hr, scale)
+        cut = 2 * self.shave(scale)
+        if min(hr.shape[:2]) <= cut or min(hr.shape[:2]) < scale:
+            raise DataError(
+                f"{name} is {hr.shape[1]}x{hr.shape[0]} after cropping to a multiple of {scale}: nothing is left "
+                f"once {cut // 2} pixels are shaved from every side; leave it out or use a smaller scale"
+            )
+        return Case(self, scale, np.ascontiguousarray(hr), lr)
+
+
+def _fit(name: str, hr: NDArray[Any], lr: NDArray[Any], scale: int) -> NDArray[Any]:
+    """HR cropped to the size that LR has times the scale."""
+    height, width = lr.shape[0] * scale, lr.shape[1] * scale
+    beyond = (hr.shape[0] - height, hr.shape[1] - width)
+    if min(beyond) < 0 or max(beyond) >= scale:
+        raise DataError(
+            f"{name}: LR is {lr.shape[1]}x{lr.shape[0]} and HR is {hr.shape[1]}x{hr.shape[0]}, "
+            f"which is not {scale} times as large; check the pairing or the scale"
+        )
+    if lr.ndim != hr.ndim:
+        raise DataError(f"{name}: one of LR and HR is gray and the other has colours; save both alike")
+    return hr[:height, :width]
+
+
+class Case:
+    """One image under a protocol at a scale: what methods are given of it, and what their output is scored against.
+
+    Planes are made when first asked for and kept, so several methods share them. Arrays are on the scale 0..255,
+    (H, W) or (H, W, 3); only what methods get and return is (C, H, W) in [0, 1].
+    """
+
+    def __init__(self, protocol: Protocol, scale: int, hr: NDArray[np.uint8], lr: NDArray[np.uint8] | None) -> None:
+        self.protocol = protocol
+        self.scale = scale
+        self.hr = hr
+        self._supplied = lr
+
+    @cached_property
+    def target(self) -> Floats:
+        """The HR pixels that SR is compared with, not yet shaved."""
+        return self._scored(self.hr.astype(np.float64))
+
+    def method_input(self, info: MethodInfo) -> NDArray[np.float32]:
+        """(C, h, w) float32 in [0, 1], C and the size being what the method asks for."""
+        enlarged = info.input == "upsampled"
+        if info.channels == "y" or (info.channels == "any" and self.protocol.degraded == "y"):
+            planes = self._enlarged_y if enlarged else self._lr_y
+        else:
+            planes = self._up if enlarged else self._lr.astype(np.float64)
+            if info.channels == "rgb" and planes.ndim == 2:
+                planes = np.repeat(planes[..., None], 3, axis=2)
+        stacked = planes[None] if planes.ndim == 2 else planes.transpose(2, 0, 1)
+        return np.ascontiguousarray(stacked / 255.0, dtype=np.float32)
+
+    def method_target(self, info: MethodInfo) -> NDArray[np.float32]:
+        """(C, H, W) float32 in [0, 1]: what a perfect method would return; what a learned one is trained towards."""
+        hr = self.hr.astype(np.float64)
+        if info.channels == "y" or (info.channels == "any" and self.protocol.degraded == "y"):
+            y = luma(hr)
+            stacked = (round_half_up(y) if self.protocol.luma == "uint8" else y)[None]
+        else:
+            stacked = hr[None] if hr.ndim == 2 else hr.transpose(2, 0, 1)
+            if info.channels == "rgb" and hr.ndim == 2:
+                stacked = np.repeat(stacked, 3, axis=0)
+        return np.ascontiguousarray(stacked / 255.0, dtype=np.float32)
+
+    def finish(self, info: MethodInfo, output: NDArray[np.float32]) -> Floats:
+        """From a method's (C, H, W) in [0, 1] to the SR planes, rounded as the protocol says, that :meth:`pair` takes.
+
+        (H, W) luma where luma alone was degraded and asked for; else the gray (H, W) or RGB (H, W, 3) picture.
+        """
+        sr = output.astype(np.float64) * 255.0
+        picture: Floats = sr[0] if sr.shape[0] == 1 else sr.transpose(1, 2, 0)
+        if info.channels == "y" and self.protocol.degraded != "y" and self.hr.ndim == 3:
+            picture = self._with_chroma(picture)
+        if picture.ndim == 3 and self.hr.ndim == 2:
+            picture = gray_of(picture)
+        return self._rounded(picture)
+
+    def pair(self, sr: Floats) -> tuple[Floats, Floats]:
+        """SR and target as they are scored: luma or RGB, shaved."""
+        width = self.protocol.shave(self.scale)
+        return shave(self._scored(sr), width), shave(self.target, width)
+
+    def picture(self, sr: Floats) -> NDArray[np.uint8]:
+        """The SR image to look at: uint8 gray or RGB; a lone luma gets its chroma from the enlarged LR."""
+        if sr.ndim == 2 and self.hr.ndim == 3:
+            sr = self._with_chroma(sr)
+        return round_half_up(sr).astype(np.uint8)
+
+    # planes, each on the scale 0..255 -----------------------------------------------------------------------------
+
+    def _scored(self, image: Floats) -> Floats:
+        """An RGB or gray picture to the planes that are scored."""
+        if self.protocol.scored == "rgb":
+            return image
+        y = luma(image)
+        return round_half_up(y) if self.protocol.luma == "uint8" else y
+
+    def _rounded(self, sr: Floats) -> Floats:
+        return round_half_up(sr) if self.protocol.sr == "uint8" else np.clip(sr, 0.0, 255.0)
+
+    def _shrink(self, image: NDArray[Any]) -> NDArray[Any]:
+        p = self.protocol
+        size = (self.hr.shape[0] // self.scale, self.hr.shape[1] // self.scale)
+        image = round_half_up(image).astype(np.uint8) if p.lr == "uint8" else image.astype(np.float64)
+        lr = imresize(image, size=size, kernel=p.kernel, antialias=p.antialias, border=p.border)
+        return round_half_up(lr) if p.lr == "rounded" else lr
+
+    def _enlarge(self, image: NDArray[Any]) -> Floats:
+        p = self.protocol
+        return imresize(
+            image, size=(self.hr.shape[0], self.hr.shape[1]), kernel=p.kernel, antialias=p.antialias, border=p.border
+        ).astype(np.float64)
+
+    @cached_property
+    def _lr(self) -> NDArray[Any]:
+        """LR as the protocol makes or finds it, gray or RGB, in its own type."""
+        if self._supplied is not None:
+            return self._supplied if self.protocol.lr == "uint8" else self._supplied.astype(np.float64)
+        return self._shrink(self.hr)
+
+    @cached_property
+    def _up(self) -> Floats:
+        return self._enlarge(self._lr)
+
+    @cached_property
+    def _degraded_y(self) -> NDArray[Any]:
+        """LR of a protocol that degrades luma alone."""
+        y = luma(self.hr)
+        y = round_half_up(y) if self.protocol.luma == "uint8" else y
+        return self._shrink(y)
+
+    @cached_property
+    def _enlarged_y(self) -> Floats:
+        if self.protocol.degraded != "y":
+            return luma(self._up)
+        up = self._enlarge(self._degraded_y)
+        return up if self.protocol.enlarged_range is None else np.clip(up, *self.protocol.enlarged_range)
+
+    @property
+    def _lr_y(self) -> Floats:
+        return self._degraded_y.astype(np.float64) if self.protocol.degraded == "y" else luma(self._lr)
+
+    def _with_chroma(self, y: Floats) -> Floats:
+        ycbcr = rgb_to_ycbcr(self._up).astype(np.float64)
+        ycbcr[..., 0] = y
+        return ycbcr_to_rgb(ycbcr).astype(np.float64)
+
+
+PROTOCOLS: dict[str, Protocol] = {
+    protocol.name: protocol
+    for protocol in (
+        Protocol(
+            name="vdsr",
+            source="VDSR, DRCN and the papers that copy their columns",
+            luma="uint8",
+            degraded="y",
+            enlarged_range=(16.0, 235.0),
+        ),
+        Protocol(
+            name="srcnn",
+            source="SRCNN, A+ and FSRCNN papers",
+            luma="uint8",
+            degraded="y",
+            border="replicate",
+        ),
+        Protocol(name="lapsrn", source="LapSRN; FSRCNN's 37.05 comes from here", ssim_window="same"),
+        Protocol(name="edsr", source="EDSR, RCAN, SwinIR, BasicSR", lr="uint8"),
+        Protocol(name="selfexsr", source="SelfExSR", luma="uint8", lr="uint8", border="replicate"),
+        Protocol(name="rgb", source="RGB PSNR of 8-bit images", scored="rgb", lr="rounded"),
+        Protocol(name="paired", source="supplied LR, scored as EDSR does", degraded="none", lr="uint8"),
+        Protocol(
+            name="linear",
+            source="bilinear without antialias, RGB, the whole image (the autoencoder tutorials)",
+            scored="rgb",
+            kernel="bilinear",
+            antialias=False,
+            sr="double",
+            shave_per_scale=0,
+        ),
+    )
+}
+ALIASES = {"classic": "vdsr"}
+DEFAULT = "vdsr"
+
+
+def get_protocol(name: str) -> Protocol:
+    """A protocol by name, by alias, or from a user's TOML file.
+
+    Raises:
+        UsageError: there is none of that name, or the file does not describe one.
+    """
+    if name.endswith(".toml"):
+        return _from_toml(Path(name))
+    known = PROTOCOLS.get(ALIASES.get(name, name))
+    if known is None:
+        raise unknown("protocol", name, [*PROTOCOLS, *ALIASES])
+    return known
+
+
+def _from_toml(path: Path) -> Protocol:
+    """A user's protocol: the fields of :class:`Protocol`, and ``base`` naming the one whose fields it changes."""
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"There is no protocol file {path}.") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"Protocol file {path} cannot be read: {error}.") from None
+    base = table.pop("base", None)
+    fields = get_type_hints(Protocol)
+    for key, value in table.items():
+        if key not in fields:
+            raise unknown(f"key of protocol file {path}", key, list(fields))
+        table[key] = _checked(path, key, value, fields[key])
+    table.setdefault("name", path.stem)
+    return dataclasses.replace(get_protocol(base), **table) if base else Protocol(**table)
+
+
+def _checked(path: Path, key: str, value: Any, expected: Any) -> Any:
+    choices = get_args(expected)
+    if key == "enlarged_range":
+        if value is False:
+            return None
+        if not (isinstance(value, list) and len(value) == 2 and all(isinstance(v, int | float) for v in value)):
+            raise UsageError(f"{path}: {key} must be two numbers such as [16, 235], or false.")
+        return (float(value[0]), float(value[1]))
+    if choices:
+        if value not in choices:
+            raise UsageError(f"{path}: {key} must be one of {', '.join(map(str, choices))}, not {value!r}.")
+    elif not isinstance(value, expected) or (expected is int and (isinstance(value, bool) or value < 0)):
+        raise UsageError(f"{path}: {key} must be of type {expected.__name__}, not {value!r}.")
+    return value

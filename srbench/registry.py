@@ -1,0 +1,331 @@
+"""Finds methods and metrics: through entry points and, where named, in plugin files.
+
+Built-ins have no privilege: they are found through the entry-point groups ``srbench.methods`` and ``srbench.metrics``
+like everybody else's. Nothing is imported until it is used; what `run` and `list` must know of a method is kept as a
+:class:`Card`, so that planning a run whose results are all there need not import torch.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import dataclasses
+import fnmatch
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import json
+import sys
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
+from pathlib import Path
+from typing import Any
+
+from srbench.atomic import cache_folder, write_atomically
+from srbench.errors import UsageError
+from srbench.method import LearnedMethod, Method, MethodInfo
+from srbench.metrics.metric import Metric
+from srbench.names import unknown
+from srbench.recipe import Recipe
+
+METHODS = "srbench.methods"
+METRICS = "srbench.metrics"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What planning and listing need to know of a method.
+
+    ``source_hash`` is of the method's file and of the files of its own package that it imports; ``folder`` is where
+    that file lies, with ``weights/`` beside it.
+    """
+
+    info: MethodInfo
+    learned: bool
+    recipes: Mapping[str, Recipe]
+    source_hash: str
+    folder: Path
+    origin: str
+
+    @property
+    def name(self) -> str:
+        """The method's name."""
+        return self.info.name
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A method as chosen on the command line; ``recipe`` is empty for one that is not trained."""
+
+    card: Card
+    recipe: str
+
+    @property
+    def label(self) -> str:
+        """``name`` or ``name:recipe``."""
+        return f"{self.card.name}:{self.recipe}" if self.recipe else self.card.name
+
+
+class Registry:
+    """The methods and metrics at hand.
+
+    Args:
+        plugins: Python files whose methods and metrics are to be added. A plugin file is executed: name only files
+            that you would run.
+    """
+
+    def __init__(self, plugins: Sequence[Path] = ()) -> None:
+        self._methods: dict[str, EntryPoint | type[Method]] = dict(_entry_points(METHODS))
+        self._metrics: dict[str, EntryPoint | Metric] = dict(_entry_points(METRICS))
+        for path in plugins:
+            self._add_plugin(path)
+
+    @property
+    def method_names(self) -> list[str]:
+        """Every method's name: built-ins in their given order, then the others'."""
+        return list(self._methods)
+
+    @property
+    def metric_names(self) -> list[str]:
+        """Every metric's name."""
+        return list(self._metrics)
+
+    def method(self, name: str) -> type[Method]:
+        """A method's class.
+
+        Raises:
+            UsageError: there is none of that name, or it cannot be imported.
+        """
+        entry = self._methods.get(name)
+        if entry is None:
+            raise unknown("method", name, self._methods)
+        found = entry if isinstance(entry, type) else _load(entry)
+        if not (isinstance(found, type) and issubclass(found, Method)):
+            raise UsageError(f"Method '{name}' is not a subclass of srbench.method.Method.")
+        if inspect.isabstract(found) or not isinstance(getattr(found, "info", None), MethodInfo):
+            raise UsageError(f"Method '{name}' lacks `info` or `upscale`.")
+        if found.info.name != name:
+            raise UsageError(f"The entry point '{name}' leads to a method that calls itself '{found.info.name}'.")
+        return found
+
+    def card(self, name: str) -> Card:
+        """What is known of a method; imports it only if it changed since it was last described.
+
+        Raises:
+            UsageError: there is none of that name, or it cannot be imported.
+        """
+        entry = self._methods.get(name)
+        if entry is None:
+            raise unknown("method", name, self._methods)
+        if isinstance(entry, type):
+            return _describe(entry, Path(inspect.getfile(entry)), origin=inspect.getfile(entry))
+        path = _module_file(entry)
+        origin = entry.dist.name if entry.dist else "srbench"
+        source_hash = _source_hash(path)
+        kept = cache_folder() / "cards" / f"{name}-{_contract_hash()[:8]}-{source_hash[:24]}.json"
+        try:
+            return _from_json(json.loads(kept.read_text("utf-8")), path, source_hash, origin)
+        except (OSError, ValueError, KeyError, TypeError):
+            card = _describe(self.method(name), path, origin)
+        with contextlib.suppress(OSError):  # a read-only cache costs time, not results
+            write_atomically(kept, json.dumps(_to_json(card)))
+        return card
+
+    def select(self, patterns: Iterable[str]) -> list[Choice]:
+        """Methods by ``name``, ``name:recipe`` and globs of both, each once, in the order given.
+
+        A name without a recipe means its first recipe. A glob passes over methods that cannot be imported.
+
+        Raises:
+            UsageError: a pattern matches nothing.
+        """
+        chosen: dict[str, Choice] = {}
+        for pattern in patterns:
+            name_pattern, _, recipe_pattern = pattern.partition(":")
+            names = [name_pattern]
+            if any(sign in name_pattern for sign in "*?["):
+                names = [name for name in self._methods if fnmatch.fnmatchcase(name, name_pattern)]
+                if not names:
+                    raise unknown("method", pattern, self._methods)
+            for name in names:
+                try:
+                    card = self.card(name)
+                except UsageError:
+                    if len(names) == 1:
+                        raise
+                    continue
+                for choice in _recipes_of(card, recipe_pattern, strict=len(names) == 1):
+                    chosen.setdefault(choice.label, choice)
+        return list(chosen.values())
+
+    def metric(self, name: str) -> Metric:
+        """A metric.
+
+        Raises:
+            UsageError: there is none of that name, or it cannot be imported.
+        """
+        entry = self._metrics.get(name)
+        if entry is None:
+            raise unknown("metric", name, self._metrics)
+        found = entry if isinstance(entry, Metric) else _load(entry)
+        if not isinstance(found, Metric) or found.name != name:
+            raise UsageError(f"The entry point of metric '{name}' does not lead to a Metric of that name.")
+        return found
+
+    def metric_hash(self, name: str) -> str:
+        """Hash of a metric's version and source."""
+        metric = self.metric(name)
+        return f"{metric.version}-{_source_hash(Path(inspect.getfile(metric.function)))[:16]}"
+
+    def _add_plugin(self, path: Path) -> None:
+        module = _import_file(path)
+        added = 0
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, Method) and value.__module__ == module.__name__:
+                if inspect.isabstract(value) or not isinstance(getattr(value, "info", None), MethodInfo):
+                    continue
+                self._claim(value.info.name, self._methods, "method", path)
+                self._methods[value.info.name] = value
+                added += 1
+            elif isinstance(value, Metric) and Path(inspect.getfile(value.function)) == path.resolve():
+                self._claim(value.name, self._metrics, "metric", path)
+                self._metrics[value.name] = value
+                added += 1
+        if not added:
+            raise UsageError(f"Plugin {path} defines no method and no metric.")
+
+    @staticmethod
+    def _claim(name: str, taken: Mapping[str, Any], kind: str, path: Path) -> None:
+        if name in taken:
+            raise UsageError(f"Plugin {path} defines {kind} '{name}', and there is one of that name; rename it.")
+
+
+def _entry_points(group: str) -> Iterable[tuple[str, EntryPoint]]:
+    """Installed entry points, ours first; in a checkout that is not installed, those that pyproject.toml declares."""
+    found = list(entry_points(group=group))
+    try:
+        distribution("srbench")
+    except PackageNotFoundError:
+        declared = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text("utf-8"))
+        table: dict[str, str] = declared["project"]["entry-points"][group]
+        found += [EntryPoint(name, value, group) for name, value in table.items()]
+    found.sort(key=lambda entry: not entry.value.startswith("srbench."))
+    seen: dict[str, EntryPoint] = {}
+    for entry in found:
+        seen.setdefault(entry.name, entry)
+    return seen.items()
+
+
+def _load(entry: EntryPoint) -> Any:
+    try:
+        return entry.load()
+    except Exception as error:  # a broken plugin is its author's affair, and must not take the others along
+        raise UsageError(
+            f"'{entry.name}' ({entry.value}) cannot be imported: {type(error).__name__}: {error}."
+        ) from error
+
+
+def _import_file(path: Path) -> Any:
+    if not path.is_file():
+        raise UsageError(f"There is no plugin file {path}.")
+    name = f"srbench_plugin_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
+    spec = importlib.util.spec_from_file_location(name, path.resolve())
+    if spec is None or spec.loader is None:
+        raise UsageError(f"Plugin {path} is not a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise UsageError(f"Plugin {path} cannot be imported: {type(error).__name__}: {error}.") from error
+    return module
+
+
+def _module_file(entry: EntryPoint) -> Path:
+    try:
+        spec = importlib.util.find_spec(entry.module)
+    except Exception as error:  # importing a parent package runs its code
+        raise UsageError(
+            f"'{entry.name}' ({entry.value}) cannot be imported: {type(error).__name__}: {error}."
+        ) from error
+    if spec is None or spec.origin is None:
+        raise UsageError(f"'{entry.name}' ({entry.value}) cannot be imported: there is no such module.")
+    return Path(spec.origin)
+
+
+@lru_cache(maxsize=256)
+def _source_hash(path: Path) -> str:
+    """sha256 over a module and, in turn, the modules beside it that it imports from."""
+    digest = hashlib.sha256()
+    queue, seen = [path], {path}
+    while queue:
+        source = queue.pop(0).read_bytes()
+        digest.update(hashlib.sha256(source).digest())
+        for name in sorted(_imported_names(source)):
+            for sibling in (path.parent / f"{name}.py", path.parent / name / "__init__.py"):
+                if sibling.is_file() and sibling not in seen:
+                    seen.add(sibling)
+                    queue.append(sibling)
+    return digest.hexdigest()
+
+
+def _imported_names(source: bytes) -> set[str]:
+    """Names of modules that may lie beside a module with this source."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return set()
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            names.update([module.split(".")[0], module.rpartition(".")[2]])
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.Import):
+            names.update(alias.name.rpartition(".")[2] for alias in node.names)
+    return names - {"", "*"}
+
+
+@lru_cache(maxsize=1)
+def _contract_hash() -> str:
+    """What a kept card depends on beside the method's own source."""
+    here = Path(__file__).parent
+    return hashlib.sha256(b"".join((here / name).read_bytes() for name in ("method.py", "recipe.py"))).hexdigest()
+
+
+def _describe(method: type[Method], path: Path, origin: str) -> Card:
+    learned = issubclass(method, LearnedMethod)
+    recipes = dict(method.recipes) if issubclass(method, LearnedMethod) else {}
+    if learned and not recipes:
+        raise UsageError(f"Method '{method.info.name}' is learned and has no recipe.")
+    return Card(method.info, learned, recipes, _source_hash(path), path.parent, origin)
+
+
+def _to_json(card: Card) -> dict[str, Any]:
+    info = dataclasses.asdict(card.info) | {"scales": sorted(card.info.scales)}
+    recipes = [[name, recipe.model_dump(mode="json")] for name, recipe in card.recipes.items()]
+    return {"info": info, "learned": card.learned, "recipes": recipes}
+
+
+def _from_json(data: dict[str, Any], path: Path, source_hash: str, origin: str) -> Card:
+    info = MethodInfo(**(data["info"] | {"scales": frozenset(data["info"]["scales"])}))
+    recipes = {name: Recipe.model_validate(recipe) for name, recipe in data["recipes"]}
+    return Card(info, data["learned"], recipes, source_hash, path.parent, origin)
+
+
+def _recipes_of(card: Card, pattern: str, *, strict: bool) -> list[Choice]:
+    if not card.learned:
+        if pattern and strict:
+            raise UsageError(f"Method '{card.name}' is not trained, so it has no recipe '{pattern}'.")
+        return [] if pattern else [Choice(card, "")]
+    if not pattern:
+        return [Choice(card, next(iter(card.recipes)))]
+    found = [Choice(card, recipe) for recipe in card.recipes if fnmatch.fnmatchcase(recipe, pattern)]
+    if not found and strict:
+        raise unknown(f"recipe of {card.name}", pattern, card.recipes)
+    return found

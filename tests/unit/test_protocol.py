@@ -1,0 +1,167 @@
+"""Protocols as data, and what they make of one image."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from srbench.errors import DataError, UsageError
+from srbench.imaging.color import luma
+from srbench.imaging.resize import imresize, round_half_up
+from srbench.method import MethodInfo
+from srbench.protocol import PROTOCOLS, Protocol, get_protocol
+
+RGB = np.random.default_rng(0).integers(0, 256, (37, 50, 3), dtype=np.uint8)
+GRAY = RGB[..., 1].copy()
+
+
+def info(channels: str, input_: str) -> MethodInfo:
+    return MethodInfo(name="m", family="interpolation", channels=channels, input=input_)  # type: ignore[arg-type]
+
+
+def test_names_and_alias() -> None:
+    expected = {"vdsr", "srcnn", "lapsrn", "edsr", "selfexsr", "rgb", "paired", "linear"}
+    assert set(PROTOCOLS) == expected
+    assert get_protocol("classic") is PROTOCOLS["vdsr"]
+
+
+def test_hash_is_of_what_decides_numbers_alone() -> None:
+    vdsr = PROTOCOLS["vdsr"]
+    assert dataclasses.replace(vdsr, name="mine", source="me").hash == vdsr.hash
+    hashes = {p.hash for p in PROTOCOLS.values()}
+    assert len(hashes) == len(PROTOCOLS)
+    assert dataclasses.replace(vdsr, shave_extra=6).hash not in hashes
+
+
+def test_unknown_name_is_answered_with_a_suggestion() -> None:
+    with pytest.raises(UsageError, match="Did you mean lapsrn"):
+        get_protocol("lapsnr")
+
+
+def test_is_frozen() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        PROTOCOLS["vdsr"].border = "replicate"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("protocol", [p for p in PROTOCOLS.values() if p.degraded != "none"], ids=lambda p: p.name)
+@pytest.mark.parametrize("channels", ["y", "rgb", "any"])
+@pytest.mark.parametrize("input_", ["lr", "upsampled"])
+@pytest.mark.parametrize("hr", [RGB, GRAY], ids=["rgb", "gray"])
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_every_kind_of_method_meets_every_protocol(
+    protocol: Protocol, channels: str, input_: str, hr: np.ndarray, scale: int
+) -> None:
+    """A method that returns what a perfect one would is scored as perfect, up to 8-bit rounding of colour."""
+    method = info(channels, input_)
+    case = protocol.prepare("x", hr, scale)
+    x = case.method_input(method)
+    perfect = case.method_target(method)
+    grown = scale if input_ == "lr" else 1
+    assert x.dtype == np.float32
+    assert (x.shape[0], x.shape[1] * grown, x.shape[2] * grown) == perfect.shape
+    sr, target = case.pair(case.finish(method, perfect))
+    assert sr.shape == target.shape
+    assert sr.shape[:2] == tuple(side - side % scale - 2 * protocol.shave(scale) for side in hr.shape[:2])
+    if channels == "y" and hr.ndim == 3 and protocol.degraded != "y":
+        return  # chroma is the enlarged LR's: never perfect
+    # 8-bit Y of 8-bit RGB may differ from 8-bit Y of HR by nothing; float32 by a hair where SR is not rounded
+    np.testing.assert_allclose(sr, target, atol=1e-4)
+
+
+def test_bicubic_is_matlabs_down_and_up() -> None:
+    case = PROTOCOLS["srcnn"].prepare("x", RGB, 2)
+    bicubic = info("any", "upsampled")
+    sr, _ = case.pair(case.finish(bicubic, case.method_input(bicubic)))
+    y = round_half_up(luma(RGB[:36, :50]))
+    expected = round_half_up(imresize(imresize(y, 0.5, border="replicate"), 2.0, border="replicate"))
+    np.testing.assert_array_equal(sr, expected[2:-2, 2:-2])
+
+
+def test_vdsr_clips_what_it_enlarges() -> None:
+    black_and_white = np.zeros((24, 24), np.uint8)
+    black_and_white[:, 12:] = 255
+    up = PROTOCOLS["vdsr"].prepare("x", black_and_white, 2).method_input(info("y", "upsampled"))
+    assert up.min() * 255 == pytest.approx(16)
+    assert up.max() * 255 == pytest.approx(235)
+    free = PROTOCOLS["srcnn"].prepare("x", black_and_white, 2).method_input(info("y", "upsampled"))
+    assert free.min() < 0
+    assert free.max() > 1
+
+
+def test_gray_images_are_their_own_luma() -> None:
+    for protocol in PROTOCOLS.values():
+        if protocol.degraded != "none":
+            np.testing.assert_array_equal(protocol.prepare("x", GRAY, 2).target, GRAY[:36, :50].astype(float))
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.sampled_from([2, 3, 4]), st.sampled_from(sorted(PROTOCOLS)))
+def test_any_size_is_prepared_or_refused_in_one_sentence(height: int, width: int, scale: int, name: str) -> None:
+    if PROTOCOLS[name].degraded == "none":
+        return
+    hr = np.full((height, width, 3), 77, np.uint8)
+    try:
+        case = PROTOCOLS[name].prepare("tiny.png", hr, scale)
+    except DataError as error:
+        assert "tiny.png" in str(error)
+        assert "\n" not in str(error)
+        return
+    method = info("any", "upsampled")
+    sr, target = case.pair(case.finish(method, case.method_input(method)))
+    assert sr.shape == target.shape
+    assert sr.size > 0
+
+
+def test_paired_takes_the_lr_that_comes_with_the_image() -> None:
+    protocol = PROTOCOLS["paired"]
+    lr = imresize(RGB[:36, :50], 0.5)
+    case = protocol.prepare("x", RGB, 2, lr)
+    np.testing.assert_allclose(
+        case.method_input(info("rgb", "lr")), lr.transpose(2, 0, 1).astype(np.float32) / 255, atol=1e-7
+    )
+    with pytest.raises(DataError, match="not 3 times as large"):
+        protocol.prepare("x", RGB, 3, lr)
+    with pytest.raises(DataError, match="has none"):
+        protocol.prepare("x", RGB, 2)
+    with pytest.raises(DataError, match="gray"):
+        protocol.prepare("x", RGB, 2, lr[..., 0])
+
+
+def test_toml(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('base = "vdsr"\nshave_extra = 6\nenlarged_range = false\n')
+    mine = get_protocol(str(path))
+    assert mine == dataclasses.replace(PROTOCOLS["vdsr"], name="mine", shave_extra=6, enlarged_range=None)
+    path.write_text("enlarged_range = [0, 255]\n")
+    assert get_protocol(str(path)).enlarged_range == (0.0, 255.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("shave_extr = 6", "Did you mean shave_extra"),
+        ('border = "mirror"', "one of symmetric, replicate"),
+        ("shave_extra = 1.5", "type int"),
+        ("shave_extra = -1", "type int"),
+        ("enlarged_range = 3", "two numbers"),
+        ('scored = "rgb"\ndegraded = "y"', "luma alone"),
+        ("= 3", "cannot be read"),
+        ('base = "vdrs"', "Did you mean vdsr"),
+    ],
+)
+def test_wrong_toml_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "p.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=message) as error:
+        get_protocol(str(path))
+    assert "\n" not in str(error.value)
+
+
+def test_describe_says_what_matters() -> None:
+    words = PROTOCOLS["vdsr"].describe()
+    for part in ("symmetric", "LR not rounded", "[16.0, 235.0]", "8-bit BT.601 Y", "scale px shaved", "ssim_index"):
+        assert part in words
