@@ -24,8 +24,8 @@ Pixel = TypeVar("Pixel", np.uint8, np.uint16, np.float32, np.float64)
 
 PEAKS = {"uint8": 255.0, "uint16": 65535.0}
 
-STRIP = 64
-"""Rows that :func:`imresize` takes at once when it resizes the second axis."""
+STRIP = 32
+"""Rows that are resized horizontally at once, few enough to stay in the processor's cache."""
 
 
 def _box(x: Floats) -> Floats:
@@ -167,31 +167,30 @@ def imresize(
     height, width = output_geometry(image.shape[:2], factor, size)
     antialias = default_antialias(kernel) if antialias is None else antialias
     rates = (factor or height / image.shape[0], factor or width / image.shape[1])
-    plane: Floats = image.astype(np.float64, copy=False).reshape(*image.shape[:2], -1)
+    plane: NDArray[Any] = image.reshape(*image.shape[:2], -1)
+    kind = image.dtype if image.dtype.name in PEAKS else np.dtype(np.float64)
     # the smaller factor first; rows first where they are equal
     for axis in sorted((0, 1), key=lambda a: rates[a]):
         matrix = _matrix(plane.shape[axis], (height, width)[axis], rates[axis], kernel, antialias, border)
-        plane = _columns(matrix, plane) if axis else _rows(matrix, plane)
-        if image.dtype.kind == "u":
-            plane = round_half_up(plane, PEAKS[image.dtype.name], out=plane)
+        plane = _columns(matrix, plane, kind) if axis else _rows(matrix, plane, kind)
     return np.ascontiguousarray(plane.reshape(height, width, *image.shape[2:]), dtype=image.dtype)
 
 
-def _rows(matrix: Any, plane: Floats) -> Floats:
-    """Apply a resizing matrix to the first axis of (H, W, C)."""
-    out: Floats = matrix @ plane.reshape(plane.shape[0], -1)
-    return out.reshape(-1, *plane.shape[1:])
+def _rows(matrix: Any, image: NDArray[Any], kind: np.dtype[Any]) -> Floats:
+    """Apply a resizing matrix to the first axis of (H, W, C); whole numbers if ``kind`` is an integer type."""
+    flat = np.ascontiguousarray(image, dtype=np.float64).reshape(len(image), -1)
+    out: Floats = matrix @ flat
+    if kind.name in PEAKS:
+        round_half_up(out, PEAKS[kind.name], out=out)
+    return out.reshape(-1, *image.shape[1:])
 
 
-def _columns(matrix: Any, plane: Floats) -> Floats:
-    """Apply a resizing matrix to the second axis of (H, W, C).
-
-    In strips that stay in the cache: whole transposed images are several times slower.
-    """
-    out = np.empty((plane.shape[0], matrix.shape[0], plane.shape[2]))
-    for top in range(0, len(plane), STRIP):
-        strip = np.ascontiguousarray(plane[top : top + STRIP].transpose(1, 0, 2))
-        out[top : top + STRIP] = _rows(matrix, strip).transpose(1, 0, 2)
+def _columns(matrix: Any, image: NDArray[Any], kind: np.dtype[Any]) -> NDArray[Any]:
+    """Apply a resizing matrix to the second axis of (H, W, C), in strips: transposing a whole image is slow."""
+    out = np.empty((len(image), matrix.shape[0], image.shape[2]), kind)
+    for top in range(0, len(image), STRIP):
+        strip = image[top : top + STRIP].transpose(1, 2, 0)
+        out[top : top + STRIP] = _rows(matrix, strip, kind).transpose(2, 0, 1)
     return out
 
 

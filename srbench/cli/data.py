@@ -1,0 +1,168 @@
+"""``srbench data``: which data sets there are, whether they are here and whole, and how to get them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from srbench.data.catalog import Dataset
+
+app = typer.Typer(
+    help="List, fetch and check data sets.",
+    no_args_is_help=True,
+    epilog="Data lies in SRBENCH_DATA. SRBENCH_MIRROR names folders or servers to ask first, separated by commas.",
+)
+
+SCHEMA_VERSION = 1
+Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Data sets, each as `set5` or `set5:test`.")]
+SomeNames = Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="Data sets; all that are here.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """List the data sets that come with srbench."""
+    from srbench.data.catalog import manifest_names
+
+    records = [_record(name) for name in manifest_names()]
+    if as_json:
+        _print_json({"datasets": records})
+    else:
+        _print_table(records)
+
+
+@app.command()
+def fetch(names: Names) -> None:
+    """Fetch data sets; what is here and whole is left alone."""
+    from srbench.data.fetch import fetch as fetch_files
+
+    for name in names:
+        for dataset in _splits(name):
+            count = fetch_files(dataset)
+            files = sum(len(item.files) for item in dataset.items)
+            typer.echo(f"{_label(dataset)}: {files} files, {count} fetched, in {dataset.folder}")
+
+
+@app.command()
+def verify(names: SomeNames = None, as_json: Json = False) -> None:
+    """Check every file against its hashes; exit 4 if one is missing or not as pinned."""
+    from srbench.data.catalog import manifest_names
+    from srbench.data.integrity import faults
+
+    chosen = [dataset for name in names or manifest_names() for dataset in _splits(name)]
+    if not names:
+        chosen = [dataset for dataset in chosen if _found(dataset)]
+    bad: list[str] = []
+    records: list[dict[str, Any]] = []
+    for dataset in chosen:
+        total = sum(len(item.files) for item in dataset.items)
+        found = [(file.path.name, fault) for file, fault in faults(dataset)]
+        bad += [f"{_label(dataset)}/{file} ({fault})" for file, fault in found]
+        record = {"dataset": dataset.manifest or dataset.name, "split": dataset.split, "files": total}
+        records.append(record | {"whole": total - len(found), "faults": dict(found)})
+        if not as_json:
+            typer.echo(f"{_label(dataset)}: {total - len(found)} of {total} files are whole")
+    if as_json:
+        _print_json({"verified": records})
+    _raise_for(bad)
+
+
+@app.command()
+def path(name: Annotated[str, typer.Argument(metavar="NAME", help="A data set.")]) -> None:
+    """Print the folder that a data set lies in, or will lie in."""
+    from srbench.data.catalog import resolve
+
+    dataset = resolve(name)
+    typer.echo(os.path.commonpath([file.path.parent for item in dataset.items for file in item.files]))
+    if not _found(dataset):
+        typer.echo(f"srbench: it is not there yet: run `srbench data fetch {name}`", err=True)
+
+
+def _splits(name: str) -> list[Dataset]:
+    """The split that is named, or all of them."""
+    from srbench.data.catalog import dataset_of, load_manifest, manifest_names, resolve
+
+    if name in manifest_names():
+        manifest = load_manifest(name)
+        return [dataset_of(manifest, split) for split in manifest.splits]
+    return [resolve(name)]
+
+
+def _label(dataset: Dataset) -> str:
+    return f"{dataset.manifest}:{dataset.split}" if dataset.manifest else dataset.name
+
+
+def _found(dataset: Dataset) -> list[Path]:
+    places = (file.found() for item in dataset.items for file in item.files)
+    return [place for place in places if place is not None]
+
+
+def _record(name: str) -> dict[str, Any]:
+    """A data set as ``list --json`` shows it; files are looked for, not read."""
+    from srbench.data.catalog import load_manifest
+
+    manifest = load_manifest(name)
+    datasets = _splits(name)
+    found = [place for dataset in datasets for place in _found(dataset)]
+    files = [file for dataset in datasets for item in dataset.items for file in item.files]
+    sizes = [split.archive.bytes if split.archive else _bytes(split.entries()) for split in manifest.splits.values()]
+    return {
+        "name": name,
+        "title": manifest.title,
+        "kind": manifest.kind,
+        "role": manifest.role,
+        "splits": {dataset.split: len(dataset.items) for dataset in datasets},
+        "images": sum(len(dataset.items) for dataset in datasets),
+        "default_split": manifest.default_split,
+        "bytes": sum(sizes),
+        "bytes_on_disk": sum(place.stat().st_size for place in found),
+        "present": "yes" if len(found) == len(files) else "part" if found else "no",
+        "folder": str(datasets[0].folder),
+        "licence": manifest.licence,
+        "homepage": manifest.homepage,
+        "notes": manifest.notes,
+    }
+
+
+def _bytes(entries: Any) -> int:
+    files = [file for entry in entries for file in (entry, entry.lr) if file is not None]
+    return sum(file.bytes or 0 for file in files)
+
+
+def _print_table(records: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from srbench.data.progress import human_size
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("Name", "Kind", "Splits (* default)", "Size", "Here", "Licence"):
+        table.add_column(heading, justify="right" if heading == "Size" else "left", overflow="fold")
+    for record in records:
+        splits = (
+            f"{name}{'*' * (name == record['default_split'])} {count}" for name, count in record["splits"].items()
+        )
+        size = human_size(record["bytes_on_disk"] if record["present"] == "yes" else record["bytes"])
+        cells = (record["name"], record["kind"], "\n".join(splits), size, record["present"], record["licence"])
+        table.add_row(*cells)
+    console = Console()
+    console = console if console.is_terminal else Console(width=80)
+    console.print(table)
+
+
+def _print_json(content: dict[str, Any]) -> None:
+    typer.echo(json.dumps({"schema_version": SCHEMA_VERSION, **content}, indent=2))
+
+
+def _raise_for(bad: list[str]) -> None:
+    from srbench.errors import DataError
+
+    if bad:
+        shown = ", ".join(bad[:5]) + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
+        verb = "is" if len(bad) == 1 else "are"
+        raise DataError(f"{shown} {verb} not as pinned: run `srbench data fetch` for them.")

@@ -1,0 +1,194 @@
+"""From what a user writes to a data set: the manifests that come with srbench, the user's own, and folders.
+
+Nothing is downloaded here, and nothing heavy is imported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import replace
+from functools import lru_cache
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote, unquote, urlsplit
+
+from srbench.data.dataset import CropOf, Dataset, ImageFile, Item, Pixels, Progress, Role, Sample, file_sha256
+from srbench.data.folders import content_hash, folder_dataset, pairs_dataset
+from srbench.data.manifest import FileEntry, ImageEntry, Manifest, Split, parse_manifest, read_manifest
+from srbench.data.places import data_root
+from srbench.errors import DataError, UsageError
+from srbench.names import unknown
+
+__all__ = [
+    "Dataset",
+    "FileEntry",
+    "ImageEntry",
+    "ImageFile",
+    "Item",
+    "Manifest",
+    "Pixels",
+    "Progress",
+    "Sample",
+    "Split",
+    "dataset_of",
+    "load_manifest",
+    "manifest_names",
+    "protected_pixels",
+    "read_manifest",
+    "resolve",
+]
+
+
+def manifest_names() -> tuple[str, ...]:
+    """The data sets that come with srbench, in order."""
+    names = [entry.name for entry in files("srbench.datasets").iterdir()]
+    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
+
+
+@lru_cache(maxsize=32)
+def load_manifest(name: str) -> Manifest:
+    """The manifest of a data set that comes with srbench.
+
+    Raises:
+        UsageError: there is none of this name; the nearest are suggested.
+        DataError: the manifest is not valid.
+    """
+    if name not in manifest_names():
+        raise unknown("data set", name, manifest_names())
+    content = files("srbench.datasets").joinpath(f"{name}.toml").read_bytes()
+    return parse_manifest(content, name=name, file=f"datasets/{name}.toml")
+
+
+def resolve(spec: str, *, cwd: Path | None = None) -> Dataset:
+    """The data set that a user means.
+
+    Args:
+        spec: ``set5`` or ``set5:test`` (the default split, or one by name); a folder of HR images (with a slash, a
+            leading dot, or simply there); a manifest ``my.toml`` or ``my.toml:train``; ``hr=DIR,lr=DIR``. A name of
+            :func:`manifest_names` comes before a folder of the same name: write ``./set5`` for the folder.
+        cwd: what relative paths are relative to.
+
+    Raises:
+        UsageError: nothing of this name, or no such split.
+        DataError: a folder or manifest that is missing, empty or wrong.
+    """
+    spec = spec.strip()
+    base = cwd or Path()
+    pair = re.fullmatch(r"(hr|lr)=(.+),\s*(hr|lr)=(.+)", spec)
+    if pair and pair[1] != pair[3]:
+        folders = {pair[1]: _path(pair[2], base), pair[3]: _path(pair[4], base)}
+        return pairs_dataset(folders["hr"], folders["lr"], spec)
+    if spec.startswith(("hr=", "lr=")):
+        raise UsageError(f"'{spec}' names one folder of a pair: write hr=DIR,lr=DIR.")
+    name, _, split = spec.partition(":")
+    if name in manifest_names():
+        return dataset_of(load_manifest(name), split, spec)
+    own = re.fullmatch(r"(.+\.toml)(?::([^:/\\]*))?", spec)
+    if own:
+        return dataset_of(read_manifest(_path(own[1], base)), own[2] or "", spec)
+    path = _path(spec, base)
+    if "/" in spec or os.sep in spec or spec.startswith((".", "~")) or path.is_dir():
+        return folder_dataset(path, spec)
+    raise unknown("data set or folder", name, manifest_names())
+
+
+def dataset_of(manifest: Manifest, split: str = "", spec: str = "") -> Dataset:
+    """One split of a manifest; the default one if none is named.
+
+    Raises:
+        UsageError: there is no such split.
+        DataError: the files of an ``embedded`` or a local manifest are not there.
+    """
+    name = split or manifest.default_split
+    if name not in manifest.splits:
+        raise UsageError(f"'{manifest.name}' has no split '{name}'; it has {', '.join(manifest.splits)}.")
+    chosen = manifest.splits[name]
+    folder = _folder(manifest)
+    items = tuple(_item(manifest, chosen, entry, folder) for entry in chosen.entries())
+    return Dataset(
+        name=manifest.name if name == manifest.default_split else f"{manifest.name}-{name}",
+        spec=spec or (f"{manifest.name}:{split}" if split else manifest.name),
+        split=name,
+        kind=manifest.kind,
+        title=manifest.title,
+        items=items,
+        content_hash=content_hash(items),
+        role=_role(manifest, name),
+        citation=manifest.citation,
+        licence=manifest.licence,
+        homepage=manifest.homepage,
+        manifest=manifest.name,
+        folder=folder,
+    )
+
+
+@lru_cache(maxsize=1)
+def protected_pixels() -> dict[str, str]:
+    """The pixel hash of every image that must never be trained on, and the test set that it belongs to."""
+    known: dict[str, str] = {}
+    for name in manifest_names():
+        manifest = load_manifest(name)
+        for split in manifest.splits:
+            if _role(manifest, split) == "test":
+                hashes = (entry.pixels_sha256 for entry in manifest.splits[split].entries())
+                known.update((pixels, f"{name}:{split}") for pixels in hashes if pixels)
+    return known
+
+
+def _path(text: str, base: Path) -> Path:
+    return base / Path(text.strip()).expanduser()
+
+
+def _role(manifest: Manifest, split: str) -> Role:
+    if manifest.role != "splits":
+        return manifest.role
+    return "train" if split.startswith("train") else "validation" if split.startswith("val") else "test"
+
+
+def _folder(manifest: Manifest) -> Path:
+    """Where its files lie: the data root, the user's folder, or an installed package."""
+    if manifest.package:
+        spec = find_spec(manifest.package)  # finds without importing
+        if spec is None or not spec.submodule_search_locations:
+            raise DataError(f"'{manifest.name}' is part of the package {manifest.package}: install that.")
+        return Path(spec.submodule_search_locations[0])
+    if manifest.is_remote and not manifest.base_url.startswith("file:"):
+        if manifest.name in manifest_names() and manifest == load_manifest(manifest.name):
+            return data_root() / manifest.name
+        # a user's manifest shall not mix with another of the same name
+        own = hashlib.sha256(manifest.model_dump_json(exclude={"file"}).encode()).hexdigest()[:8]
+        return data_root() / f"{manifest.name}-{own}"
+    local = unquote(urlsplit(manifest.base_url).path) if manifest.is_remote else manifest.base_url
+    return Path(manifest.file).parent / Path(local).expanduser()
+
+
+def _item(manifest: Manifest, split: Split, entry: ImageEntry, folder: Path) -> Item:
+    hr = _file(manifest, split, entry, folder, copy=entry.name if manifest.kind == "hr" else "")
+    if entry.source:
+        crop = CropOf(manifest.crop_of, entry.source, split.scale or 1)
+        hr = replace(hr, crop_of=crop)
+    lr = _file(manifest, split, entry.lr, folder) if entry.lr else None
+    return Item(entry.name, hr, lr, split.scale if lr else None)
+
+
+def _file(manifest: Manifest, split: Split, entry: FileEntry, folder: Path, copy: str = "") -> ImageFile:
+    path = folder / entry.path
+    known = {"bytes": entry.bytes, "sha256": entry.sha256, "pixels_sha256": entry.pixels_sha256}
+    if not manifest.is_remote or manifest.base_url.startswith("file:"):
+        if not any((entry.sha256, entry.pixels_sha256)) and path.is_file():
+            known["sha256"] = file_sha256(path)
+        return ImageFile(path=path, **known)  # type: ignore[arg-type]
+    copied = f"{copy}.png" if copy and f"{copy}.png" != entry.path and entry.pixels_sha256 else ""
+    basename = PurePosixPath(entry.path).name
+    mirrored = dict.fromkeys(name for name in (copied, entry.path, basename) if name)
+    return ImageFile(
+        path=path,
+        copy=folder / copied if copied else None,
+        url=manifest.base_url.rstrip("/") + "/" + quote(split.archive.path if split.archive else entry.path),
+        mirrored=() if split.archive else tuple(mirrored),
+        archive=split.archive,
+        **known,  # type: ignore[arg-type]
+    )

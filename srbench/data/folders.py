@@ -1,0 +1,143 @@
+"""A user's own images: a folder of HR images, or two folders of HR and LR."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from srbench.canonical import digest
+from srbench.data.dataset import Dataset, ImageFile, Item, file_sha256
+from srbench.data.manifest import safe_name
+from srbench.errors import DataError
+
+EXTENSIONS = frozenset({".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".pgm", ".ppm"})
+_ROLE_SUFFIX = re.compile(r"([-_. ]?(x\d+|SRF[-_]?\d+|[LH]R(x\d+)?|GT|bicubic|low|high))$", re.IGNORECASE)
+
+
+def folder_dataset(folder: Path, spec: str) -> Dataset:
+    """All images of a folder as HR images.
+
+    Raises:
+        DataError: there is no such folder, or no image in it.
+    """
+    files = image_files(folder)
+    items = tuple(Item(name, _known(path)) for name, path in zip(_names(files), files, strict=True))
+    return _dataset(folder.resolve().name, spec, items, folder)
+
+
+def pairs_dataset(hr: Path, lr: Path, spec: str) -> Dataset:
+    """The images of two folders, paired by what their names have in common.
+
+    ``0001.png`` goes with ``0001.png``, ``0001x2.png`` or ``0001_LR.png``; ``a_SRF_2_HR.png`` with ``a_SRF_2_LR.png``.
+
+    Raises:
+        DataError: a folder is missing or empty, or an image has no partner, or more than one.
+    """
+    hr_files, lr_files = image_files(hr), image_files(lr)
+    pairs = _paired(hr_files, lr_files)
+    names = _names([path for path, _ in pairs])
+    items = tuple(Item(name, _known(pair[0]), _known(pair[1])) for name, pair in zip(names, pairs, strict=True))
+    folders = [folder.resolve() for folder in (hr, lr)]
+    name = folders[0].parent.name if folders[0].parent == folders[1].parent else folders[0].name
+    return _dataset(name, spec, items, hr)
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The image files of a folder in natural order; hidden ones are skipped.
+
+    Raises:
+        DataError: there is no such folder, or no image in it.
+    """
+    if not folder.is_dir():
+        raise DataError(f"There is no folder '{folder}': check the path.")
+    try:
+        entries = list(folder.iterdir())
+    except OSError as error:
+        raise DataError(f"The folder '{folder}' cannot be read ({error.strerror}): check its permissions.") from error
+    files = [path for path in entries if not path.name.startswith(".") and path.suffix.lower() in EXTENSIONS]
+    files = [path for path in files if path.is_file()]
+    if not files:
+        inside = sorted(path.name for path in entries if path.is_dir() and not path.name.startswith("."))
+        hint = f"give one of its folders ({', '.join(inside[:4])})" if inside else "put images into it"
+        kinds = ", ".join(sorted(extension[1:] for extension in EXTENSIONS))
+        raise DataError(f"The folder '{folder}' holds no images ({kinds}): {hint}.")
+    return sorted(files, key=lambda path: natural_key(path.name))
+
+
+def natural_key(name: str) -> tuple[list[tuple[int, int | str]], str]:
+    """A sort key that puts ``t2`` before ``t10``."""
+    parts = [part for part in re.split(r"(\d+)", name.lower()) if part]
+    return [(0, int(part)) if part.isascii() and part.isdigit() else (1, part) for part in parts], name
+
+
+def _paired(hr: Sequence[Path], lr: Sequence[Path]) -> list[tuple[Path, Path]]:
+    """Pair by the strictest of four rules that pairs them all."""
+
+    def as_is(stem: str) -> str:
+        return stem
+
+    def once(stem: str) -> str:
+        return _ROLE_SUFFIX.sub("", stem) or stem
+
+    def fully(stem: str) -> str:
+        shorter = once(stem)
+        return stem if shorter == stem else fully(shorter)
+
+    problem = ""
+    rules: list[tuple[Callable[[str], str], Callable[[str], str]]]
+    rules = [(as_is, as_is), (as_is, once), (once, once), (as_is, fully), (fully, fully)]
+    for hr_rule, lr_rule in rules:
+        by_stem, problem = _by_stem(hr, hr_rule)
+        partners, lr_problem = _by_stem(lr, lr_rule)
+        problem = problem or lr_problem or _unpaired(by_stem, partners)
+        if not problem:
+            return [(path, partners[stem]) for stem, path in by_stem.items()]
+    raise DataError(f"{problem}: give both the same name, or LR's with a suffix such as x2 or _LR.")
+
+
+def _by_stem(files: Sequence[Path], rule: Callable[[str], str]) -> tuple[dict[str, Path], str]:
+    known: dict[str, Path] = {}
+    for path in files:
+        other = known.setdefault(rule(path.stem), path)
+        if other is not path:
+            return known, f"{other} and {path.name} would make the same pair"
+    return known, ""
+
+
+def _unpaired(hr: dict[str, Path], lr: dict[str, Path]) -> str:
+    for one, other, role in ((hr, lr, "LR"), (lr, hr, "HR")):
+        alone = [path for stem, path in one.items() if stem not in other]
+        if alone:
+            return f"{alone[0]} has no {role} partner"
+    return ""
+
+
+def _names(files: Sequence[Path]) -> list[str]:
+    """What results are filed under: the stems, or the whole file names where two files share one."""
+    count = Counter(path.stem.lower() for path in files)
+    return [path.name if count[path.stem.lower()] > 1 else path.stem for path in files]
+
+
+def _known(path: Path) -> ImageFile:
+    return ImageFile(path=path, bytes=path.stat().st_size, sha256=file_sha256(path))
+
+
+def _dataset(name: str, spec: str, items: tuple[Item, ...], folder: Path) -> Dataset:
+    return Dataset(
+        name=safe_name(name),
+        spec=spec,
+        split="",
+        kind="pairs" if items[0].lr else "hr",
+        title=f"the images of {folder}",
+        items=items,
+        content_hash=content_hash(items),
+        role="user",
+        folder=folder,
+    )
+
+
+def content_hash(items: Sequence[Item]) -> str:
+    """sha256 over the canonical JSON of names and hashes."""
+    return digest([[item.name, *(file.identity for file in item.files)] for item in items])

@@ -1,0 +1,220 @@
+"""The TOML file that describes a data set: what it is, who owns it, its splits, and the hashes of its files.
+
+A manifest::
+
+    title = "Set5"
+    kind = "hr"              # "hr": HR images; "pairs": each with its LR; "embedded": files of an installed package
+    role = "test"            # "test": never to be trained on; "train"; "splits": each split is what its name says
+    default_split = "test"
+    licence = "research use; owners' terms"
+    homepage = "https://..."
+    citation = "@inproceedings{...}"
+    base_url = "https://raw.githubusercontent.com/<owner>/<repository>/<commit>/Set5/"
+
+    [splits.test]
+    images = [
+      { name = "baby", path = "baby_GT.bmp", width = 512, height = 512, bytes = 786486, sha256 = "...", ... },
+    ]
+
+``path`` is below ``base_url``, below the data set's folder in the data root and below its folder in a mirror. A user's
+own manifest may give a folder (relative to the manifest) as ``base_url``: its images are read where they are.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from srbench.errors import DataError
+
+Kind = Literal["hr", "pairs", "embedded"]
+Role = Literal["test", "train", "splits"]
+
+
+def _relative(path: str) -> str:
+    """A path that stays below its folder, on every system."""
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or ".." in parts or "\\" in path or ":" in path:
+        raise ValueError("must be a relative path with forward slashes and without '..'")
+    return path
+
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+RelativePath = Annotated[str, AfterValidator(_relative)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FileEntry(_Model):
+    """One file.
+
+    Attributes:
+        path: below the base URL.
+        bytes: its size.
+        sha256: of the file as published.
+        pixels_sha256: of the decoded samples (:func:`srbench.imaging.files.pixels_sha256`), which any lossless
+            copy has.
+        width: in pixels.
+        height: in pixels.
+    """
+
+    path: RelativePath
+    bytes: int | None = Field(default=None, gt=0)
+    sha256: Sha256 | None = None
+    pixels_sha256: Sha256 | None = None
+    width: int | None = Field(default=None, gt=0)
+    height: int | None = Field(default=None, gt=0)
+
+
+class ImageEntry(FileEntry):
+    """One HR image, with its LR in a set of pairs.
+
+    Attributes:
+        name: unique in its split; what results are filed under.
+        lr: the LR image.
+        source: the image of the data set ``crop_of`` that this one is a crop of.
+    """
+
+    name: Name
+    lr: FileEntry | None = None
+    source: str | None = None
+
+
+class Archive(_Model):
+    """A zip below the base URL that holds a split's images, each at its ``path``."""
+
+    path: RelativePath
+    bytes: int = Field(gt=0)
+    sha256: Sha256
+
+
+class Numbered(_Model):
+    """Images that differ in a number only, from ``first`` to ``last``: ``"DIV2K_train_HR/{:04d}.png"``."""
+
+    path: str
+    first: int = Field(ge=0)
+    last: int = Field(ge=0)
+
+    def images(self) -> tuple[ImageEntry, ...]:
+        """Their entries, named by the file's stem."""
+        paths = [self.path.format(number) for number in range(self.first, self.last + 1)]
+        return tuple(ImageEntry(name=PurePosixPath(path).stem, path=path) for path in paths)
+
+
+class Split(_Model):
+    """The images of one split, listed or numbered, with the pairs' scale and the archive they come in."""
+
+    scale: int | None = Field(default=None, ge=1)
+    archive: Archive | None = None
+    images: tuple[ImageEntry, ...] = ()
+    numbered: Numbered | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Split:
+        if bool(self.images) == (self.numbered is not None):
+            raise ValueError("needs either images or numbered")
+        entries = self.entries()
+        for what in ("name", "path"):
+            seen = [str(getattr(entry, what)).lower() for entry in entries]
+            twice = (
+                next((value for value in seen if seen.count(value) > 1), None) if len(set(seen)) < len(seen) else None
+            )
+            if twice:
+                raise ValueError(f"two images have the {what} '{twice}'")
+        return self
+
+    def entries(self) -> tuple[ImageEntry, ...]:
+        """Its images in order."""
+        return self.numbered.images() if self.numbered else self.images
+
+
+class Manifest(_Model):
+    """A whole manifest. ``name`` is the file's stem, ``file`` where it was read from."""
+
+    name: Name
+    file: str
+    title: str = Field(min_length=1)
+    kind: Kind
+    role: Role
+    default_split: str
+    licence: str
+    homepage: str = ""
+    citation: str = ""
+    notes: str = ""
+    base_url: str = ""
+    package: str = ""
+    crop_of: str = ""
+    splits: dict[Name, Split]
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether its files have to be fetched, rather than read where they are."""
+        return "://" in self.base_url
+
+    @model_validator(mode="after")
+    def _check(self) -> Manifest:
+        if self.default_split not in self.splits:
+            raise ValueError(f"default_split '{self.default_split}' is not one of its splits")
+        if (self.kind == "embedded") != bool(self.package):
+            raise ValueError("package goes with kind 'embedded', and only with it")
+        if self.kind != "embedded" and not self.base_url:
+            raise ValueError("base_url is missing")
+        for name, split in self.splits.items():
+            for entry in split.entries():
+                self._check_entry(f"{name}: image '{entry.name}'", entry, split)
+        return self
+
+    def _check_entry(self, where: str, entry: ImageEntry, split: Split) -> None:
+        if (self.kind == "pairs") != (entry.lr is not None):
+            raise ValueError(f"{where}: lr goes with kind 'pairs', and only with it")
+        if entry.source and not self.crop_of:
+            raise ValueError(f"{where}: source needs crop_of")
+        for file in (entry, entry.lr):
+            pinned = file is None or file.sha256 or file.pixels_sha256 or split.archive
+            if self.is_remote and not pinned:
+                raise ValueError(f"{where}: sha256 or pixels_sha256 is needed for what is downloaded")
+
+
+def parse_manifest(content: bytes, *, name: str, file: str) -> Manifest:
+    """Check the bytes of a TOML manifest.
+
+    Raises:
+        DataError: naming the file and the first field that is wrong.
+    """
+    try:
+        fields: dict[str, Any] = tomllib.loads(content.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{file} is not valid TOML ({error}): correct it.") from error
+    try:
+        return Manifest.model_validate({"name": name, "file": file, **fields})
+    except ValidationError as error:
+        raise DataError(f"{file}: {_first(error)}; correct this manifest.") from error
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a user's manifest."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}): check the path.") from error
+    return parse_manifest(content, name=safe_name(path.stem), file=str(path))
+
+
+def safe_name(text: str) -> str:
+    """A name that is safe in files and on the command line."""
+    kept = "".join(char if char.isascii() and (char.isalnum() or char in "._-") else "-" for char in text)
+    return kept.strip("._-") or "images"
+
+
+def _first(error: ValidationError) -> str:
+    details = error.errors(include_url=False)
+    field = ".".join(str(part) for part in details[0]["loc"])
+    message = details[0]["msg"].removeprefix("Value error, ")
+    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
+    return f"{field}: {message}{more}" if field else f"{message}{more}"

@@ -1,0 +1,132 @@
+"""``srbench data``, as a user meets it: output, errors and exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from srbench.cli.data import app
+from srbench.data.catalog import manifest_names
+from srbench.errors import EXIT_DATA, DataError, UsageError
+from srbench.imaging.files import pixels_sha256, write_png
+
+runner = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A manifest of two images, a mirror that has them, an empty data root, and no network to be used by accident."""
+    folder = tmp_path / "mirror" / "mine"
+    folder.mkdir(parents=True)
+    images = []
+    for name in "ab":
+        image = np.random.default_rng(ord(name)).integers(0, 256, (9, 8, 3), dtype=np.uint8)
+        write_png(folder / f"{name}.png", image)
+        images.append(f'{{ name = "{name}", path = "{name}.png", pixels_sha256 = "{pixels_sha256(image)}" }}')
+    (tmp_path / "mine.toml").write_text(
+        'title = "Mine"\nkind = "hr"\nrole = "train"\ndefault_split = "all"\nlicence = "CC0"\n'
+        f'base_url = "http://127.0.0.1:9/"\n[splits.all]\nimages = [{", ".join(images)}]\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SRBENCH_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("SRBENCH_MIRROR", str(tmp_path / "mirror"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr("srbench.data.download.BACKOFF", 0.01)
+    return folder
+
+
+def test_list_fits_80_columns() -> None:
+    result = runner.invoke(app, ["list"])
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    shown = {line.split()[0] for line in lines if not line.startswith(" ")}
+    assert set(manifest_names()) <= shown
+    assert any("embedded" in line and "yes" in line for line in lines)
+    assert any("set5" in line and "no" in line for line in lines)
+
+
+def test_list_as_json() -> None:
+    result = runner.invoke(app, ["list", "--json"])
+    document = json.loads(result.stdout)
+    assert document["schema_version"] == 1
+    sets = {record["name"]: record for record in document["datasets"]}
+    assert set(sets) == set(manifest_names())
+    assert sets["set14"]["splits"] == {"test": 14}
+    assert sets["set14"]["present"] == "no"
+    assert sets["bsd100-pairs"]["kind"] == "pairs"
+    assert sets["div2k"]["bytes"] == 3530603713 + 448993893
+
+
+def test_fetch_verify_path(tmp_path: Path) -> None:
+    result = runner.invoke(app, ["fetch", "./mine.toml"])
+    assert result.exit_code == 0, result.output
+    assert "mine:all: 2 files, 2 fetched" in result.stdout
+    assert "srbench: fetched mine:all" in result.stderr
+    assert "0 fetched" in runner.invoke(app, ["fetch", "./mine.toml"]).stdout
+    assert runner.invoke(app, ["verify", "./mine.toml"]).stdout == "mine:all: 2 of 2 files are whole\n"
+    folder = Path(runner.invoke(app, ["path", "./mine.toml"]).stdout.strip())
+    assert sorted(path.name for path in folder.iterdir()) == ["a.png", "b.png"]
+    assert folder.is_relative_to(tmp_path / "data")
+
+
+def test_verify_names_what_is_corrupt_or_missing() -> None:
+    runner.invoke(app, ["fetch", "./mine.toml"])
+    folder = Path(runner.invoke(app, ["path", "./mine.toml"]).stdout.strip())
+    (folder / "a.png").write_bytes(b"rubbish")
+    (folder / "b.png").unlink()
+    result = runner.invoke(app, ["verify", "./mine.toml", "--json"])
+    assert isinstance(result.exception, DataError)
+    assert result.exception.exit_code == EXIT_DATA
+    assert "a.png (wrong hash" in str(result.exception)
+    assert "b.png (missing)" in str(result.exception)
+    (record,) = json.loads(result.stdout)["verified"]
+    assert (record["files"], record["whole"]) == (2, 0)
+    assert set(record["faults"]) == {"a.png", "b.png"}
+
+
+def test_verify_without_names_checks_what_is_here() -> None:
+    result = runner.invoke(app, ["verify"])
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "embedded:train: 9 of 9 files are whole",
+        "embedded:validation: 3 of 3 files are whole",
+        "embedded:test: 5 of 5 files are whole",
+    ]
+
+
+def test_path_of_what_is_not_here(tmp_path: Path) -> None:
+    result = runner.invoke(app, ["path", "set5"])
+    assert result.stdout.strip() == str(tmp_path / "data" / "set5")
+    assert "srbench data fetch set5" in result.stderr
+
+
+def test_errors(mirror: Path) -> None:
+    assert isinstance(runner.invoke(app, ["fetch", "set55"]).exception, UsageError)
+    assert isinstance(runner.invoke(app, ["path", "set5:train"]).exception, UsageError)
+    assert isinstance(runner.invoke(app, ["verify", "set5"]).exception, DataError)
+    (mirror / "a.png").unlink()
+    error = runner.invoke(app, ["fetch", "./mine.toml"]).exception
+    assert isinstance(error, DataError)
+    assert "a.png cannot be had" in str(error)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; import srbench.cli.data;"
+        "print([m for m in ('torch', 'numpy', 'pydantic', 'pooch', 'requests', 'PIL') if m in sys.modules])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).resolve().parents[2],
+    )
+    assert run.stdout.strip() == "[]"

@@ -1,0 +1,351 @@
+"""Manifests, and what a user may write for a data set."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from srbench.data.catalog import dataset_of, load_manifest, manifest_names, protected_pixels, resolve
+from srbench.data.folders import natural_key
+from srbench.data.manifest import Manifest, parse_manifest
+from srbench.errors import DataError, UsageError
+from srbench.imaging.files import pixels_sha256, write_png
+
+NAMES = ["bsd100", "bsd100-pairs", "bsds200", "div2k", "embedded", "general100", "set14", "set5", "t91", "urban100"]
+SHA = "0" * 64
+
+
+def picture(seed: int = 0, size: tuple[int, ...] = (12, 16, 3)) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, size, dtype=np.uint8)
+
+
+def test_all_manifests_are_valid() -> None:
+    assert list(manifest_names()) == NAMES
+    for name in NAMES:
+        manifest = load_manifest(name)
+        assert manifest.title
+        assert manifest.licence
+        assert manifest.homepage.startswith("http")
+        assert manifest.citation.startswith("@")
+
+
+@pytest.mark.parametrize(
+    ("spec", "count", "role"),
+    [
+        ("set5", 5, "test"),
+        ("set14:test", 14, "test"),
+        ("bsd100", 100, "test"),
+        ("urban100", 100, "test"),
+        ("t91", 91, "train"),
+        ("bsds200", 200, "train"),
+        ("general100", 100, "train"),
+        ("div2k:train", 800, "train"),
+        ("div2k", 100, "validation"),
+        ("bsd100-pairs:train", 100, "train"),
+        ("bsd100-pairs:validation", 100, "validation"),
+        ("embedded", 5, "test"),
+        ("embedded:train", 9, "train"),
+    ],
+)
+def test_what_comes_with_srbench(spec: str, count: int, role: str) -> None:
+    dataset = resolve(spec)
+    assert (len(dataset.items), dataset.role) == (count, role)
+    assert len({item.name for item in dataset.items}) == count
+    assert len(dataset.content_hash) == 64
+    assert dataset.content_hash == resolve(spec).content_hash
+
+
+def test_names_of_splits_differ_and_are_safe() -> None:
+    assert resolve("embedded").name == resolve("embedded:test").name == "embedded"
+    assert resolve("embedded:train").name == "embedded-train"
+    assert resolve("bsd100-pairs:validation").name == "bsd100-pairs-validation"
+
+
+def test_published_hashes_are_pinned_to_commits() -> None:
+    for name in set(NAMES) - {"embedded", "div2k"}:
+        manifest = load_manifest(name)
+        *_, owner, repository, commit = manifest.base_url.split("/")[:6]
+        assert owner
+        assert repository
+        assert len(commit) == 40
+        assert manifest.base_url.startswith("https://raw.githubusercontent.com/")
+        for split in manifest.splits.values():
+            for entry in split.entries():
+                assert entry.sha256
+                assert entry.pixels_sha256
+
+
+def test_embedded_reads_without_a_network_and_is_small() -> None:
+    samples = list(resolve("embedded").samples())
+    assert sum(sample.hr.shape[0] * sample.hr.shape[1] for sample in samples) < 1_200_000
+    assert any(sample.hr.ndim == 2 for sample in samples)
+    assert any(sample.hr.ndim == 3 for sample in samples)
+
+
+def test_splits_of_embedded_are_disjoint() -> None:
+    splits = [resolve(f"embedded:{split}").pixel_hashes() for split in ("train", "validation", "test")]
+    assert len(frozenset.union(*splits)) == sum(map(len, splits)) == 17
+
+
+def test_test_images_are_protected() -> None:
+    protected = protected_pixels()
+    for name in ("set5", "set14", "bsd100", "urban100", "embedded"):
+        assert resolve(name).pixel_hashes() <= protected.keys()
+    for name in ("t91", "bsds200", "general100", "embedded:train", "embedded:validation"):
+        assert not resolve(name).pixel_hashes() & protected.keys()
+
+
+def test_pairs_know_what_they_are_crops_of() -> None:
+    dataset = resolve("bsd100-pairs:train")
+    assert dataset.scale == 2
+    assert dataset.items[0].lr is not None
+    assert dataset.pixel_hashes() >= resolve("bsd100").pixel_hashes()
+
+
+def test_resolving_downloads_and_imports_nothing(tmp_path: Path) -> None:
+    code = (
+        "import sys; from srbench.data.catalog import *; [resolve(name) for name in manifest_names()];"
+        "print([m for m in ('torch', 'skimage', 'cv2', 'PIL', 'requests', 'pooch', 'rich') if m in sys.modules])"
+    )
+    environment = os.environ | {"SRBENCH_DATA": str(tmp_path / "data")}
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert run.stdout.strip() == "[]"
+    assert not (tmp_path / "data").exists()
+
+
+def test_datasets_folder_is_no_package() -> None:
+    import srbench
+
+    for folder in srbench.__path__:
+        assert not (Path(folder) / "datasets" / "__init__.py").exists()
+    assert importlib.util.find_spec("srbench.datasets") is not None
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("set55", "Did you mean .*set5"),
+        ("urban", "Did you mean urban100"),
+        ("zzzz", "Known: bsd100"),
+        ("set5:train", "has no split 'train'; it has test"),
+        ("hr=a", "write hr=DIR,lr=DIR"),
+        ("hr=a,hr=b", "write hr=DIR,lr=DIR"),
+    ],
+)
+def test_what_is_unknown(spec: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        resolve(spec)
+
+
+def test_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "my images"
+    folder.mkdir()
+    for number in (10, 2, 1):
+        write_png(folder / f"t{number}.png", picture(number))
+    (folder / "T3.PNG").write_bytes((folder / "t2.png").read_bytes())
+    write_png(folder / ".hidden.png", picture())
+    (folder / "notes.txt").write_text("no image")
+    (folder / "sub.png").mkdir()
+    dataset = resolve(str(folder))
+    assert [item.name for item in dataset.items] == ["t1", "t2", "T3", "t10"]
+    assert (dataset.name, dataset.role, dataset.kind) == ("my-images", "user", "hr")
+    assert [sample.name for sample in dataset.samples()] == ["t1", "t2", "T3", "t10"]
+    assert pixels_sha256(picture(10)) in dataset.pixel_hashes()
+    assert resolve("my images", cwd=tmp_path).content_hash == dataset.content_hash
+    assert resolve("./my images", cwd=tmp_path).content_hash == dataset.content_hash
+    (folder / "t1.png").unlink()
+    assert resolve(str(folder)).content_hash != dataset.content_hash
+    with pytest.raises(DataError, match="is missing"):
+        list(dataset.samples())
+
+
+def test_folder_that_changes_after_it_was_looked_at(tmp_path: Path) -> None:
+    write_png(tmp_path / "a.png", picture(1))
+    dataset = resolve(str(tmp_path))
+    write_png(tmp_path / "a.png", picture(2))
+    with pytest.raises(DataError, match="has changed"):
+        list(dataset.samples())
+
+
+def test_same_stem_twice(tmp_path: Path) -> None:
+    write_png(tmp_path / "a.png", picture(1))
+    write_png(tmp_path / "b.png", picture(3))
+    (tmp_path / "a.jpg").write_bytes((tmp_path / "a.png").read_bytes())
+    assert [item.name for item in resolve(str(tmp_path)).items] == ["a.jpg", "a.png", "b"]
+
+
+def test_a_manifest_comes_before_a_folder_of_its_name(tmp_path: Path) -> None:
+    (tmp_path / "set5").mkdir()
+    write_png(tmp_path / "set5" / "a.png", picture())
+    assert len(resolve("set5", cwd=tmp_path).items) == 5
+    assert len(resolve("./set5", cwd=tmp_path).items) == 1
+
+
+def test_folders_that_will_not_do(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="There is no folder"):
+        resolve(str(tmp_path / "none"))
+    with pytest.raises(DataError, match=r"holds no images .*: put images into it"):
+        resolve(str(tmp_path))
+    (tmp_path / "inner").mkdir()
+    with pytest.raises(DataError, match=r"give one of its folders \(inner\)"):
+        resolve(str(tmp_path))
+    (tmp_path / "text.png").write_text("this is no image")
+    with pytest.raises(DataError, match=r"text\.png is not an image"):
+        list(resolve(str(tmp_path)).samples())
+
+
+@pytest.mark.parametrize(
+    ("hr", "lr"),
+    [
+        ("0001 0002", "0001 0002"),
+        ("0001 0002", "0001x2 0002x2"),
+        ("fox2 fox3", "fox2x2 fox3x2"),
+        ("a_HR b_HR", "a_LR b_LR"),
+        ("img_001_SRF_2_HR img_002_SRF_2_HR", "img_001_SRF_2_LR img_002_SRF_2_LR"),
+        ("baby_GT bird_GT", "babyx2_LR birdx2_LR"),
+        ("baby bird", "baby-LRx4 bird-LRx4"),
+    ],
+)
+def test_pairs_by_name(hr: str, lr: str, tmp_path: Path) -> None:
+    for folder, stems, size in (("HR", hr, (12, 16)), ("LR", lr, (6, 8))):
+        (tmp_path / folder).mkdir()
+        for seed, stem in enumerate(stems.split()):
+            write_png(tmp_path / folder / f"{stem}.png", picture(seed, size))
+    for spec in ("hr=HR,lr=LR", "lr=LR, hr=HR"):
+        dataset = resolve(spec, cwd=tmp_path)
+        assert dataset.kind == "pairs"
+        samples = list(dataset.samples())
+        assert [sample.name for sample in samples] == hr.split()
+        for seed, sample in enumerate(samples):
+            assert sample.scale == 2
+            assert sample.lr is not None
+            np.testing.assert_array_equal(sample.lr, picture(seed, (6, 8)))
+
+
+@pytest.mark.parametrize(
+    ("hr", "lr", "message"),
+    [
+        ("a b", "a c", r"b\.png has no LR partner"),
+        ("a", "a b", r"b\.png has no HR partner"),
+        ("a", "a_LR ax2", "same pair"),
+    ],
+)
+def test_pairs_that_do_not_match(hr: str, lr: str, message: str, tmp_path: Path) -> None:
+    for folder, stems in (("HR", hr), ("LR", lr)):
+        (tmp_path / folder).mkdir()
+        for stem in stems.split():
+            write_png(tmp_path / folder / f"{stem}.png", picture())
+    with pytest.raises(DataError, match=message):
+        resolve("hr=HR,lr=LR", cwd=tmp_path)
+
+
+@pytest.mark.parametrize(("size", "scale"), [((13, 17), 2), ((12, 16), 2), ((18, 24), 3), ((6, 8), 1)])
+def test_scale_from_sizes(size: tuple[int, int], scale: int, tmp_path: Path) -> None:
+    for folder, shape in (("HR", size), ("LR", (6, 8))):
+        (tmp_path / folder).mkdir()
+        write_png(tmp_path / folder / "a.png", picture(0, shape))
+    assert next(resolve("hr=HR,lr=LR", cwd=tmp_path).samples()).scale == scale
+
+
+@pytest.mark.parametrize("size", [(12, 24), (5, 8), (11, 16)])
+def test_sizes_that_are_no_pair(size: tuple[int, int], tmp_path: Path) -> None:
+    for folder, shape in (("HR", size), ("LR", (6, 8))):
+        (tmp_path / folder).mkdir()
+        write_png(tmp_path / folder / "a.png", picture(0, shape))
+    with pytest.raises(DataError, match="made smaller by a whole factor"):
+        list(resolve("hr=HR,lr=LR", cwd=tmp_path).samples())
+
+
+def manifest_text(image: str = "", **fields: str) -> str:
+    head = {"title": "Mine", "kind": "hr", "role": "test", "default_split": "test", "licence": "CC0"}
+    head |= {"base_url": "https://example.org/"} | fields
+    image = image or f'{{ name = "a", path = "a.png", sha256 = "{SHA}" }}'
+    lines = [f'{key} = "{value}"' for key, value in head.items() if value]
+    return "\n".join([*lines, "[splits.test]", f"images = [{image}]"])
+
+
+def parsed(text: str) -> Manifest:
+    return parse_manifest(text.encode(), name="mine", file="mine.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("title = ", "not valid TOML"),
+        (manifest_text(kind="movie"), "kind: "),
+        (manifest_text(colour="red"), "colour: Extra"),
+        (manifest_text(title=""), "title: Field required"),
+        (manifest_text(default_split="train"), "default_split 'train' is not one"),
+        (manifest_text(base_url=""), "base_url is missing"),
+        (manifest_text(package="skimage"), "package goes with kind 'embedded'"),
+        (manifest_text(kind="pairs"), "lr goes with kind 'pairs'"),
+        (manifest_text('{ name = "a", path = "a.png" }'), "sha256 or pixels_sha256 is needed"),
+        (manifest_text('{ name = "a", path = "../a.png" }'), r"splits\.test\.images\.0\.path: must be a relative path"),
+        (manifest_text('{ name = "a", path = "/a.png" }'), "must be a relative path"),
+        (manifest_text('{ name = "a/b", path = "a.png" }'), "name: "),
+        (manifest_text('{ name = "a", path = "a.png", sha256 = "12" }'), "sha256: "),
+        (manifest_text('{ name = "a", path = "1.png" }, { name = "A", path = "2.png" }'), "two images have the name"),
+        (manifest_text('{ name = "a", path = "1.png" }, { name = "b", path = "1.png" }'), "two images have the path"),
+    ],
+)
+def test_bad_manifest_names_file_and_field(text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        parsed(text)
+    assert str(caught.value).startswith("mine.toml")
+    assert "\n" not in str(caught.value)
+
+
+def test_own_manifest_of_local_files(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    write_png(tmp_path / "pictures" / "a.png", picture(1))
+    text = manifest_text('{ name = "first", path = "a.png" }', base_url="pictures", role="train")
+    (tmp_path / "mine.toml").write_text(text)
+    for spec in ("mine.toml", "mine.toml:test", "./mine.toml", str(tmp_path / "mine.toml")):
+        dataset = resolve(spec, cwd=tmp_path)
+        assert (dataset.name, dataset.role, dataset.split) == ("mine", "train", "test")
+        np.testing.assert_array_equal(next(dataset.samples()).hr, picture(1))
+    with pytest.raises(UsageError, match="has no split"):
+        resolve("mine.toml:train", cwd=tmp_path)
+    with pytest.raises(DataError, match="cannot be read"):
+        resolve("none.toml", cwd=tmp_path)
+
+
+def test_local_file_with_other_pixels(tmp_path: Path) -> None:
+    write_png(tmp_path / "a.png", picture(1))
+    image = f'{{ name = "a", path = "a.png", pixels_sha256 = "{pixels_sha256(picture(2))}" }}'
+    (tmp_path / "mine.toml").write_text(manifest_text(image, base_url="."))
+    with pytest.raises(DataError, match="does not have the pixels"):
+        list(resolve("./mine.toml", cwd=tmp_path).samples())
+
+
+def test_own_remote_manifest_does_not_share_a_folder() -> None:
+    ours = dataset_of(load_manifest("set5"))
+    theirs = dataset_of(parse_manifest(manifest_text().encode(), name="set5", file="set5.toml"))
+    assert ours.folder != theirs.folder
+
+
+@given(st.lists(st.text(max_size=8), max_size=8))
+def test_natural_order_takes_any_names(names: list[str]) -> None:
+    assert len(sorted(names, key=natural_key)) == len(names)
+
+
+def test_natural_order() -> None:
+    assert sorted(["t10", "T2", "t1", "img", "2b", "10a"], key=natural_key) == ["2b", "10a", "img", "t1", "T2", "t10"]
+
+
+def test_real_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not os.environ.get("SRBENCH_MIRROR"):
+        pytest.skip("the real images are not at hand: set SRBENCH_MIRROR")
+    monkeypatch.setenv("SRBENCH_DATA", str(tmp_path))
+    for spec, count in (("set5", 5), ("bsd100-pairs", 100)):
+        samples = list(resolve(spec).samples(progress=False))
+        assert len(samples) == count
+        assert all(sample.lr is None or sample.scale == 4 for sample in samples)
