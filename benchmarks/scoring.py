@@ -1,0 +1,95 @@
+"""How fast an SR image is scored: MSE, PSNR and SSIM of two 480x320 luma images.
+
+    python -m benchmarks.scoring
+
+srbench against scikit-image with the same settings, and against the plain code that SR toolboxes carry: SSIM by five
+filters with a two-dimensional window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+import skimage.data
+import torch
+from numpy.typing import NDArray
+from scipy.signal import convolve2d
+from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
+
+from benchmarks._timing import Side, arguments, on_one_thread, race, show
+from srbench.imaging.color import luma
+from srbench.imaging.resize import imresize, round_half_up
+from srbench.metrics import tensor
+from srbench.metrics.pixel import mse, psnr
+from srbench.metrics.ssim import ssim
+
+Scores = tuple[float, float, float]
+Image = NDArray[Any]
+
+
+def images() -> tuple[Image, Image]:
+    """A photograph's luma and what bicubic interpolation makes of half its size, whole numbers."""
+    target = round_half_up(luma(skimage.data.astronaut()[:320, :480]))
+    return round_half_up(imresize(imresize(target, 1 / 2), 2)), target
+
+
+def by_srbench(sr: Image, target: Image, exact: bool = False) -> Scores:
+    return mse(sr, target), psnr(sr, target), ssim(sr, target, exact=exact)
+
+
+def by_srbench_tensor(sr: torch.Tensor, target: torch.Tensor) -> Scores:
+    return tuple(metric(sr, target).item() for metric in (tensor.mse, tensor.psnr, tensor.ssim))  # type: ignore[return-value]
+
+
+def by_scikit_image(sr: Image, target: Image) -> Scores:
+    similarity = structural_similarity(
+        target, sr, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255
+    )
+    return mean_squared_error(target, sr), peak_signal_noise_ratio(target, sr, data_range=255), similarity
+
+
+def by_plain_code(sr: Image, target: Image, smooth: Callable[[Image, Image], Image]) -> Scores:
+    """The formulas of the paper, one after the other."""
+    line = cv2.getGaussianKernel(11, 1.5)
+    window = line @ line.T
+    mean_a, mean_b = smooth(sr, window), smooth(target, window)
+    var_a = smooth(sr**2, window) - mean_a**2
+    var_b = smooth(target**2, window) - mean_b**2
+    covariance = smooth(sr * target, window) - mean_a * mean_b
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
+    error = np.mean((sr - target) ** 2)
+    similarity = np.mean(luminance * (2 * covariance + c2) / (var_a + var_b + c2))
+    return float(error), float(10 * np.log10(255**2 / error)), float(similarity)
+
+
+def filter2d(image: Image, window: Image) -> Any:
+    return cv2.filter2D(image, -1, window)[5:-5, 5:-5]
+
+
+def convolution(image: Image, window: Image) -> Any:
+    return convolve2d(image, window, mode="valid")
+
+
+def main() -> None:
+    options = arguments(__doc__, repeats=40)
+    on_one_thread()
+    sr, target = images()
+    tensors = [torch.from_numpy(image).float()[None, None] for image in (sr, target)]
+    sides = {
+        "srbench": Side(lambda: by_srbench(sr, target)),
+        "srbench, exact=True": Side(lambda: by_srbench(sr, target, exact=True)),
+        "srbench, tensors": Side(lambda: by_srbench_tensor(*tensors)),
+        "scikit-image": Side(lambda: by_scikit_image(sr, target)),
+        "plain, filter2D": Side(lambda: by_plain_code(sr, target, filter2d)),
+        "plain, convolve2d": Side(lambda: by_plain_code(sr, target, convolution)),
+    }
+    rows = race("MSE, PSNR, SSIM", sides, lambda scores, _: f"{scores[1]:.6f} / {scores[2]:.7f}", options.repeats)
+    show(rows, "PSNR / SSIM", options.json)
+
+
+if __name__ == "__main__":
+    main()
