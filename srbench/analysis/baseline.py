@@ -1,0 +1,91 @@
+"""A run's figures as reference rows, for `srbench check --write`: tomorrow's runs are held to today's numbers."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import fmean
+
+from srbench.analysis.references import COLUMNS, OPTIONAL_COLUMNS, OWN_SOURCE
+from srbench.atomic import write_atomically
+from srbench.bench.results import CellResult
+from srbench.bench.store import LoadedRun
+from srbench.errors import UsageError
+from srbench.protocol import get_protocol
+
+# What differs between machines: floating point for fixed weights, the training itself for learned methods.
+_TOLERANCES = {"psnr": (0.001, 0.05), "ssim": (0.00005, 0.002)}
+_RELATIVE = (1e-3, 2e-2)
+
+
+def write_baseline(runs: list[LoadedRun], path: Path) -> int:
+    """Write all figures of the runs as gate rows and return how many there are.
+
+    Raises:
+        UsageError: a run is not whole, or two runs hold the same figure.
+    """
+    rows = [row for run in runs for row in _rows(run)]
+    seen = {tuple(row[column] for column in (*COLUMNS[:5], *OPTIONAL_COLUMNS)) for row in rows}
+    if len(seen) < len(rows):
+        raise UsageError("Two of the runs hold the same figure; write a baseline from one of them.")
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS + OPTIONAL_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(path, text.getvalue())
+    return len(rows)
+
+
+def _rows(run: LoadedRun) -> Iterator[dict[str, str]]:
+    record = run.record
+    metrics = [metric.name for metric in record.metrics]
+    whole = [cell for cell in run.cells if all(metric in cell.values for metric in metrics)]
+    lacking = len(record.cells) - len(whole)
+    if lacking or not run.cells:
+        raise UsageError(
+            f"Run {record.id} has {lacking} cells without a result, so it is no baseline; finish it or leave them out."
+        )
+    learned = {method.name: method.learned for method in record.methods}
+    protocol_hash = "" if _is_builtin(record.protocol, record.protocol_hash) else record.protocol_hash
+    for cells in _by_label(run.cells):
+        first = cells[0].id
+        for metric in metrics:
+            value = fmean(cell.values[metric] for cell in cells)
+            digits = 9 if metric not in _TOLERANCES else 7
+            yield {
+                "method": first.method_label,
+                "dataset": first.dataset,
+                "scale": str(first.scale),
+                "protocol": record.protocol,
+                "metric": metric,
+                "value": f"{value:.{digits}g}",
+                "tolerance": f"{_tolerance(metric, value, learned.get(first.method, True)):.3g}",
+                "use": "gate",
+                "shown_for": "",
+                "source": f"{OWN_SOURCE} baseline",
+                "note": "" if len(cells) == 1 else f"mean of {len(cells)} seeds",
+                "protocol_hash": protocol_hash,
+            }
+
+
+def _by_label(cells: tuple[CellResult, ...]) -> list[list[CellResult]]:
+    """Cells that differ in their seed alone, together."""
+    groups: dict[tuple[str, str, int], list[CellResult]] = {}
+    for cell in cells:
+        groups.setdefault((cell.id.method_label, cell.id.dataset, cell.id.scale), []).append(cell)
+    return list(groups.values())
+
+
+def _tolerance(metric: str, value: float, learned: bool) -> float:
+    if abs(value) == float("inf"):
+        return 0.0
+    return _TOLERANCES[metric][learned] if metric in _TOLERANCES else abs(value) * _RELATIVE[learned]
+
+
+def _is_builtin(name: str, protocol_hash: str) -> bool:
+    try:
+        return get_protocol(name).hash == protocol_hash
+    except UsageError:
+        return False

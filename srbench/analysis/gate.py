@@ -1,0 +1,162 @@
+"""The gate: does a run reproduce the reference figures?
+
+Its answer must never be yes by accident: a figure without a result fails, and so does a check in which nothing was
+compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from srbench.analysis.references import Reference
+from srbench.bench.results import CellId, RunRecord
+from srbench.bench.store import LoadedRun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What became of one reference figure in one run.
+
+    Attributes:
+        reference: the expected figure.
+        run: the run's id; empty where no run planned the figure.
+        seed: of the cell.
+        measured: the run's figure, or None.
+        status: ``missing`` where there is no figure.
+        why: of a missing figure, in a word or two.
+        error: of a cell that failed, its sentence.
+        better: whether a deviation is in the metric's good direction; None if unknown.
+    """
+
+    reference: Reference
+    run: str = ""
+    seed: int = 0
+    measured: float | None = None
+    status: Literal["pass", "fail", "missing"]
+    why: str = ""
+    error: str = ""
+    better: bool | None = None
+
+    @property
+    def difference(self) -> float | None:
+        """Measured minus expected."""
+        if self.measured is None:
+            return None
+        return 0.0 if self.measured == self.reference.value else self.measured - self.reference.value
+
+    @property
+    def message(self) -> str:
+        """One sentence that names the figure."""
+        expected = f"{self.reference.expected.replace('±', '+-')} is expected ({self.reference.source})"
+        figure = self.reference.figure + (f" seed {self.seed}" if self.seed else "")
+        if self.measured is None:
+            error = f" ({self.error.rstrip('.')})" if self.error else ""
+            return f"{figure}: {self.why}{error} where {expected}"
+        text = f"{figure}: {_as_printed(self.measured, self.reference)} where {expected}"
+        if self.status == "pass":
+            return text
+        if self.reference.own:
+            return f"{text}: {'better' if self.better else 'worse'} than the baseline"
+        return f"{text}: better than published, so the protocol or the data differ" if self.better else text
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """The answer of :func:`check`.
+
+    Attributes:
+        verdicts: one for each figure in scope, failures first.
+        problems: sentences about the check as a whole; any is a failure.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    problems: tuple[str, ...] = ()
+
+    @property
+    def failures(self) -> tuple[Verdict, ...]:
+        """The verdicts that are not ``pass``."""
+        return tuple(verdict for verdict in self.verdicts if verdict.status != "pass")
+
+    @property
+    def ok(self) -> bool:
+        """Whether all that should be checked was, and agrees."""
+        return not self.problems and not self.failures
+
+
+def check(runs: Sequence[LoadedRun], references: Iterable[Reference], *, complete: bool = False) -> Verdicts:
+    """Compare runs with the gate rows of the references.
+
+    Args:
+        runs: the runs.
+        references: rows of any use; only gate rows are compared.
+        complete: every gate row must be in some run; otherwise those that a run planned are in scope, and each run
+            must have some.
+    """
+    gates = [row for row in references if row.use == "gate"]
+    verdicts: list[Verdict] = []
+    problems: list[str] = []
+    for run in runs:
+        found = [verdict for row in gates for verdict in _verdicts(run, row)]
+        if not found and not complete:
+            problems.append(
+                f"Nothing was checked in run {run.record.id}: no reference figure has its methods, data sets, scales, "
+                f"metrics and protocol '{run.record.protocol}' ({run.record.protocol_hash})."
+            )
+        verdicts += found
+    if complete:
+        covered = {id(verdict.reference) for verdict in verdicts}
+        verdicts += [
+            Verdict(reference=row, status="missing", why="not in the run" if len(runs) == 1 else "in none of the runs")
+            for row in gates
+            if id(row) not in covered
+        ]
+        if not gates:
+            problems.append("Nothing was checked: the references have no row whose use is gate.")
+    order = {"fail": 0, "missing": 1, "pass": 2}
+    return Verdicts(tuple(sorted(verdicts, key=lambda verdict: order[verdict.status])), tuple(problems))
+
+
+def _verdicts(run: LoadedRun, row: Reference) -> list[Verdict]:
+    """The verdicts on one figure: one for each seed that the run planned."""
+    record = run.record
+    metric = {metric.name: metric for metric in record.metrics}.get(row.metric)
+    if metric is None or record.protocol_hash != row.protocol_hash:
+        return []
+    verdicts = []
+    for planned in record.cells:
+        if not _same_figure(planned.id, row):
+            continue
+        cell = next((cell for cell in run.cells if cell.id == planned.id), None)
+        value = None if cell is None else cell.values.get(row.metric)
+        if value is None:
+            verdicts.append(_missing(record, planned.id, row))
+            continue
+        verdicts.append(
+            Verdict(
+                reference=row,
+                run=record.id,
+                seed=planned.id.seed,
+                measured=value,
+                status="pass" if row.accepts(value) else "fail",
+                better=(value > row.value) == metric.higher_is_better,
+            )
+        )
+    return verdicts
+
+
+def _same_figure(cell: CellId, row: Reference) -> bool:
+    return (cell.method_label, cell.dataset, cell.scale) == (row.method, row.dataset, row.scale)
+
+
+def _missing(record: RunRecord, cell: CellId, row: Reference) -> Verdict:
+    failed = next((failed for failed in record.failed if failed.id == cell), None)
+    why, error = ("no result", "") if failed is None else ("failed", failed.error)
+    return Verdict(reference=row, run=record.id, seed=cell.seed, status="missing", why=why, error=error)
+
+
+def _as_printed(value: float, reference: Reference) -> str:
+    """A measured value with two more decimals than the expected one, so that a difference is seen."""
+    decimals = len(reference.text.partition(".")[2]) if "e" not in reference.text.lower() else 6
+    return f"{value:.{max(decimals, 2) + 2}f}".rstrip("0").rstrip(".")

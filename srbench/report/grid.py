@@ -1,0 +1,201 @@
+"""A run as tables: for each data set, methods by scales, with ranks, published figures and footnotes.
+
+Every format (terminal, Markdown, LaTeX) is a rendering of the same :class:`Grid`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean, stdev
+
+from srbench.analysis.references import Reference
+from srbench.bench.results import CellResult, DatasetRecord, MetricRecord
+from srbench.bench.store import LoadedRun
+
+MAIN_METRICS = ("psnr", "ssim")
+DASH = "—"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What stands in one place of a table.
+
+    Attributes:
+        texts: the printed figure of each metric; empty where there is no result.
+        spreads: the printed standard deviation over seeds of each metric, where there are several.
+        ranks: of each metric, 1 for the best and 2 for the second among our methods, 0 for the others.
+        notes: numbers of footnotes.
+    """
+
+    texts: dict[str, str]
+    spreads: dict[str, str] = field(default_factory=dict)
+    ranks: dict[str, int] = field(default_factory=dict)
+    notes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A method of ours, or a published one beside it."""
+
+    name: str
+    published: bool
+    entries: dict[int, Entry]
+    """By scale; a scale that was not planned is absent."""
+    notes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The table of one data set."""
+
+    dataset: DatasetRecord
+    metrics: tuple[MetricRecord, ...]
+    scales: tuple[int, ...]
+    rows: tuple[Row, ...]
+    footnotes: tuple[str, ...]
+    seeds: int = 1
+
+    @property
+    def heading(self) -> str:
+        """The metrics as a cell shows them: ``PSNR (dB) / SSIM``."""
+        return " / ".join(metric_title(metric) for metric in self.metrics)
+
+
+def metric_title(metric: MetricRecord) -> str:
+    """``PSNR (dB)``, with an arrow where smaller is better."""
+    unit = f" ({metric.unit})" if metric.unit else ""
+    return f"{metric.name.upper()}{unit}{'' if metric.higher_is_better else ' ↓'}"
+
+
+def printed(value: float, digits: int) -> str:
+    """A figure as SR papers print it: no zero before the point."""
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    text = f"{value:.{digits}f}"
+    return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) and digits else text
+
+
+def main_metrics(run: LoadedRun) -> tuple[MetricRecord, ...]:
+    """PSNR and SSIM, as far as the run has them; all its metrics if it has neither."""
+    main = tuple(metric for metric in run.record.metrics if metric.name in MAIN_METRICS)
+    return tuple(sorted(main, key=lambda metric: MAIN_METRICS.index(metric.name))) or run.record.metrics
+
+
+def other_metrics(run: LoadedRun) -> tuple[MetricRecord, ...]:
+    """The run's metrics that are not in the main table."""
+    return tuple(metric for metric in run.record.metrics if metric not in main_metrics(run))
+
+
+def grids(
+    run: LoadedRun, references: Iterable[Reference] = (), metrics: Sequence[MetricRecord] | None = None
+) -> list[Grid]:
+    """The tables of a run, one for each data set.
+
+    Args:
+        run: the run.
+        references: rows with ``shown_for`` are printed beside our methods where the protocol is the same.
+        metrics: what a cell shows; the main metrics if None.
+    """
+    shown = [row for row in references if row.shown_for and row.protocol_hash == run.record.protocol_hash]
+    return [_Builder(run, dataset, tuple(metrics or main_metrics(run))).grid(shown) for dataset in run.record.datasets]
+
+
+class _Builder:
+    """Makes the grid of one data set."""
+
+    def __init__(self, run: LoadedRun, dataset: DatasetRecord, metrics: tuple[MetricRecord, ...]) -> None:
+        self.record = run.record
+        self.dataset = dataset
+        self.metrics = metrics
+        self.planned = [cell.id for cell in run.record.cells if cell.id.dataset == dataset.name]
+        self.results: dict[tuple[str, int], list[CellResult]] = {}
+        for cell in run.cells:
+            if cell.id.dataset == dataset.name:
+                self.results.setdefault((cell.id.method_label, cell.id.scale), []).append(cell)
+        self.footnotes: list[str] = []
+
+    def grid(self, shown: Sequence[Reference]) -> Grid:
+        scales = tuple(scale for scale in self.record.scales if any(cell.scale == scale for cell in self.planned))
+        labels = list(dict.fromkeys(cell.method_label for cell in self.planned))
+        means = {place: self._means(cells) for place, cells in self.results.items()}
+        ranks = {scale: self._ranks({label: means.get((label, scale), {}) for label in labels}) for scale in scales}
+        rows: list[Row] = []
+        for method in dict.fromkeys(label.partition(":")[0] for label in labels):
+            own = [label for label in labels if label.partition(":")[0] == method]
+            for label in own:
+                places = {cell.scale for cell in self.planned if cell.method_label == label}
+                entries = {scale: self._entry(label, scale, ranks[scale]) for scale in scales if scale in places}
+                rows.append(Row(label, False, entries))
+            rows += self._published([row for row in shown if row.shown_for in (method, *own)], scales)
+        return Grid(self.dataset, self.metrics, scales, tuple(rows), tuple(self.footnotes), len(self.record.seeds))
+
+    def _means(self, cells: Sequence[CellResult]) -> dict[str, float]:
+        """The figures of a label at a scale: means over its seeds."""
+        found = [metric.name for metric in self.metrics if all(metric.name in cell.values for cell in cells)]
+        return {name: fmean(cell.values[name] for cell in cells) for name in found}
+
+    def _ranks(self, means: dict[str, dict[str, float]]) -> dict[tuple[str, str], int]:
+        """Ranks by (label, metric) at one scale. What is printed alike is a tie."""
+        ranks = {}
+        for metric in self.metrics:
+            values = {label: value[metric.name] for label, value in means.items() if metric.name in value}
+            rounded = {label: round(value, metric.digits) for label, value in values.items()}
+            best = sorted(set(rounded.values()), reverse=metric.higher_is_better)[:2]
+            if len(best) == 2:
+                ranks.update(
+                    {(label, metric.name): best.index(value) + 1 for label, value in rounded.items() if value in best}
+                )
+        return ranks
+
+    def _entry(self, label: str, scale: int, ranks: dict[tuple[str, str], int]) -> Entry:
+        cells = self.results.get((label, scale), [])
+        notes = self._notes(label, scale)
+        if not cells:
+            return Entry({}, notes=notes)
+        means = self._means(cells)
+        texts = {
+            metric.name: printed(means[metric.name], metric.digits) for metric in self.metrics if metric.name in means
+        }
+        spreads = {}
+        if len(cells) > 1:
+            for metric in self.metrics:
+                values = [cell.values[metric.name] for cell in cells if metric.name in cell.values]
+                if len(values) > 1 and all(map(math.isfinite, values)):
+                    spreads[metric.name] = printed(stdev(values), metric.digits)
+        return Entry(texts, spreads, {name: ranks.get((label, name), 0) for name in texts}, notes)
+
+    def _notes(self, label: str, scale: int) -> tuple[int, ...]:
+        """Footnotes for the cells of a place that have no result."""
+        have = {cell.id for cell in self.results.get((label, scale), [])}
+        lacking = [cell for cell in self.planned if (cell.method_label, cell.scale) == (label, scale)]
+        numbers = []
+        for cell in lacking:
+            if cell in have:
+                continue
+            failed = next((failed for failed in self.record.failed if failed.id == cell), None)
+            seed = f" (seed {cell.seed})" if cell.seed else ""
+            numbers.append(self._footnote(f"not run yet{seed}" if failed is None else f"failed{seed}: {failed.error}"))
+        return tuple(dict.fromkeys(numbers))
+
+    def _published(self, rows: Sequence[Reference], scales: Sequence[int]) -> list[Row]:
+        """Rows of published figures, one for each method that a publication names."""
+        names = {metric.name for metric in self.metrics}
+        rows = [row for row in rows if row.dataset == self.dataset.name and row.metric in names and row.scale in scales]
+        made = []
+        for name in dict.fromkeys(row.method for row in rows):
+            texts: dict[int, dict[str, str]] = {}
+            mine = [row for row in rows if row.method == name]
+            for row in mine:
+                digits = len(row.text.partition(".")[2])
+                texts.setdefault(row.scale, {}).setdefault(row.metric, printed(row.value, digits))
+            notes = [self._footnote(f"published: {source}") for source in dict.fromkeys(row.source for row in mine)]
+            entries = {scale: Entry(texts[scale]) for scale in scales if scale in texts}
+            made.append(Row(name, True, entries, tuple(notes)))
+        return made
+
+    def _footnote(self, text: str) -> int:
+        if text not in self.footnotes:
+            self.footnotes.append(text)
+        return self.footnotes.index(text) + 1

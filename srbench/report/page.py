@@ -1,0 +1,91 @@
+"""report.md: the tables and all that is needed to believe and to repeat them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from srbench.analysis.references import Reference
+from srbench.bench.store import LoadedRun
+from srbench.report.escape import markdown, markdown_code
+from srbench.report.grid import grids, metric_title, other_metrics
+from srbench.report.tables import markdown_table
+
+
+def markdown_report(run: LoadedRun, references: Sequence[Reference], pictures: Sequence[str]) -> str:
+    """The report of a run.
+
+    Args:
+        run: the run.
+        references: published figures to print beside ours.
+        pictures: paths of plots and crop sheets, relative to the report.
+    """
+    parts = [_head(run), _tables(run, references)]
+    if pictures:
+        parts.append("## Pictures\n\n" + "\n\n".join(_picture(path) for path in pictures))
+    parts += [_failed(run), _methods(run), _datasets(run), _environment(run)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _head(run: LoadedRun) -> str:
+    record = run.record
+    when = f"{record.started} to {record.finished}" if record.finished else f"{record.started}, not finished"
+    return "\n".join(
+        [
+            f"# srbench run {markdown(record.id)}",
+            "",
+            f"Protocol **{markdown(record.protocol)}** (`{record.protocol_hash}`): {markdown(record.protocol_words)}.",
+            "Only figures of one protocol can be compared.",
+            "",
+            f"{len(run.cells)} of {len(record.cells)} cells have a result. {when}. To repeat it:",
+            "",
+            *(f"    {line}" for line in record.command.splitlines()),
+        ]
+    )
+
+
+def _tables(run: LoadedRun, references: Sequence[Reference]) -> str:
+    lines = ["## Results", "", "Means over the images. Best of our methods in bold, second underlined."]
+    if len(run.record.seeds) > 1:
+        lines.append(f"Learned methods: mean ± standard deviation of {len(run.record.seeds)} seeds.")
+    for metrics in (None, *((metric,) for metric in other_metrics(run))):
+        for grid in grids(run, references, metrics):
+            images = f"{grid.dataset.images} image{'' if grid.dataset.images == 1 else 's'}"
+            lines += ["", f"### {markdown(grid.dataset.name)}: {markdown(grid.heading)}", "", f"{images}.", ""]
+            lines.append(markdown_table(grid).rstrip("\n"))
+    return "\n".join(lines)
+
+
+def _picture(path: str) -> str:
+    return f"![{markdown(path.rpartition('/')[2].rpartition('.')[0])}]({path})"
+
+
+def _failed(run: LoadedRun) -> str:
+    if not run.record.failed:
+        return ""
+    lines = [f"- {markdown(str(failed.id))}: {markdown(failed.error)}" for failed in run.record.failed]
+    return "\n".join(["## Failed cells", "", *lines])
+
+
+def _methods(run: LoadedRun) -> str:
+    lines = ["## Methods", "", "| method | family | channels | learned | paper |", "|---|---|---|---|---|"]
+    for method in run.record.methods:
+        cells = (method.name, method.family, method.channels, "yes" if method.learned else "no", method.paper)
+        lines.append("| " + " | ".join(map(markdown, cells)) + " |")
+    metrics = ", ".join(metric_title(metric) for metric in run.record.metrics)
+    return "\n".join([*lines, "", f"Metrics: {markdown(metrics)}."])
+
+
+def _datasets(run: LoadedRun) -> str:
+    lines = ["## Data sets", "", "| data set | title | images | content | licence |", "|---|---|---:|---|---|"]
+    for dataset in run.record.datasets:
+        content = markdown_code(dataset.content_hash[:12])
+        cells = (markdown(dataset.name), markdown(dataset.title), str(dataset.images), content)
+        lines.append("| " + " | ".join((*cells, markdown(dataset.licence))) + " |")
+    for citation in dict.fromkeys(dataset.citation for dataset in run.record.datasets if dataset.citation.strip()):
+        lines += ["", *(f"    {line}" for line in citation.strip().splitlines())]  # BibTeX, as code
+    return "\n".join(lines)
+
+
+def _environment(run: LoadedRun) -> str:
+    lines = [f"- {markdown(name)}: {markdown(value)}" for name, value in run.record.environment.items()]
+    return "\n".join(["## Environment", "", *lines])

@@ -1,0 +1,85 @@
+"""Tables for a terminal of 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from srbench.analysis.references import Reference, load_references
+from srbench.bench.results import MetricRecord
+from srbench.bench.store import LoadedRun
+from srbench.report.escape import one_line
+from srbench.report.grid import DASH, Entry, Grid, Row, grids
+
+_SCALES_ABREAST = 4
+_STYLES = {0: "", 1: "bold", 2: "underline"}
+
+
+def print_tables(
+    run: LoadedRun,
+    console: Console | None = None,
+    references: Sequence[Reference] | None = None,
+    others: Sequence[MetricRecord] = (),
+) -> None:
+    """Print a table for each data set, methods by scales.
+
+    Args:
+        run: the run.
+        console: where to; stdout if None.
+        references: published figures to print beside ours; the built-in ones if None.
+        others: further metrics, each in tables of its own.
+    """
+    console = console or Console(highlight=False)
+    references = load_references() if references is None else references
+    record = run.record
+    words = f" ({record.protocol_hash}): {record.protocol_words}"
+    console.print(Text.assemble("protocol ", (one_line(record.protocol), "bold"), words))
+    for metrics in (None, *((metric,) for metric in others)):
+        for grid in grids(run, references, metrics):
+            for start in range(0, len(grid.scales), _SCALES_ABREAST):
+                console.print()
+                console.print(_title(grid))
+                console.print(_table(grid, grid.scales[start : start + _SCALES_ABREAST]))
+            for number, note in enumerate(grid.footnotes, 1):
+                console.print(Text(f"[{number}] {one_line(note)}", style="dim"))
+
+
+def _title(grid: Grid) -> Text:
+    images = f"{grid.dataset.images} image{'' if grid.dataset.images == 1 else 's'}"
+    seeds = f", learned: mean of {grid.seeds} seeds" if grid.seeds > 1 else ""
+    return Text.assemble((one_line(grid.dataset.name), "bold"), f" ({images}): {grid.heading}{seeds}")
+
+
+def _table(grid: Grid, scales: Sequence[int]) -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("method", overflow="fold", min_width=10)
+    for scale in scales:
+        table.add_column(f"x{scale}", justify="right", no_wrap=True)
+    for row in grid.rows:
+        if any(scale in row.entries for scale in scales):
+            cells = [_entry(grid, row.entries.get(scale)) for scale in scales]
+            table.add_row(_name(row), *cells, style="dim" if row.published else "")
+    return table
+
+
+def _name(row: Row) -> Text:
+    return Text(f"{'  ' if row.published else ''}{one_line(row.name)}{_marks(row.notes)}")
+
+
+def _marks(notes: Sequence[int]) -> str:
+    return "".join(f" [{note}]" for note in notes)
+
+
+def _entry(grid: Grid, entry: Entry | None) -> Text:
+    text = Text()
+    if entry is None:
+        return text
+    for index, metric in enumerate(grid.metrics if entry.texts else ()):
+        text.append(" / " if index else "")
+        text.append(entry.texts.get(metric.name, DASH), style=_STYLES[entry.ranks.get(metric.name, 0)])
+    text.append("" if entry.texts else DASH)
+    return text.append(_marks(entry.notes))

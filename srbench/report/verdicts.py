@@ -1,0 +1,85 @@
+"""The answer of a check on a terminal of 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from srbench.analysis.gate import Verdict, Verdicts
+
+MAX_FAILURES = 20
+"""How many are printed by name."""
+
+
+def print_verdicts(verdicts: Verdicts, console: Console) -> None:
+    """Failures first, each by name; then how many figures agree, and by how much."""
+    for problem in verdicts.problems:
+        console.print(Text(problem, style="bold red"))
+    if verdicts.failures:
+        console.print(_failures(verdicts.failures[:MAX_FAILURES]))
+        if len(verdicts.failures) > MAX_FAILURES:
+            console.print(f"and {len(verdicts.failures) - MAX_FAILURES} more; --json and --junit name them all")
+        for error in dict.fromkeys(verdict.error for verdict in verdicts.failures if verdict.error):
+            console.print(Text(f"failed: {error}", style="red"))
+    if verdicts.verdicts:
+        console.print(_summary(verdicts.verdicts))
+    passed = len(verdicts.verdicts) - len(verdicts.failures)
+    answer = Text("passed" if verdicts.ok else "FAILED", style="bold green" if verdicts.ok else "bold red")
+    console.print(Text.assemble(answer, f": {passed} of {len(verdicts.verdicts)} figures are as expected"))
+
+
+def _failures(failures: Sequence[Verdict]) -> Table:
+    table = _table("figure", measured="right", expected="right", difference="right", source="left")
+    for verdict in failures:
+        row = verdict.reference
+        figure = row.figure + (f" seed {verdict.seed}" if verdict.seed else "")
+        measured, difference = verdict.why, ""
+        if verdict.measured is not None:
+            measured, difference = f"{verdict.measured:.7g}", _signed(verdict.difference or 0.0)
+        expected = row.expected.replace(" ±", "\n±")
+        table.add_row(*map(Text, (figure, measured, expected, difference, row.source)), style="red")
+    return table
+
+
+def _summary(verdicts: Sequence[Verdict]) -> Table:
+    metrics = list(dict.fromkeys(verdict.reference.metric for verdict in verdicts))
+    counts = {"figures": "right", "failed": "right", "missing": "right"}
+    table = _table("protocol", **{"data set": "left"}, **counts, **{f"max Δ {metric}": "right" for metric in metrics})
+    groups: dict[tuple[str, str], list[Verdict]] = {}
+    for verdict in verdicts:
+        groups.setdefault((verdict.reference.protocol, verdict.reference.dataset), []).append(verdict)
+    for (protocol, dataset), group in groups.items():
+        states = [verdict.status for verdict in group]
+        largest = (_largest(group, metric) for metric in metrics)
+        numbers = (str(len(group)), *(str(states.count(state)) for state in ("fail", "missing")), *largest)
+        table.add_row(*map(Text, (protocol, dataset, *numbers)), style="" if set(states) == {"pass"} else "red")
+    return table
+
+
+def _largest(verdicts: Sequence[Verdict], metric: str) -> str:
+    """The largest deviation, from the most precise reference where a figure has several."""
+    finest: dict[tuple[str, int, int], Verdict] = {}
+    for verdict in verdicts:
+        row = verdict.reference
+        if row.metric != metric or verdict.difference is None:
+            continue
+        key = (row.method, row.scale, verdict.seed)
+        if key not in finest or (row.tolerance or 0) < (finest[key].reference.tolerance or 0):
+            finest[key] = verdict
+    return f"{max(abs(verdict.difference or 0) for verdict in finest.values()):.1e}" if finest else ""
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.5f}" if abs(value) < 1000 else f"{value:+.3g}"
+
+
+def _table(first: str, **columns: str) -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column(first, overflow="fold")
+    for name, justify in columns.items():
+        table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
+    return table

@@ -1,0 +1,161 @@
+"""A run's report folder: tables, figures at full precision, plots and crop sheets.
+
+What went in is hashed into ``report.json``, so that a report that is up to date is not made again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from srbench import __version__
+from srbench.analysis.references import Reference, load_references
+from srbench.atomic import write_atomically
+from srbench.bench.store import LoadedRun
+from srbench.canonical import digest
+from srbench.errors import DataError
+from srbench.names import unknown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMATS = ("md", "csv", "latex", "json")
+STAMP = "report.json"
+_REPORT_VERSION = 1  # raise it when a report of the same run would look different
+
+
+def write_report(
+    run: LoadedRun, out: Path | None = None, formats: Collection[str] = FORMATS, plots: bool = True
+) -> list[Path]:
+    """Write a run's report, or leave it alone where it is up to date.
+
+    Args:
+        run: the run.
+        out: the folder; ``report`` in the run's folder if None.
+        formats: some of ``md``, ``csv``, ``latex`` and ``json``.
+        plots: draw plots and crop sheets too.
+
+    Returns:
+        The files of the report.
+
+    Raises:
+        UsageError: an unknown format.
+        DataError: the folder cannot be written to.
+    """
+    for name in formats:
+        if name not in FORMATS:
+            raise unknown("format", name, FORMATS)
+    folder = run.folder.report if out is None else out
+    references = load_references()
+    wanted = {*formats, *(["plots"] if plots else [])}
+    inputs = _inputs(run, references)
+    stamp = _read_stamp(folder)
+    old: dict[str, int] = stamp.get("files", {})
+    made = set(stamp.get("made", ())) if stamp.get("inputs") == inputs else set()
+    if made >= wanted and all(_is_whole(folder, *file) for file in old.items()):
+        return [folder / name for name in old]
+    try:
+        if not made:
+            for name in old:  # of other numbers: no part of it may stand beside the new
+                (folder / name).unlink(missing_ok=True)
+        files = {name: size for name, size in old.items() if _is_whole(folder, name, size)}
+        for name, content in _contents(run, references, wanted):
+            data = content.encode("utf-8", "replace") if isinstance(content, str) else content
+            write_atomically(folder / name, data)
+            files[name] = len(data)
+        document = {
+            "schema_version": 1,
+            "run": run.record.id,
+            "inputs": inputs,
+            "made": sorted(made | wanted),
+            "files": files,
+        }
+        write_atomically(folder / STAMP, json.dumps(document, indent=1) + "\n")
+    except OSError as error:
+        raise DataError(
+            f"The report cannot be written to {folder} ({error.strerror}); choose another folder with --to."
+        ) from None
+    return [folder / name for name in files]
+
+
+def _inputs(run: LoadedRun, references: Sequence[Reference]) -> str:
+    """A hash of all that a report shows. Kept pictures count by name, size and time: there may be thousands."""
+    images = run.folder.path / "images"
+    pictures = sorted(
+        (path.relative_to(images).as_posix(), path.stat().st_size, path.stat().st_mtime_ns)
+        for path in images.rglob("*.png")
+    )
+    shown = [asdict(row) | {"value": row.text, "where": ""} for row in references if row.shown_for]
+    # Executing a run again changes its times even where every cell was known: that alone is no reason.
+    record = run.record.model_dump(mode="json", exclude={"started", "finished"})
+    return digest(
+        {
+            "srbench": [__version__, _REPORT_VERSION],
+            "record": [record, run.record.finished is None],
+            "cells": [cell.model_dump(mode="json") for cell in run.cells],
+            "pictures": pictures,
+            "references": shown,
+        }
+    )
+
+
+def _read_stamp(folder: Path) -> dict[str, Any]:
+    """What an earlier report was made from; nothing where there is none that can be trusted."""
+    try:
+        stamp = json.loads((folder / STAMP).read_text("utf-8"))
+        known = stamp["schema_version"] == 1 and all(isinstance(name, str) for name in stamp["made"])
+        inside = all(_is_inside(name) for name in stamp["files"].keys())  # noqa: SIM118 - a list has none
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    return stamp if known and inside else {}
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a file that a stamp names lies in the report's folder: others are not ours to remove."""
+    return not Path(name).is_absolute() and ".." not in Path(name).parts
+
+
+def _is_whole(folder: Path, name: str, size: int) -> bool:
+    path = folder / name
+    return path.is_file() and path.stat().st_size == size
+
+
+def _contents(run: LoadedRun, references: Sequence[Reference], wanted: set[str]) -> Iterator[tuple[str, str | bytes]]:
+    """The files to write, heavy libraries imported only for those that need them."""
+    pictures: list[str] = []
+    if "plots" in wanted:
+        from srbench.report.crops import crop_sheets
+        from srbench.report.plots import plots
+
+        for folder, drawn in (("plots", plots(run, references)), ("crops", crop_sheets(run))):
+            for name, content in drawn:
+                pictures.append(f"{folder}/{name}")
+                yield pictures[-1], content
+    if "md" in wanted:
+        from srbench.report.page import markdown_report
+
+        shown = [path for path in pictures if path.endswith(".png")]
+        yield "report.md", markdown_report(run, references, shown)
+    if "csv" in wanted:
+        from srbench.report.frame import cells_frame, images_frame
+
+        yield "results.csv", _csv(cells_frame([run]))
+        yield "per_image.csv", _csv(images_frame([run]))
+    if "latex" in wanted:
+        from srbench.report.grid import grids, other_metrics
+        from srbench.report.tables import latex_tables
+
+        others = [grid for metric in other_metrics(run) for grid in grids(run, references, [metric])]
+        yield "tables.tex", latex_tables(run.record, [*grids(run, references), *others])
+    if "json" in wanted:
+        from srbench.report.document import run_document
+
+        yield "results.json", run_document(run) + "\n"
+
+
+def _csv(frame: pd.DataFrame) -> str:
+    """Full precision: the shortest text that reads back as the same number."""
+    return str(frame.to_csv(index=False, lineterminator="\n"))

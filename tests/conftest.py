@@ -1,0 +1,75 @@
+"""Fixtures that several folders of tests share. No test touches the user's own cache, data or weights."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder of the test's own."""
+    cache = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("SRBENCH_CACHE", str(cache))
+    monkeypatch.setenv("SRBENCH_DATA", str(cache / "data"))
+    monkeypatch.setenv("COLUMNS", "80")
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(name, raising=False)
+    return cache
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """Runs ``srbench`` as a user does: a process of its own, in an empty folder."""
+
+    def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "srbench", *words],
+            cwd=tmp_path,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    return run
+
+
+def photograph(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """A smooth RGB picture with edges and a little texture: (H, W, 3) uint8."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:height, 0:width].astype(float)
+    planes = []
+    for _ in range(3):
+        a, b, c = rng.uniform(0.05, 0.4, 3)
+        plane = 120 + 60 * np.sin(a * x + b * y) + 40 * ((x * c + y) % 17 > 8) + rng.normal(0, 3, x.shape)
+        planes.append(plane)
+    return np.clip(np.stack(planes, axis=2), 0, 255).astype(np.uint8)
+
+
+def save(path: Path, image: np.ndarray) -> Path:
+    """Write an RGB, RGBA or gray image by OpenCV."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    order = {2: image, 3: image[..., ::-1] if image.ndim == 3 else image}[image.ndim]
+    if image.ndim == 3 and image.shape[2] == 4:
+        order = image[..., [2, 1, 0, 3]]
+    assert cv2.imwrite(str(path), order)
+    return path
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder with two small photographs."""
+    folder = tmp_path / "photos"
+    save(folder / "first.png", photograph(48, 60, 1))
+    save(folder / "second.png", photograph(53, 41, 2))
+    return folder

@@ -1,0 +1,65 @@
+"""Crop sheets: the right place, a sensible number of panels, and nothing where no pictures were kept."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from runs import ARTEFACT, GAINS, write_run
+
+from srbench.imaging.files import read_image
+from srbench.report.crops import MAX_PANELS, choose, crop_sheets, panels, widest_disagreement
+
+
+def test_the_window_is_where_the_methods_disagree(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", scales=(2, 4))
+    sheet = choose(run, run.record.datasets[0], 4)
+    assert sheet is not None
+    assert (sheet.image, len(sheet.pictures)) == ("baby", len(GAINS))
+    window = sheet.window
+    assert window.top <= ARTEFACT[0].start and window.top + window.height >= ARTEFACT[0].stop
+    assert window.left <= ARTEFACT[1].start and window.left + window.width >= ARTEFACT[1].stop
+    assert window.cut(sheet.hr).shape[:2] == (window.height, window.width)
+
+
+def test_a_sheet_for_each_data_set_at_the_largest_scale(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", scales=(2, 3))
+    sheets = dict(crop_sheets(run))
+    assert list(sheets) == ["crops-set5-x3.png", "crops-set14-x3.png"]
+    picture = read_image(sheets["crops-set5-x3.png"], name="sheet")
+    height, width = picture.shape[:2]
+    assert 300 < height < 1200 and 1000 < width < 2500
+    assert np.asarray(picture).std() > 20
+
+
+def test_no_pictures_no_sheet(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    run = write_run(tmp_path / "run", pictures=0, scales=(2,))
+    with caplog.at_level(logging.INFO):
+        assert not list(crop_sheets(run))
+    assert "No crops of set5" in caplog.text
+
+
+def test_a_damaged_picture_is_done_without(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    run = write_run(tmp_path / "run", scales=(2,), pictures=1)
+    cell = run.cells[0]
+    run.folder.sr_path(cell.key, "baby").write_bytes(b"no image")
+    sheet = choose(run, run.record.datasets[0], 2)
+    assert sheet is not None and cell.key not in sheet.pictures
+    assert len(list(crop_sheets(run))) == 2
+    assert "baby.png is not an image" in caplog.text
+
+
+def test_many_methods_are_cut_to_the_best_and_bicubic(tmp_path: Path) -> None:
+    gains = {"bicubic": 0.0} | {f"m{number}": 0.1 * number for number in range(1, 20)}
+    run = write_run(tmp_path / "run", gains=gains, scales=(2,), pictures=0)
+    chosen = [cell.id.method for cell in panels([cell for cell in run.cells if cell.id.dataset == "set5"], run)]
+    assert len(chosen) == MAX_PANELS
+    assert chosen[0] == "bicubic" and chosen[-1] == "m19"
+
+
+def test_small_and_equal_pictures() -> None:
+    flat = [np.zeros((5, 7), np.float32)] * 2
+    window, disagreement = widest_disagreement(flat)
+    assert (window.height, window.width, disagreement) == (5, 7, 0.0)

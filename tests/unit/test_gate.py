@@ -1,0 +1,120 @@
+"""The gate says no to every deviation, to every missing figure, and to having checked nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from runs import BICUBIC, METRICS, write_run
+
+from srbench.analysis.baseline import write_baseline
+from srbench.analysis.gate import check
+from srbench.analysis.references import Reference, load_references
+from srbench.errors import UsageError
+from srbench.protocol import get_protocol
+
+ONLY = {"gains": {"bicubic": 0.0}, "failed": (), "pictures": 0}
+
+
+def _published() -> tuple[Reference, ...]:
+    return load_references(["published"])
+
+
+def _figure(psnr: float) -> dict[tuple[str, str, int], tuple[float, float]]:
+    return {("bicubic", "set5", 2): (psnr, BICUBIC["set5", 2][1])}
+
+
+def test_the_published_figures_pass(tmp_path: Path) -> None:
+    result = check([write_run(tmp_path / "run", **ONLY)], _published())
+    assert result.ok
+    # 2 data sets x 3 scales x 2 metrics, each printed and recomputed
+    assert len(result.verdicts) == 24
+    assert max(abs(verdict.difference or 0) for verdict in result.verdicts) < 0.005
+
+
+@pytest.mark.parametrize("psnr", [33.61, 33.6609, 33.6621, 34.2])
+def test_a_value_outside_fails_in_either_direction_and_is_named(tmp_path: Path, psnr: float) -> None:
+    result = check([write_run(tmp_path / "run", figures=_figure(psnr), **ONLY)], _published())
+    assert not result.ok
+    assert result.verdicts[0].status == "fail"
+    message = next(verdict.message for verdict in result.failures if verdict.reference.text == "33.6615")
+    assert message.startswith(f"bicubic set5 x2 vdsr psnr: {psnr} where 33.6615 +- 0.0005 is expected (recomputed")
+    assert ("better than published" in message) == (psnr > 33.6615)
+
+
+def test_a_planned_figure_without_a_result_is_missing(tmp_path: Path) -> None:
+    failed = ONLY | {"failed": (("bicubic", "set5", 2),)}
+    result = check([write_run(tmp_path / "run", **failed)], _published())
+    assert {verdict.status for verdict in result.failures} == {"missing"}
+    assert len(result.failures) == 4
+    assert "bicubic set5 x2 vdsr psnr: failed (bicubic returned NaN) where 33.66" in result.failures[0].message
+
+
+def test_a_run_of_which_nothing_is_known_fails(tmp_path: Path) -> None:
+    result = check([write_run(tmp_path / "run", gains={"dcci": 0.2}, pictures=0)], _published())
+    assert not result.verdicts
+    assert not result.ok
+    assert "Nothing was checked in run run" in result.problems[0]
+
+
+def test_metrics_that_were_not_asked_for_are_out_of_scope(tmp_path: Path) -> None:
+    result = check([write_run(tmp_path / "run", metrics=METRICS[:1], **ONLY)], _published())
+    assert result.ok
+    assert len(result.verdicts) == 12
+
+
+def test_a_protocol_is_matched_by_content_not_by_name(tmp_path: Path) -> None:
+    impostor = dataclasses.replace(get_protocol("vdsr"), border="replicate")
+    assert not check([write_run(tmp_path / "a", protocol=impostor, **ONLY)], _published()).verdicts
+    renamed = dataclasses.replace(get_protocol("vdsr"), name="mine")
+    assert check([write_run(tmp_path / "b", protocol=renamed, **ONLY)], _published()).ok
+
+
+def test_named_references_must_all_be_there(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", **ONLY)
+    vdsr = [row for row in _published() if row.protocol == "vdsr" and row.dataset in ("set5", "set14")]
+    assert check([run], vdsr, complete=True).ok
+    result = check([run], _published(), complete=True)
+    assert not result.ok
+    assert "bicubic bsd100 x2 vdsr psnr: not in the run where" in "\n".join(v.message for v in result.failures)
+    nothing = check([run], [row for row in vdsr if row.use == "show"], complete=True)
+    assert nothing.problems and not nothing.ok
+
+
+def test_several_runs_cover_together(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / name, images={name: ("a", "b")}, gains={"bicubic": 0.0}, failed=(), pictures=0)
+        for name in ("set5", "set14")
+    ]
+    rows = [row for row in _published() if row.protocol == "vdsr" and row.dataset in ("set5", "set14")]
+    assert check(runs, rows, complete=True).ok
+    assert not check(runs[:1], rows, complete=True).ok
+
+
+def test_a_baseline_holds_the_run_it_was_written_from(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", failed=(), pictures=0, seeds=(0, 1))
+    count = write_baseline([run], tmp_path / "base.csv")
+    rows = load_references([str(tmp_path / "base.csv")])
+    assert len(rows) == count == 8 * 2 * 3 * 3
+    assert check([run], rows, complete=True).ok
+    tolerance = {(row.method, row.metric): row.tolerance for row in rows if (row.dataset, row.scale) == ("set5", 2)}
+    assert tolerance["bicubic", "psnr"] == 0.001
+    assert tolerance["srcnn-y:t91", "psnr"] == 0.05
+    assert tolerance["bicubic", "ssim"] == 0.00005
+    worse = write_run(tmp_path / "worse", gains={"bicubic": -0.1}, failed=(), pictures=0)
+    messages = [verdict.message for verdict in check([worse], rows).failures]
+    assert len(messages) == 18
+    assert all(message.endswith("worse than the baseline") for message in messages)
+
+
+def test_a_baseline_of_a_protocol_of_ones_own(tmp_path: Path) -> None:
+    own = dataclasses.replace(get_protocol("vdsr"), name="mine", shave_per_scale=2)
+    run = write_run(tmp_path / "run", protocol=own, **ONLY)
+    write_baseline([run], tmp_path / "base.csv")
+    assert check([run], load_references([str(tmp_path / "base.csv")]), complete=True).ok
+
+
+def test_a_run_with_holes_is_no_baseline(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="1 cells without a result"):
+        write_baseline([write_run(tmp_path / "run", pictures=0)], tmp_path / "base.csv")

@@ -1,0 +1,64 @@
+"""Running a method and holding it to its contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from srbench.errors import MethodError, UsageError
+from srbench.inference import resolve_device, run_method
+from srbench.method import Method, MethodInfo
+
+CPU = torch.device("cpu")
+PLANES = np.random.default_rng(0).random((1, 9, 7), dtype=np.float32)
+
+
+class Doubles(Method):
+    info = MethodInfo(name="doubles", family="interpolation", channels="any", input="lr", halo=0)
+
+    def __init__(self, spoil: Any = lambda x: x) -> None:
+        self.spoil = spoil
+
+    def upscale(self, x: torch.Tensor, scale: int) -> torch.Tensor:
+        return self.spoil(x.repeat_interleave(scale, 2).repeat_interleave(scale, 3))  # type: ignore[no-any-return]
+
+
+def test_whole_and_tiled() -> None:
+    expected = PLANES.repeat(3, 1).repeat(3, 2)
+    np.testing.assert_array_equal(run_method(Doubles(), PLANES, 3, CPU), expected)
+    np.testing.assert_array_equal(run_method(Doubles(), PLANES, 3, CPU, tile=4), expected)
+
+
+def test_large_images_are_tiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    method = Doubles(lambda x: seen.append(x.shape[-1]) or x)
+    monkeypatch.setattr("srbench.inference.TILE_ABOVE", 60)
+    monkeypatch.setattr("srbench.inference.TILE", 4)
+    run_method(method, PLANES, 2, CPU)
+    assert len(seen) == 6
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda x: None, "NoneType"),
+        (lambda x: x[..., 1:], "shape"),
+        (lambda x: x * float("nan"), "NaN"),
+        (lambda x: x / 0, "infinity"),
+    ],
+)
+@pytest.mark.parametrize("tile", [None, 4])
+def test_broken_promises(spoil: Any, message: str, tile: int | None) -> None:
+    with pytest.raises(MethodError, match=message):
+        run_method(Doubles(spoil), PLANES + 1, 2, CPU, tile=tile)
+
+
+def test_devices() -> None:
+    assert resolve_device("cpu") == CPU
+    assert resolve_device("auto").type in {"cpu", "cuda", "mps"}
+    for name in ("gpu", "cuda:77", ""):
+        with pytest.raises(UsageError, match="cannot be used"):
+            resolve_device(name)

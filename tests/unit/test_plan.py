@@ -1,0 +1,94 @@
+"""Plans: lists of cells with keys."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from srbench.bench.plan import Plan, Request, make_plan, run_command
+from srbench.canonical import digest
+from srbench.errors import UsageError
+from srbench.registry import Registry
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    (tmp_path / "only2.py").write_text(
+        "from srbench.method import Method, MethodInfo\n"
+        "class Only2(Method):\n"
+        "    info = MethodInfo(name='only2', family='edge', channels='y', input='lr', scales=frozenset({2}))\n"
+        "    def upscale(self, x, scale): ...\n"
+    )
+    return Registry([tmp_path / "only2.py"])
+
+
+def labels(plan: Plan) -> list[str]:
+    return [str(job.id) for job in plan.jobs]
+
+
+def test_cells_are_ordered_and_distinct(registry: Registry, photos: Path) -> None:
+    request = Request(methods=("bicubic", "srcnn-y"), datasets=(str(photos),), scales=(3, 2, 3), seeds=(0, 1))
+    assert labels(make_plan(request, registry)) == [
+        "bicubic photos x2 vdsr",
+        "srcnn-y:quick photos x2 vdsr",
+        "srcnn-y:quick photos x2 vdsr seed 1",
+        "bicubic photos x3 vdsr",
+        "srcnn-y:quick photos x3 vdsr",
+        "srcnn-y:quick photos x3 vdsr seed 1",
+    ]
+
+
+def test_what_a_method_cannot_do_is_left_out_and_said(registry: Registry, photos: Path) -> None:
+    plan = make_plan(Request(methods=("only2", "bicubic"), datasets=(str(photos),), scales=(2, 3)), registry)
+    assert labels(plan) == ["only2 photos x2 vdsr", "bicubic photos x2 vdsr", "bicubic photos x3 vdsr"]
+    assert plan.skipped == ("only2 does not work at x3",)
+    with pytest.raises(UsageError, match="Nothing to run: only2 does not work at x3"):
+        make_plan(Request(methods=("only2",), datasets=(str(photos),), scales=(3,)), registry)
+
+
+def test_the_key_changes_with_all_that_decides_numbers(registry: Registry, photos: Path) -> None:
+    request = Request(methods=("bicubic",), datasets=(str(photos),), scales=(2,))
+    plan = make_plan(request, registry)
+    inputs = plan.inputs(plan.jobs[0], None)
+    keys = {digest(inputs)}
+    for changed in (
+        dataclasses.replace(request, protocol="srcnn"),
+        dataclasses.replace(request, metrics=("psnr",)),
+        dataclasses.replace(request, scales=(3,)),
+        dataclasses.replace(request, methods=("nearest",)),
+        dataclasses.replace(request, datasets=("embedded",)),
+    ):
+        other = make_plan(changed, registry)
+        keys.add(digest(other.inputs(other.jobs[0], None)))
+    keys.add(digest(plan.inputs(plan.jobs[0], "0" * 64)))
+    for field in ("source", "version", "engine", "schema", "seed"):
+        keys.add(digest(inputs | {field: "other"}))
+    assert len(keys) == 12
+    assert digest(make_plan(request, registry).inputs(plan.jobs[0], None)) == digest(inputs)
+
+
+def test_the_same_question_has_the_same_run(registry: Registry, photos: Path) -> None:
+    request = Request(methods=("bicubic",), datasets=(str(photos),))
+    first = make_plan(request, registry)
+    assert make_plan(request, registry).run_id == first.run_id
+    assert make_plan(dataclasses.replace(request, protocol="classic"), registry).run_id == first.run_id
+    assert make_plan(dataclasses.replace(request, scales=(2,)), registry).run_id != first.run_id
+
+
+def test_two_folders_of_one_name_are_refused(registry: Registry, photos: Path, tmp_path: Path) -> None:
+    twin = tmp_path / "other" / "photos"
+    twin.mkdir(parents=True)
+    (twin / "a.png").write_bytes((photos / "first.png").read_bytes())
+    with pytest.raises(UsageError, match="both called 'photos'"):
+        make_plan(Request(datasets=(str(photos), str(twin))), registry)
+
+
+def test_the_command_repeats_the_run() -> None:
+    assert run_command(Request()) == "srbench run"
+    request = Request(methods=("bicubic", "srcnn-*"), scales=(2,), protocol="edsr", datasets=("my photos/",))
+    assert (
+        run_command(request) == "srbench run --methods 'bicubic,srcnn-*' --datasets 'my photos/' --scales 2 "
+        "--protocol edsr"
+    )

@@ -1,0 +1,139 @@
+"""Finding methods and metrics."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from srbench.errors import UsageError
+from srbench.registry import METHODS, Registry
+
+PLUGIN = """
+from srbench.method import LearnedMethod, Method, MethodInfo, Recipe
+from srbench.metrics.metric import Metric
+
+class Half(Method):
+    info = MethodInfo(name="half", family="interpolation", channels="any", input="upsampled")
+    def upscale(self, x, scale):
+        return x / 2
+
+class Net(LearnedMethod):
+    info = MethodInfo(name="net", family="prediction", channels="y", input="lr", scales=frozenset({2}))
+    recipes = {"quick": Recipe(steps=5), "long": Recipe(steps=50)}
+    def network(self, scale):
+        raise NotImplementedError
+
+MAE = Metric("mae", lambda pair: float(abs(pair.sr - pair.target).mean()), higher_is_better=False)
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Path:
+    path = tmp_path / "plugin.py"
+    path.write_text(PLUGIN)
+    return path
+
+
+def labels(registry: Registry, *patterns: str) -> list[str]:
+    return [choice.label for choice in registry.select(patterns)]
+
+
+def test_built_ins_come_through_entry_points() -> None:
+    registry = Registry()
+    expected = {"nearest", "bilinear", "bicubic", "lanczos", "bicubic-ibp", "dcci", "dcci-ibp", "srcnn-y"}
+    assert expected <= set(registry.method_names)
+    assert {"psnr", "ssim", "mse"} <= set(registry.metric_names)
+    for name in registry.method_names:
+        assert registry.method(name).info.name == name
+
+
+def test_plugin_file(plugin: Path) -> None:
+    registry = Registry([plugin])
+    assert {"half", "net"} <= set(registry.method_names)
+    assert registry.metric("mae").name == "mae"
+    assert registry.card("net").learned
+    assert not registry.card("half").learned
+
+
+def test_select(plugin: Path) -> None:
+    registry = Registry([plugin])
+    assert labels(registry, "half", "bicubic") == ["half", "bicubic"]
+    assert labels(registry, "net") == ["net:quick"]
+    assert labels(registry, "net:*") == ["net:quick", "net:long"]
+    assert labels(registry, "n*:long") == ["net:long"]
+    assert labels(registry, "bicubic", "bicubic", "bi*") == ["bicubic", "bicubic-ibp", "bilinear"]
+    assert "half" in labels(registry, "*")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("halv", "Did you mean half"),
+        ("net:quik", "Did you mean quick"),
+        ("half:quick", "no recipe"),
+        ("q*", "no method 'q\\*'"),
+    ],
+)
+def test_select_refuses_what_matches_nothing(plugin: Path, pattern: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Registry([plugin]).select([pattern])
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("import nothing_of_this_name", "ModuleNotFoundError"),
+        ("x = (", "SyntaxError"),
+        ("x = 1", "no method and no metric"),
+        (PLUGIN.replace('"half"', '"bicubic"'), "rename"),
+    ],
+)
+def test_a_broken_plugin_is_one_sentence(tmp_path: Path, source: str, message: str) -> None:
+    path = tmp_path / "broken.py"
+    path.write_text(source)
+    with pytest.raises(UsageError, match=message) as error:
+        Registry([path])
+    assert "\n" not in str(error.value)
+
+
+def test_a_broken_entry_point_hurts_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = EntryPoint("broken", "srbench_no_such_package.module:Method", METHODS)
+    monkeypatch.setattr("srbench.registry.entry_points", lambda group: [broken] if group == METHODS else [])
+    registry = Registry()
+    assert "broken" in registry.method_names
+    with pytest.raises(UsageError, match="cannot be imported"):
+        registry.card("broken")
+    monkeypatch.undo()
+    assert "bicubic" in labels(Registry(), "bi*")
+
+
+def test_a_card_is_kept_and_read_again(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Registry().card("srcnn-y")
+    (kept,) = (own_cache / "cards").glob("srcnn-y-*.json")
+
+    def fail(self: Registry, name: str) -> None:
+        raise AssertionError("imported although its card was kept")
+
+    monkeypatch.setattr(Registry, "method", fail)
+    assert Registry().card("srcnn-y") == first
+    monkeypatch.undo()
+    kept.write_text("{}")  # damaged: described anew
+    assert Registry().card("srcnn-y") == first
+
+
+def test_source_hash_covers_what_a_method_imports_from_beside_it(tmp_path: Path) -> None:
+    from srbench import registry
+
+    (tmp_path / "helper.py").write_text("x = 1")
+    (tmp_path / "stranger.py").write_text("y = 1")
+    method = tmp_path / "method.py"
+    method.write_text("from .helper import x")
+    before = registry._source_hash(method)
+    (tmp_path / "stranger.py").write_text("y = 2")
+    registry._source_hash.cache_clear()
+    assert registry._source_hash(method) == before
+    (tmp_path / "helper.py").write_text("x = 2")
+    registry._source_hash.cache_clear()
+    assert registry._source_hash(method) != before

@@ -1,0 +1,104 @@
+"""Results on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from srbench.atomic import write_atomically
+from srbench.bench.results import CellId, CellResult, ImageResult
+from srbench.bench.store import RunFolder, StoreError, find_run, load_run
+from srbench.errors import DataError, UsageError
+
+ID = CellId(method="bicubic", dataset="set5", scale=2, protocol="vdsr")
+
+
+def cell(key: str = "k", value: float = 33.5) -> CellResult:
+    image = ImageResult(name="baby", width=4, height=4, values={"psnr": value})
+    return CellResult(
+        key=key, id=ID, protocol_hash="h", values={"psnr": value}, images=(image,), inputs={}, environment={}
+    )
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write_cell(cell())
+    assert folder.read_cell("k") == cell()
+    assert folder.read_cell("other") is None
+
+
+def test_infinity_is_kept_in_standard_json(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write_cell(cell(value=float("inf")))
+    plain = json.loads(folder.cell_path("k").read_text(), parse_constant=lambda name: pytest.fail(name))
+    assert plain["values"]["psnr"] == "inf"
+    assert folder.read_cell("k") == cell(value=float("inf"))
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"null", b'{"key": "k"}', b"\xff\xfe"])
+def test_a_damaged_cell_counts_as_not_there(tmp_path: Path, damage: bytes) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write_cell(cell())
+    folder.cell_path("k").write_bytes(damage)
+    assert folder.read_cell("k") is None
+
+
+def test_a_cell_under_another_name_counts_as_not_there(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write_cell(cell("k"))
+    folder.cell_path("k").rename(folder.cell_path("other"))
+    assert folder.read_cell("other") is None
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, "old")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(path, "new")
+    with pytest.raises(StoreError, match="No space left"):
+        RunFolder(tmp_path).write_cell(cell())
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["file"]
+
+
+def test_find_run(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no run"):
+        find_run(None, tmp_path)
+    for age, name in enumerate(("new-1", "old-1", "old-2")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text("{}")
+        os.utime(tmp_path / name / "run.json", (1000 - age, 1000 - age))
+    assert find_run(None, tmp_path).name == "new-1"
+    assert find_run("new", tmp_path).name == "new-1"
+    assert find_run(str(tmp_path / "old-2")).name == "old-2"
+    with pytest.raises(UsageError, match="Several runs"):
+        find_run("old", tmp_path)
+    with pytest.raises(UsageError, match="Did you mean"):
+        find_run("nwe-1", tmp_path)
+
+
+def test_a_damaged_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no run\.json"):
+        load_run(tmp_path)
+    for content in ("{", '{"schema_version": 99}'):
+        (tmp_path / "run.json").write_text(content)
+        with pytest.raises(DataError, match="damaged or not of schema version 1") as error:
+            load_run(tmp_path)
+        assert "\n" not in str(error.value)
+
+
+def test_an_unknown_key_is_refused(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write_cell(cell())
+    plain: dict[str, Any] = json.loads(folder.cell_path("k").read_text())
+    folder.cell_path("k").write_text(json.dumps(plain | {"surprise": 1}))
+    assert folder.read_cell("k") is None

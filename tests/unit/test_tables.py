@@ -1,0 +1,172 @@
+"""Tables: ranks, ties, directions, published figures, failed cells, and names that try to break out of the format."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from runs import FAILED, write_run
+
+from srbench.analysis.references import load_references
+from srbench.bench.store import LoadedRun
+from srbench.report.escape import latex, markdown, markdown_code, safe_name
+from srbench.report.frame import CELL_COLUMNS, cells_frame, images_frame
+from srbench.report.grid import Grid, grids, other_metrics, printed
+from srbench.report.page import markdown_report
+from srbench.report.tables import latex_tables, markdown_table
+from srbench.report.terminal import print_tables
+
+NASTY = "<script>alert('x')</script>_a|b\\&%$#{}~^\"`*[1] \U0001f600"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> LoadedRun:
+    return write_run(tmp_path_factory.mktemp("tables") / "run", pictures=0)
+
+
+@pytest.fixture(scope="module")
+def nasty(tmp_path_factory: pytest.TempPathFactory) -> LoadedRun:
+    images = {NASTY.replace("/", ""): ("a b", "ü|_")}
+    gains = {"bicubic": 0.0, NASTY.replace(":", ""): 1.0}
+    return write_run(
+        tmp_path_factory.mktemp("tables") / "run", images=images, gains=gains, failed=(), pictures=0, title=NASTY
+    )
+
+
+def _row(grid: Grid, name: str, *, published: bool = False) -> dict[int, str]:
+    row = next(row for row in grid.rows if row.name == name and row.published == published)
+    return {scale: " / ".join(entry.texts.values()) for scale, entry in row.entries.items()}
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [(33.6615, 2, "33.66"), (0.92988, 4, ".9299"), (1.0, 4, "1.0000"), (-0.05, 2, "-.05"), (float("inf"), 2, "∞")],
+)
+def test_figures_are_printed_as_papers_do(value: float, digits: int, text: str) -> None:
+    assert printed(value, digits) == text
+
+
+def test_a_grid_holds_methods_by_scales(run: LoadedRun) -> None:
+    set5, set14 = grids(run, load_references())
+    assert (set5.scales, set5.dataset.images, set5.heading) == ((2, 3, 4), 5, "PSNR (dB) / SSIM")
+    assert _row(set5, "bicubic") == {2: "33.66 / .9299", 3: "30.39 / .8682", 4: "28.42 / .8104"}
+    assert _row(set5, "bicubic", published=True) == _row(set5, "bicubic")
+    assert _row(set14, "SRCNN 9-5-5 (ImageNet)", published=True)[2] == "32.42 / .9063"
+    names = [row.name for row in set5.rows]
+    assert names.index("SRCNN 9-5-5 (ImageNet)") == names.index("srcnn-y:t91-9-5-5") + 1
+
+
+def test_published_figures_of_another_protocol_are_not_shown(tmp_path: Path) -> None:
+    linear = write_run(tmp_path / "run", protocol="linear", gains={"bicubic": 0.0}, pictures=0)
+    assert not any(row.published for grid in grids(linear, load_references()) for row in grid.rows)
+
+
+def test_ranks_follow_the_metric_and_ties_share_them(tmp_path: Path) -> None:
+    gains = {"a": 1.0, "b": 1.0001, "c": 0.5, "d": 0.0}
+    run = write_run(tmp_path / "run", gains=gains, pictures=0, scales=(2,), failed=())
+    (metric,) = other_metrics(run)
+    for grid, name in ((grids(run)[0], "psnr"), (grids(run, (), [metric])[0], "mse")):
+        assert [row.entries[2].ranks[name] for row in grid.rows] == [1, 1, 2, 0]
+
+
+def test_a_lone_method_is_not_the_best(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", gains={"bicubic": 0.0}, pictures=0)
+    assert "**" not in markdown_table(grids(run)[0])
+
+
+def test_failed_cells_are_dashes_with_a_footnote(run: LoadedRun) -> None:
+    text = markdown_table(grids(run)[1])
+    (line,) = (line for line in text.splitlines() if line.startswith("| dcci |"))
+    assert line.split(" | ")[2] == "—<sup>1</sup>"
+    assert "<sup>1</sup> failed: dcci returned NaN." in text
+
+
+def test_seeds_are_averaged_and_their_spread_is_told(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", gains={"bicubic": 0.0, "srcnn-y:t91": 2.4}, seeds=(0, 1, 2), pictures=0)
+    text = markdown_table(grids(run)[0])
+    assert "**36.07** ± .01" in text
+    assert "<ins>33.66</ins> / <ins>.9299</ins> |" in text
+
+
+def test_csv_has_every_cell_at_full_precision(run: LoadedRun) -> None:
+    rows = list(csv.DictReader(io.StringIO(cells_frame([run]).to_csv(index=False))))
+    assert list(rows[0]) == CELL_COLUMNS
+    assert len(rows) == 2 * 3 * 8 * 3
+    value = next(cell for cell in run.cells if str(cell.id) == "bicubic set5 x2 vdsr").values["psnr"]
+    (row,) = (
+        r for r in rows if (r["method"], r["dataset"], r["scale"], r["metric"]) == ("bicubic", "set5", "2", "psnr")
+    )
+    assert float(row["value"]) == value
+    failed = [row for row in rows if row["status"] == "failed"]
+    assert {(row["method"], row["dataset"], int(row["scale"]), row["value"]) for row in failed} == {(*FAILED, "")}
+    images = images_frame([run])
+    assert len(images) == (5 * 3 * 8 + 6 * 3 * 8 - 6) * 3
+    assert images["image"].tolist()[0] == "baby"
+
+
+def test_the_terminal_table_fits_80_columns(run: LoadedRun) -> None:
+    console = Console(width=80, file=io.StringIO(), highlight=False)
+    print_tables(run, console, others=other_metrics(run))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert max(map(len, text.splitlines())) <= 80
+    assert re.search(r"bicubic +33\.66 / \.9299 +30\.39 / \.8682 +28\.42 / \.8104", text)
+    assert "published: VDSR" in text
+    assert "— [" in text
+    assert "MSE ↓" in text
+
+
+def test_markdown_is_escaped(nasty: LoadedRun) -> None:
+    text = markdown_report(nasty, (), ["plots/a.png"])
+    assert "<script>" not in text
+    tables = [line for line in text.splitlines() if line.startswith("|")]
+    widths = {re.sub(r"\\.", "", line).count("|") for line in tables}
+    assert widths <= {5, 6}
+    assert "    Author et al., Conference 2012" in text
+    assert markdown_code("a`b") == "``a`b``"
+    assert markdown("a\n| b") == "a \\| b"
+
+
+def test_latex_is_escaped(nasty: LoadedRun) -> None:
+    text = latex_tables(nasty.record, grids(nasty))
+    assert "alert{(}" not in text and "{[}U+1F600{]}" in text
+    for table in text.split("\n\n")[1:]:
+        bare = re.sub(r"\\[\\&%$#_{}]", "", table)
+        assert bare.count("{") == bare.count("}")
+        assert not re.search(r"[%$#~^<>|\"`]", bare)
+        rows = [line for line in bare.splitlines() if line.endswith(" ") and "/" in line]
+        assert rows and all(line.count("&") == 3 for line in rows)
+    assert latex("--") == "-{}-"
+
+
+def test_latex_is_booktabs_with_the_protocol_in_the_caption(run: LoadedRun) -> None:
+    text = latex_tables(run.record, grids(run, load_references()))
+    assert text.count("\\toprule") == text.count("\\bottomrule") == text.count("\\begin{table}") == 2
+    assert "\\textbf{36.31} / \\textbf{.9829}" in text
+    assert "\\underline{36.06}" in text
+    assert "5 images" in text and "enlarged Y clipped to {[}16.0, 235.0{]}" in text
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_latex_compiles(run: LoadedRun, nasty: LoadedRun, tmp_path: Path) -> None:
+    for name, loaded in (("plain", run), ("nasty", nasty)):
+        (tmp_path / f"{name}.tex").write_text(latex_tables(loaded.record, grids(loaded)), "utf-8")
+    packages = "\\usepackage[T1]{fontenc}\\usepackage{booktabs}"
+    body = "\\input{plain}\\input{nasty}"
+    (tmp_path / "all.tex").write_text(f"\\documentclass{{article}}{packages}\\begin{{document}}{body}\\end{{document}}")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+def test_file_names_are_safe_and_distinct() -> None:
+    names = ["set5", "a/b", "a?b", "../../etc/passwd", "", ".", "con", "é", "x" * 300, "x" * 301, NASTY]
+    safe = [safe_name(name) for name in names]
+    assert safe[0] == "set5"
+    assert len(set(safe)) == len(names)
+    assert all(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name) and len(name) < 100 for name in safe)
