@@ -23,17 +23,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from srbench.atomic import cache_folder, write_atomically
 from srbench.errors import UsageError
-from srbench.method import LearnedMethod, Method, MethodInfo
+from srbench.method import Family, LearnedMethod, Method, MethodInfo
 from srbench.metrics.metric import Metric
 from srbench.names import unknown
 from srbench.recipe import Recipe
 
 METHODS = "srbench.methods"
 METRICS = "srbench.metrics"
+FAMILIES: tuple[str, ...] = get_args(Family)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ class Registry:
             name_pattern, _, recipe_pattern = pattern.partition(":")
             names = [name_pattern]
             if any(sign in name_pattern for sign in "*?["):
-                names = [name for name in self._methods if fnmatch.fnmatchcase(name, name_pattern)]
+                names = self._matching(name_pattern)
                 if not names:
                     raise unknown("method", pattern, self._methods)
             for name in names:
@@ -161,6 +162,17 @@ class Registry:
                 for choice in _recipes_of(card, recipe_pattern, strict=len(names) == 1):
                     chosen.setdefault(choice.label, choice)
         return list(chosen.values())
+
+    def _matching(self, pattern: str) -> list[str]:
+        """Methods that a glob means: the families in the literature's order, those that need no training first."""
+        ranks: dict[str, tuple[int, str]] = {}
+        for name in self._methods:
+            if fnmatch.fnmatchcase(name, pattern):
+                try:
+                    ranks[name] = (FAMILIES.index(self.card(name).info.family), name)
+                except (UsageError, ValueError):
+                    ranks[name] = (len(FAMILIES), name)
+        return sorted(ranks, key=ranks.__getitem__)
 
     def metric(self, name: str) -> Metric:
         """A metric.

@@ -227,7 +227,9 @@ def _distinct(datasets: Sequence[Dataset]) -> tuple[Dataset, ...]:
     for dataset in datasets:
         other = by_name.setdefault(dataset.name, dataset)
         if other.content_hash != dataset.content_hash:
-            raise UsageError(f"Two data sets are called '{dataset.name}'; rename a folder, or run them one by one.")
+            raise UsageError(
+                f"Two data sets are both called '{dataset.name}'; rename a folder, or run them one by one."
+            )
     return tuple(by_name.values())
 
 

@@ -14,7 +14,7 @@ from srbench.bench.plan import Plan, PlannedJob, Train
 from srbench.bench.results import CellResult, FailedCell, PlannedCell, RunRecord
 from srbench.bench.store import RunFolder, StoreError, run_folders
 from srbench.canonical import digest
-from srbench.errors import DataError, MethodError, SrbenchError
+from srbench.errors import DataError, MethodError, SrbenchError, UsageError
 from srbench.registry import Registry
 from srbench.weights import file_sha256
 
@@ -91,7 +91,7 @@ class LocalEngine:
             if outcome is None:
                 self.watcher.cell_started(job)
                 outcome = self._compute(job, key, weights, weights_sha256)
-        except StoreError:
+        except (StoreError, UsageError):  # these would befall every cell alike
             raise
         except Exception as error:
             outcome, known = _failure(job, error), False
