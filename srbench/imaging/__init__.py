@@ -1,1 +1,1 @@
-"""Pixels: MATLAB's resizer, BT.601 colour, borders and image files. Knows nothing of methods, protocols or data sets."""
+"""Pixels: MATLAB's resizer, BT.601 colour, borders and image files. Knows of no method, protocol or data set."""
