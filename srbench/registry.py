@@ -7,7 +7,6 @@ like everybody else's. Nothing is imported until it is used; what `run` and `lis
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import dataclasses
 import fnmatch
@@ -31,6 +30,7 @@ from srbench.method import Family, LearnedMethod, Method, MethodInfo
 from srbench.metrics.metric import Metric
 from srbench.names import unknown
 from srbench.recipe import Recipe
+from srbench.source import source_hash
 
 METHODS = "srbench.methods"
 METRICS = "srbench.metrics"
@@ -126,10 +126,10 @@ class Registry:
             return _describe(entry, Path(inspect.getfile(entry)), origin=inspect.getfile(entry))
         path = _module_file(entry)
         origin = entry.dist.name if entry.dist else "srbench"
-        source_hash = _source_hash(path)
-        kept = cache_folder() / "cards" / f"{name}-{_contract_hash()[:8]}-{source_hash[:24]}.json"
+        source = source_hash(path)
+        kept = cache_folder() / "cards" / f"{name}-{_contract_hash()[:8]}-{source[:24]}.json"
         try:
-            return _from_json(json.loads(kept.read_text("utf-8")), path, source_hash, origin)
+            return _from_json(json.loads(kept.read_text("utf-8")), path, source, origin)
         except (OSError, ValueError, KeyError, TypeError):
             card = _describe(self.method(name), path, origin)
         with contextlib.suppress(OSError):  # a read-only cache costs time, not results
@@ -191,7 +191,7 @@ class Registry:
     def metric_hash(self, name: str) -> str:
         """Hash of a metric's version and source."""
         metric = self.metric(name)
-        return f"{metric.version}-{_source_hash(Path(inspect.getfile(metric.function)))[:16]}"
+        return f"{metric.version}-{source_hash(Path(inspect.getfile(metric.function)))[:16]}"
 
     def _add_plugin(self, path: Path) -> None:
         module = _import_file(path)
@@ -270,39 +270,6 @@ def _module_file(entry: EntryPoint) -> Path:
     return Path(spec.origin)
 
 
-@lru_cache(maxsize=256)
-def _source_hash(path: Path) -> str:
-    """sha256 over a module and, in turn, the modules beside it that it imports from."""
-    digest = hashlib.sha256()
-    queue, seen = [path], {path}
-    while queue:
-        source = queue.pop(0).read_bytes()
-        digest.update(hashlib.sha256(source).digest())
-        for name in sorted(_imported_names(source)):
-            for sibling in (path.parent / f"{name}.py", path.parent / name / "__init__.py"):
-                if sibling.is_file() and sibling not in seen:
-                    seen.add(sibling)
-                    queue.append(sibling)
-    return digest.hexdigest()
-
-
-def _imported_names(source: bytes) -> set[str]:
-    """Names of modules that may lie beside a module with this source."""
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:
-        return set()
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            module = node.module or ""
-            names.update([module.split(".")[0], module.rpartition(".")[2]])
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.Import):
-            names.update(alias.name.rpartition(".")[2] for alias in node.names)
-    return names - {"", "*"}
-
-
 @lru_cache(maxsize=1)
 def _contract_hash() -> str:
     """What a kept card depends on beside the method's own source."""
@@ -315,7 +282,7 @@ def _describe(method: type[Method], path: Path, origin: str) -> Card:
     recipes = dict(method.recipes) if issubclass(method, LearnedMethod) else {}
     if learned and not recipes:
         raise UsageError(f"Method '{method.info.name}' is learned and has no recipe.")
-    return Card(method.info, learned, recipes, _source_hash(path), path.parent, origin)
+    return Card(method.info, learned, recipes, source_hash(path), path.parent, origin)
 
 
 def _to_json(card: Card) -> dict[str, Any]:
@@ -324,10 +291,10 @@ def _to_json(card: Card) -> dict[str, Any]:
     return {"info": info, "learned": card.learned, "recipes": recipes}
 
 
-def _from_json(data: dict[str, Any], path: Path, source_hash: str, origin: str) -> Card:
+def _from_json(data: dict[str, Any], path: Path, source: str, origin: str) -> Card:
     info = MethodInfo(**(data["info"] | {"scales": frozenset(data["info"]["scales"])}))
     recipes = {name: Recipe.model_validate(recipe) for name, recipe in data["recipes"]}
-    return Card(info, data["learned"], recipes, source_hash, path.parent, origin)
+    return Card(info, data["learned"], recipes, source, path.parent, origin)
 
 
 def _recipes_of(card: Card, pattern: str, *, strict: bool) -> list[Choice]:

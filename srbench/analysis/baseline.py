@@ -16,8 +16,8 @@ from srbench.errors import UsageError
 from srbench.protocol import get_protocol
 
 # What differs between machines: floating point for fixed weights, the training itself for learned methods.
-_TOLERANCES = {"psnr": (0.001, 0.05), "ssim": (0.00005, 0.002)}
-_RELATIVE = (1e-3, 2e-2)
+_TOLERANCES = {"psnr": (0.001, 0.15), "ssim": (0.00005, 0.003)}
+_RELATIVE = (1e-3, 5e-2)
 
 
 def write_baseline(runs: list[LoadedRun], path: Path) -> int:

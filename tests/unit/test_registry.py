@@ -9,6 +9,7 @@ import pytest
 
 from srbench.errors import UsageError
 from srbench.registry import METHODS, Registry
+from srbench.source import source_hash
 
 PLUGIN = """
 from srbench.method import LearnedMethod, Method, MethodInfo, Recipe
@@ -124,16 +125,14 @@ def test_a_card_is_kept_and_read_again(own_cache: Path, monkeypatch: pytest.Monk
 
 
 def test_source_hash_covers_what_a_method_imports_from_beside_it(tmp_path: Path) -> None:
-    from srbench import registry
-
     (tmp_path / "helper.py").write_text("x = 1")
     (tmp_path / "stranger.py").write_text("y = 1")
     method = tmp_path / "method.py"
     method.write_text("from .helper import x")
-    before = registry._source_hash(method)
+    before = source_hash(method)
     (tmp_path / "stranger.py").write_text("y = 2")
-    registry._source_hash.cache_clear()
-    assert registry._source_hash(method) == before
+    source_hash.cache_clear()
+    assert source_hash(method) == before
     (tmp_path / "helper.py").write_text("x = 2")
-    registry._source_hash.cache_clear()
-    assert registry._source_hash(method) != before
+    source_hash.cache_clear()
+    assert source_hash(method) != before

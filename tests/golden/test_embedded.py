@@ -1,0 +1,20 @@
+"""Our own baseline on the embedded photographs holds, everywhere and without a download."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def test_methods_that_need_no_training_give_the_baseline(cli: Cli) -> None:
+    run = cli("run", "--methods", "nearest,bilinear,bicubic*,lanczos,dcci*", "--no-report", "--json")
+    assert run.returncode == 0, run.stderr
+    rows = json.loads(run.stdout)["results"]
+    assert {row["method"] for row in rows} >= {"nearest", "bilinear", "bicubic", "lanczos", "dcci", "dcci-ibp"}
+    assert {row["n"] for row in rows} == {5}
+    check = cli("check")
+    assert check.returncode == 0, check.stdout
+    assert f"{len(rows)} of {len(rows)} figures" in check.stdout
