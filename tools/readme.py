@@ -22,12 +22,10 @@ PICTURE = "docs/images/psnr-embedded-x2.svg"
 def tables(folder: str) -> str:
     """A run's PSNR/SSIM tables, each under its data set's name."""
     run = load_run(Path(folder))
-    parts = []
-    for grid in grids(run, load_references(), main_metrics(run)):
-        parts.append(
-            f"**{grid.dataset.name}** ({grid.dataset.images} images), {grid.heading}:\n\n{markdown_table(grid)}"
-        )
-    return "\n".join(parts)
+    return "\n".join(
+        f"**{grid.dataset.name}** ({grid.dataset.images} images), {grid.heading}:\n\n{markdown_table(grid)}"
+        for grid in grids(run, load_references(), main_metrics(run))
+    )
 
 
 def put(text: str, mark: str, content: str) -> str:
