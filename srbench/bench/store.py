@@ -20,8 +20,8 @@ from srbench.bench.results import SCHEMA_VERSION, CellId, CellResult, RunRecord
 from srbench.errors import EXIT_DATA, DataError, SrbenchError, UsageError
 from srbench.imaging.files import write_png
 from srbench.names import unknown
+from srbench.places import RUNS
 
-DEFAULT_OUT = Path("results/runs")
 _Model = TypeVar("_Model", RunRecord, CellResult)
 Picture = NDArray[np.uint8]
 
@@ -142,7 +142,7 @@ def load_run(path: Path) -> LoadedRun:
     return LoadedRun(folder, record, tuple(cell for cell in cells if cell is not None))
 
 
-def find_run(name: str | None, out: Path = DEFAULT_OUT) -> Path:
+def find_run(name: str | None, out: Path = RUNS) -> Path:
     """The folder of a run: by path, by id under ``out``, by a unique start of its id, or the newest.
 
     Raises:

@@ -29,6 +29,7 @@ class RunConsole:
         self.console = stderr()
         self.computed = 0
         self.known = 0
+        self.failed = 0
         self._cells = cells
         self._done = 0
         self._began = time.monotonic()
@@ -78,6 +79,7 @@ class RunConsole:
             self._bars.advance(self._run)
         count = f"[{self._done}/{self._cells}]"
         if isinstance(outcome, FailedCell):
+            self.failed += 1
             self._say(f"[red]{escape(count)} {escape(str(job.id))}: failed: {escape(outcome.error)}[/]")
         elif known:
             self.known += 1

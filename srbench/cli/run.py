@@ -9,11 +9,16 @@ import typer
 
 from srbench.cli.options import Config, Json, Out, Plugins, numbers, split
 from srbench.errors import EXIT_CELL_FAILED, EXIT_DATA, EXIT_INTERRUPTED, EXIT_OK, UsageError
+from srbench.places import RUNS
 
 if TYPE_CHECKING:
+    from srbench.bench.engines.local import Options
     from srbench.bench.plan import Plan
     from srbench.bench.results import RunRecord
     from srbench.bench.store import LoadedRun
+    from srbench.registry import Registry
+
+KEEP_IMAGES = 20
 
 
 def run(
@@ -34,8 +39,8 @@ def run(
     ] = "missing",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads of torch; 0 leaves it to torch.", min=0)] = 0,
-    keep_images: Annotated[int, typer.Option(help="SR pictures kept a cell, for crop sheets.", min=0)] = 20,
-    out: Out = Path("results/runs"),
+    keep_images: Annotated[int, typer.Option(help="SR pictures kept a cell, for crop sheets.", min=0)] = KEEP_IMAGES,
+    out: Out = RUNS,
     force: Annotated[bool, typer.Option("--force", help="Recompute cells that are finished.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the cells and stop.")] = False,
     no_report: Annotated[bool, typer.Option("--no-report", help="Do not write tables and plots.")] = False,
@@ -51,10 +56,10 @@ def run(
     """
     if train not in ("missing", "always", "never"):
         raise UsageError(f"--train is missing, always or never, not '{train}'.")
-    from srbench.bench.engines.local import LocalEngine, Options
+    from srbench.bench.engines.local import Options
     from srbench.bench.plan import Request, make_plan, run_command
     from srbench.bench.store import load_run
-    from srbench.cli.console import RunConsole, stderr
+    from srbench.cli.console import stderr
     from srbench.registry import Registry
 
     request = Request(
@@ -72,41 +77,49 @@ def run(
     if dry_run:
         _show_plan(plan, out, as_json=json)
         return
-    if threads:
-        import torch
-
-        torch.set_num_threads(threads)
-    extra = [word for path in plugin or [] for word in ("--plugin", str(path))]
-    extra += [] if out == Path("results/runs") else ["--out", str(out)]
-    command = run_command(request, extra)
+    given = {"train": train, "device": device, "threads": threads, "keep-images": keep_images, "out": out}
     options = Options(
         out=out,
         train=train,  # type: ignore[arg-type]  # checked above
         device=device,
+        threads=threads,
         force=force,
         keep_images=keep_images,
-        command=command,
+        command=run_command(request, _differing(given, plugin or [])),
     )
+    folder, summary = _execute(plan, registry, options)
+    loaded = load_run(folder)
+    _show_results(loaded, as_json=json)
+    if loaded.cells and not no_report:
+        from srbench.report.write import write_report
+
+        write_report(loaded)
+    stderr().print(f"{summary}; results in {folder}", markup=False, soft_wrap=True)
+    raise typer.Exit(exit_code(loaded.record))
+
+
+def _differing(given: dict[str, object], plugins: list[Path]) -> list[str]:
+    """The options that a resumed run needs beside those of its plan, where they are not the defaults."""
+    defaults = {"train": "missing", "device": "auto", "threads": 0, "keep-images": KEEP_IMAGES, "out": RUNS}
+    words = [word for name, value in given.items() if value != defaults[name] for word in (f"--{name}", str(value))]
+    return words + [word for path in plugins for word in ("--plugin", str(path))]
+
+
+def _execute(plan: Plan, registry: Registry, options: Options) -> tuple[Path, str]:
+    """Run a plan under a display; returns its folder and what was done, in words."""
+    from srbench.bench.engines.local import LocalEngine
+    from srbench.cli.console import RunConsole
+
     with RunConsole(len(plan.jobs)) as console:
-        engine = LocalEngine(plan, registry, options, console)
         try:
-            folder = engine.execute()
+            folder = LocalEngine(plan, registry, options, console).execute()
         except KeyboardInterrupt:
             console.console.print(
-                f"\ninterrupted; what is done is kept. To go on: {command}", markup=False, soft_wrap=True
+                f"\ninterrupted; what is done is kept. To go on: {options.command}", markup=False, soft_wrap=True
             )
             raise typer.Exit(EXIT_INTERRUPTED) from None
-    loaded = load_run(folder.path)
-    _show_results(loaded, as_json=json)
-    if not no_report:
-        _write_report(loaded)
-    stderr().print(
-        f"{console.computed} cells computed, {console.known} known before, {len(loaded.record.failed)} failed; "
-        f"results in {folder.path}",
-        markup=False,
-        soft_wrap=True,
-    )
-    raise typer.Exit(exit_code(loaded.record))
+    counts = (console.computed, console.known, console.failed)
+    return folder.path, "{} cells computed, {} known before, {} failed".format(*counts)
 
 
 def exit_code(record: RunRecord) -> int:
@@ -144,10 +157,3 @@ def _show_results(loaded: LoadedRun, *, as_json: bool) -> None:
     from srbench.report.terminal import print_tables
 
     print_tables(loaded, Console(highlight=False))
-
-
-def _write_report(loaded: LoadedRun) -> None:
-    from srbench.report.write import write_report
-
-    if loaded.cells:
-        write_report(loaded)

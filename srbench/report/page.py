@@ -87,5 +87,7 @@ def _datasets(run: LoadedRun) -> str:
 
 
 def _environment(run: LoadedRun) -> str:
-    lines = [f"- {markdown(name)}: {markdown(value)}" for name, value in run.record.environment.items()]
+    devices = sorted({cell.environment["device"] for cell in run.cells if "device" in cell.environment})
+    facts = run.record.environment | ({"device": ", ".join(devices)} if devices else {})
+    lines = [f"- {markdown(name)}: {markdown(value)}" for name, value in facts.items()]
     return "\n".join(["## Environment", "", *lines])

@@ -49,7 +49,7 @@ def test_bicubic_swapped_for_bilinear_fails_the_gate(checkout: Path) -> None:
     assert srbench(checkout, *RUN).returncode == 0
     assert srbench(checkout, "check", "--out", "out").returncode == 0
     bilinear = (checkout / "methods" / "bilinear.py").read_text()
-    lowered = bilinear.replace("Bilinear", "Bicubic").replace('"bilinear"', '"bicubic"')
+    lowered = bilinear.replace("class Bilinear", "class Bicubic").replace('name="bilinear"', 'name="bicubic"')
     (checkout / "methods" / "bicubic.py").write_text(lowered)
     assert srbench(checkout, *RUN).returncode == 0
     check = srbench(checkout, "check", "--out", "out", "--junit", "check.xml", GITHUB_ACTIONS="true")

@@ -6,6 +6,7 @@ import datetime
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -19,6 +20,8 @@ from srbench.registry import Registry
 from srbench.weights import file_sha256
 
 if TYPE_CHECKING:  # torch is imported when the first cell has to be computed, and not before
+    import torch
+
     from srbench.bench.cell import CaseSource, Keep, Picture
 
 
@@ -45,6 +48,8 @@ class Options:
     out: Path
     train: Train = "missing"
     device: str = "auto"
+    threads: int = 0
+    """CPU threads of torch; 0 leaves it to torch."""
     force: bool = False
     keep_images: int = 20
     """SR pictures kept for each cell, for crop sheets: of the first so many images."""
@@ -120,12 +125,10 @@ class LocalEngine:
 
     def _compute(self, job: PlannedJob, key: str, weights: Path | None, weights_sha256: str | None) -> CellResult:
         from srbench.bench.cell import CaseSource, compute_cell, load_method
-        from srbench.inference import resolve_device
 
-        device = resolve_device(self.options.device)
         if self._cases is None:
             self._cases = CaseSource()
-        method = load_method(job, self.registry.method(job.card.name), weights, device)
+        method = load_method(job, self.registry.method(job.card.name), weights, self._device)
         try:
             cell = compute_cell(
                 self.plan,
@@ -133,7 +136,7 @@ class LocalEngine:
                 method,
                 weights_sha256,
                 self._cases,
-                device,
+                self._device,
                 keep=self._keeper(job, key),
                 image_done=self.watcher.image_done,
             )
@@ -141,6 +144,17 @@ class LocalEngine:
             method.close()
         self.folder.write_cell(cell)
         return cell
+
+    @cached_property
+    def _device(self) -> torch.device:
+        """Where to compute; looked for when the first cell needs it, since that imports torch."""
+        import torch
+
+        from srbench.inference import resolve_device
+
+        if self.options.threads:
+            torch.set_num_threads(self.options.threads)
+        return resolve_device(self.options.device)
 
     def _keeper(self, job: PlannedJob, key: str) -> Keep:
         def keep(index: int, name: str, sr: Picture, hr: Picture) -> None:
@@ -163,14 +177,13 @@ class LocalEngine:
                 f"there are no weights for {job.id.method_label} x{job.id.scale}; "
                 f"train them with `srbench train {job.id.method_label} --scales {job.id.scale}` or pass --train missing"
             )
-        from srbench.inference import resolve_device
         from srbench.training.trainer import train_and_save
 
         path = train_and_save(
             self.registry.method(job.card.name),
             training.recipe,
             job.id.scale,
-            resolve_device(self.options.device),
+            self._device,
             training.file_name,
             self.watcher.training(job),
         )
