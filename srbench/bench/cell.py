@@ -22,7 +22,7 @@ from srbench.metrics.metric import Pair
 from srbench.protocol import Case, Protocol
 from srbench.weights import load_weights
 
-KEEP_PIXELS = 12_000_000
+KEEP_PIXELS = 20_000_000
 """Prepared images are kept from cell to cell while a data set has no more HR pixels than this."""
 
 Picture = NDArray[np.uint8]

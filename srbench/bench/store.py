@@ -89,6 +89,11 @@ class RunFolder:
         with self._writing():
             write_atomically(self.record_path, record.model_dump_json(indent=1) + "\n")
 
+    def mark_newest(self) -> None:
+        """Make this the newest run, which `report` and `check` take unless told otherwise."""
+        with self._writing():
+            self.record_path.touch()
+
     def write_pictures(self, key: str, cell: CellId, image: str, sr: Picture, hr: Picture) -> None:
         """Keep an image's SR picture, and its HR picture if it is not there yet; uint8 (H, W) or (H, W, 3)."""
         with self._writing():

@@ -131,6 +131,15 @@ def test_another_run_takes_over_what_is_known(cli: Cli, photos: Path) -> None:
     assert "3 cells computed, 1 known before" in other.stderr
 
 
+def test_the_run_that_was_asked_for_last_is_the_newest(cli: Cli, photos: Path) -> None:
+    first = ["run", "--methods", "bicubic", "--datasets", "./photos", "--scales", "2", "--no-report"]
+    cli(*first)
+    cli("run", "--methods", "nearest", "--datasets", "./photos", "--scales", "2", "--no-report")
+    assert "nearest" in cli("report", "--no-plots").stdout
+    assert "0 cells computed" in cli(*first).stderr
+    assert "bicubic" in cli("report", "--no-plots").stdout
+
+
 def test_force_computes_again(cli: Cli, photos: Path) -> None:
     words = ["run", "--methods", "bicubic", "--datasets", "./photos", "--scales", "2", "--no-report"]
     cli(*words)

@@ -81,7 +81,9 @@ class LocalEngine:
             self._write_record(None)
         for index, job in enumerate(self.plan.jobs):
             self._run_cell(index, job)
-        if not self._is_finished():
+        if self._is_finished():
+            self.folder.mark_newest()
+        else:
             self._write_record(_now())
         return self.folder
 
