@@ -1,0 +1,113 @@
+"""Training from the command line, with a small network of the test's own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import photograph, save
+
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+NET = """
+from torch import nn
+from srbench.method import LearnedMethod, MethodInfo, Recipe
+
+RECIPE = Recipe(train=("./train",), validation=("./val",), patch=24, stride=24, batch=4, steps=6, validate_every=3)
+
+class Net(LearnedMethod):
+    info = MethodInfo(name="net", family="prediction", channels="rgb", input="lr", halo=1)
+    recipes = {"tiny": RECIPE, "testset": RECIPE.model_copy(update={"train": ("set5",)})}
+    def network(self, scale):
+        return nn.Sequential(nn.Conv2d(3, 3 * scale**2, 3, padding=1), nn.PixelShuffle(scale))
+"""
+
+
+@pytest.fixture(autouse=True)
+def net(tmp_path: Path, photos: Path) -> None:
+    for number in range(3):
+        save(tmp_path / "train" / f"{number}.png", photograph(60, 70, number + 10))
+    save(tmp_path / "val" / "v.png", photograph(60, 70, 20))
+    (tmp_path / "net.py").write_text(NET)
+
+
+def weights(cache: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (cache / "weights").glob("*.safetensors")}
+
+
+RUN = (
+    "run",
+    "--methods",
+    "net,bicubic",
+    "--plugin",
+    "net.py",
+    "--datasets",
+    "./photos",
+    "--scales",
+    "2",
+    "--no-report",
+)
+
+
+def test_missing_weights_are_trained_once(cli: Cli, own_cache: Path) -> None:
+    never = cli(*RUN, "--train", "never")
+    assert never.returncode == 3
+    assert "there are no weights for net:tiny x2" in never.stderr
+    first = cli(*RUN)
+    assert first.returncode == 0, first.stderr
+    assert "trained net:tiny x2" in first.stderr
+    (kept,) = weights(own_cache).values()
+    again = cli(*RUN)
+    assert "0 cells computed, 2 known before" in again.stderr
+    assert "trained" not in again.stderr
+    assert weights(own_cache) == dict.fromkeys(weights(own_cache), kept)
+
+
+def test_always_trains_anew_and_gives_the_same(cli: Cli, own_cache: Path) -> None:
+    first = json.loads(cli(*RUN, "--json").stdout)
+    kept = weights(own_cache)
+    always = cli(*RUN, "--train", "always", "--json")
+    assert "trained net:tiny x2" in always.stderr
+    assert weights(own_cache) == kept
+    assert json.loads(always.stdout) == first
+
+
+def test_seeds_are_rows_of_their_own(cli: Cli, own_cache: Path) -> None:
+    result = cli(*RUN, "--seeds", "0,1", "--json")
+    rows = [row for row in json.loads(result.stdout)["results"] if row["metric"] == "psnr"]
+    assert [(row["method"], row["seed"]) for row in rows] == [("net", 0), ("net", 1), ("bicubic", 0)]
+    assert rows[0]["value"] != rows[1]["value"]
+    assert len(weights(own_cache)) == 2
+
+
+def test_other_weights_are_other_results(cli: Cli, own_cache: Path) -> None:
+    """Weights of the same name with other content: the numbers made with the old ones are not taken for theirs."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    cli(*RUN)
+    (path,) = (own_cache / "weights").glob("*.safetensors")
+    changed = {name: tensor + 0.01 for name, tensor in load_file(path).items()}
+    assert all(torch.isfinite(tensor).all() for tensor in changed.values())
+    save_file(changed, path)
+    assert "1 cells computed, 1 known before" in cli(*RUN).stderr
+    path.write_bytes(b"damaged")
+    broken = cli(*RUN)
+    assert broken.returncode == 4
+    assert "damaged" in broken.stderr
+    assert "Traceback" not in broken.stderr
+
+
+def test_train(cli: Cli, own_cache: Path) -> None:
+    result = cli("train", "net", "--plugin", "net.py", "--scales", "2,3")
+    assert result.returncode == 0, result.stderr
+    assert {Path(line).name for line in result.stdout.split()} == set(weights(own_cache))
+    assert len(weights(own_cache)) == 2
+    refused = cli("train", "net:testset", "--plugin", "net.py")
+    assert refused.returncode == 4
+    assert "'set5' is a test set" in refused.stderr
+    assert cli("train", "bicubic").returncode == 2
+    assert cli("train", "net", "--plugin", "net.py", "--scales", "9").returncode == 2
