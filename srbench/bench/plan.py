@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -25,7 +25,7 @@ from srbench.errors import UsageError
 from srbench.metrics.metric import Metric
 from srbench.protocol import Protocol, get_protocol
 from srbench.recipe import Recipe
-from srbench.registry import Card, Registry
+from srbench.registry import Card, Choice, Registry
 from srbench.weights import find_weights, weights_name
 
 Train = Literal["missing", "always", "never"]
@@ -150,31 +150,14 @@ def make_plan(request: Request, registry: Registry) -> Plan:
     choices = registry.select(request.methods)
     datasets = _distinct(tuple(resolve(spec) for spec in request.datasets))
     metrics = tuple(registry.metric(name) for name in dict.fromkeys(request.metrics))
-    jobs: list[PlannedJob] = []
     skipped: dict[str, None] = {}
-    for dataset in datasets:
-        supplied = _supplied_scale(dataset, protocol)
-        for scale in sorted(set(request.scales)):
-            if supplied not in (None, scale):
-                skipped[f"{dataset.spec} supplies LR for x{supplied}, not x{scale}"] = None
-                continue
-            for choice in choices:
-                if scale not in choice.card.info.scales:
-                    skipped[f"{choice.label} does not work at x{scale}"] = None
-                    continue
-                # a seed decides nothing where nothing is trained
-                for seed in dict.fromkeys(request.seeds) if choice.card.learned else (0,):
-                    recipe = choice.card.recipes[choice.recipe] if choice.card.learned else None
-                    cell = CellId(
-                        method=choice.card.name,
-                        recipe=choice.recipe,
-                        dataset=dataset.name,
-                        scale=scale,
-                        protocol=protocol.name,
-                        seed=seed,
-                    )
-                    training = plan_training(choice.card, recipe, scale, seed) if recipe else None
-                    jobs.append(PlannedJob(id=cell, card=choice.card, dataset=dataset, training=training))
+    jobs = [
+        job
+        for dataset in datasets
+        for scale in _scales(request, dataset, protocol, skipped)
+        for choice in choices
+        for job in _jobs(request, protocol, dataset, scale, choice, skipped)
+    ]
     if not jobs:
         raise UsageError(f"Nothing to run: {'; '.join(skipped) or 'no method, data set or scale is left'}.")
     return Plan(
@@ -187,6 +170,37 @@ def make_plan(request: Request, registry: Registry) -> Plan:
         jobs=tuple(jobs),
         skipped=tuple(skipped),
     )
+
+
+def _scales(request: Request, dataset: Dataset, protocol: Protocol, skipped: dict[str, None]) -> list[int]:
+    """The scales asked for that a data set can be scored at; notes those that it cannot."""
+    supplied = _supplied_scale(dataset, protocol)
+    scales = sorted(set(request.scales))
+    if supplied is None:
+        return scales
+    skipped.update((f"{dataset.spec} supplies LR for x{supplied}, not x{s}", None) for s in scales if s != supplied)
+    return [scale for scale in scales if scale == supplied]
+
+
+def _jobs(
+    request: Request, protocol: Protocol, dataset: Dataset, scale: int, choice: Choice, skipped: dict[str, None]
+) -> Iterator[PlannedJob]:
+    """A method's cells on a data set at a scale: one a seed where it is trained; notes a scale that it cannot do."""
+    if scale not in choice.card.info.scales:
+        skipped[f"{choice.label} does not work at x{scale}"] = None
+        return
+    recipe = choice.card.recipes[choice.recipe] if choice.card.learned else None
+    for seed in dict.fromkeys(request.seeds) if recipe else (0,):  # a seed decides nothing where nothing is trained
+        cell = CellId(
+            method=choice.card.name,
+            recipe=choice.recipe,
+            dataset=dataset.name,
+            scale=scale,
+            protocol=protocol.name,
+            seed=seed,
+        )
+        training = plan_training(choice.card, recipe, scale, seed) if recipe else None
+        yield PlannedJob(id=cell, card=choice.card, dataset=dataset, training=training)
 
 
 def plan_training(card: Card, recipe: Recipe, scale: int, seed: int) -> Training:
