@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import uuid
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -17,15 +17,18 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     Raises:
         OSError: the folder cannot be made or written to.
     """
+    data = content.encode() if isinstance(content, str) else content
+    path = path.resolve()  # a link goes on leading to its file
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:60]}.")
-    temporary = Path(name)
+    if path.exists() and not path.is_file():  # a device or a pipe is written to, never replaced
+        path.write_bytes(data)
+        return
+    temporary = path.with_name(f".{path.name[:60]}.{uuid.uuid4().hex[:12]}")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+        with temporary.open("xb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(0o644)  # mkstemp's are private to the user
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -34,4 +37,5 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 def cache_folder() -> Path:
     """Where srbench keeps what it can make or fetch again: ``SRBENCH_CACHE``, or the platform's cache folder."""
-    return Path(os.environ["SRBENCH_CACHE"]) if os.environ.get("SRBENCH_CACHE") else user_cache_path("srbench")
+    own = os.environ.get("SRBENCH_CACHE")
+    return Path(own).expanduser() if own else user_cache_path("srbench")

@@ -26,6 +26,10 @@ class UsageError(SrbenchError):
     exit_code = EXIT_USAGE
 
 
+class DeviceError(UsageError):
+    """A device that is not here: no cell can be computed on it."""
+
+
 class DataError(SrbenchError):
     """Data that is missing, corrupt or not what it claims to be."""
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from srbench.errors import MethodError, UsageError
+from srbench.errors import DeviceError, MethodError
 from srbench.method import Method
 
 TILE_ABOVE = 4_000_000
@@ -18,7 +18,7 @@ def resolve_device(name: str) -> torch.device:
     """``auto`` is CUDA where there is one, else Apple's GPU, else the CPU.
 
     Raises:
-        UsageError: the device is not here.
+        DeviceError: the device is not here.
     """
     if name == "auto":
         if torch.cuda.is_available():
@@ -29,7 +29,7 @@ def resolve_device(name: str) -> torch.device:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise UsageError(f"Device '{name}' cannot be used ({reason}); try --device cpu.") from None
+        raise DeviceError(f"Device '{name}' cannot be used ({reason}); try --device cpu.") from None
     return device
 
 
@@ -70,6 +70,8 @@ def _checked(method: Method, x: torch.Tensor, scale: int) -> torch.Tensor:
     out = method.upscale(x, scale)
     if not isinstance(out, torch.Tensor):
         raise MethodError(f"{method.info.name} returned {type(out).__name__} where a tensor is due")
+    if not out.is_floating_point():
+        raise MethodError(f"{method.info.name} returned {out.dtype} where floating point in [0, 1] is due")
     grown = 1 if method.info.input == "upsampled" else scale
     expected = (*x.shape[:2], x.shape[2] * grown, x.shape[3] * grown)
     if tuple(out.shape) != expected:

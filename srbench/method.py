@@ -17,10 +17,11 @@ Make it known by an entry point of the group ``srbench.methods``, or by ``--plug
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from srbench.recipe import Recipe
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:  # `srbench report` reads method descriptions and must not imp
 __all__ = ["LearnedMethod", "Method", "MethodInfo", "Recipe"]
 
 Family = Literal["interpolation", "edge", "patch", "statistical", "prediction"]
+INPUTS = ("lr", "upsampled")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,18 @@ class MethodInfo:
     version: int = 1
     paper: str = ""
     halo: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what the harness would misread."""
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", self.name):
+            raise ValueError(f"a method's name is lower case, digits and hyphens, not {self.name!r}")
+        for field, allowed in (("family", get_args(Family)), ("channels", ("y", "rgb", "any")), ("input", INPUTS)):
+            if getattr(self, field) not in allowed:
+                raise ValueError(f"{self.name}: {field} is one of {', '.join(allowed)}, not {getattr(self, field)!r}")
+        if not isinstance(self.scales, frozenset) or not all(type(scale) is int and scale > 0 for scale in self.scales):
+            raise ValueError(f"{self.name}: scales is a frozenset of whole numbers, not {self.scales!r}")
+        if self.halo is not None and not (type(self.halo) is int and self.halo >= 0):
+            raise ValueError(f"{self.name}: halo is a number of pixels or None, not {self.halo!r}")
 
 
 class Method(ABC):

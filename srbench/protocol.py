@@ -8,6 +8,7 @@ tables, each reproducing its family's bicubic figures to the fourth decimal.
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cached_property
@@ -211,7 +212,10 @@ class Case:
     def pair(self, sr: Floats) -> tuple[Floats, Floats]:
         """SR and target as they are scored: luma or RGB, shaved."""
         width = self.protocol.shave(self.scale)
-        return shave(self._scored(sr), width), shave(self.target, width)
+        pair = shave(self._scored(sr), width), shave(self.target, width)
+        for pixels in pair:
+            pixels.setflags(write=False)  # every metric sees the same, and the target is kept for other methods
+        return pair
 
     def picture(self, sr: Floats) -> NDArray[np.uint8]:
         """The SR image to look at: uint8 gray or RGB; a lone luma gets its chroma from the enlarged LR."""
@@ -330,8 +334,10 @@ def get_protocol(name: str) -> Protocol:
     return known
 
 
-def _from_toml(path: Path) -> Protocol:
+def _from_toml(path: Path, above: tuple[Path, ...] = ()) -> Protocol:
     """A user's protocol: the fields of :class:`Protocol`, and ``base`` naming the one whose fields it changes."""
+    if path.resolve() in above:
+        raise UsageError(f"Protocol file {path} is its own base; name a built-in one.")
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
@@ -339,13 +345,25 @@ def _from_toml(path: Path) -> Protocol:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"Protocol file {path} cannot be read: {error}.") from None
     base = table.pop("base", None)
+    if not isinstance(base, str | None):
+        raise UsageError(f"{path}: base must be the name of a protocol, not {base!r}.")
     fields = get_type_hints(Protocol)
     for key, value in table.items():
         if key not in fields:
             raise unknown(f"key of protocol file {path}", key, list(fields))
         table[key] = _checked(path, key, value, fields[key])
     table.setdefault("name", path.stem)
-    return dataclasses.replace(get_protocol(base), **table) if base else Protocol(**table)
+    if base is None:
+        protocol = Protocol(**table)
+    else:
+        own = base.endswith(".toml")  # relative to the file that names it
+        start = _from_toml(path.parent / base, (*above, path.resolve())) if own else get_protocol(base)
+        protocol = dataclasses.replace(start, **table)
+    known = PROTOCOLS.get(ALIASES.get(protocol.name, protocol.name))
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", protocol.name) or (known and known.hash != protocol.hash):
+        taken = "that is a built-in protocol with other content" if known else "use letters, digits, '.', '_' and '-'"
+        raise UsageError(f"{path}: the protocol cannot be called {protocol.name!r}: {taken}; set another `name`.")
+    return protocol
 
 
 def _checked(path: Path, key: str, value: Any, expected: Any) -> Any:
@@ -353,12 +371,14 @@ def _checked(path: Path, key: str, value: Any, expected: Any) -> Any:
     if key == "enlarged_range":
         if value is False:
             return None
-        if not (isinstance(value, list) and len(value) == 2 and all(isinstance(v, int | float) for v in value)):
-            raise UsageError(f"{path}: {key} must be two numbers such as [16, 235], or false.")
+        numbers = [v for v in value if type(v) in (int, float)] if isinstance(value, list) else []
+        if len(numbers) != 2 or len(value) != 2 or not numbers[0] < numbers[1]:
+            raise UsageError(f"{path}: {key} must be two rising numbers such as [16, 235], or false.")
         return (float(value[0]), float(value[1]))
     if choices:
         if value not in choices:
             raise UsageError(f"{path}: {key} must be one of {', '.join(map(str, choices))}, not {value!r}.")
-    elif not isinstance(value, expected) or (expected is int and (isinstance(value, bool) or value < 0)):
-        raise UsageError(f"{path}: {key} must be of type {expected.__name__}, not {value!r}.")
+    elif type(value) is not expected or (expected is int and value < 0):
+        kind = "a whole number from 0 on" if expected is int else f"of type {expected.__name__}"
+        raise UsageError(f"{path}: {key} must be {kind}, not {value!r}.")
     return value

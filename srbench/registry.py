@@ -82,6 +82,7 @@ class Registry:
     def __init__(self, plugins: Sequence[Path] = ()) -> None:
         self._methods: dict[str, EntryPoint | type[Method]] = dict(_entry_points(METHODS))
         self._metrics: dict[str, EntryPoint | Metric] = dict(_entry_points(METRICS))
+        self._plugin_of: dict[str, Path] = {}
         for path in plugins:
             self._add_plugin(path)
 
@@ -191,7 +192,9 @@ class Registry:
     def metric_hash(self, name: str) -> str:
         """Hash of a metric's version and source."""
         metric = self.metric(name)
-        return f"{metric.version}-{source_hash(Path(inspect.getfile(metric.function)))[:16]}"
+        entry = self._metrics[name]
+        path = self._plugin_of[name] if isinstance(entry, Metric) else _module_file(entry)
+        return f"{metric.version}-{source_hash(path)[:16]}"
 
     def _add_plugin(self, path: Path) -> None:
         module = _import_file(path)
@@ -203,12 +206,18 @@ class Registry:
                 self._claim(value.info.name, self._methods, "method", path)
                 self._methods[value.info.name] = value
                 added += 1
-            elif isinstance(value, Metric) and Path(inspect.getfile(value.function)) == path.resolve():
+            elif isinstance(value, Metric) and not self._is_built_in(value):
                 self._claim(value.name, self._metrics, "metric", path)
                 self._metrics[value.name] = value
+                self._plugin_of[value.name] = path.resolve()
                 added += 1
         if not added:
             raise UsageError(f"Plugin {path} defines no method and no metric.")
+
+    def _is_built_in(self, metric: Metric) -> bool:
+        """Whether a plugin's metric is one that it imported from an installed package."""
+        entry = self._metrics.get(metric.name)
+        return isinstance(entry, EntryPoint) and _load(entry) is metric
 
     @staticmethod
     def _claim(name: str, taken: Mapping[str, Any], kind: str, path: Path) -> None:

@@ -4,38 +4,62 @@ from __future__ import annotations
 
 import ast
 import hashlib
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
 
 @lru_cache(maxsize=256)
 def source_hash(path: Path) -> str:
-    """sha256 over a module and, in turn, the modules beside it that it imports from."""
+    """sha256 over a module and, in turn, the modules of its own package that it imports."""
+    root = _package_root(path)
     digest = hashlib.sha256()
     queue, seen = [path], {path}
     while queue:
-        source = queue.pop(0).read_bytes()
+        module = queue.pop(0)
+        source = module.read_bytes()
         digest.update(hashlib.sha256(source).digest())
-        for name in sorted(_imported_names(source)):
-            for sibling in (path.parent / f"{name}.py", path.parent / name / "__init__.py"):
-                if sibling.is_file() and sibling not in seen:
-                    seen.add(sibling)
-                    queue.append(sibling)
+        for found in sorted(set(_imported_files(module, source, root)) - seen):
+            seen.add(found)
+            queue.append(found)
     return digest.hexdigest()
 
 
-def _imported_names(source: bytes) -> set[str]:
-    """Names of modules that may lie beside a module with this source."""
+def _package_root(path: Path) -> Path:
+    """The folder of the outermost package that a module lies in. srbench itself is nobody's own package."""
+    root = path.parent
+    while (
+        (root / "__init__.py").is_file() and (root.parent / "__init__.py").is_file() and root.parent.name != "srbench"
+    ):
+        root = root.parent
+    return root
+
+
+def _imported_files(module: Path, source: bytes, root: Path) -> Iterator[Path]:
+    """Files below ``root`` that a module may import from: rather one too many than one too few."""
     try:
         tree = ast.parse(source)
     except SyntaxError:
-        return set()
-    names: set[str] = set()
+        return
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
-            module = node.module or ""
-            names.update([module.split(".")[0], module.rpartition(".")[2]])
-            names.update(alias.name for alias in node.names)
+            base = module.parents[node.level - 1] if 0 < node.level <= len(module.parents) else None
+            dotted = (node.module or "").split(".") if node.module else []
+            for names in (dotted, *([*dotted, alias.name] for alias in node.names)):
+                yield from _files(base, names) if base else _anywhere(root, names)
         elif isinstance(node, ast.Import):
-            names.update(alias.name.rpartition(".")[2] for alias in node.names)
-    return names - {"", "*"}
+            for alias in node.names:
+                yield from _anywhere(root, alias.name.split("."))
+
+
+def _anywhere(root: Path, dotted: list[str]) -> Iterator[Path]:
+    """An absolute name: its first parts may be what the package is called, so each later start is tried too."""
+    for start in range(len(dotted)):
+        yield from _files(root, dotted[start:])
+
+
+def _files(base: Path, dotted: list[str]) -> Iterator[Path]:
+    place = base.joinpath(*dotted)
+    for file in (place.with_name(f"{place.name}.py"), place / "__init__.py"):
+        if dotted and file.is_file():
+            yield file

@@ -14,7 +14,7 @@ from srbench.bench.plan import Plan, PlannedJob
 from srbench.bench.results import CellResult, ImageResult
 from srbench.canonical import digest
 from srbench.data.catalog import Dataset, Sample
-from srbench.errors import DataError, MethodError, SrbenchError
+from srbench.errors import DataError, MethodError
 from srbench.imaging.files import to_uint8
 from srbench.inference import run_method
 from srbench.method import LearnedMethod, Method
@@ -151,9 +151,9 @@ def score(plan: Plan, name: str, pair: Pair) -> dict[str, float]:
 def _super_resolve(method: Method, case: Case, name: str, device: torch.device) -> NDArray[np.float64]:
     try:
         output = run_method(method, case.method_input(method.info), case.scale, device)
-    except SrbenchError as error:
-        raise type(error)(f"{error} ({name})") from error
-    except Exception as error:  # whatever a method raises fails its cell and no other
+    except MethodError as error:
+        raise MethodError(f"{error} ({name})") from error
+    except (Exception, SystemExit) as error:  # whatever a method raises fails its cell and no other
         message = str(error).splitlines()[0] if str(error) else "no message"
         raise MethodError(f"{method.info.name} raised {type(error).__name__} on {name}: {message}") from error
     return case.finish(method.info, output)

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from srbench.atomic import write_atomically
-from srbench.bench.results import SCHEMA_VERSION, CellId, CellResult, RunRecord
+from srbench.bench.results import SCHEMA_VERSION, CellResult, RunRecord
+from srbench.canonical import digest
 from srbench.errors import EXIT_DATA, DataError, SrbenchError, UsageError
 from srbench.imaging.files import write_png
 from srbench.names import unknown
@@ -54,11 +55,14 @@ class RunFolder:
 
     def sr_path(self, key: str, image: str) -> Path:
         """The SR picture (PNG) of an image, where it was kept."""
-        return self.path / "images" / key / f"{image}.png"
+        return self.path / "images" / key / _file_name(image)
 
-    def hr_path(self, dataset: str, scale: int, image: str) -> Path:
-        """The HR picture (PNG, cropped to a multiple of the scale) of an image, where it was kept."""
-        return self.path / "images" / "hr" / f"{dataset}-x{scale}" / f"{image}.png"
+    def hr_path(self, content: str, scale: int, image: str) -> Path:
+        """The HR picture (PNG, cropped to a multiple of the scale) of an image, where it was kept.
+
+        ``content`` is the data set's content hash: other images of the same name are other pictures.
+        """
+        return self.path / "images" / "hr" / f"{content[:16]}-x{scale}" / _file_name(image)
 
     def read_record(self) -> RunRecord:
         """run.json.
@@ -94,17 +98,16 @@ class RunFolder:
         with self._writing():
             self.record_path.touch()
 
-    def write_pictures(self, key: str, cell: CellId, image: str, sr: Picture, hr: Picture) -> None:
+    def write_pictures(self, sr_path: Path, sr: Picture, hr_path: Path, hr: Picture) -> None:
         """Keep an image's SR picture, and its HR picture if it is not there yet; uint8 (H, W) or (H, W, 3)."""
         with self._writing():
-            write_png(self.sr_path(key, image), sr)
-            hr_path = self.hr_path(cell.dataset, cell.scale, image)
+            write_png(sr_path, sr)
             if not hr_path.exists():
                 write_png(hr_path, hr)
 
     def copy_pictures(self, other: RunFolder, cell: CellResult, image: str) -> None:
         """Take over from another run what it kept of an image."""
-        hr = (cell.id.dataset, cell.id.scale, image)
+        hr = (str(cell.inputs.get("dataset")), cell.id.scale, image)
         for source, target in (
             (other.sr_path(cell.key, image), self.sr_path(cell.key, image)),
             (other.hr_path(*hr), self.hr_path(*hr)),
@@ -143,8 +146,13 @@ def load_run(path: Path) -> LoadedRun:
     if not folder.record_path.is_file():
         raise DataError(f"{path} holds no run.json, so it is not the folder of a run.")
     record = folder.read_record()
-    cells = (folder.read_cell(cell.key) for cell in record.cells if cell.key is not None and cell.status == "ok")
-    return LoadedRun(folder, record, tuple(cell for cell in cells if cell is not None))
+    cells: list[CellResult] = []
+    for planned in record.cells:
+        cell = folder.read_cell(planned.key) if planned.key is not None and planned.status == "ok" else None
+        if cell is not None:
+            # numbers are kept by what decides them, which no name does: the plan says what they are called here
+            cells.append(cell.model_copy(update={"id": planned.id}))
+    return LoadedRun(folder, record, tuple(cells))
 
 
 def find_run(name: str | None, out: Path = RUNS) -> Path:
@@ -172,6 +180,13 @@ def find_run(name: str | None, out: Path = RUNS) -> Path:
 def run_folders(out: Path) -> Iterator[Path]:
     """The folders of all runs under ``out``."""
     return (path.parent for path in sorted(out.glob("*/run.json")))
+
+
+def _file_name(image: str) -> str:
+    """A picture's file name; a name that file systems refuse as too long is shortened and told apart by a hash."""
+    if len(image.encode()) <= 200:
+        return f"{image}.png"
+    return f"{image.encode()[:100].decode(errors='ignore')}-{digest(image)[:12]}.png"
 
 
 def _read(path: Path, model: type[_Model]) -> _Model:

@@ -145,12 +145,19 @@ def test_toml(tmp_path: Path) -> None:
     [
         ("shave_extr = 6", "Did you mean shave_extra"),
         ('border = "mirror"', "one of symmetric, replicate"),
-        ("shave_extra = 1.5", "type int"),
-        ("shave_extra = -1", "type int"),
-        ("enlarged_range = 3", "two numbers"),
+        ("shave_extra = 1.5", "whole number"),
+        ("shave_extra = -1", "whole number"),
+        ("enlarged_range = 3", "two rising numbers"),
         ('scored = "rgb"\ndegraded = "y"', "luma alone"),
         ("= 3", "cannot be read"),
         ('base = "vdrs"', "Did you mean vdsr"),
+        ("base = 3", "name of a protocol"),
+        ('base = "p.toml"', "its own base"),
+        ('base = "vdsr"\nname = "../../x"', "cannot be called"),
+        ('base = "vdsr"\nname = "lapsrn"', "built-in"),
+        ('base = "vdsr"\nname = ""', "cannot be called"),
+        ("enlarged_range = [235, 16]", "two rising numbers"),
+        ("enlarged_range = [true, false]", "two rising numbers"),
     ],
 )
 def test_wrong_toml_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:

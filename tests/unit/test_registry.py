@@ -124,6 +124,25 @@ def test_a_card_is_kept_and_read_again(own_cache: Path, monkeypatch: pytest.Monk
     assert Registry().card("srcnn-y") == first
 
 
+def test_source_hash_covers_subpackages(tmp_path: Path) -> None:
+    package = tmp_path / "host"
+    for folder in (package, package / "nets", package / "nets" / "deep"):
+        folder.mkdir()
+        (folder / "__init__.py").write_text("")
+    (package / "method.py").write_text("from host.nets.arch import AMOUNT")
+    (package / "nets" / "arch.py").write_text("from .deep import layers\nAMOUNT = 1")
+    (package / "nets" / "deep" / "layers.py").write_text("from ...common import X")
+    (package / "common.py").write_text("X = 1")
+    seen = set()
+    for number, name in enumerate(("method.py", "nets/arch.py", "nets/deep/layers.py", "common.py")):
+        seen.add(source_hash(package / "method.py"))
+        source = package / name
+        source.write_text(source.read_text() + f"\n# {number}")
+        source_hash.cache_clear()
+    seen.add(source_hash(package / "method.py"))
+    assert len(seen) == 5
+
+
 def test_source_hash_covers_what_a_method_imports_from_beside_it(tmp_path: Path) -> None:
     (tmp_path / "helper.py").write_text("x = 1")
     (tmp_path / "stranger.py").write_text("y = 1")
