@@ -16,7 +16,9 @@ from srbench.bench.store import RunFolder, StoreError, run_folders
 from srbench.canonical import digest
 from srbench.errors import DataError, MethodError, SrbenchError, UsageError
 from srbench.registry import Registry
-from srbench.weights import file_sha256
+from srbench.training.job import Training
+from srbench.training.progress import Report
+from srbench.weights import weights_sha256 as sha256_of
 
 if TYPE_CHECKING:  # torch is imported when the first cell has to be computed, and not before
     from srbench.bench.cell import CaseSource, Keep, Picture
@@ -34,8 +36,8 @@ class Watcher(Protocol):
     def cell_ended(self, job: PlannedJob, outcome: CellResult | FailedCell, *, known: bool) -> None:
         """It is finished (``known``: it had been before) or failed."""
 
-    def training(self, job: PlannedJob) -> Callable[[int, int, float | None], None]:
-        """Weights are being trained: returns what is to be called with step, steps and the last validation PSNR."""
+    def training(self, training: Training) -> Report:
+        """Weights are being trained: returns what is to be told how that goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +86,7 @@ class LocalEngine:
         key: str | None = None
         try:
             weights = self._weights(job)
-            weights_sha256 = file_sha256(weights) if weights else None
+            weights_sha256 = sha256_of(weights) if weights else None
             key = digest(self.plan.inputs(job, weights_sha256))
             outcome: CellResult | FailedCell | None = None if self.options.force else self._known(key)
             known = outcome is not None
@@ -155,8 +157,8 @@ class LocalEngine:
         if training is None:
             return None
         found = training.find()
-        fresh = self.options.train == "always" and training.file_name not in self._trained
-        if found is not None and not fresh:
+        again = self.options.train == "always"
+        if found is not None and (not again or training.file_name in self._trained):
             return found
         if self.options.train == "never":
             raise MethodError(
@@ -164,18 +166,11 @@ class LocalEngine:
                 f"train them with `srbench train {job.id.method_label} --scales {job.id.scale}` or pass --train missing"
             )
         from srbench.inference import resolve_device
-        from srbench.training.trainer import train_and_save
+        from srbench.training.trainer import obtain
 
-        path = train_and_save(
-            self.registry.method(job.card.name),
-            training.recipe,
-            job.id.scale,
-            resolve_device(self.options.device),
-            training.file_name,
-            self.watcher.training(job),
-        )
-        self._trained.add(training.file_name)
-        return path
+        device = resolve_device(self.options.device)
+        method_class = self.registry.method(job.card.name)
+        return obtain(training, method_class, device, self.watcher.training, again=again, done=self._trained)
 
     # the record ---------------------------------------------------------------------------------------------------
 
