@@ -16,8 +16,8 @@ SOURCE = "Mao, Shen, Yang: Image Restoration Using Very Deep Convolutional Encod
 class AutoencoderNetwork(nn.Module):
     """Two poolings down, two doublings up, the features of each size added on the way (1,110,403 parameters).
 
-    All convolutions are 3x3, padded with zeros, and all but the last are followed by a ReLU. The last is not: the harness
-    clips SR to what an image can hold.
+    All convolutions are 3x3, padded with zeros, and all but the last are followed by a ReLU. The last is not: the
+    harness clips SR to what an image can hold.
     """
 
     def __init__(self) -> None:
@@ -92,7 +92,15 @@ class Autoencoder(LearnedMethod):
             ema=0.999,
         ),
         "quick": Recipe(
-            scales=(2, 3, 4), patch=24, stride=24, batch=8, lr=3e-4, steps=200, validate_every=100, clip_gradient=0.5
+            scales=(2, 3, 4),
+            validation_images=1,
+            patch=24,
+            stride=24,
+            batch=8,
+            lr=5e-4,
+            steps=100,
+            validate_every=100,
+            clip_gradient=0.5,
         ),
         "paper": Recipe(
             train=("t91", "general100"),

@@ -126,8 +126,8 @@ QUICK = Recipe(
     batch=8,
     lr=1e-3,
     lr_factors=(("deconvolution", 0.3),),
-    steps=600,
-    validate_every=150,
+    steps=400,
+    validate_every=200,
 )
 """Adam from an interpolation: above bicubic after seconds."""
 

@@ -113,7 +113,7 @@ PAPER = Recipe(
 
 LONG: Mapping[str, Recipe] = {
     "standard": STANDARD,
-    "quick": QUICK.model_copy(update={"steps": 400, "validate_every": 100}),
+    "quick": QUICK.model_copy(update={"steps": 200, "validate_every": 100}),
     "paper": PAPER,
 }
 

@@ -29,8 +29,8 @@ def train(
 ) -> None:
     """Train methods and print where their weights are.
 
-    What is trained already is left alone. What was interrupted, or killed, goes on where it was: the same command again.
-    Beside the weights lie the training's curve (.csv, .png, .svg).
+    What is trained already is left alone. What was interrupted, or killed, goes on where it was: the same command
+    again. Beside the weights lie the training's curve (.csv, .png, .svg).
     """
     from srbench.cli.console import RunConsole, stderr
     from srbench.registry import Registry
@@ -83,9 +83,7 @@ def _choices(registry: Registry, methods: list[str], every: bool, recipe: str) -
     return learned
 
 
-def _trainings(
-    choices: list[Choice], scales: tuple[int, ...], seeds: tuple[int, ...], strict: bool
-) -> list[Training]:
+def _trainings(choices: list[Choice], scales: tuple[int, ...], seeds: tuple[int, ...], strict: bool) -> list[Training]:
     """One training for each file of weights, in the order asked for.
 
     Raises:

@@ -56,7 +56,11 @@ def _draw(axes: Any, points: Sequence[Point]) -> None:
     axes.plot(steps, [point.train_psnr for point in points], color=TRAIN, label="PSNR of training patches", **options)
     best = max(points, key=lambda point: point.validation_psnr)
     axes.annotate(
-        f"{best.validation_psnr:.2f}", (best.step, best.validation_psnr), (0, 6), textcoords="offset points", ha="center"
+        f"{best.validation_psnr:.2f}",
+        (best.step, best.validation_psnr),
+        (0, 6),
+        textcoords="offset points",
+        ha="center",
     )
     axes.margins(y=0.15)
     axes.set_xlabel("batches")

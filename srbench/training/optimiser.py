@@ -38,9 +38,7 @@ def start_from(network: nn.Module, path: Path) -> None:
     """
     own = network.state_dict()
     fitting = {
-        name: tensor
-        for name, tensor in read_tensors(path).items()
-        if name in own and own[name].shape == tensor.shape
+        name: tensor for name, tensor in read_tensors(path).items() if name in own and own[name].shape == tensor.shape
     }
     if not fitting:
         raise DataError(f"The weights {path} do not fit the network that shall begin with them.")

@@ -196,7 +196,9 @@ class Session:
 
     def _restore(self, metadata: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         def part(kind: str) -> dict[str, Tensor]:
-            return {name.removeprefix(f"{kind}/"): value for name, value in tensors.items() if name.startswith(f"{kind}/")}
+            return {
+                name.removeprefix(f"{kind}/"): value for name, value in tensors.items() if name.startswith(f"{kind}/")
+            }
 
         self.network.load_state_dict(part("network"))
         self.best = {name: part("best")[name].to(value.device) for name, value in self.best.items()}

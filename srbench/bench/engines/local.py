@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
