@@ -42,7 +42,7 @@ def replicated_deconvolution(net: FsrcnnNetwork, x: Tensor) -> Tensor:
 @pytest.mark.parametrize("scale", [2, 3, 4, 5])
 def test_the_deconvolution_is_a_convolution_and_a_pixel_shuffle(scale: int) -> None:
     torch.manual_seed(0)
-    net = FsrcnnNetwork(scale)
+    net = FsrcnnNetwork(scale).eval()
     nn.init.normal_(net.deconvolution.weight, std=0.1)
     nn.init.normal_(net.deconvolution.bias)  # type: ignore[arg-type]
     x = torch.rand(2, 56, 7, 9)
@@ -80,3 +80,22 @@ def test_others_begin_near_the_identity(name: str) -> None:
     torch.manual_seed(0)
     x = torch.rand(1, 1 if name.startswith("srcnn-y") else 3, 21, 22)
     assert float((network(name).eval()(x) - x).detach().abs().mean()) < 0.1
+
+
+def test_fsrcnns_training_step_is_that_of_plain_layers() -> None:
+    """Its own PReLU and its form of the deconvolution give the output and the gradients of torch's."""
+    torch.manual_seed(0)
+    net = FsrcnnNetwork(3).train()
+    x, y = torch.rand(2, 1, 12, 11), torch.rand(2, 1, 36, 33)
+    out = net(x)
+    torch.autograd.backward(F.mse_loss(out, y))
+    gradients = {name: p.grad.clone() for name, p in net.named_parameters() if p.grad is not None}
+    net.zero_grad()
+    plain = x
+    for layer, slope in zip(net.convolutions, net.slopes, strict=True):
+        plain = slope(layer(plain))
+    plain = net.deconvolution(plain)
+    torch.autograd.backward(F.mse_loss(plain, y))
+    torch.testing.assert_close(out, plain, rtol=0, atol=1e-5)
+    for name, parameter in net.named_parameters():
+        torch.testing.assert_close(gradients[name], parameter.grad, rtol=1e-4, atol=1e-5)
