@@ -65,14 +65,17 @@ class FsrcnnNetwork(nn.Module):
         for layer, slope in zip(self.convolutions, self.slopes, strict=True):
             weight = slope.get_parameter("weight")
             x = _fast_prelu(layer(x), weight) if self.training else F.prelu(_replicating(layer, x), weight)
-        return self._enlarge(x)
+        if not self.training:
+            return self._enlarge(x)
+        layer = self.deconvolution
+        fast = x.device.type == "cpu"
+        out: Tensor = _Deconvolution.apply(x, layer.weight, layer.bias, self.scale) if fast else layer(x)
+        return out
 
     def _enlarge(self, x: Tensor) -> Tensor:
-        """The deconvolution, as a convolution and a pixel shuffle; in eval mode of an image whose border goes on."""
+        """The deconvolution of an image whose border goes on, as a convolution and a pixel shuffle."""
         weight, reach = phases(self.deconvolution.weight, self.scale)
         bias = self.deconvolution.get_parameter("bias").expand(self.scale**2)
-        if self.training:
-            return F.pixel_shuffle(F.conv2d(x, weight, bias, padding=reach), self.scale)
         x = F.pad(x, (reach,) * 4, mode="replicate")
         return F.pixel_shuffle(F.conv2d(x, weight, bias), self.scale)
 
@@ -90,7 +93,27 @@ class _Prelu(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         negative, slope = ctx.saved_tensors
-        return torch.where(negative < 0, gradient * slope, gradient), (gradient * negative).sum((0, 2, 3))
+        below = negative.sign().mul_(gradient)  # minus the gradient where x < 0, else 0; faster than torch.where
+        return torch.addcmul(gradient, below, 1 - slope), (gradient * negative).sum((0, 2, 3))
+
+
+class _Deconvolution(torch.autograd.Function):
+    """The deconvolution: forwards by the faster form, backwards by its own, which is the faster one there."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, scale: int) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.scale = scale
+        kernels, reach = phases(weight, scale)
+        return F.pixel_shuffle(F.conv2d(x, kernels, bias.expand(scale**2), padding=reach), scale)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        x, weight = ctx.saved_tensors
+        scale, pad = ctx.scale, SIDE // 2
+        sizes = ([1], [scale, scale], [pad, pad], [1, 1], True, [scale - 1, scale - 1], 1, [True, True, True])
+        to_x, to_weight, to_bias = torch.ops.aten.convolution_backward(gradient.contiguous(), x, weight, *sizes)
+        return to_x, to_weight, to_bias, None
 
 
 def _fast_prelu(x: Tensor, slope: Tensor) -> Tensor:
