@@ -83,6 +83,7 @@ def _tiled(method: Method, x: torch.Tensor, scale: int, tile: int, halo: int) ->
     """Work tile by tile, each with a margin of ``halo`` pixels, so that the result equals the whole image's."""
     grown = 1 if method.info.input == "upsampled" else scale
     height, width = x.shape[-2:]
+    tile, halo = (-(-size // method.info.multiple) * method.info.multiple for size in (tile, halo))
     out = x.new_empty((*x.shape[:2], height * grown, width * grown))
     for top in range(0, height, tile):
         for left in range(0, width, tile):

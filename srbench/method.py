@@ -23,12 +23,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
-from srbench.recipe import Recipe
+from srbench.recipe import Perceptual, Recipe, Transfer
 
 if TYPE_CHECKING:  # `srbench report` reads method descriptions and must not import torch
     from torch import Tensor, nn
 
-__all__ = ["LearnedMethod", "Method", "MethodInfo", "Recipe"]
+__all__ = ["LearnedMethod", "Method", "MethodInfo", "Perceptual", "Recipe", "Transfer"]
 
 Family = Literal["interpolation", "edge", "patch", "statistical", "prediction"]
 INPUTS = ("lr", "upsampled")
@@ -50,6 +50,8 @@ class MethodInfo:
         paper: the source to cite.
         halo: how many pixels of the input, to each side, can influence an output pixel. It lets the harness work
             tile by tile. ``None``: the whole image matters, never tile.
+        multiple: tiles begin at multiples of this many pixels; for networks that pool, so that each tile is pooled as
+            the whole image would be.
     """
 
     name: str
@@ -60,6 +62,7 @@ class MethodInfo:
     version: int = 1
     paper: str = ""
     halo: int | None = None
+    multiple: int = 1
 
     def __post_init__(self) -> None:
         """Refuse what the harness would misread."""

@@ -5,17 +5,48 @@ A recipe is written into its weights' metadata, and its hash keys them: two reci
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from srbench.canonical import digest
 
 
+class Perceptual(BaseModel):
+    """A loss between the features that a VGG network, trained on ImageNet, finds in SR and in HR."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    network: Literal["vgg16", "vgg19"] = "vgg16"
+    layers: tuple[tuple[int, float], ...] = ((3, 1.0), (8, 1.0), (15, 1.0), (22, 1.0))
+    """(index into torchvision's ``features``, weight); by default VGG16's relu1_2, relu2_2, relu3_3 and relu4_3."""
+    distance: Literal["l1", "mse"] = "l1"
+    """Mean absolute or mean squared difference of two features."""
+    weight: float = Field(default=0.1, gt=0)
+    """What the sum over the layers is multiplied by before it is added to the pixel loss."""
+
+
+class Transfer(BaseModel):
+    """Train one scale first, and begin the others with its network (FSRCNN, section 3.4)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scale: int
+    """The scale that is trained from the start."""
+    freeze: tuple[str, ...] = ()
+    """At the other scales, parameters whose name starts so stay as they are."""
+    steps: int | None = Field(default=None, ge=1)
+    """Batches at the other scales, if not as many as at the first."""
+
+
 class Recipe(BaseModel):
     """How a network is trained. Frozen; vary one with ``recipe.model_copy(update={...})``.
 
     Sizes are in HR pixels unless said otherwise.
+
+    The hash is over the fields that differ from their defaults, so a field added later changes no hash and keeps the
+    weights that are there. Therefore **a default must never change**, and a new field's default must mean what was done
+    before there was the field (``tests/unit/test_recipe.py`` holds the list).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -24,36 +55,97 @@ class Recipe(BaseModel):
     """Data sets to train on, as on the command line. Test sets are refused, by name and by image hash."""
     validation: tuple[str, ...] = ("embedded:validation",)
     """Data sets whose mean PSNR under the protocol picks the weights to keep."""
+    validation_images: int | None = Field(default=None, ge=1)
+    """Validate on so many images of each data set, evenly spread; by default on all."""
     protocol: str = "vdsr"
     """The protocol that makes LR from HR, and that validation uses."""
+    scales: tuple[int, ...] = ()
+    """Train one network on all these scales together; empty: a network for each scale."""
+    crops: Literal["grid", "random"] = "grid"
+    """Patches on a grid, cut beforehand, or anywhere in the images, which takes less memory."""
     patch: int = Field(default=48, ge=8)
     """Side of a training patch; cut down to a multiple of the scale."""
     stride: int = Field(default=24, ge=1)
-    """Distance between patches cut from an image."""
+    """Distance between patches cut from an image on a grid."""
     flips: bool = True
     """Mirror and transpose patches at random (the eight symmetries of the square)."""
     shrink: tuple[float, ...] = (1.0,)
     """Also train on the images at these sizes (the papers' 1, .9, .8, .7, .6)."""
+    margin: int = Field(default=0, ge=0)
+    """Pixels along a patch's border that the loss leaves out: there a network that pads sees what is not there."""
     batch: int = Field(default=16, ge=1)
-    loss: Literal["mse", "l1", "charbonnier"] = "mse"
+    loss: Literal["mse", "l1", "charbonnier", "euclidean"] = "mse"
+    """``euclidean`` is Caffe's: half the squared error, summed over an image; published Caffe rates belong to it."""
+    perceptual: Perceptual | None = None
+    """A loss on features, added to the loss on pixels."""
+    init: tuple[tuple[str, float | Literal["he"]], ...] = ()
+    """(prefix, std): weights whose name starts so begin as Gaussian noise, ``he`` being He's std; their biases as 0.
+    The first prefix that fits counts; what none fits begins as the network's own code says."""
+    init_from: Recipe | None = None
+    """Train by this recipe first, at the same scale, and go on from its weights."""
+    transfer: Transfer | None = None
+    """How the scales begin with one another's networks."""
     optimizer: Literal["adam", "sgd"] = "adam"
     lr: float = Field(default=1e-3, gt=0)
     """The learning rate at the start."""
     lr_factors: tuple[tuple[str, float], ...] = ()
-    """(prefix, factor): parameters whose name starts so learn at ``lr * factor``."""
+    """(prefix, factor): parameters whose name starts so learn at ``lr * factor``; ``*.bias`` means those that end so.
+    The first that fits counts."""
     momentum: float = Field(default=0.9, ge=0, lt=1)
     """SGD's momentum."""
-    schedule: Literal["constant", "cosine"] = "cosine"
-    """``cosine`` takes the rate down to 0 over ``steps``."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    """Decoupled with Adam (AdamW), added to the gradient with SGD."""
+    schedule: Literal["constant", "cosine", "step"] = "cosine"
+    """``cosine`` takes the rate down to 0 over ``steps``; ``step`` multiplies it by ``gamma`` at each milestone."""
+    milestones: tuple[int, ...] = ()
+    """Batches after which ``step`` lowers the rate."""
+    gamma: float = Field(default=0.5, gt=0, le=1)
+    warmup: int = Field(default=0, ge=0)
+    """Batches over which the rate rises from 0 to what the schedule says."""
     steps: int = Field(default=2000, ge=1)
     """Batches."""
     validate_every: int = Field(default=500, ge=1)
     """Batches between validations."""
     clip_gradient: float | None = Field(default=None, gt=0)
     """The largest norm that a batch's gradient may have."""
+    ema: float = Field(default=0.0, ge=0, lt=1)
+    """Decay of the exponential moving average of the weights, which is what is validated and kept; 0 is off."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """``bf16`` computes the network in bfloat16 where the device is a CUDA GPU, and in float32 elsewhere."""
     seed: int = 0
+
+    def content(self) -> dict[str, Any]:
+        """The fields that differ from their defaults, as plain data."""
+        return self.model_dump(mode="json", exclude_defaults=True)
 
     @property
     def hash(self) -> str:
-        """A short hash of every field."""
-        return digest(self.model_dump(mode="json"))[:12]
+        """A short hash of :meth:`content`."""
+        return digest(self.content())[:12]
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """Every data set that has a part in the weights."""
+        before = self.init_from.data if self.init_from else ()
+        return tuple(dict.fromkeys((*self.train, *self.validation, *before)))
+
+    def seeded(self, seed: int) -> Self:
+        """The recipe with ``seed`` added to its seed and to those of the recipes before it."""
+        before = self.init_from.seeded(seed) if self.init_from else None
+        return self.model_copy(update={"seed": self.seed + seed, "init_from": before})
+
+    def before(self, scale: int) -> tuple[Recipe, int] | None:
+        """The recipe and the scale whose weights the training at ``scale`` begins with, or None."""
+        if self.transfer is not None and scale != self.transfer.scale:
+            return self, self.transfer.scale
+        return (self.init_from, scale) if self.init_from else None
+
+    def steps_at(self, scale: int) -> int:
+        """Batches of the training at ``scale``."""
+        if self.transfer is not None and scale != self.transfer.scale:
+            return self.transfer.steps or self.steps
+        return self.steps
+
+    def frozen_at(self, scale: int) -> tuple[str, ...]:
+        """Prefixes of the parameters that the training at ``scale`` leaves alone."""
+        return self.transfer.freeze if self.transfer is not None and scale != self.transfer.scale else ()

@@ -60,10 +60,14 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A method as chosen on the command line; ``recipe`` is empty for one that is not trained."""
+    """A method as chosen on the command line; ``recipe`` is empty for one that is not trained.
+
+    ``by_glob``: a glob brought it in with its default recipe, and nobody asked for that recipe by name.
+    """
 
     card: Card
     recipe: str
+    by_glob: bool = False
 
     @property
     def label(self) -> str:
@@ -160,8 +164,12 @@ class Registry:
                     if len(names) == 1:
                         raise
                     continue
+                by_glob = name != name_pattern and not recipe_pattern
                 for choice in _recipes_of(card, recipe_pattern, strict=len(names) == 1):
-                    chosen.setdefault(choice.label, choice)
+                    if by_glob:
+                        chosen.setdefault(choice.label, dataclasses.replace(choice, by_glob=True))
+                    elif chosen.setdefault(choice.label, choice).by_glob:  # named as well
+                        chosen[choice.label] = choice
         return list(chosen.values())
 
     def _matching(self, pattern: str) -> list[str]:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from srbench.atomic import cache_folder, write_atomically
 from srbench.canonical import digest
@@ -20,18 +20,20 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-def weights_name(method: str, version: int, scale: int, recipe: Recipe, data: Mapping[str, str]) -> str:
+def weights_name(method: str, version: int, scales: Sequence[int], recipe: Recipe, data: Mapping[str, str]) -> str:
     """The file name of weights: one for all that decides them.
 
     Args:
         method: the method's name.
         version: the method's version.
-        scale: the scale.
+        scales: the scale, or the scales that share the weights.
         recipe: how they are trained, the seed included.
         data: content hashes of the recipe's data sets, by name.
     """
-    key = digest({"method": method, "version": version, "scale": scale, "recipe": recipe.hash, "data": dict(data)})
-    return f"{method}_x{scale}_{key[:16]}.safetensors"
+    key = digest(
+        {"method": method, "version": version, "scales": list(scales), "recipe": recipe.hash, "data": dict(data)}
+    )
+    return f"{method}_x{'-'.join(map(str, scales))}_{key[:16]}.safetensors"
 
 
 def trained_folder() -> Path:
@@ -44,9 +46,32 @@ def find_weights(name: str, shipped: Path) -> Path | None:
     return next((folder / name for folder in (trained_folder(), shipped) if (folder / name).is_file()), None)
 
 
-def file_sha256(path: Path) -> str:
-    """The sha256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def weights_sha256(path: Path) -> str:
+    """The sha256 of a file's tensors, without its metadata: how long a training took does not change its weights."""
+    content = path.read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    try:
+        tensors = json.loads(content[8:end])
+    except ValueError:
+        return hashlib.sha256(content).hexdigest()  # damaged, which loading it will tell
+    tensors.pop("__metadata__", None)
+    return hashlib.sha256(digest(tensors).encode() + content[end:]).hexdigest()
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """What :func:`save_weights` wrote beside the tensors; empty where there is nothing of the kind.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            found: dict[str, Any] = json.loads((file.metadata() or {}).get("srbench", "{}"))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise DataError(f"The weights {path} are damaged ({error}); delete the file and train again.") from None
+    return found
 
 
 def save_weights(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str, object]) -> None:
@@ -57,19 +82,30 @@ def save_weights(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str,
     write_atomically(path, save(tensors, {"srbench": json.dumps(metadata, sort_keys=True)}))
 
 
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a weights file, on the CPU.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        found: dict[str, Tensor] = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"The weights {path} are damaged ({error}); delete the file and train again.") from None
+    return found
+
+
 def load_weights(path: Path, network: nn.Module) -> None:
     """Load weights into a network.
 
     Raises:
         DataError: the file is damaged or was made for another network.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     try:
-        network.load_state_dict(load_file(path))
-    except (SafetensorError, OSError) as error:
-        raise DataError(f"The weights {path} are damaged ({error}); delete the file and train again.") from None
+        network.load_state_dict(read_tensors(path))
     except RuntimeError as error:
         first = str(error).splitlines()[-1].strip()
         raise DataError(f"The weights {path} do not fit the network ({first}); train again.") from None

@@ -24,9 +24,8 @@ from srbench.data.dataset import scale_of
 from srbench.errors import UsageError
 from srbench.metrics.metric import Metric
 from srbench.protocol import Protocol, get_protocol
-from srbench.recipe import Recipe
 from srbench.registry import Card, Choice, Registry
-from srbench.weights import find_weights, weights_name
+from srbench.training.job import QUICK, Training, plan_training
 
 Train = Literal["missing", "always", "never"]
 
@@ -41,19 +40,6 @@ class Request:
     protocol: str = "vdsr"
     metrics: tuple[str, ...] = ("psnr", "ssim", "mse")
     seeds: tuple[int, ...] = (0,)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Training:
-    """The weights that a cell needs: a recipe with its seed, and the file that it leads to."""
-
-    recipe: Recipe
-    file_name: str
-    shipped: Path
-
-    def find(self) -> Path | None:
-        """The weights, if they are here."""
-        return find_weights(self.file_name, self.shipped)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +81,7 @@ class Plan:
             "method": job.id.method,
             "version": job.card.info.version,
             "source": job.card.source_hash,
-            "recipe": job.training.recipe.model_dump(mode="json") if job.training else None,
+            "recipe": job.training.recipe.content() if job.training else None,
             "weights": weights_sha256,
             "dataset": job.dataset.content_hash,
             "scale": job.id.scale,
@@ -150,6 +136,9 @@ def make_plan(request: Request, registry: Registry) -> Plan:
     choices = registry.select(request.methods)
     datasets = _distinct(tuple(resolve(spec) for spec in request.datasets))
     metrics = tuple(registry.metric(name) for name in dict.fromkeys(request.metrics))
+    for name, given in (("methods", choices), ("datasets", datasets), ("metrics", metrics), ("scales", request.scales)):
+        if not given:
+            raise UsageError(f"--{name} needs at least one.")
     skipped: dict[str, None] = {}
     jobs = [
         job
@@ -191,6 +180,10 @@ def _jobs(
         return
     recipe = choice.card.recipes[choice.recipe] if choice.card.learned else None
     for seed in dict.fromkeys(request.seeds) if recipe else (0,):  # a seed decides nothing where nothing is trained
+        training = plan_training(choice.card, recipe, scale, seed, choice.label) if recipe else None
+        if training is not None and _too_long_for_a_glob(choice, training):
+            skipped[f"{training} has no weights here and takes long; name it to train it"] = None
+            continue
         cell = CellId(
             method=choice.card.name,
             recipe=choice.recipe,
@@ -199,21 +192,12 @@ def _jobs(
             protocol=protocol.name,
             seed=seed,
         )
-        training = plan_training(choice.card, recipe, scale, seed) if recipe else None
         yield PlannedJob(id=cell, card=choice.card, dataset=dataset, training=training)
 
 
-def plan_training(card: Card, recipe: Recipe, scale: int, seed: int) -> Training:
-    """The training that a learned method needs at a scale."""
-    seeded = recipe.model_copy(update={"seed": recipe.seed + seed})
-    data = {spec: _content_hash(spec) for spec in (*recipe.train, *recipe.validation)}
-    name = weights_name(card.name, card.info.version, scale, seeded, data)
-    return Training(recipe=seeded, file_name=name, shipped=card.folder / "weights")
-
-
-@lru_cache(maxsize=64)
-def _content_hash(spec: str) -> str:
-    return resolve(spec).content_hash
+def _too_long_for_a_glob(choice: Choice, training: Training) -> bool:
+    """Whether a glob brought in a method that would first have to be trained for more than a minute or so."""
+    return choice.by_glob and choice.recipe != QUICK and training.find() is None
 
 
 def _supplied_scale(dataset: Dataset, protocol: Protocol) -> int | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -11,10 +10,13 @@ from rich.console import Console
 from rich.markup import escape
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
 
     from srbench.bench.plan import PlannedJob
     from srbench.bench.results import CellResult, FailedCell
+    from srbench.training.job import Training
+    from srbench.training.progress import Progress, Report
 
 
 def stderr() -> Console:
@@ -33,9 +35,14 @@ class RunConsole:
         self._cells = cells
         self._done = 0
         self._began = time.monotonic()
-        self._bars: Progress | None = None
+        self._bars: Bars | None = None
         self._run: TaskID | None = None
         self._cell: TaskID | None = None
+
+    @property
+    def has_bars(self) -> bool:
+        """Whether there is a terminal with bars."""
+        return self._bars is not None
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:
@@ -62,7 +69,7 @@ class RunConsole:
     def cell_started(self, job: PlannedJob) -> None:
         """A cell is being computed."""
         self._began = time.monotonic()
-        self._begin(str(job.id), len(job.dataset.items))
+        self.begin(str(job.id), len(job.dataset.items))
 
     def image_done(self) -> None:
         """One image of it is done."""
@@ -74,13 +81,12 @@ class RunConsole:
         from srbench.bench.results import FailedCell
 
         self._done += 1
-        self._end()
-        if self._bars is not None and self._run is not None:
-            self._bars.advance(self._run)
+        self.end()
+        self.advance()
         count = f"[{self._done}/{self._cells}]"
         if isinstance(outcome, FailedCell):
             self.failed += 1
-            self._say(f"[red]{escape(count)} {escape(str(job.id))}: failed: {escape(outcome.error)}[/]")
+            self.say(f"[red]{escape(count)} {escape(str(job.id))}: failed: {escape(outcome.error)}[/]")
         elif known:
             self.known += 1
         else:
@@ -88,40 +94,90 @@ class RunConsole:
             if self._bars is None:
                 seconds = time.monotonic() - self._began
                 values = ", ".join(f"{name} {value:.4f}" for name, value in outcome.values.items())
-                self._say(escape(f"{count} {job.id}: {values} ({seconds:.1f} s)"))
+                self.say(escape(f"{count} {job.id}: {values} ({seconds:.1f} s)"))
 
-    def training(self, job: PlannedJob) -> Callable[[int, int, float | None], None]:
-        """Weights are being trained."""
-        return self.training_of(f"{job.id.method_label} x{job.id.scale}")
+    def training(self, training: Training) -> Report:
+        """Weights are being trained; returns what is to be told how that goes on."""
+        return TrainingLine(self, str(training)).report
 
-    def training_of(self, label: str) -> Callable[[int, int, float | None], None]:
-        """Shows the training of ``label``; returns what is to be told its steps."""
-        if self._bars is None:
-            self._say(escape(f"training {label} ..."))
-        began = time.monotonic()
-
-        def report(step: int, steps: int, value: float | None) -> None:
-            if self._cell is None:
-                self._begin(f"training {label}", steps)
-            if self._bars is not None and self._cell is not None:
-                self._bars.update(self._cell, completed=step)
-                if value is not None:
-                    self._bars.update(self._cell, description=escape(f"training {label} {value:.2f} dB"))
-            if step == steps:
-                self._end()
-                seconds = time.monotonic() - began
-                self._say(escape(f"trained {label}: {value:.2f} dB on its validation images ({seconds:.0f} s)"))
-
-        return report
-
-    def _begin(self, description: str, total: int) -> None:
+    def begin(self, description: str, total: int) -> None:
+        """Show a bar for what is being done now."""
         if self._bars is not None:
             self._cell = self._bars.add_task(escape(description), total=total)
 
-    def _end(self) -> None:
+    def move(self, description: str, completed: int) -> bool:
+        """Move that bar; False where there are no bars."""
+        if self._bars is None or self._cell is None:
+            return False
+        self._bars.update(self._cell, completed=completed, description=escape(description))
+        return True
+
+    def end(self) -> None:
+        """Take that bar away."""
         if self._bars is not None and self._cell is not None:
             self._bars.remove_task(self._cell)
         self._cell = None
 
-    def _say(self, markup: str) -> None:
-        self.console.print(markup, soft_wrap=True)
+    def advance(self) -> None:
+        """One of the cells, or of the trainings, is done."""
+        if self._bars is not None and self._run is not None:
+            self._bars.advance(self._run)
+
+    def say(self, text: str, *, markup: bool = True) -> None:
+        """Print a line."""
+        self.console.print(text, soft_wrap=True, markup=markup)
+
+
+class TrainingLine:
+    """How one training looks: in the bar, or in a line every now and then."""
+
+    LINE_EVERY = 60.0
+    """Seconds between lines, where there is no terminal."""
+
+    def __init__(self, console: RunConsole, label: str) -> None:
+        self.console = console
+        self.label = label
+        self._first: Progress | None = None
+        self._began = self._spoke = time.monotonic()
+
+    def report(self, progress: Progress) -> None:
+        """Show how far it is."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first, self._began, self._spoke = progress, now, now
+            self.console.begin(f"training {self.label}", progress.steps)
+            if progress.step:
+                self.console.say(escape(f"training {self.label}: goes on after batch {progress.step}"))
+            elif not self.console.has_bars:
+                self.console.say(escape(f"training {self.label} ..."))
+        if progress.step >= progress.steps:
+            self.console.end()
+            best = f"{progress.best:.2f} dB" if progress.best is not None else "done"
+            seconds = now - self._began
+            self.console.say(escape(f"trained {self.label}: {best} on its validation images ({seconds:.0f} s)"))
+            return
+        text = f"training {self.label}: {self.words(progress, now)}"
+        if not self.console.move(text, progress.step) and now - self._spoke > self.LINE_EVERY:
+            self._spoke = now
+            self.console.say(escape(f"{text}, {progress.step} of {progress.steps}"))
+
+    def words(self, progress: Progress, now: float) -> str:
+        """Rate, time left, loss and PSNR, as far as they are known."""
+        assert self._first is not None
+        parts = []
+        done, seconds = progress.step - self._first.step, now - self._began
+        if done and seconds > 0:
+            left = (progress.steps - progress.step) * seconds / done
+            parts += [f"{done / seconds:.3g} steps/s", f"{duration(left)} left"]
+        if progress.loss is not None:
+            parts.append(f"loss {progress.loss:.3g}")
+        if progress.psnr is not None:
+            parts.append(f"{progress.psnr:.2f} dB")
+        return ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """``42 s``, ``12 min`` or ``3.5 h``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

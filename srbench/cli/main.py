@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -13,11 +14,12 @@ from srbench import __version__
 from srbench.cli.check import check
 from srbench.cli.data import app as data_app
 from srbench.cli.doctor import doctor
+from srbench.cli.guard import complain, guarded
 from srbench.cli.list import list_
 from srbench.cli.report import report
 from srbench.cli.run import run
 from srbench.cli.train import train
-from srbench.errors import EXIT_INTERRUPTED, EXIT_USAGE, SrbenchError
+from srbench.errors import EXIT_DATA, EXIT_USAGE, SrbenchError
 
 app = typer.Typer(
     name="srbench",
@@ -33,6 +35,8 @@ app.command("check")(check)
 app.command("train")(train)
 app.command("list")(list_)
 app.command("doctor")(doctor)
+for _verb in (*app.registered_commands, *data_app.registered_commands):
+    _verb.callback = guarded(_verb.callback) if _verb.callback else None
 app.add_typer(data_app, name="data", help="Data sets: what is here, and is it whole.")
 
 
@@ -59,28 +63,26 @@ def main() -> None:
         sys.argv.remove("--debug")  # accepted anywhere on the line
     # torch's threads spin while they wait, and on a busy machine spin each other to a standstill
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a sign that the terminal lacks costs that sign, not the results
+            stream.reconfigure(errors="replace")
     try:
         app()
     except SrbenchError as error:
         if debug:
             traceback.print_exc()
-        _complain(str(error))
+        complain(str(error))
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        _complain("interrupted")
-        sys.exit(EXIT_INTERRUPTED)
-    except BrokenPipeError:  # the reader of a pipe has gone: `srbench list | head`
-        sys.stderr.close()
-        sys.exit(0)
+    except OSError as error:
+        if debug:
+            raise
+        complain(f"{error.strerror or error}: {error.filename or 'the output'} cannot be used")
+        sys.exit(EXIT_DATA)
     except Exception as error:
         if debug:
             raise
-        _complain(f"{type(error).__name__}: {error} - this is a bug in srbench; --debug shows where")
+        complain(f"{type(error).__name__}: {error} - this is a bug in srbench; --debug shows where")
         sys.exit(EXIT_USAGE)
-
-
-def _complain(message: str) -> None:
-    print(f"srbench: {message}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +18,8 @@ def split(values: str) -> tuple[str, ...]:
     parts: list[str] = []
     for part in values.split(","):
         part = part.strip()
-        if part.startswith("lr=") and parts and parts[-1].startswith("hr="):
+        pair = {part[:3], parts[-1][:3]} if parts else set()
+        if pair == {"lr=", "hr="}:
             parts[-1] += f",{part}"
         elif part:
             parts.append(part)
@@ -49,16 +51,37 @@ def _use_config(context: typer.Context, path: Path | None) -> Path | None:
         raise UsageError(f"There is no config file {path}.") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"Config file {path} cannot be read: {error}.") from None
-    options = {option.removeprefix("--"): p.name for p in context.command.params for option in p.opts}
+    options = {option.removeprefix("--"): str(p.name) for p in context.command.params for option in p.opts}
+    for key in ("config", "help", "h"):
+        options.pop(key, None)
+    # the kind of an option is that of its default in the verb's signature; only those that can be repeated have none
+    signature = inspect.signature(context.command.callback or _use_config).parameters
     defaults: dict[str, Any] = {}
     for key, value in table.items():
-        if key not in options or key == "config":
-            raise unknown(f"option for the key of {path}:", key, set(options) - {"config", "help"})
-        defaults[str(options[key])] = ",".join(map(str, value)) if isinstance(value, list) else value
-    if isinstance(table.get("plugin"), list):
-        defaults[str(options["plugin"])] = table["plugin"]
+        if key not in options:
+            raise unknown("option that a config file may set called", key, options)
+        defaults[options[key]] = _as_given(path, key, value, signature[options[key]].default)
     context.default_map = {**(context.default_map or {}), **defaults}
     return path
+
+
+def _as_given(path: Path, key: str, value: Any, default: Any) -> Any:
+    """A config file's value as the command line would give it: lists may be lists or comma separated."""
+    values = value if isinstance(value, list) else [value]
+    if default is None and all(isinstance(item, str) for item in values):
+        return values
+    if isinstance(default, str) and all(type(item) in (str, int, float) for item in values):
+        return ",".join(map(str, values))
+    if (isinstance(default, bool | int) and type(value) is type(default)) or (
+        isinstance(default, Path) and isinstance(value, str)
+    ):
+        return value
+    raise UsageError(f"{path}: {key} cannot be {_as_toml(value)}; write it as on the command line.")
+
+
+def _as_toml(value: Any) -> str:
+    """A TOML value, for messages."""
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 Config = Annotated[
@@ -75,4 +98,4 @@ Plugins = Annotated[
     typer.Option("--plugin", help="A Python file with methods or metrics; it is executed. Can be repeated."),
 ]
 Out = Annotated[Path, typer.Option("--out", help="The folder that holds runs.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of tables.")]
+Json = Annotated[bool, typer.Option("--json/--no-json", help="One JSON document on stdout instead of tables.")]

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from srbench.cli.options import Config, Json, Out, Plugins, numbers, split
-from srbench.errors import EXIT_CELL_FAILED, EXIT_DATA, EXIT_INTERRUPTED, EXIT_OK, UsageError
+from srbench.errors import EXIT_CELL_FAILED, EXIT_DATA, EXIT_INTERRUPTED, EXIT_OK, SrbenchError, UsageError
 from srbench.places import RUNS
 
 if TYPE_CHECKING:
     from srbench.bench.engines.local import Options
     from srbench.bench.plan import Plan
-    from srbench.bench.results import RunRecord
     from srbench.bench.store import LoadedRun
     from srbench.registry import Registry
 
@@ -28,12 +29,12 @@ def run(
     datasets: Annotated[
         str, typer.Option(help="Data sets: names, name:split, folders, or hr=DIR,lr=DIR for pairs.")
     ] = "embedded",
-    scales: Annotated[str, typer.Option(help="Scales.")] = "2,3,4",
+    scales: Annotated[str, typer.Option(help="Factors by which HR is larger than LR.")] = "2,3,4",
     protocol: Annotated[
         str, typer.Option(help="vdsr (= classic), srcnn, lapsrn, edsr, selfexsr, rgb, paired, linear, or a TOML file.")
     ] = "vdsr",
-    metrics: Annotated[str, typer.Option(help="Metrics.")] = "psnr,ssim,mse",
-    seeds: Annotated[str, typer.Option(help="Seeds of trainings; each gives a row of its own.")] = "0",
+    metrics: Annotated[str, typer.Option(help="What to score; `srbench list` shows what there is.")] = "psnr,ssim,mse",
+    seeds: Annotated[str, typer.Option(help="Seeds of trainings; tables show the mean over them.")] = "0",
     train: Annotated[
         str, typer.Option(help="Train weights that are missing, always, or never.", metavar="missing|always|never")
     ] = "missing",
@@ -41,9 +42,9 @@ def run(
     threads: Annotated[int, typer.Option(help="CPU threads of torch; 0 leaves it to torch.", min=0)] = 0,
     keep_images: Annotated[int, typer.Option(help="SR pictures kept a cell, for crop sheets.", min=0)] = KEEP_IMAGES,
     out: Out = RUNS,
-    force: Annotated[bool, typer.Option("--force", help="Recompute cells that are finished.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the cells and stop.")] = False,
-    no_report: Annotated[bool, typer.Option("--no-report", help="Do not write tables and plots.")] = False,
+    force: Annotated[bool, typer.Option("--force/--no-force", help="Recompute cells that are finished.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run/--no-dry-run", help="Show the cells and stop.")] = False,
+    no_report: Annotated[bool, typer.Option("--no-report/--report", help="Do not write tables and plots.")] = False,
     json: Json = False,
     plugin: Plugins = None,
     config: Config = None,
@@ -52,7 +53,8 @@ def run(
 
     Finished cells are kept and never recomputed: after an interruption the same command goes on where it was.
 
-    Exit codes: 0 fine, 2 wrong usage, 3 a cell failed, 4 data missing or corrupt, 130 interrupted.
+    Exit codes: 0 fine, 2 wrong usage, 3 a cell failed, 4 data missing or corrupt or results not writable,
+    130 interrupted.
     """
     if train not in ("missing", "always", "never"):
         raise UsageError(f"--train is missing, always or never, not '{train}'.")
@@ -70,14 +72,16 @@ def run(
         metrics=split(metrics),
         seeds=numbers("seeds", seeds, 0),
     )
-    registry = Registry(plugin or [])
-    plan = make_plan(request, registry)
+    with redirect_stdout(sys.stderr):  # stdout is for results: what a plugin prints is not one
+        registry = Registry(plugin or [])
+        plan = make_plan(request, registry)
     for left_out in plan.skipped:
         stderr().print(f"left out: {left_out}", markup=False)
     if dry_run:
         _show_plan(plan, out, as_json=json)
         return
     given = {"train": train, "device": device, "threads": threads, "keep-images": keep_images, "out": out}
+    flags = {"--no-report": no_report, "--json": json}
     options = Options(
         out=out,
         train=train,  # type: ignore[arg-type]  # checked above
@@ -85,23 +89,25 @@ def run(
         threads=threads,
         force=force,
         keep_images=keep_images,
-        command=run_command(request, _differing(given, plugin or [])),
+        command=run_command(request, _differing(given, flags, plugin or [])),
     )
-    folder, summary = _execute(plan, registry, options)
+    with redirect_stdout(sys.stderr):
+        folder, summary = _execute(plan, registry, options)
     loaded = load_run(folder)
+    # the report first: whoever reads the table from a pipe may stop reading, and a full disk must not cost the table
+    trouble = None if no_report else _write_report(loaded)
     _show_results(loaded, as_json=json)
-    if loaded.cells and not no_report:
-        from srbench.report.write import write_report
-
-        write_report(loaded)
     stderr().print(f"{summary}; results in {folder}", markup=False, soft_wrap=True)
-    raise typer.Exit(exit_code(loaded.record))
+    if trouble is not None:
+        raise trouble
+    raise typer.Exit(exit_code(loaded))
 
 
-def _differing(given: dict[str, object], plugins: list[Path]) -> list[str]:
+def _differing(given: dict[str, object], flags: dict[str, bool], plugins: list[Path]) -> list[str]:
     """The options that a resumed run needs beside those of its plan, where they are not the defaults."""
     defaults = {"train": "missing", "device": "auto", "threads": 0, "keep-images": KEEP_IMAGES, "out": RUNS}
     words = [word for name, value in given.items() if value != defaults[name] for word in (f"--{name}", str(value))]
+    words += [flag for flag, on in flags.items() if on]
     return words + [word for path in plugins for word in ("--plugin", str(path))]
 
 
@@ -118,16 +124,27 @@ def _execute(plan: Plan, registry: Registry, options: Options) -> tuple[Path, st
                 f"\ninterrupted; what is done is kept. To go on: {options.command}", markup=False, soft_wrap=True
             )
             raise typer.Exit(EXIT_INTERRUPTED) from None
-    counts = (console.computed, console.known, console.failed)
-    return folder.path, "{} cells computed, {} known before, {} failed".format(*counts)
+    return folder.path, f"cells: {console.computed} computed, {console.known} known before, {console.failed} failed"
 
 
-def exit_code(record: RunRecord) -> int:
-    """What a run's end says: 3 if a method failed, 4 if only data did, else 0."""
-    kinds = {failed.kind for failed in record.failed}
-    if not kinds:
-        return EXIT_OK
-    return EXIT_CELL_FAILED if "method" in kinds else EXIT_DATA
+def _write_report(loaded: LoadedRun) -> SrbenchError | None:
+    """Write tables and plots; what keeps them from being written is returned, not raised."""
+    from srbench.report.write import write_report
+
+    try:
+        write_report(loaded)
+    except SrbenchError as error:
+        return error
+    return None
+
+
+def exit_code(loaded: LoadedRun) -> int:
+    """What a run's end says: 3 if a method failed, 4 if only data did or results are gone again, else 0."""
+    kinds = {failed.kind for failed in loaded.record.failed}
+    if "method" in kinds:
+        return EXIT_CELL_FAILED
+    whole = len(loaded.cells) == len(loaded.record.cells)
+    return EXIT_OK if whole and not kinds else EXIT_DATA
 
 
 def _show_plan(plan: Plan, out: Path, *, as_json: bool) -> None:

@@ -2,47 +2,103 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from srbench.cli.options import Plugins, numbers
+from srbench.errors import EXIT_INTERRUPTED, UsageError
+
+if TYPE_CHECKING:
+    from srbench.registry import Choice, Registry
+    from srbench.training.job import Training
 
 
 def train(
-    method: Annotated[str, typer.Argument(help="name or name:recipe.")],
+    methods: Annotated[
+        list[str] | None, typer.Argument(help="name, name:recipe or globs of them.", show_default=False)
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every learned method.")] = False,
+    recipe: Annotated[str, typer.Option(help="The recipe where a method is named without one.")] = "",
     scales: Annotated[str, typer.Option(help="Scales.")] = "2,3,4",
-    seed: Annotated[int, typer.Option(help="Added to the recipe's seed.", min=0)] = 0,
+    seeds: Annotated[str, typer.Option(help="Each is added to the recipe's own.")] = "0",
+    force: Annotated[bool, typer.Option("--force", help="Train although the weights are here.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    threads: Annotated[int, typer.Option(help="CPU threads of torch; 0 leaves it to torch.", min=0)] = 0,
     plugin: Plugins = None,
 ) -> None:
-    """Train a method by a recipe, whether or not its weights are here, and print where they are."""
-    from srbench.bench.plan import plan_training
-    from srbench.cli.console import RunConsole
-    from srbench.errors import UsageError
-    from srbench.inference import resolve_device
+    """Train methods and print where their weights are.
+
+    What is trained already is left alone. What was interrupted, or killed, goes on where it was: the same command
+    again. Beside the weights lie the training's curve (.csv, .png, .svg).
+    """
+    from srbench.cli.console import RunConsole, stderr
     from srbench.registry import Registry
-    from srbench.training.trainer import train_and_save
 
     registry = Registry(plugin or [])
-    choices = registry.select([method])
-    wanted = numbers("scales", scales, 1)
-    for choice in choices:
-        if not choice.card.learned:
-            raise UsageError(f"Method '{choice.card.name}' is not trained.")
-        if left := sorted(set(wanted) - choice.card.info.scales):
-            raise UsageError(f"Method '{choice.card.name}' does not work at x{left[0]}.")
-    with RunConsole(len(choices) * len(wanted)) as console:
-        for choice in choices:
-            for scale in wanted:
-                plan = plan_training(choice.card, choice.card.recipes[choice.recipe], scale, seed)
-                report = console.training_of(f"{choice.label} x{scale}")
-                path = train_and_save(
-                    registry.method(choice.card.name),
-                    plan.recipe,
-                    scale,
-                    resolve_device(device),
-                    plan.file_name,
-                    report,
+    choices = _choices(registry, methods or [], every, recipe)
+    trainings = _trainings(choices, numbers("scales", scales, 1), numbers("seeds", seeds, 0), bool(methods))
+    from srbench.inference import resolve_device
+    from srbench.training.trainer import obtain
+
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
+    where = resolve_device(device)
+    done: set[str] = set()
+    with RunConsole(len(trainings)) as console:
+        for training in trainings:
+            found = training.find()
+            if found is not None and (not force or training.file_name in done):
+                console.say(f"{training} is trained already", markup=False)
+            try:
+                path = obtain(
+                    training, registry.method(training.method), where, console.training, again=force, done=done
                 )
-                typer.echo(path)
+            except KeyboardInterrupt:
+                stderr().print("\ninterrupted; the same command goes on where it was", markup=False)
+                raise typer.Exit(EXIT_INTERRUPTED) from None
+            console.advance()
+            typer.echo(path)
+
+
+def _choices(registry: Registry, methods: list[str], every: bool, recipe: str) -> list[Choice]:
+    """The methods and recipes that are meant, all of them learned.
+
+    Raises:
+        UsageError: none is named, one is unknown, or one is not learned.
+    """
+    if every == bool(methods):
+        raise UsageError("Name methods to train, or pass --all.")
+    patterns = methods or ["*"]
+    if recipe:
+        patterns = [pattern if ":" in pattern else f"{pattern}:{recipe}" for pattern in patterns]
+    chosen = registry.select(patterns)
+    if not every and (wrong := [choice for choice in chosen if not choice.card.learned and not choice.by_glob]):
+        raise UsageError(f"Method '{wrong[0].card.name}' is not trained.")
+    learned = [choice for choice in chosen if choice.card.learned]
+    if not learned:
+        raise UsageError(f"No learned method has a recipe '{recipe}'." if recipe else "No learned method is meant.")
+    return learned
+
+
+def _trainings(choices: list[Choice], scales: tuple[int, ...], seeds: tuple[int, ...], strict: bool) -> list[Training]:
+    """One training for each file of weights, in the order asked for.
+
+    Raises:
+        UsageError: a method that is named does not work at a scale.
+    """
+    from srbench.training.job import plan_training
+
+    trainings: dict[str, Training] = {}
+    for choice in choices:
+        left = sorted(set(scales) - choice.card.info.scales)
+        if left and strict:
+            raise UsageError(f"Method '{choice.card.name}' does not work at x{left[0]}.")
+        for scale in (scale for scale in scales if scale not in left):
+            for seed in dict.fromkeys(seeds):
+                recipe = choice.card.recipes[choice.recipe]
+                training = plan_training(choice.card, recipe, scale, seed, choice.label)
+                trainings.setdefault(training.file_name, training)
+    return list(trainings.values())

@@ -58,6 +58,82 @@ def batches(
         yield x, y
 
 
+def random_batches(
+    pairs: Iterable[tuple[Tensor, Tensor]],
+    side: int,
+    size: int,
+    generator: torch.Generator,
+    device: torch.device,
+    *,
+    flips: bool,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Endless batches of patches from anywhere in the images, every place being as likely as every other.
+
+    Whole images are kept on the device, those of whole 8-bit values as bytes.
+
+    Args:
+        pairs: as for :func:`cut_pairs`.
+        side: side of a target's patch, in target pixels; cut down to the multiple.
+        size: patches in a batch.
+        generator: on the CPU.
+        device: where the images are to lie.
+        flips: as for :func:`batches`.
+
+    Raises:
+        ValueError: no image is large enough for a patch.
+    """
+    images: list[tuple[Tensor, Tensor, int]] = []
+    places: list[int] = []
+    for lr, hr in pairs:
+        factor = hr.shape[-1] // lr.shape[-1]
+        rows, columns = (length - side // factor + 1 for length in lr.shape[1:])
+        if min(rows, columns) > 0:
+            images.append((_compact(lr, device), _compact(hr, device), factor))
+            places.append(rows * columns)
+    if not images:
+        raise ValueError(f"no training image is as large as a patch of {side}x{side} pixels")
+    return _endless(images, torch.tensor(places).cumsum(0), side, size, generator, flips)
+
+
+def _endless(
+    images: list[tuple[Tensor, Tensor, int]],
+    ends: Tensor,
+    side: int,
+    size: int,
+    generator: torch.Generator,
+    flips: bool,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    while True:
+        drawn = torch.randint(int(ends[-1]), (size,), generator=generator)
+        which = torch.searchsorted(ends, drawn, right=True)
+        x, y = [], []
+        for place, image in zip(drawn.tolist(), which.tolist(), strict=True):
+            lr, hr, factor = images[image]
+            small = side // factor
+            top, left = divmod(place - (int(ends[image - 1]) if image else 0), lr.shape[2] - small + 1)
+            x.append(lr[:, top : top + small, left : left + small])
+            top, left, large = top * factor, left * factor, small * factor
+            y.append(hr[:, top : top + large, left : left + large])
+        turn = int(torch.randint(8, (1,), generator=generator)) if flips else 0
+        yield _turned(_stacked(x), turn), _turned(_stacked(y), turn)
+
+
+def _compact(image: Tensor, device: torch.device) -> Tensor:
+    """Values in [0, 1] as bytes, where they are whole 255ths."""
+    levels = (image * 255).round().clamp(0, 255).to(torch.uint8)
+    return (levels if torch.equal(_expanded(levels), image) else image).to(device)
+
+
+def _expanded(image: Tensor) -> Tensor:
+    return image.to(torch.float32) / 255 if image.dtype == torch.uint8 else image
+
+
+def _stacked(patches: list[Tensor]) -> Tensor:
+    if len({patch.dtype for patch in patches}) > 1:  # an image that happens to be of whole values among others
+        patches = [_expanded(patch) for patch in patches]
+    return _expanded(torch.stack(patches))
+
+
 def _turned(x: Tensor, turn: int) -> Tensor:
     x = torch.rot90(x, turn % 4, (2, 3))
     return x.flip(3) if turn >= 4 else x

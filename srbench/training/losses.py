@@ -8,14 +8,55 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from srbench.recipe import Recipe
+
+Loss = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""(SR, HR) to the loss that is minimised and the mean squared error that is reported."""
+
 
 def charbonnier(sr: Tensor, hr: Tensor) -> Tensor:
     """sqrt(d^2 + 1e-6), averaged (LapSRN): L1 that is smooth at 0."""
     return torch.sqrt((sr - hr) ** 2 + 1e-6).mean()
 
 
+def euclidean(sr: Tensor, hr: Tensor) -> Tensor:
+    """Caffe's EuclideanLoss: half the squared error, summed over an image and averaged over the batch."""
+    return F.mse_loss(sr, hr, reduction="sum") / (2 * len(sr))
+
+
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mse": F.mse_loss,
     "l1": F.l1_loss,
     "charbonnier": charbonnier,
+    "euclidean": euclidean,
 }
+
+
+def make_loss(recipe: Recipe, device: torch.device) -> Loss:
+    """The loss of a recipe: on pixels, and on features where it says so.
+
+    Raises:
+        DataError: the feature network's weights cannot be had.
+    """
+    pixels = LOSSES[recipe.loss]
+    features = None
+    if recipe.perceptual is not None:
+        from srbench.training.perceptual import FeatureLoss  # torchvision is imported by those who need it
+
+        features = FeatureLoss(recipe.perceptual).to(device)
+
+    def loss(sr: Tensor, hr: Tensor) -> tuple[Tensor, Tensor]:
+        value = pixels(sr, hr)
+        error = value if recipe.loss == "mse" else F.mse_loss(sr.detach(), hr)
+        return (value if features is None else value + features(sr, hr)), error
+
+    return loss
+
+
+def centred(sr: Tensor, hr: Tensor, margin: int) -> tuple[Tensor, Tensor]:
+    """SR and the middle of HR of SR's size (networks without padding give smaller images), both without a margin."""
+    top, left = (hr.shape[2] - sr.shape[2]) // 2, (hr.shape[3] - sr.shape[3]) // 2
+    hr = hr[..., top : top + sr.shape[2], left : left + sr.shape[3]]
+    if margin:
+        sr, hr = (image[..., margin:-margin, margin:-margin] for image in (sr, hr))
+    return sr, hr

@@ -1,182 +1,265 @@
 """Trains a learned method by a recipe and keeps the weights that validate best.
 
-Images are prepared once by the protocol, cut into patches that stay on the device, and drawn there in batches. The
-test sets are out of bounds: refused by name, and by the hash of their pixels under whatever name they come.
+Images are prepared once by the protocol, their patches stay on the device and are drawn there in batches. The test
+sets are out of bounds: refused by name, and by the hash of their pixels under whatever name they come. What is
+interrupted goes on from its checkpoint, to the same bits.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
+import contextlib
+import dataclasses
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from srbench.data.catalog import resolve
-from srbench.data.patches import batches, cut_pairs
 from srbench.errors import DataError, MethodError
-from srbench.imaging.files import to_uint8
-from srbench.imaging.resize import imresize
 from srbench.inference import run_method
 from srbench.method import LearnedMethod, Method
 from srbench.metrics.pixel import psnr
-from srbench.protocol import Case, get_protocol
+from srbench.protocol import Case
 from srbench.recipe import Recipe
-from srbench.training.guard import refuse_test_images
-from srbench.training.losses import LOSSES
+from srbench.training.curve import write_csv, write_pictures
+from srbench.training.examples import training_batches, validation_cases
+from srbench.training.interrupt import deferred_interrupt
+from srbench.training.job import Training
+from srbench.training.progress import Point, Progress, Report
+from srbench.training.session import Session
 from srbench.weights import save_weights, trained_folder
 
-Report = Callable[[int, int, float | None], None]
-"""Called with the step, the number of steps and the validation PSNR, if one has been taken since the last call."""
 REPORT_EVERY = 20
+"""Batches between reports."""
+CHECKPOINT_EVERY = 120.0
+"""Seconds between checkpoints, beside those after each validation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What a training leaves: the best weights and the curve of (step, training loss, validation PSNR in dB)."""
+    """What a training leaves: the best weights, their PSNR in dB, the validations on the way, and how long it took."""
 
     state: dict[str, Tensor]
     best_psnr: float
-    curve: tuple[tuple[int, float, float], ...]
+    curve: tuple[Point, ...]
+    seconds: float
 
 
-def train_and_save(
-    method_class: type[Method], recipe: Recipe, scale: int, device: torch.device, file_name: str, report: Report
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Where a training leaves its state, and what tells it from every other training."""
+
+    path: Path
+    key: str
+
+
+def obtain(
+    training: Training,
+    method_class: type[Method],
+    device: torch.device,
+    watch: Callable[[Training], Report],
+    *,
+    again: bool = False,
+    done: set[str] | None = None,
 ) -> Path:
-    """Train, and keep the weights under ``file_name`` among the user's own; returns the file.
+    """The weights that are asked for: found, or trained, after those that they begin with.
+
+    Args:
+        training: which.
+        method_class: the method.
+        device: where to train.
+        watch: returns whom to tell how a training goes on.
+        again: train them although they are here.
+        done: file names of what has been trained in this run, which is not trained again; new ones are added.
 
     Raises:
         DataError: training or validation data are missing, or belong to a test set.
-        MethodError: the loss became NaN or infinite.
+        MethodError: the training diverged.
     """
-    method = method_class()
-    if not isinstance(method, LearnedMethod):
-        raise MethodError(f"{method.info.name} is not a learned method")
-    trained = train(method, recipe, scale, device, report)
-    path = trained_folder() / file_name
-    metadata = {
-        "method": method.info.name,
-        "version": method.info.version,
-        "scale": scale,
-        "recipe": recipe.model_dump(mode="json"),
-        "recipe_hash": recipe.hash,
-        "validation_psnr": trained.best_psnr,
-        "curve": trained.curve,
-    }
-    try:
-        save_weights(path, trained.state, metadata)
-    except OSError as error:
-        raise DataError(f"Weights cannot be written to {path}: {error.strerror}; set SRBENCH_CACHE.") from None
+    done = set() if done is None else done
+    found = training.find()
+    if found is not None and not (again and training.file_name not in done):
+        return found
+    start = None
+    if training.after is not None:
+        start = obtain(training.after, method_class, device, watch, again=again, done=done)
+    path = train_and_save(training, method_class, device, watch(training), start)
+    done.add(training.file_name)
     return path
 
 
-def train(method: LearnedMethod, recipe: Recipe, scale: int, device: torch.device, report: Report) -> Trained:
-    """Train a fresh network of a method at a scale; leaves the best weights in ``method.model``."""
-    inputs, targets = _patches(method, recipe, scale, device)
-    validation = list(_cases(recipe.validation, recipe, scale))
-    with torch.random.fork_rng(devices=[]):  # initialisation draws from the global generator
-        torch.manual_seed(recipe.seed)
-        network = method.network(scale).to(device)
-    network = network.to(memory_format=torch.channels_last)
-    method.model = network
-    optimizer = _optimizer(network, recipe)
-    loss_of = LOSSES[recipe.loss]
-    stream = batches(inputs, targets, recipe.batch, torch.Generator().manual_seed(recipe.seed), flips=recipe.flips)
-    best, best_psnr = _state(network), -math.inf
-    curve: list[tuple[int, float, float]] = []
-    losses: list[Tensor] = []
-    for step in range(1, recipe.steps + 1):
-        network.train()
-        _set_rate(optimizer, recipe, step)
-        x, y = next(stream)
-        sr = network(x.contiguous(memory_format=torch.channels_last))
-        loss = loss_of(sr, _centre(y, sr))
-        optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        if recipe.clip_gradient is not None:
-            nn.utils.clip_grad_norm_(network.parameters(), recipe.clip_gradient)
-        optimizer.step()
-        losses.append(loss.detach())
-        if step % recipe.validate_every == 0 or step == recipe.steps:
-            mean_loss = float(torch.stack(losses).mean())
-            losses.clear()
-            if not math.isfinite(mean_loss):
-                raise MethodError(f"training {method.info.name} x{scale} diverged before step {step}: lower its rate")
-            network.eval()
-            value = validate(method, validation, device)
-            curve.append((step, mean_loss, value))
-            if value > best_psnr:
-                best, best_psnr = _state(network), value
-            report(step, recipe.steps, value)
-        elif step % REPORT_EVERY == 0:
-            report(step, recipe.steps, None)
-    network.load_state_dict(best)
-    network.eval()
-    return Trained(best, best_psnr, tuple(curve))
+def train_and_save(
+    training: Training, method_class: type[Method], device: torch.device, report: Report, start: Path | None = None
+) -> Path:
+    """Train, and keep the weights among the user's own, with curve and figures beside them; returns the file."""
+    method = method_class()
+    if not isinstance(method, LearnedMethod):
+        raise MethodError(f"{method.info.name} is not a learned method")
+    path = trained_folder() / training.file_name
+    checkpoint = Checkpoint(path.parent / "checkpoints" / path.name, training.file_name)
+    trained = train(
+        method,
+        training.recipe,
+        training.scale,
+        device,
+        report,
+        start=start,
+        checkpoint=checkpoint,
+        validated=lambda points: write_csv(path.with_suffix(".csv"), points),
+    )
+    recipe = training.recipe
+    metadata = {
+        "method": method.info.name,
+        "version": method.info.version,
+        "scales": list(recipe.scales or (training.scale,)),
+        "label": training.label,
+        "recipe": recipe.content(),
+        "recipe_hash": recipe.hash,
+        "steps": recipe.steps_at(training.scale),
+        "validation_psnr": trained.best_psnr,
+        "curve": [dataclasses.asdict(point) for point in trained.curve],
+        "seconds": round(trained.seconds, 1),
+        "device": _device_name(device),
+        "torch": torch.__version__,
+    }
+    try:
+        save_weights(path, trained.state, metadata)
+        write_pictures(path.with_suffix(""), str(training), trained.curve)
+    except OSError as error:
+        raise DataError(f"Weights cannot be written to {path}: {error.strerror}; set SRBENCH_CACHE.") from None
+    checkpoint.path.unlink(missing_ok=True)
+    return path
 
 
-def validate(method: Method, cases: list[Case], device: torch.device) -> float:
-    """Mean PSNR in dB under the protocol."""
+def train(
+    method: LearnedMethod,
+    recipe: Recipe,
+    scale: int,
+    device: torch.device,
+    report: Report,
+    *,
+    start: Path | None = None,
+    checkpoint: Checkpoint | None = None,
+    validated: Callable[[Sequence[Point]], None] = lambda points: None,
+) -> Trained:
+    """Train a network of a method; leaves the best weights in ``method.model``.
+
+    Args:
+        method: its ``network`` is trained.
+        recipe: how.
+        scale: the scale; with ``recipe.scales`` all of those together.
+        device: where.
+        report: told how it goes on.
+        start: weights to begin with.
+        checkpoint: where to leave the state every few minutes, after each validation and when interrupted, and to find
+            it again.
+        validated: called after each validation with all of them.
+    """
+    with _own_random_numbers(device, recipe.seed):
+        session = Session(method.network((recipe.scales or (scale,))[0]), recipe, method.info, scale, device, start)
+        batches = training_batches(method.info, recipe, scale, device, session.generator)
+        cases = validation_cases(recipe, scale)
+        if checkpoint is not None:
+            session.resume(checkpoint.path, checkpoint.key)
+        _run(session, method, batches.__next__, cases, report, checkpoint, validated)
+    session.kept.load_state_dict(session.best)
+    method.model = session.kept.eval()
+    return Trained(session.best, session.best_psnr, tuple(session.curve), session.seconds)
+
+
+def _run(
+    session: Session,
+    method: LearnedMethod,
+    draw: Callable[[], tuple[Tensor, Tensor]],
+    cases: list[Case],
+    report: Report,
+    checkpoint: Checkpoint | None,
+    validated: Callable[[Sequence[Point]], None],
+) -> None:
+    """All batches that are left. Between two of them the state is whole, and only there can it be interrupted."""
+    last_saved = time.monotonic()
+
+    def check() -> None:
+        try:
+            session.check()
+        except MethodError as error:
+            if checkpoint is None or not checkpoint.path.is_file():
+                raise
+            raise MethodError(f"{error} (the last good state is kept in {checkpoint.path})") from None
+
+    def save() -> None:
+        nonlocal last_saved
+        if checkpoint is not None:
+            check()
+            session.save(checkpoint.path, checkpoint.key)
+            last_saved = time.monotonic()
+
+    def tell() -> None:
+        try:
+            report(_progress(session))
+        except KeyboardInterrupt:
+            save()
+            raise
+
+    with deferred_interrupt() as interrupted:
+        tell()
+        while session.step < session.steps:
+            session.advance(*draw())
+            due = session.step % session.recipe.validate_every == 0 or session.step == session.steps
+            if due:
+                check()
+                method.model = session.kept.eval()
+                session.record(psnrs(method, cases, session.device))
+                validated(session.curve)
+            if due or time.monotonic() - last_saved > CHECKPOINT_EVERY:
+                save()
+            if due or session.step % REPORT_EVERY == 0:
+                tell()
+            if interrupted():
+                save()
+                raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _own_random_numbers(device: torch.device, seed: int) -> Iterator[None]:
+    """Torch's generators at a seed, for initialisation and for networks that draw; as they were before, afterwards."""
+    devices = [torch.cuda.current_device() if device.index is None else device.index] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type} ({platform.machine()}, {torch.get_num_threads()} threads)"
+
+
+def _progress(session: Session) -> Progress:
+    last = session.curve[-1] if session.curve else None
+    loss = session.recent_loss(REPORT_EVERY)
+    return Progress(
+        step=session.step,
+        steps=session.steps,
+        loss=loss if loss is not None else (last.train_loss if last else None),
+        psnr=last.validation_psnr if last else None,
+        best=session.best_psnr if last else None,
+    )
+
+
+def psnrs(method: Method, cases: Sequence[Case], device: torch.device) -> list[float]:
+    """The PSNR in dB of each image under the protocol."""
     values = []
     for case in cases:
         sr = case.finish(method.info, run_method(method, case.method_input(method.info), case.scale, device))
         values.append(psnr(*case.pair(sr)))
-    return fmean(values)
+    return values
 
 
-def _patches(method: LearnedMethod, recipe: Recipe, scale: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    pairs = (
-        (torch.from_numpy(case.method_input(method.info)), torch.from_numpy(case.method_target(method.info)))
-        for case in _cases(recipe.train, recipe, scale, shrink=recipe.shrink)
-    )
-    try:
-        return cut_pairs(pairs, recipe.patch - recipe.patch % scale, recipe.stride, device)
-    except ValueError as error:
-        raise DataError(f"The recipe cannot be trained: {error}.") from None
-
-
-def _cases(specs: tuple[str, ...], recipe: Recipe, scale: int, shrink: tuple[float, ...] = (1.0,)) -> Iterator[Case]:
-    """The images of data sets, each at every size asked for, as the recipe's protocol prepares them."""
-    protocol = get_protocol(recipe.protocol)
-    for spec in specs:
-        dataset = resolve(spec)
-        refuse_test_images(dataset)
-        for sample in dataset.samples():
-            hr = to_uint8(sample.hr)
-            lr = None if sample.lr is None else to_uint8(sample.lr)
-            for size in shrink:
-                image = hr if size == 1.0 else imresize(hr, size)
-                if min(image.shape[:2]) >= recipe.patch:
-                    yield protocol.prepare(sample.name, image, scale, lr)
-
-
-def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """One group a rate: the first prefix that fits a parameter's name sets its factor."""
-    groups: dict[float, list[nn.Parameter]] = {}
-    for name, parameter in network.named_parameters():
-        factor = next((factor for prefix, factor in recipe.lr_factors if name.startswith(prefix)), 1.0)
-        groups.setdefault(factor, []).append(parameter)
-    options = [{"params": members, "factor": factor} for factor, members in groups.items()]
-    if recipe.optimizer == "sgd":
-        return torch.optim.SGD(options, lr=recipe.lr, momentum=recipe.momentum)
-    return torch.optim.Adam(options, lr=recipe.lr, fused=True)
-
-
-def _set_rate(optimizer: torch.optim.Optimizer, recipe: Recipe, step: int) -> None:
-    part = (step - 1) / recipe.steps
-    rate = recipe.lr * (0.5 * (1 + math.cos(math.pi * part)) if recipe.schedule == "cosine" else 1.0)
-    for group in optimizer.param_groups:
-        group["lr"] = rate * group["factor"]
-
-
-def _centre(target: Tensor, sr: Tensor) -> Tensor:
-    """The middle of a target, of SR's size: networks without padding give smaller images."""
-    top, left = (target.shape[2] - sr.shape[2]) // 2, (target.shape[3] - sr.shape[3]) // 2
-    return target[..., top : top + sr.shape[2], left : left + sr.shape[3]]
-
-
-def _state(network: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+def validate(method: Method, cases: Sequence[Case], device: torch.device) -> float:
+    """Mean PSNR in dB under the protocol."""
+    return fmean(psnrs(method, cases, device))

@@ -30,11 +30,11 @@ def srbench(checkout: Path, *words: str, **environment: str) -> subprocess.Compl
 
 
 def test_one_character_recomputes_that_method_only(checkout: Path) -> None:
-    assert "3 cells computed" in srbench(checkout, *RUN).stderr
+    assert "3 computed" in srbench(checkout, *RUN).stderr
     source = checkout / "methods" / "nearest.py"
     source.write_text(source.read_text() + "#")
     again = srbench(checkout, *RUN)
-    assert "1 cells computed, 2 known before" in again.stderr, again.stderr
+    assert "1 computed, 2 known before" in again.stderr, again.stderr
     assert "nearest embedded x2" in again.stderr
 
 
@@ -42,7 +42,7 @@ def test_a_change_of_the_engine_recomputes_everything(checkout: Path) -> None:
     srbench(checkout, *RUN)
     source = checkout / "srbench" / "protocol.py"
     source.write_text(source.read_text() + "#\n")
-    assert "3 cells computed, 0 known before" in srbench(checkout, *RUN).stderr
+    assert "3 computed, 0 known before" in srbench(checkout, *RUN).stderr
 
 
 def test_bicubic_swapped_for_bilinear_fails_the_gate(checkout: Path) -> None:

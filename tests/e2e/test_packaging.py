@@ -15,7 +15,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-EXPECTED = {"nearest", "bilinear", "bicubic", "lanczos", "bicubic-ibp", "dcci", "dcci-ibp", "srcnn-y"}
+EXPECTED = {
+    "nearest", "bilinear", "bicubic", "lanczos", "bicubic-ibp", "dcci", "dcci-ibp", "srcnn-y", "srcnn-y-935",
+    "srcnn-y-955", "srcnn-rgb", "fsrcnn", "fsrcnn-s", "autoencoder",
+}  # fmt: skip
 SHOW = """
 import json, srbench, srbench.methods
 from srbench.analysis.references import load_references

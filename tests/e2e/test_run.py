@@ -114,12 +114,12 @@ def test_json_is_one_document_of_the_agreed_form(cli: Cli, photos: Path) -> None
 def test_a_second_run_computes_nothing_and_needs_no_torch(cli: Cli, photos: Path, tmp_path: Path) -> None:
     words = ["run", "--methods", "bicubic,dcci", "--datasets", "./photos", "--json"]
     first = cli(*words)
-    assert "6 cells computed" in first.stderr
+    assert "6 computed" in first.stderr
     traced = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "srbench", *words], cwd=tmp_path, capture_output=True, text=True
     )
     assert traced.returncode == 0
-    assert "0 cells computed, 6 known before" in traced.stderr
+    assert "0 computed, 6 known before" in traced.stderr
     assert traced.stdout == first.stdout
     imported = {line.rpartition("|")[2].strip() for line in traced.stderr.splitlines() if "import time" in line}
     assert imported.isdisjoint({"torch", "pandas", "matplotlib", "cv2"})
@@ -128,7 +128,7 @@ def test_a_second_run_computes_nothing_and_needs_no_torch(cli: Cli, photos: Path
 def test_another_run_takes_over_what_is_known(cli: Cli, photos: Path) -> None:
     cli("run", "--methods", "bicubic", "--datasets", "./photos", "--scales", "2")
     other = cli("run", "--methods", "bicubic,nearest", "--datasets", "./photos", "--scales", "2,3")
-    assert "3 cells computed, 1 known before" in other.stderr
+    assert "3 computed, 1 known before" in other.stderr
 
 
 def test_the_run_that_was_asked_for_last_is_the_newest(cli: Cli, photos: Path) -> None:
@@ -136,14 +136,14 @@ def test_the_run_that_was_asked_for_last_is_the_newest(cli: Cli, photos: Path) -
     cli(*first)
     cli("run", "--methods", "nearest", "--datasets", "./photos", "--scales", "2", "--no-report")
     assert "nearest" in cli("report", "--no-plots").stdout
-    assert "0 cells computed" in cli(*first).stderr
+    assert "0 computed" in cli(*first).stderr
     assert "bicubic" in cli("report", "--no-plots").stdout
 
 
 def test_force_computes_again(cli: Cli, photos: Path) -> None:
     words = ["run", "--methods", "bicubic", "--datasets", "./photos", "--scales", "2", "--no-report"]
     cli(*words)
-    assert "1 cells computed" in cli(*words, "--force").stderr
+    assert "1 computed" in cli(*words, "--force").stderr
 
 
 def test_a_changed_method_is_the_only_one_computed_again(cli: Cli, photos: Path, tmp_path: Path) -> None:
@@ -152,16 +152,16 @@ def test_a_changed_method_is_the_only_one_computed_again(cli: Cli, photos: Path,
     two.write_text(PLUGIN.replace('"same"', '"same2"'))
     words = ["run", "--methods", "same,other,same2,darker,bicubic", "--datasets", "./photos", "--scales", "2"]
     words += ["--plugin", "one.py", "--plugin", "two.py", "--no-report"]
-    assert "5 cells computed" in cli(*words).stderr
+    assert "5 computed" in cli(*words).stderr
     two.write_text(two.read_text().replace("0.9", "0.8"))
-    assert "2 cells computed, 3 known before" in cli(*words).stderr  # the two methods of that file
+    assert "2 computed, 3 known before" in cli(*words).stderr  # the two methods of that file
 
 
 def test_a_changed_image_is_noticed(cli: Cli, photos: Path) -> None:
     words = ["run", "--methods", "bicubic", "--datasets", "./photos", "--scales", "2", "--no-report"]
     cli(*words)
     (photos / "first.png").write_bytes((photos / "second.png").read_bytes())
-    assert "1 cells computed, 0 known" in cli(*words).stderr
+    assert "1 computed, 0 known" in cli(*words).stderr
 
 
 def test_a_broken_method_takes_only_its_own_cells(cli: Cli, photos: Path, tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_killed_and_resumed_gives_the_same_numbers(cli: Cli, photos: Path, tmp_p
     assert 3 <= len(kept) < 9
     resumed = cli(*words, "--out", "killed")
     assert resumed.returncode == 0
-    assert f"{9 - len(kept)} cells computed, {len(kept)} known before" in resumed.stderr
+    assert f"{9 - len(kept)} computed, {len(kept)} known before" in resumed.stderr
     cli(*words, "--out", "whole")
     after = {path.name: path.read_bytes() for path in tmp_path.glob("killed/*/cells/*.json")}
     whole = {path.name: path.read_bytes() for path in tmp_path.glob("whole/*/cells/*.json")}

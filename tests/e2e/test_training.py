@@ -61,7 +61,7 @@ def test_missing_weights_are_trained_once(cli: Cli, own_cache: Path) -> None:
     assert "trained net:tiny x2" in first.stderr
     (kept,) = weights(own_cache).values()
     again = cli(*RUN)
-    assert "0 cells computed, 2 known before" in again.stderr
+    assert "0 computed, 2 known before" in again.stderr
     assert "trained" not in again.stderr
     assert weights(own_cache) == dict.fromkeys(weights(own_cache), kept)
 
@@ -93,7 +93,7 @@ def test_other_weights_are_other_results(cli: Cli, own_cache: Path) -> None:
     changed = {name: tensor + 0.01 for name, tensor in load_file(path).items()}
     assert all(torch.isfinite(tensor).all() for tensor in changed.values())
     save_file(changed, path)
-    assert "1 cells computed, 1 known before" in cli(*RUN).stderr
+    assert "1 computed, 1 known before" in cli(*RUN).stderr
     path.write_bytes(b"damaged")
     broken = cli(*RUN)
     assert broken.returncode == 4

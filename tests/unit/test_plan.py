@@ -11,6 +11,7 @@ from srbench.bench.plan import Plan, Request, make_plan, run_command
 from srbench.canonical import digest
 from srbench.errors import UsageError
 from srbench.registry import Registry
+from srbench.weights import trained_folder
 
 
 @pytest.fixture
@@ -92,3 +93,34 @@ def test_the_command_repeats_the_run() -> None:
         run_command(request) == "srbench run --methods 'bicubic,srcnn-*' --datasets 'my photos/' --scales 2 "
         "--protocol edsr"
     )
+
+
+def test_a_glob_trains_nothing_that_takes_long(photos: Path, tmp_path: Path) -> None:
+    """A method whose default recipe is not `quick` comes in by a glob only once its weights are here."""
+    plugin = tmp_path / "plugin.py"
+    plugin.write_text(
+        "from srbench.method import LearnedMethod, MethodInfo, Recipe\n"
+        "class Slow(LearnedMethod):\n"
+        "    info = MethodInfo(name='slow', family='prediction', channels='y', input='lr', scales=frozenset({2}))\n"
+        "    recipes = {'standard': Recipe(steps=10**6), 'quick': Recipe()}\n"
+        "    def network(self, scale): ...\n"
+    )
+    registry = Registry([plugin])
+
+    def found(*methods: str) -> list[str]:
+        request = Request(methods=methods, datasets=(str(photos),), scales=(2,))
+        return [job.id.method_label for job in make_plan(request, registry).jobs]
+
+    assert "slow:standard" not in found("*")
+    assert "bicubic" in found("*")
+    assert found("slow") == found("slow:standard") == ["slow:standard"]
+    assert found("slo*:quick") == ["slow:quick"]
+    assert "slow:standard" in found("*", "slow")
+    skipped = make_plan(Request(datasets=(str(photos),), scales=(2,)), registry).skipped
+    assert "slow:standard x2 has no weights here and takes long; name it to train it" in skipped
+    training = make_plan(Request(methods=("slow",), datasets=(str(photos),), scales=(2,)), registry).jobs[0].training
+    assert training is not None
+    path = trained_folder() / training.file_name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"")
+    assert "slow:standard" in found("*")

@@ -43,7 +43,10 @@ def labels(registry: Registry, *patterns: str) -> list[str]:
 
 def test_built_ins_come_through_entry_points() -> None:
     registry = Registry()
-    expected = {"nearest", "bilinear", "bicubic", "lanczos", "bicubic-ibp", "dcci", "dcci-ibp", "srcnn-y"}
+    expected = {
+        "nearest", "bilinear", "bicubic", "lanczos", "bicubic-ibp", "dcci", "dcci-ibp", "srcnn-y", "srcnn-y-935",
+        "srcnn-y-955", "srcnn-rgb", "fsrcnn", "fsrcnn-s", "autoencoder",
+    }  # fmt: skip
     assert expected <= set(registry.method_names)
     assert {"psnr", "ssim", "mse"} <= set(registry.metric_names)
     for name in registry.method_names:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,9 +14,11 @@ from srbench.bench.plan import Plan, PlannedJob, Train
 from srbench.bench.results import CellResult, FailedCell, PlannedCell, RunRecord
 from srbench.bench.store import RunFolder, StoreError, run_folders
 from srbench.canonical import digest
-from srbench.errors import DataError, MethodError, SrbenchError, UsageError
+from srbench.errors import DataError, DeviceError, MethodError, SrbenchError
 from srbench.registry import Registry
-from srbench.weights import file_sha256
+from srbench.training.job import Training
+from srbench.training.progress import Report
+from srbench.weights import weights_sha256 as sha256_of
 
 if TYPE_CHECKING:  # torch is imported when the first cell has to be computed, and not before
     import torch
@@ -37,8 +38,8 @@ class Watcher(Protocol):
     def cell_ended(self, job: PlannedJob, outcome: CellResult | FailedCell, *, known: bool) -> None:
         """It is finished (``known``: it had been before) or failed."""
 
-    def training(self, job: PlannedJob) -> Callable[[int, int, float | None], None]:
-        """Weights are being trained: returns what is to be called with step, steps and the last validation PSNR."""
+    def training(self, training: Training) -> Report:
+        """Weights are being trained: returns what is to be told how that goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,7 @@ class LocalEngine:
         self._states = [PlannedCell(id=job.id) for job in plan.jobs]
         self._failed: list[FailedCell] = []
         self._started = _now()
+        self._begun = False
         self._trained: set[str] = set()
 
     def execute(self) -> RunFolder:
@@ -78,7 +80,7 @@ class LocalEngine:
             SrbenchError: results cannot be written, or the device is not here.
         """
         if not self.folder.record_path.is_file():
-            self._write_record(None)
+            self._begin()
         for index, job in enumerate(self.plan.jobs):
             self._run_cell(index, job)
         if self._is_finished():
@@ -91,16 +93,17 @@ class LocalEngine:
         key: str | None = None
         try:
             weights = self._weights(job)
-            weights_sha256 = file_sha256(weights) if weights else None
+            weights_sha256 = sha256_of(weights) if weights else None
             key = digest(self.plan.inputs(job, weights_sha256))
             outcome: CellResult | FailedCell | None = None if self.options.force else self._known(key)
             known = outcome is not None
             if outcome is None:
+                self._begin()
                 self.watcher.cell_started(job)
                 outcome = self._compute(job, key, weights, weights_sha256)
-        except (StoreError, UsageError):  # these would befall every cell alike
+        except (StoreError, DeviceError):  # these would befall every cell alike
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             outcome, known = _failure(job, error), False
             self._failed.append(outcome)
         failed = isinstance(outcome, FailedCell)
@@ -108,6 +111,16 @@ class LocalEngine:
         if not known:
             self._write_record(None)
         self.watcher.cell_ended(job, outcome, known=known)
+
+    def _begin(self) -> None:
+        """Say that the run is under way, before anything is computed.
+
+        What run.json said of an earlier execution is true no more, and must not be reported, or pass a gate, if this
+        one is cut short.
+        """
+        if not self._begun:
+            self._begun = True
+            self._write_record(None)
 
     def _known(self, key: str) -> CellResult | None:
         """A finished cell of this run, or of another, which is then copied."""
@@ -161,7 +174,8 @@ class LocalEngine:
     def _keeper(self, job: PlannedJob, key: str) -> Keep:
         def keep(index: int, name: str, sr: Picture, hr: Picture) -> None:
             if index < self.options.keep_images:
-                self.folder.write_pictures(key, job.id, name, sr, hr)
+                hr_path = self.folder.hr_path(job.dataset.content_hash, job.id.scale, name)
+                self.folder.write_pictures(self.folder.sr_path(key, name), sr, hr_path, hr)
 
         return keep
 
@@ -171,26 +185,19 @@ class LocalEngine:
         if training is None:
             return None
         found = training.find()
-        fresh = self.options.train == "always" and training.file_name not in self._trained
-        if found is not None and not fresh:
+        again = self.options.train == "always"
+        if found is not None and (not again or training.file_name in self._trained):
             return found
         if self.options.train == "never":
             raise MethodError(
                 f"there are no weights for {job.id.method_label} x{job.id.scale}; "
                 f"train them with `srbench train {job.id.method_label} --scales {job.id.scale}` or pass --train missing"
             )
-        from srbench.training.trainer import train_and_save
+        from srbench.training.trainer import obtain
 
-        path = train_and_save(
-            self.registry.method(job.card.name),
-            training.recipe,
-            job.id.scale,
-            self._device,
-            training.file_name,
-            self.watcher.training(job),
-        )
-        self._trained.add(training.file_name)
-        return path
+        self._begin()
+        method_class = self.registry.method(job.card.name)
+        return obtain(training, method_class, self._device, self.watcher.training, again=again, done=self._trained)
 
     # the record ---------------------------------------------------------------------------------------------------
 
@@ -227,7 +234,7 @@ class LocalEngine:
         self.folder.write_record(record)
 
 
-def _failure(job: PlannedJob, error: Exception) -> FailedCell:
+def _failure(job: PlannedJob, error: BaseException) -> FailedCell:
     kind: Literal["method", "data"] = "data" if isinstance(error, DataError) else "method"
     sentence = str(error) if isinstance(error, SrbenchError) else f"{type(error).__name__}: {error}"
     return FailedCell(id=job.id, kind=kind, error=sentence, traceback="".join(traceback.format_exception(error)))

@@ -1,0 +1,87 @@
+"""From a recipe to what is trained and validated on: images prepared once by its protocol, and batches of patches."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from srbench.data.catalog import Dataset, resolve
+from srbench.data.patches import batches, cut_pairs, random_batches
+from srbench.errors import DataError
+from srbench.imaging.files import to_uint8
+from srbench.imaging.resize import imresize
+from srbench.method import MethodInfo
+from srbench.protocol import Case, get_protocol
+from srbench.recipe import Recipe
+from srbench.training.guard import refuse_test_images
+
+Batches = Iterator[tuple[Tensor, Tensor]]
+
+
+def training_batches(
+    info: MethodInfo, recipe: Recipe, scale: int, device: torch.device, generator: torch.Generator
+) -> Batches:
+    """Endless batches of (N, C, h, w) inputs and (N, C, H, W) targets in [0, 1], drawn by ``generator`` alone.
+
+    Raises:
+        DataError: data are missing, belong to a test set, or no image is as large as a patch.
+    """
+    scales = recipe.scales or (scale,)
+    side = recipe.patch - recipe.patch % math.lcm(*scales)
+    pairs = (
+        (torch.from_numpy(case.method_input(info)), torch.from_numpy(case.method_target(info)))
+        for size in scales
+        for case in _cases(recipe.train, recipe, size, recipe.shrink)
+    )
+    try:
+        if recipe.crops == "random":
+            return random_batches(pairs, side, recipe.batch, generator, device, flips=recipe.flips)
+        inputs, targets = cut_pairs(pairs, side, recipe.stride, device)
+    except ValueError as error:
+        raise DataError(f"The recipe cannot be trained: {error}.") from None
+    return batches(inputs, targets, recipe.batch, generator, flips=recipe.flips)
+
+
+def validation_cases(recipe: Recipe, scale: int) -> list[Case]:
+    """The validation images, at each scale that the network is for.
+
+    Raises:
+        DataError: data are missing, belong to a test set, or are smaller than a patch.
+    """
+    cases = [
+        case
+        for size in recipe.scales or (scale,)
+        for case in _cases(recipe.validation, recipe, size, most=recipe.validation_images)
+    ]
+    if not cases:
+        raise DataError(f"The recipe cannot be trained: no validation image is as large as {recipe.patch} pixels.")
+    return cases
+
+
+def _cases(
+    specs: tuple[str, ...], recipe: Recipe, scale: int, shrink: tuple[float, ...] = (1.0,), most: int | None = None
+) -> Iterator[Case]:
+    """The images of data sets, each at every size asked for, as the recipe's protocol prepares them."""
+    protocol = get_protocol(recipe.protocol)
+    for spec in specs:
+        dataset = resolve(spec)
+        refuse_test_images(dataset)
+        for sample in _spread(dataset, most).samples():
+            hr = to_uint8(sample.hr)
+            lr = None if sample.lr is None else to_uint8(sample.lr)
+            for size in shrink:
+                image = hr if size == 1.0 else imresize(hr, size)
+                if min(image.shape[:2]) >= recipe.patch:
+                    yield protocol.prepare(sample.name, image, scale, lr)
+
+
+def _spread(dataset: Dataset, most: int | None) -> Dataset:
+    """A data set's images, or ``most`` of them, evenly spread."""
+    count = len(dataset.items)
+    if most is None or most >= count:
+        return dataset
+    return dataclasses.replace(dataset, items=tuple(dataset.items[k * count // most] for k in range(most)))

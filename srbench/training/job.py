@@ -1,0 +1,94 @@
+"""Which weights a method needs, where they lie, and which must be there before them. Free of torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from srbench.data.catalog import resolve
+from srbench.errors import SrbenchError, UsageError
+from srbench.recipe import Recipe
+from srbench.registry import Card
+from srbench.weights import find_weights, weights_name
+
+QUICK = "quick"
+"""The recipe that takes seconds to minutes; the only one that a run with a glob trains on the spot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """Weights to be had: a method, a recipe with its seed, a scale, and the file that they lead to.
+
+    Attributes:
+        method: the method's name.
+        label: ``name:recipe``, for people.
+        recipe: the seed included.
+        scale: of the cell that asks for it; with ``recipe.scales`` one file serves them all.
+        file_name: of the weights, wherever they lie.
+        shipped: the folder with weights that come with the method.
+        after: the training whose weights this one begins with.
+    """
+
+    method: str
+    label: str
+    recipe: Recipe
+    scale: int
+    file_name: str
+    shipped: Path
+    after: Training | None = None
+
+    def find(self) -> Path | None:
+        """The weights, if they are here."""
+        return find_weights(self.file_name, self.shipped)
+
+    def __str__(self) -> str:
+        scales = self.recipe.scales or (self.scale,)
+        seed = f" seed {self.recipe.seed}" if self.recipe.seed else ""
+        return f"{self.label} {' '.join(f'x{scale}' for scale in scales)}{seed}"
+
+
+def plan_training(card: Card, recipe: Recipe, scale: int, seed: int, label: str = "") -> Training:
+    """The training that a learned method needs at a scale.
+
+    Args:
+        card: the method.
+        recipe: without the seed that is asked for.
+        scale: the scale.
+        seed: added to the recipe's.
+        label: for people; by default the method and the name that it has for the recipe.
+
+    Raises:
+        UsageError: the recipe's stages do not fit together.
+    """
+    named = next((name for name, known in card.recipes.items() if known == recipe), "")
+    return _planned(card, recipe.seeded(seed), scale, label or (f"{card.name}:{named}" if named else card.name))
+
+
+def _planned(card: Card, recipe: Recipe, scale: int, label: str) -> Training:
+    if recipe.scales and (card.info.input == "lr" or recipe.transfer is not None):
+        raise UsageError(f"{label}: one network for several scales takes the upsampled image, and no transfer.")
+    before = recipe.before(scale)
+    after = None
+    if before is not None:
+        stage = label if before[0] is recipe else f"{label}, first stage"
+        after = _planned(card, before[0], before[1], stage)
+    data = {spec: _content_hash(spec) for spec in recipe.data}
+    return Training(
+        method=card.name,
+        label=label,
+        recipe=recipe,
+        scale=scale,
+        file_name=weights_name(card.name, card.info.version, recipe.scales or (scale,), recipe, data),
+        shipped=card.folder / "weights",
+        after=after,
+    )
+
+
+@lru_cache(maxsize=64)
+def _content_hash(spec: str) -> str:
+    """The content of a data set; empty where it is not here, which its training will say in a cell of its own."""
+    try:
+        return resolve(spec).content_hash
+    except SrbenchError:
+        return ""

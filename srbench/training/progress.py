@@ -1,0 +1,50 @@
+"""What a training tells of itself while it goes on. Free of torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a training is.
+
+    Attributes:
+        step: batches done; in the first report those that had been done before, so that rates are right.
+        steps: batches in all.
+        loss: the training loss of the last batches, once there is one.
+        psnr: the last validation's PSNR in dB, once there is one.
+        best: the best validation's.
+    """
+
+    step: int
+    steps: int
+    loss: float | None = None
+    psnr: float | None = None
+    best: float | None = None
+
+
+Report = Callable[[Progress], None]
+"""Told how a training goes on. A KeyboardInterrupt that it raises stops the training, with a checkpoint kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One validation.
+
+    Attributes:
+        step: batches done.
+        rate: the learning rate.
+        train_loss: the mean since the validation before.
+        train_psnr: of the training patches since then, in dB: from their pooled squared error.
+        validation_psnr: mean over the images under the protocol, in dB.
+        validation_mse: the same images' mean squared error, on the scale 0..1.
+    """
+
+    step: int
+    rate: float
+    train_loss: float
+    train_psnr: float
+    validation_psnr: float
+    validation_mse: float
