@@ -138,6 +138,7 @@ def make_plan(request: Request, registry: Registry) -> Plan:
     metrics = tuple(registry.metric(name) for name in dict.fromkeys(request.metrics))
     jobs: list[PlannedJob] = []
     skipped: dict[str, None] = {}
+    untrained: dict[str, dict[str, None]] = {}
     for dataset in datasets:
         supplied = _supplied_scale(dataset, protocol)
         for scale in sorted(set(request.scales)):
@@ -153,7 +154,7 @@ def make_plan(request: Request, registry: Registry) -> Plan:
                     recipe = choice.card.recipes[choice.recipe] if choice.card.learned else None
                     training = plan_training(choice.card, recipe, scale, seed, choice.label) if recipe else None
                     if training is not None and _too_long_for_a_glob(choice, training):
-                        skipped[f"{training} has no weights here and takes long; name it to train it"] = None
+                        untrained.setdefault(choice.label, {})[f"x{scale}"] = None
                         continue
                     cell = CellId(
                         method=choice.card.name,
@@ -164,6 +165,8 @@ def make_plan(request: Request, registry: Registry) -> Plan:
                         seed=seed,
                     )
                     jobs.append(PlannedJob(id=cell, card=choice.card, dataset=dataset, training=training))
+    for label, scales in untrained.items():
+        skipped[f"{label} {' '.join(scales)} has no weights here and takes long to train; name it to have it"] = None
     if not jobs:
         raise UsageError(f"Nothing to run: {'; '.join(skipped) or 'no method, data set or scale is left'}.")
     return Plan(
