@@ -182,7 +182,7 @@ def _jobs(
     for seed in dict.fromkeys(request.seeds) if recipe else (0,):  # a seed decides nothing where nothing is trained
         training = plan_training(choice.card, recipe, scale, seed, choice.label) if recipe else None
         if training is not None and _too_long_for_a_glob(choice, training):
-            skipped[f"{training} has no weights here and takes long; name it to train it"] = None
+            skipped[f"{choice.label} x{scale} has no weights here and takes long to train; name it to have it"] = None
             continue
         cell = CellId(
             method=choice.card.name,
