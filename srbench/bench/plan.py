@@ -125,6 +125,19 @@ class Plan:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Skipped:
+    """What a plan leaves out; dicts for their order, and to say nothing twice."""
+
+    reasons: dict[str, None] = field(default_factory=dict)
+    untrained: dict[str, None] = field(default_factory=dict)
+
+    def sentences(self) -> tuple[str, ...]:
+        if not self.untrained:
+            return tuple(self.reasons)
+        return (*self.reasons, f"{', '.join(self.untrained)}: no weights here, and long to train; name one to train it")
+
+
 def make_plan(request: Request, registry: Registry) -> Plan:
     """Turn a request into cells, ordered by data set, scale, method and seed.
 
@@ -139,7 +152,7 @@ def make_plan(request: Request, registry: Registry) -> Plan:
     for name, given in (("methods", choices), ("datasets", datasets), ("metrics", metrics), ("scales", request.scales)):
         if not given:
             raise UsageError(f"--{name} needs at least one.")
-    skipped: dict[str, None] = {}
+    skipped = _Skipped()
     jobs = [
         job
         for dataset in datasets
@@ -148,7 +161,7 @@ def make_plan(request: Request, registry: Registry) -> Plan:
         for job in _jobs(request, protocol, dataset, scale, choice, skipped)
     ]
     if not jobs:
-        raise UsageError(f"Nothing to run: {'; '.join(skipped) or 'no method, data set or scale is left'}.")
+        raise UsageError(f"Nothing to run: {'; '.join(skipped.sentences()) or 'no method, data set or scale is left'}.")
     return Plan(
         request=request,
         protocol=protocol,
@@ -157,32 +170,32 @@ def make_plan(request: Request, registry: Registry) -> Plan:
         datasets=datasets,
         cards=tuple({choice.card.name: choice.card for choice in choices}.values()),
         jobs=tuple(jobs),
-        skipped=tuple(skipped),
+        skipped=skipped.sentences(),
     )
 
 
-def _scales(request: Request, dataset: Dataset, protocol: Protocol, skipped: dict[str, None]) -> list[int]:
+def _scales(request: Request, dataset: Dataset, protocol: Protocol, skipped: _Skipped) -> list[int]:
     """The scales asked for that a data set can be scored at; notes those that it cannot."""
     supplied = _supplied_scale(dataset, protocol)
     scales = sorted(set(request.scales))
     if supplied is None:
         return scales
-    skipped.update((f"{dataset.spec} supplies LR for x{supplied}, not x{s}", None) for s in scales if s != supplied)
+    skipped.reasons.update((f"{dataset.spec} supplies LR for x{supplied}, not x{s}", None) for s in scales if s != supplied)
     return [scale for scale in scales if scale == supplied]
 
 
 def _jobs(
-    request: Request, protocol: Protocol, dataset: Dataset, scale: int, choice: Choice, skipped: dict[str, None]
+    request: Request, protocol: Protocol, dataset: Dataset, scale: int, choice: Choice, skipped: _Skipped
 ) -> Iterator[PlannedJob]:
     """A method's cells on a data set at a scale: one a seed where it is trained; notes a scale that it cannot do."""
     if scale not in choice.card.info.scales:
-        skipped[f"{choice.label} does not work at x{scale}"] = None
+        skipped.reasons[f"{choice.label} does not work at x{scale}"] = None
         return
     recipe = choice.card.recipes[choice.recipe] if choice.card.learned else None
     for seed in dict.fromkeys(request.seeds) if recipe else (0,):  # a seed decides nothing where nothing is trained
         training = plan_training(choice.card, recipe, scale, seed, choice.label) if recipe else None
         if training is not None and _too_long_for_a_glob(choice, training):
-            skipped[f"{choice.label} x{scale} has no weights here and takes long to train; name it to have it"] = None
+            skipped.untrained[choice.label] = None
             continue
         cell = CellId(
             method=choice.card.name,

@@ -117,7 +117,8 @@ def test_a_glob_trains_nothing_that_takes_long(photos: Path, tmp_path: Path) -> 
     assert found("slo*:quick") == ["slow:quick"]
     assert "slow:standard" in found("*", "slow")
     skipped = make_plan(Request(datasets=(str(photos),), scales=(2,)), registry).skipped
-    assert "slow:standard x2 has no weights here and takes long to train; name it to have it" in skipped
+    (left_out,) = (sentence for sentence in skipped if "slow:standard" in sentence)
+    assert "no weights here" in left_out
     training = make_plan(Request(methods=("slow",), datasets=(str(photos),), scales=(2,)), registry).jobs[0].training
     assert training is not None
     path = trained_folder() / training.file_name
