@@ -21,6 +21,7 @@ from srbench.bench.results import (
     RunRecord,
 )
 from srbench.bench.store import LoadedRun, RunFolder, load_run
+from srbench.data.catalog import manifest_names, resolve
 from srbench.imaging.files import write_png
 from srbench.protocol import Protocol, get_protocol
 
@@ -72,6 +73,7 @@ def write_run(
     figures: Mapping[Figure, tuple[float, float]] | None = None,
     pictures: int = 2,
     title: str = "a data set",
+    content: str = "",
 ) -> LoadedRun:
     """Write a run's folder and read it back.
 
@@ -87,16 +89,18 @@ def write_run(
         figures: (PSNR, SSIM) of cells that shall not follow from ``gains``.
         pictures: how many HR and SR images of each data set are kept.
         title: of the data sets.
+        content: the data sets' content hash; what the real data set of the name has if empty.
     """
     folder = RunFolder(path)
     protocol = get_protocol(protocol) if isinstance(protocol, str) else protocol
     planned: list[PlannedCell] = []
     failures: list[FailedCell] = []
+    contents = {name: content or _content(name) for name in images}
     for dataset, names in images.items():
         for scale in scales:
             hr = [_hr(index, name, scale) for index, name in enumerate(names[:pictures])]
             for name, picture in zip(names, hr, strict=False):
-                _write(folder.hr_path(dataset, scale, name), picture)
+                _write(folder.hr_path(contents[dataset], scale, name), picture)
             for label, gain in gains.items():
                 for seed in seeds if ":" in label else (0,):
                     method, _, recipe = label.partition(":")
@@ -130,7 +134,7 @@ def write_run(
                 name=name,
                 title=title,
                 images=len(names),
-                content_hash="0" * 64,
+                content_hash=contents[name],
                 citation="Author et al., Conference 2012",
                 licence="research only",
             )
@@ -146,6 +150,10 @@ def write_run(
     )
     folder.write_record(record)
     return load_run(path)
+
+
+def _content(name: str) -> str:
+    return resolve(name).content_hash if name in manifest_names() else hashlib.sha256(name.encode()).hexdigest()
 
 
 def _methods(labels: Mapping[str, float]) -> tuple[MethodRecord, ...]:

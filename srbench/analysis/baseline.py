@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 
-from srbench.analysis.references import COLUMNS, OPTIONAL_COLUMNS, OWN_SOURCE
+from srbench.analysis.references import COLUMNS, OPTIONAL_COLUMNS, OWN_SOURCE, is_genuine
 from srbench.atomic import write_atomically
 from srbench.bench.results import CellResult
 from srbench.bench.store import LoadedRun
@@ -24,7 +24,7 @@ def write_baseline(runs: list[LoadedRun], path: Path) -> int:
     """Write all figures of the runs as gate rows and return how many there are.
 
     Raises:
-        UsageError: a run is not whole, or two runs hold the same figure.
+        UsageError: a run is not whole or has a folder that is called like a data set, or two runs hold one figure.
     """
     rows = [row for run in runs for row in _rows(run)]
     seen = {tuple(row[column] for column in (*COLUMNS[:5], *OPTIONAL_COLUMNS)) for row in rows}
@@ -47,6 +47,11 @@ def _rows(run: LoadedRun) -> Iterator[dict[str, str]]:
         raise UsageError(
             f"Run {record.id} has {lacking} cells without a result, so it is no baseline; finish it or leave them out."
         )
+    for dataset in record.datasets:
+        if not is_genuine(dataset):
+            raise UsageError(
+                f"'{dataset.name}' of run {record.id} holds other images than srbench's; give its folder another name."
+            )
     learned = {method.name: method.learned for method in record.methods}
     protocol_hash = "" if _is_builtin(record.protocol, record.protocol_hash) else record.protocol_hash
     for cells in _by_label(run.cells):

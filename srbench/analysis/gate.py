@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Literal
 
-from srbench.analysis.references import Reference
+from srbench.analysis.references import Reference, is_genuine
 from srbench.bench.results import CellId, RunRecord
 from srbench.bench.store import LoadedRun
 
@@ -22,8 +23,8 @@ class Verdict:
     Attributes:
         reference: the expected figure.
         run: the run's id; empty where no run planned the figure.
-        seed: of the cell.
-        measured: the run's figure, or None.
+        seeds: that the run planned for the figure.
+        measured: the run's figure, the mean over the seeds, or None.
         status: ``missing`` where there is no figure.
         why: of a missing figure, in a word or two.
         error: of a cell that failed, its sentence.
@@ -32,12 +33,19 @@ class Verdict:
 
     reference: Reference
     run: str = ""
-    seed: int = 0
+    seeds: tuple[int, ...] = ()
     measured: float | None = None
     status: Literal["pass", "fail", "missing"]
     why: str = ""
     error: str = ""
     better: bool | None = None
+
+    @property
+    def figure(self) -> str:
+        """Which figure, in words, with the seeds unless there is but the usual one."""
+        if len(self.seeds) > 1:
+            return f"{self.reference.figure} (mean of {len(self.seeds)} seeds)"
+        return self.reference.figure + (f" seed {self.seeds[0]}" if any(self.seeds) else "")
 
     @property
     def difference(self) -> float | None:
@@ -50,11 +58,10 @@ class Verdict:
     def message(self) -> str:
         """One sentence that names the figure."""
         expected = f"{self.reference.expected.replace('±', '+-')} is expected ({self.reference.source})"
-        figure = self.reference.figure + (f" seed {self.seed}" if self.seed else "")
         if self.measured is None:
             error = f" ({self.error.rstrip('.')})" if self.error else ""
-            return f"{figure}: {self.why}{error} where {expected}"
-        text = f"{figure}: {_as_printed(self.measured, self.reference)} where {expected}"
+            return f"{self.figure}: {self.why}{error} where {expected}"
+        text = f"{self.figure}: {_as_printed(self.measured, self.reference)} where {expected}"
         if self.status == "pass":
             return text
         if self.reference.own:
@@ -98,62 +105,72 @@ def check(runs: Sequence[LoadedRun], references: Iterable[Reference], *, complet
     verdicts: list[Verdict] = []
     problems: list[str] = []
     for run in runs:
-        found = [verdict for row in gates for verdict in _verdicts(run, row)]
+        found = [verdict for row in gates if (verdict := _verdict(run, row)) is not None]
         if not found and not complete:
             problems.append(
                 f"Nothing was checked in run {run.record.id}: no reference figure has its methods, data sets, scales, "
-                f"metrics and protocol '{run.record.protocol}' ({run.record.protocol_hash})."
+                f"metrics and protocol '{run.record.protocol}' ({run.record.protocol_hash}){_impostors(run.record)}."
             )
         verdicts += found
     if complete:
         covered = {id(verdict.reference) for verdict in verdicts}
-        verdicts += [
-            Verdict(reference=row, status="missing", why="not in the run" if len(runs) == 1 else "in none of the runs")
-            for row in gates
-            if id(row) not in covered
-        ]
+        absent = "not in the run" if len(runs) == 1 else "in none of the runs"
+        others = {dataset.name for run in runs for dataset in run.record.datasets if not is_genuine(dataset)}
+        for row in gates:
+            if id(row) not in covered:
+                why = f"other images than srbench's {row.dataset}" if row.dataset in others else absent
+                verdicts.append(Verdict(reference=row, status="missing", why=why))
         if not gates:
             problems.append("Nothing was checked: the references have no row whose use is gate.")
     order = {"fail": 0, "missing": 1, "pass": 2}
     return Verdicts(tuple(sorted(verdicts, key=lambda verdict: order[verdict.status])), tuple(problems))
 
 
-def _verdicts(run: LoadedRun, row: Reference) -> list[Verdict]:
-    """The verdicts on one figure: one for each seed that the run planned."""
+def _verdict(run: LoadedRun, row: Reference) -> Verdict | None:
+    """The verdict on one figure, or None if the run did not plan it."""
     record = run.record
     metric = {metric.name: metric for metric in record.metrics}.get(row.metric)
-    if metric is None or record.protocol_hash != row.protocol_hash:
-        return []
-    verdicts = []
-    for planned in record.cells:
-        if not _same_figure(planned.id, row):
-            continue
-        cell = next((cell for cell in run.cells if cell.id == planned.id), None)
-        value = None if cell is None else cell.values.get(row.metric)
-        if value is None:
-            verdicts.append(_missing(record, planned.id, row))
-            continue
-        verdicts.append(
-            Verdict(
-                reference=row,
-                run=record.id,
-                seed=planned.id.seed,
-                measured=value,
-                status="pass" if row.accepts(value) else "fail",
-                better=(value > row.value) == metric.higher_is_better,
-            )
-        )
-    return verdicts
+    genuine = any(dataset.name == row.dataset and is_genuine(dataset) for dataset in record.datasets)
+    planned = [cell.id for cell in record.cells if _same_figure(cell.id, row)]
+    if metric is None or not genuine or not planned or record.protocol_hash != row.protocol_hash:
+        return None
+    seeds = tuple(cell.seed for cell in planned)
+    values: list[float] = []
+    for cell_id in planned:
+        cell = next((cell for cell in run.cells if cell.id == cell_id), None)
+        if cell is None or row.metric not in cell.values:
+            why, error = _missing(record, cell_id)
+            return Verdict(reference=row, run=record.id, seeds=seeds, status="missing", why=why, error=error)
+        values.append(cell.values[row.metric])
+    value = fmean(values)
+    return Verdict(
+        reference=row,
+        run=record.id,
+        seeds=seeds,
+        measured=value,
+        status="pass" if row.accepts(value) else "fail",
+        better=(value > row.value) == metric.higher_is_better,
+    )
 
 
 def _same_figure(cell: CellId, row: Reference) -> bool:
     return (cell.method_label, cell.dataset, cell.scale) == (row.method, row.dataset, row.scale)
 
 
-def _missing(record: RunRecord, cell: CellId, row: Reference) -> Verdict:
+def _missing(record: RunRecord, cell: CellId) -> tuple[str, str]:
+    """Why a cell has no result, and the sentence of its failure."""
     failed = next((failed for failed in record.failed if failed.id == cell), None)
     why, error = ("no result", "") if failed is None else ("failed", failed.error)
-    return Verdict(reference=row, run=record.id, seed=cell.seed, status="missing", why=why, error=error)
+    return why + (f" of seed {cell.seed}" if cell.seed else ""), error
+
+
+def _impostors(record: RunRecord) -> str:
+    """A clause on folders that are called like a data set."""
+    names = [f"'{dataset.name}'" for dataset in record.datasets if not is_genuine(dataset)]
+    if not names:
+        return ""
+    sets, hold = ("data set", "holds") if len(names) == 1 else ("data sets", "hold")
+    return f"; its {sets} {', '.join(names)} {hold} other images than srbench's"
 
 
 def _as_printed(value: float, reference: Reference) -> str:

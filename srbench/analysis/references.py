@@ -10,10 +10,12 @@ import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from srbench.errors import DataError, UsageError
+from srbench.bench.results import DatasetRecord
+from srbench.errors import DataError, SrbenchError, UsageError
 from srbench.places import reference_folder
 from srbench.protocol import get_protocol
 
@@ -91,6 +93,25 @@ class Reference:
         if value == self.value:
             return True
         return abs(value - self.value) <= (self.tolerance or 0.0) + 1e-9
+
+
+@lru_cache(maxsize=256)
+def is_genuine(record: DatasetRecord) -> bool:
+    """Whether a run's data set is what figures for its name are for.
+
+    What is called like a data set that comes with srbench must hold its images; other names are the user's own.
+    """
+    from srbench.data.catalog import dataset_of, load_manifest, manifest_names
+
+    for name in manifest_names():
+        split = record.name.removeprefix(f"{name}-")
+        if record.name == name or (split != record.name and split in load_manifest(name).splits):
+            try:
+                known = dataset_of(load_manifest(name), "" if record.name == name else split)
+            except SrbenchError:  # its files are not installed, so nobody can tell
+                return False
+            return known.content_hash == record.content_hash
+    return True
 
 
 def load_references(names: Sequence[str] | None = None) -> tuple[Reference, ...]:

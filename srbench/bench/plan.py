@@ -69,7 +69,7 @@ class Plan:
     @property
     def run_id(self) -> str:
         """Names the run's folder: the same question gets the same folder, so that it is resumed and not begun anew."""
-        asked = [job.id.model_dump() for job in self.jobs]
+        asked = [[job.id.model_dump(), job.dataset.content_hash] for job in self.jobs]
         names = "-".join(dataset.name for dataset in self.datasets)[:40]
         return f"{names}-{self.protocol.name}-{digest([asked, self.protocol.hash, list(self.metric_hashes)])[:8]}"
 
@@ -180,7 +180,9 @@ def _scales(request: Request, dataset: Dataset, protocol: Protocol, skipped: _Sk
     scales = sorted(set(request.scales))
     if supplied is None:
         return scales
-    skipped.reasons.update((f"{dataset.spec} supplies LR for x{supplied}, not x{s}", None) for s in scales if s != supplied)
+    skipped.reasons.update(
+        (f"{dataset.spec} supplies LR for x{supplied}, not x{s}", None) for s in scales if s != supplied
+    )
     return [scale for scale in scales if scale == supplied]
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from srbench.cli.options import Json, Out
-from srbench.errors import EXIT_REGRESSION
+from srbench.errors import EXIT_REGRESSION, DataError, UsageError
 from srbench.places import RUNS
 
 if TYPE_CHECKING:
@@ -41,7 +43,13 @@ def check(
     """Compare runs with published figures or a baseline; exit 1 if a figure differs, is missing, or none was checked.
 
     On GitHub Actions failures become annotations, and the step summary tells the result.
+
+    Exit codes: 0 fine, 1 a figure differs or is missing, 2 wrong usage, 4 data missing or unusable.
     """
+    if write is not None:
+        for option, value in (("--json", json), ("--junit", junit), ("--reference", reference)):
+            if value:
+                raise UsageError(f"--write checks nothing, so it does not go with {option}; leave one of them out.")
     from srbench.bench.store import find_run, load_run
 
     paths = [find_run(name, out) for name in runs] if runs else [find_run(None, out)]
@@ -53,6 +61,8 @@ def check(
     from srbench.analysis.references import load_references
 
     verdicts = compare(loaded, load_references(reference or None), complete=bool(reference))
+    if junit is not None:  # before anything is printed: it may not be possible
+        _write_junit(verdicts, junit)
     if json:
         typer.echo(_document(loaded, verdicts))
     else:
@@ -61,7 +71,7 @@ def check(
         from srbench.report.verdicts import print_verdicts
 
         print_verdicts(verdicts, Console())
-    _tell_ci(verdicts, junit, json)
+    _tell_github(verdicts, json)
     if not verdicts.ok:
         raise typer.Exit(EXIT_REGRESSION)
 
@@ -69,23 +79,39 @@ def check(
 def _write(loaded: list[LoadedRun], path: Path) -> None:
     from srbench.analysis.baseline import write_baseline
 
-    count = write_baseline(loaded, path)
+    with _writing(path):
+        count = write_baseline(loaded, path)
     typer.echo(f"{count} figures written to {path}; check against them with --reference {path}", err=True)
 
 
-def _tell_ci(verdicts: Verdicts, junit_path: Path | None, as_json: bool) -> None:
-    from srbench.report.ci import github_annotations, github_summary, junit
+def _write_junit(verdicts: Verdicts, path: Path) -> None:
+    from srbench.atomic import write_atomically
+    from srbench.report.ci import junit
 
-    if junit_path is not None:
-        from srbench.atomic import write_atomically
+    with _writing(path):
+        write_atomically(path, junit(verdicts))
 
-        write_atomically(junit_path, junit(verdicts))
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{path} cannot be written ({error.strerror}); name another file.") from error
+
+
+def _tell_github(verdicts: Verdicts, as_json: bool) -> None:
+    from srbench.report.ci import github_annotations, github_summary
+
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for line in github_annotations(verdicts):
             typer.echo(line, err=as_json)  # stdout is one document then; GitHub reads both
-    if os.environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as summary:
-            summary.write(github_summary(verdicts))
+    if path := os.environ.get("GITHUB_STEP_SUMMARY"):
+        try:
+            with Path(path).open("a", encoding="utf-8") as summary:
+                summary.write(github_summary(verdicts))
+        except OSError as error:  # no reason to fail a run that is fine
+            typer.echo(f"srbench: GITHUB_STEP_SUMMARY ({path}) cannot be written: {error.strerror}.", err=True)
 
 
 def _document(loaded: list[LoadedRun], verdicts: Verdicts) -> str:
@@ -100,7 +126,8 @@ def _document(loaded: list[LoadedRun], verdicts: Verdicts) -> str:
             "dataset": verdict.reference.dataset,
             "scale": verdict.reference.scale,
             "protocol": verdict.reference.protocol,
-            "seed": verdict.seed,
+            "protocol_hash": verdict.reference.protocol_hash,
+            "seeds": verdict.seeds,
             "metric": verdict.reference.metric,
             "status": verdict.status,
             "measured": _finite(verdict.measured),

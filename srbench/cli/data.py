@@ -58,18 +58,20 @@ def verify(names: SomeNames = None, as_json: Json = False) -> None:
     if not names:
         chosen = [dataset for dataset in chosen if _found(dataset)]
     bad: list[str] = []
+    ways: list[str] = []
     records: list[dict[str, Any]] = []
     for dataset in chosen:
         total = sum(len(item.files) for item in dataset.items)
         found = [(file.path.name, fault) for file, fault in faults(dataset)]
         bad += [f"{_label(dataset)}/{file} ({fault})" for file, fault in found]
+        ways += [dataset.way_out()] if found else []
         record = {"dataset": dataset.manifest or dataset.name, "split": dataset.split, "files": total}
         records.append(record | {"whole": total - len(found), "faults": dict(found)})
         if not as_json:
             typer.echo(f"{_label(dataset)}: {total - len(found)} of {total} files are whole")
     if as_json:
         _print_json({"verified": records})
-    _raise_for(bad)
+    _raise_for(bad, ways)
 
 
 @app.command()
@@ -89,7 +91,7 @@ def _splits(name: str) -> list[Dataset]:
 
     if name in manifest_names():
         manifest = load_manifest(name)
-        return [dataset_of(manifest, split) for split in manifest.splits]
+        return [dataset_of(manifest, split, spec=name) for split in manifest.splits]
     return [resolve(name)]
 
 
@@ -159,10 +161,10 @@ def _print_json(content: dict[str, Any]) -> None:
     typer.echo(json.dumps({"schema_version": SCHEMA_VERSION, **content}, indent=2))
 
 
-def _raise_for(bad: list[str]) -> None:
+def _raise_for(bad: list[str], ways: list[str]) -> None:
     from srbench.errors import DataError
 
     if bad:
         shown = ", ".join(bad[:5]) + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
         verb = "is" if len(bad) == 1 else "are"
-        raise DataError(f"{shown} {verb} not as pinned: run `srbench data fetch` for them.")
+        raise DataError(f"{shown} {verb} not as pinned: {' and '.join(dict.fromkeys(ways))}.")

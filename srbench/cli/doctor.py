@@ -7,10 +7,14 @@ import os
 import typer
 
 from srbench.cli.options import Json, Plugins
+from srbench.errors import EXIT_DATA
 
 
 def doctor(json: Json = False, plugin: Plugins = None) -> None:
-    """Show what will be used: versions, device, folders, data and weights; and what is wrong with them."""
+    """Show what will be used: versions, device, folders, data and weights; and what is wrong with them.
+
+    Exit codes: 0 no problem, 2 wrong usage, 4 a problem.
+    """
     import torch
 
     from srbench.atomic import cache_folder
@@ -30,9 +34,12 @@ def doctor(json: Json = False, plugin: Plugins = None) -> None:
     facts["SRBENCH_MIRROR"] = os.environ.get("SRBENCH_MIRROR", "not set")
     problems = []
     for folder in (cache_folder(), data_root()):
-        parent = next(path for path in (folder, *folder.parents) if path.exists())
-        if not os.access(parent, os.W_OK):
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        if not there.is_dir():
+            problems.append(f"{there} is not a folder; set SRBENCH_DATA and SRBENCH_CACHE to folders.")
+        elif not os.access(there, os.W_OK):
             problems.append(f"{folder} cannot be written to; set SRBENCH_CACHE or SRBENCH_DATA to a folder that can.")
+    problems = list(dict.fromkeys(problems))  # one folder may hold the other
     registry = Registry(plugin or [])
     for name in registry.method_names:
         try:
@@ -49,4 +56,7 @@ def doctor(json: Json = False, plugin: Plugins = None) -> None:
             typer.echo(f"{name:<{width}}  {value}")
         for problem in problems:
             typer.echo(f"problem: {problem}")
-        typer.echo("no problem found" if not problems else f"{len(problems)} problems found")
+        count = f"{len(problems) or 'no'} problem{'s' if len(problems) > 1 else ''}"
+        typer.echo(f"{count} found")
+    if problems:
+        raise typer.Exit(EXIT_DATA)

@@ -29,7 +29,10 @@ def report(
         str, typer.Option(help="Print tables of these metrics too, comma separated, or all.", show_default=False)
     ] = "",
 ) -> None:
-    """Print a run's tables, published figures beside ours, and write its report: tables, plots and crop sheets."""
+    """Print a run's tables, published figures beside ours, and write its report: tables, plots and crop sheets.
+
+    Exit codes: 0 fine, 2 wrong usage, 4 data missing or the report cannot be written.
+    """
     from srbench.bench.store import find_run, load_run
     from srbench.names import unknown
     from srbench.report.grid import other_metrics

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote, urlsplit
 
 from srbench.data.dataset import CropOf, Dataset, ImageFile, Item, Pixels, Progress, Role, Sample, file_sha256
-from srbench.data.folders import content_hash, folder_dataset, pairs_dataset
+from srbench.data.folders import content_hash, folder_dataset, pairs_dataset, require_utf8
 from srbench.data.manifest import FileEntry, ImageEntry, Manifest, Split, parse_manifest, read_manifest
 from srbench.data.places import data_root
 from srbench.errors import DataError, UsageError
@@ -76,6 +76,7 @@ def resolve(spec: str, *, cwd: Path | None = None) -> Dataset:
         DataError: a folder or manifest that is missing, empty or wrong.
     """
     spec = spec.strip()
+    require_utf8(spec)
     base = cwd or Path()
     pair = re.fullmatch(r"(hr|lr)=(.+),\s*(hr|lr)=(.+)", spec)
     if pair and pair[1] != pair[3]:

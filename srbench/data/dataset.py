@@ -181,8 +181,18 @@ class Dataset:
         if where is None:
             raise DataError(f"{label} is not there: {self.way_out()}.")
         if file.pixels_sha256 is None and file.sha256 and file_sha256(where) != file.sha256:
-            raise DataError(f"{label} has changed since it was looked at: {self.way_out()}.")
-        pixels = read_image(where, name=label)
+            what = (
+                "does not have the sha256 that its manifest names"
+                if self.manifest
+                else "has changed since it was looked at"
+            )
+            raise DataError(f"{label} {what}: {self.way_out()}.")
+        try:
+            pixels = read_image(where, name=label)
+        except DataError as error:
+            if not file.url and self.kind != "embedded":
+                raise
+            raise DataError(f"{label} is corrupt: {self.way_out()}.") from error
         if file.pixels_sha256 and pixels_sha256(pixels) != file.pixels_sha256:
             if file.sha256 and file_sha256(where) == file.sha256:
                 raise DataError(f"{label} is right but decodes to other pixels: install Pillow's own wheel.")

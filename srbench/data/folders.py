@@ -58,12 +58,27 @@ def image_files(folder: Path) -> list[Path]:
         raise DataError(f"The folder '{folder}' cannot be read ({error.strerror}): check its permissions.") from error
     files = [path for path in entries if not path.name.startswith(".") and path.suffix.lower() in EXTENSIONS]
     files = [path for path in files if path.is_file()]
+    for path in files:
+        require_utf8(path.name)
     if not files:
         inside = sorted(path.name for path in entries if path.is_dir() and not path.name.startswith("."))
         hint = f"give one of its folders ({', '.join(inside[:4])})" if inside else "put images into it"
         kinds = ", ".join(sorted(extension[1:] for extension in EXTENSIONS))
         raise DataError(f"The folder '{folder}' holds no images ({kinds}): {hint}.")
     return sorted(files, key=lambda path: natural_key(path.name))
+
+
+def require_utf8(name: str) -> None:
+    """Refuse a name that results could not be filed under.
+
+    Raises:
+        DataError: it holds bytes that are not UTF-8.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        shown = name.encode("ascii", "backslashreplace").decode()
+        raise DataError(f"The name '{shown}' is not valid UTF-8: rename it.") from None
 
 
 def natural_key(name: str) -> tuple[list[tuple[int, int | str]], str]:
@@ -115,9 +130,11 @@ def _unpaired(hr: dict[str, Path], lr: dict[str, Path]) -> str:
 
 
 def _names(files: Sequence[Path]) -> list[str]:
-    """What results are filed under: the stems, or the whole file names where two files share one."""
+    """What results are filed under: the stems, or the whole file names where two files could be meant by one."""
     count = Counter(path.stem.lower() for path in files)
-    return [path.name if count[path.stem.lower()] > 1 else path.stem for path in files]
+    whole = {path.name.lower() for path in files}
+    taken = [count[path.stem.lower()] > 1 or path.stem.lower() in whole for path in files]
+    return [path.name if is_taken else path.stem for path, is_taken in zip(files, taken, strict=True)]
 
 
 def _known(path: Path) -> ImageFile:

@@ -22,6 +22,7 @@ own manifest may give a folder (relative to the manifest) as ``base_url``: its i
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
@@ -100,6 +101,14 @@ class Numbered(_Model):
     path: str
     first: int = Field(ge=0)
     last: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> Numbered:
+        if not re.fullmatch(r"[^{}]*\{(:(0[1-9])?d?)?\}[^{}]*", self.path):
+            raise ValueError("path needs one number field, such as {} or {:04d}")
+        if self.first > self.last:
+            raise ValueError("first must not exceed last")
+        return self
 
     def images(self) -> tuple[ImageEntry, ...]:
         """Their entries, named by the file's stem."""

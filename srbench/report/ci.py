@@ -19,9 +19,7 @@ def junit(verdicts: Verdicts) -> str:
         ElementTree.SubElement(case, "error", message=_xml(problem)).text = _xml(problem)
     for verdict in verdicts.verdicts:
         row = verdict.reference
-        name = f"{row.method} x{row.scale} {row.metric} = {row.text}" + (
-            f" seed {verdict.seed}" if verdict.seed else ""
-        )
+        name = f"{row.method} x{row.scale} {row.metric} = {row.text}"
         group = f"{row.protocol}.{row.dataset}"
         case = ElementTree.SubElement(suite, "testcase", classname=_xml(group), name=_xml(name))
         if verdict.status != "pass":
@@ -45,7 +43,7 @@ def github_annotations(verdicts: Verdicts) -> list[str]:
     """One workflow command for each failure."""
     lines = [f"::error title=srbench check::{_data(problem)}" for problem in verdicts.problems]
     for verdict in verdicts.failures:
-        title = f"srbench check: {verdict.reference.figure}"
+        title = f"srbench check: {verdict.figure}"
         lines.append(f"::error title={_property(title)}::{_data(verdict.message)}")
     return lines
 
@@ -74,5 +72,5 @@ def github_summary(verdicts: Verdicts) -> str:
 def _summary_row(verdict: Verdict) -> str:
     row = verdict.reference
     measured = f"{verdict.why} {verdict.error}" if verdict.measured is None else f"{verdict.measured:.6g}"
-    cells = (row.figure, measured, row.expected, row.source)
+    cells = (verdict.figure, measured, row.expected, row.source)
     return "| " + " | ".join(map(markdown, cells)) + " |"

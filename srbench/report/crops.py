@@ -64,7 +64,7 @@ class Sheet:
 
 def crop_sheets(run: LoadedRun) -> Iterator[tuple[str, bytes]]:
     """The (file name, PNG) of one sheet for each data set, at the largest scale of which pictures were kept."""
-    for dataset in run.record.datasets:
+    for dataset in run.record.datasets if run.record.metrics else ():
         sheet = next(filter(None, (choose(run, dataset, scale) for scale in sorted(run.record.scales)[::-1])), None)
         if sheet is None:
             _log.info("No crops of %s: fewer than two methods have kept pictures of it.", dataset.name)
@@ -77,7 +77,7 @@ def choose(run: LoadedRun, dataset: DatasetRecord, scale: int) -> Sheet | None:
     cells = panels([cell for cell in run.cells if (cell.id.dataset, cell.id.scale) == (dataset.name, scale)], run)
     best: tuple[float, Sheet] | None = None
     for image in _spaced(_kept_images(run, dataset, scale, cells)):
-        hr = _read(run, run.folder.hr_path(dataset.name, scale, image))
+        hr = _read(run, run.folder.hr_path(dataset.content_hash, scale, image))
         if hr is None:
             continue
         found = ((cell.key, _read(run, run.folder.sr_path(cell.key, image))) for cell in cells)
@@ -122,7 +122,7 @@ def widest_disagreement(pictures: Sequence[NDArray[np.float32]]) -> tuple[Window
 
 def _kept_images(run: LoadedRun, dataset: DatasetRecord, scale: int, cells: Sequence[CellResult]) -> list[str]:
     names = dict.fromkeys(image.name for cell in cells for image in cell.images)
-    return [name for name in names if run.folder.hr_path(dataset.name, scale, name).is_file()]
+    return [name for name in names if run.folder.hr_path(dataset.content_hash, scale, name).is_file()]
 
 
 def _spaced(names: list[str]) -> list[str]:
@@ -169,14 +169,14 @@ def draw(run: LoadedRun, sheet: Sheet) -> Figure:
             left = _GAP + whole_wide + _GAP + index % columns * (_CROP + _GAP)
             return axes_at(left, _GAP + index // columns * (crop_high + _CAPTION + _GAP), _CROP, crop_high)
 
-        _draw_whole(axes_at(_GAP, _GAP, whole_wide, whole_wide * shape[0] / shape[1]), sheet)
+        _draw_whole(axes_at(_GAP, _GAP, whole_wide, whole_wide * shape[0] / shape[1]), sheet, _protocol(run))
         _draw_crop(panel(0), sheet.window.cut(sheet.hr), ["HR", _heading(run)], [False, False])
         for index, (cell, caption, bold) in enumerate(_captions(run, sheet), 1):
             _draw_crop(panel(index), sheet.window.cut(sheet.pictures[cell.key]), caption, bold)
     return figure
 
 
-def _draw_whole(axes: Any, sheet: Sheet) -> None:
+def _draw_whole(axes: Any, sheet: Sheet, protocol: str) -> None:
     from matplotlib.patches import Rectangle
 
     window = sheet.window
@@ -184,7 +184,7 @@ def _draw_whole(axes: Any, sheet: Sheet) -> None:
     corner = (window.left - 0.5, window.top - 0.5)
     axes.add_patch(Rectangle(corner, window.width, window.height, fill=False, edgecolor="white", linewidth=3))
     axes.add_patch(Rectangle(corner, window.width, window.height, fill=False, edgecolor=_BOX, linewidth=1.6))
-    _caption(axes, [f"{sheet.image} ({sheet.dataset.name}), x{sheet.scale}"], [False])
+    _caption(axes, [f"{sheet.image} ({sheet.dataset.name}), x{sheet.scale}", protocol], [False, False], longest=60)
 
 
 def _draw_crop(axes: Any, picture: Picture, caption: Sequence[str], bold: Sequence[bool]) -> None:
@@ -198,10 +198,10 @@ def _show(axes: Any, picture: Picture) -> None:
     axes.set_axis_off()
 
 
-def _caption(axes: Any, lines: Sequence[str], bold: Sequence[bool]) -> None:
+def _caption(axes: Any, lines: Sequence[str], bold: Sequence[bool], longest: int = 24) -> None:
     for index, (line, is_bold) in enumerate(zip(lines, bold, strict=True)):
         axes.annotate(
-            line if len(line) <= 24 or len(lines) == 1 else f"{line[:23]}…",
+            line if len(line) <= longest else f"{line[: longest - 1]}…",
             (0.5, 0),
             xytext=(0, -3 - 10 * index),
             xycoords="axes fraction",
@@ -214,6 +214,10 @@ def _caption(axes: Any, lines: Sequence[str], bold: Sequence[bool]) -> None:
         )
 
 
+def _protocol(run: LoadedRun) -> str:
+    return one_line(f"protocol {run.record.protocol} ({run.record.protocol_hash})")
+
+
 def _heading(run: LoadedRun) -> str:
     return " / ".join(metric.name.upper() for metric in main_metrics(run))
 
@@ -221,7 +225,8 @@ def _heading(run: LoadedRun) -> str:
 def _captions(run: LoadedRun, sheet: Sheet) -> list[tuple[CellResult, list[str], list[bool]]]:
     """For each panel its cell, its name and its figures; the figures of the best by the first metric are bold."""
     metrics = main_metrics(run)
-    cells = [cell for cell in run.cells if cell.key in sheet.pictures]
+    place = (sheet.dataset.name, sheet.scale)  # the same images under another name have the same key
+    cells = [c for c in run.cells if c.key in sheet.pictures and (c.id.dataset, c.id.scale) == place]
     cells.sort(key=lambda cell: list(sheet.pictures).index(cell.key))
     values = {cell.key: next(i.values for i in cell.images if i.name == sheet.image) for cell in cells}
     sign = 1 if metrics[0].higher_is_better else -1

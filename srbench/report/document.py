@@ -17,6 +17,7 @@ def run_document(run: LoadedRun) -> str:
             results.append(
                 {
                     **plain["id"],
+                    "protocol_hash": cell.protocol_hash,
                     "metric": metric,
                     "value": value,
                     "n": len(cell.images),

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, stdev
 
-from srbench.analysis.references import Reference
+from srbench.analysis.references import Reference, is_genuine
 from srbench.bench.results import CellResult, DatasetRecord, MetricRecord
 from srbench.bench.store import LoadedRun
 
@@ -95,7 +95,7 @@ def grids(
 
     Args:
         run: the run.
-        references: rows with ``shown_for`` are printed beside our methods where the protocol is the same.
+        references: rows with ``shown_for`` are printed beside our methods where protocol and images are the same.
         metrics: what a cell shows; the main metrics if None.
     """
     shown = [row for row in references if row.shown_for and row.protocol_hash == run.record.protocol_hash]
@@ -181,7 +181,7 @@ class _Builder:
 
     def _published(self, rows: Sequence[Reference], scales: Sequence[int]) -> list[Row]:
         """Rows of published figures, one for each method that a publication names."""
-        names = {metric.name for metric in self.metrics}
+        names = {metric.name for metric in self.metrics} if is_genuine(self.dataset) else set()
         rows = [row for row in rows if row.dataset == self.dataset.name and row.metric in names and row.scale in scales]
         made = []
         for name in dict.fromkeys(row.method for row in rows):

@@ -50,7 +50,8 @@ def _tables(run: LoadedRun, references: Sequence[Reference]) -> str:
     for metrics in (None, *((metric,) for metric in other_metrics(run))):
         for grid in grids(run, references, metrics):
             images = f"{grid.dataset.images} image{'' if grid.dataset.images == 1 else 's'}"
-            lines += ["", f"### {markdown(grid.dataset.name)}: {markdown(grid.heading)}", "", f"{images}.", ""]
+            lines += ["", f"### {markdown(grid.dataset.name)}: {markdown(grid.heading)}", ""]
+            lines += [f"{images}, protocol {markdown(run.record.protocol)} (`{run.record.protocol_hash}`).", ""]
             lines.append(markdown_table(grid).rstrip("\n"))
     return "\n".join(lines)
 

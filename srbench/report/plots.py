@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from srbench.analysis.references import Reference
+from srbench.analysis.references import Reference, is_genuine
 from srbench.bench.results import DatasetRecord, MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.report.escape import one_line, safe_name
-from srbench.report.grid import metric_title
+from srbench.report.grid import metric_title, printed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,7 +50,9 @@ class Dots:
 
 def plots(run: LoadedRun, references: Sequence[Reference] = ()) -> Iterator[tuple[str, bytes]]:
     """The (file name, content) of a PNG and an SVG for each data set and scale, of the run's first main metric."""
-    metric = next((m for m in run.record.metrics if m.name == "psnr"), run.record.metrics[0])
+    metric = next((m for m in run.record.metrics if m.name == "psnr"), next(iter(run.record.metrics), None))
+    if metric is None:
+        return
     colours = method_colours([cell.id.method_label for cell in run.record.cells])
     for dataset in run.record.datasets:
         for scale in run.record.scales:
@@ -76,12 +78,11 @@ def method_colours(labels: Sequence[str]) -> dict[str, str]:
 def collect(
     run: LoadedRun, dataset: str, scale: int, metric: MetricRecord, references: Sequence[Reference]
 ) -> list[Dots]:
-    """The lines of a plot, the best first; figures that are not finite are left out."""
+    """The lines of a plot, the best first; images whose figure is not finite are left out."""
+    genuine = any(record.name == dataset and is_genuine(record) for record in run.record.datasets)
     groups: dict[str, list[tuple[float, list[float]]]] = {}
     for cell in run.cells:
-        if (cell.id.dataset, cell.id.scale) == (dataset, scale) and math.isfinite(
-            cell.values.get(metric.name, math.nan)
-        ):
+        if (cell.id.dataset, cell.id.scale) == (dataset, scale) and metric.name in cell.values:
             images = [image.values.get(metric.name, math.nan) for image in cell.images]
             groups.setdefault(cell.id.method_label, []).append((cell.values[metric.name], images))
     dots = []
@@ -91,7 +92,8 @@ def collect(
         published = tuple(
             (row.method, row.value)
             for row in references
-            if row.shown_for in (label, label.partition(":")[0])
+            if genuine
+            and row.shown_for in (label, label.partition(":")[0])
             and (row.dataset, row.scale, row.metric) == (dataset, scale, metric.name)
             and row.protocol_hash == run.record.protocol_hash
         )
@@ -124,7 +126,8 @@ def draw(
         axes.grid(axis="x", color="#dddddd", linewidth=0.6)
         axes.set_axisbelow(True)
         images = f"{dataset.images} image{'' if dataset.images == 1 else 's'}"
-        title = f"{_short(dataset.name)}, x{scale} ({images}), protocol {_short(run.record.protocol)}"
+        protocol = f"protocol {_short(run.record.protocol)} ({run.record.protocol_hash})"
+        title = f"{_short(dataset.name)}, x{scale} ({images}), {protocol}"
         axes.set_title(title, loc="left", parse_math=False)
         _legend(figure, any(item.published for item in dots))
     return figure
@@ -143,6 +146,11 @@ def _draw_line(axes: Any, y: float, item: Dots, colour: str, digits: int) -> Non
             markeredgewidth=1.1,
             zorder=3,
         )
+    if math.isinf(item.mean):  # all images equal to HR, say: no place on the axis, so at its edge
+        edge = 1 if item.mean > 0 else 0
+        at = {"xycoords": axes.get_yaxis_transform(), "ha": "right" if edge else "left", "va": "center"}
+        axes.annotate(printed(item.mean, digits), (edge, y), color=colour, fontsize=12, **at)
+        return
     axes.plot(
         [item.mean], [y], "o", color=colour, markersize=6.5, markeredgecolor="white", markeredgewidth=0.8, zorder=4
     )

@@ -16,6 +16,8 @@ from srbench.report.escape import one_line
 from srbench.report.grid import DASH, Entry, Grid, Row, grids
 
 _SCALES_ABREAST = 4
+_NAME = 10
+"""Columns that a method's name has at least."""
 _STYLES = {0: "", 1: "bold", 2: "underline"}
 
 
@@ -40,10 +42,11 @@ def print_tables(
     console.print(Text.assemble("protocol ", (one_line(record.protocol), "bold"), words))
     for metrics in (None, *((metric,) for metric in others)):
         for grid in grids(run, references, metrics):
-            for start in range(0, len(grid.scales), _SCALES_ABREAST):
+            abreast = _abreast(grid, console.width)
+            for start in range(0, len(grid.scales), abreast):
                 console.print()
                 console.print(_title(grid))
-                console.print(_table(grid, grid.scales[start : start + _SCALES_ABREAST]))
+                console.print(_table(grid, grid.scales[start : start + abreast]))
             for number, note in enumerate(grid.footnotes, 1):
                 console.print(Text(f"[{number}] {one_line(note)}", style="dim"))
 
@@ -54,9 +57,15 @@ def _title(grid: Grid) -> Text:
     return Text.assemble((one_line(grid.dataset.name), "bold"), f" ({images}): {grid.heading}{seeds}")
 
 
+def _abreast(grid: Grid, width: int) -> int:
+    """How many scales fit beside the methods' names; two blanks part the columns."""
+    widest = max((_entry(grid, entry).cell_len for row in grid.rows for entry in row.entries.values()), default=0)
+    return min(max((width - _NAME - 2) // (widest + 2), 1), _SCALES_ABREAST)
+
+
 def _table(grid: Grid, scales: Sequence[int]) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("method", overflow="fold", min_width=10)
+    table.add_column("method", overflow="fold", min_width=_NAME)
     for scale in scales:
         table.add_column(f"x{scale}", justify="right", no_wrap=True)
     for row in grid.rows:

@@ -36,12 +36,11 @@ def _failures(failures: Sequence[Verdict]) -> Table:
     table = _table("figure", measured="right", expected="right", difference="right", source="left")
     for verdict in failures:
         row = verdict.reference
-        figure = row.figure + (f" seed {verdict.seed}" if verdict.seed else "")
         measured, difference = verdict.why, ""
         if verdict.measured is not None:
             measured, difference = f"{verdict.measured:.7g}", _signed(verdict.difference or 0.0)
         expected = row.expected.replace(" ±", "\n±")
-        table.add_row(*map(Text, (figure, measured, expected, difference, row.source)), style="red")
+        table.add_row(*map(Text, (verdict.figure, measured, expected, difference, row.source)), style="red")
     return table
 
 
@@ -62,12 +61,12 @@ def _summary(verdicts: Sequence[Verdict]) -> Table:
 
 def _largest(verdicts: Sequence[Verdict], metric: str) -> str:
     """The largest deviation, from the most precise reference where a figure has several."""
-    finest: dict[tuple[str, int, int], Verdict] = {}
+    finest: dict[tuple[str, str, int], Verdict] = {}
     for verdict in verdicts:
         row = verdict.reference
         if row.metric != metric or verdict.difference is None:
             continue
-        key = (row.method, row.scale, verdict.seed)
+        key = (verdict.run, row.method, row.scale)
         if key not in finest or (row.tolerance or 0) < (finest[key].reference.tolerance or 0):
             finest[key] = verdict
     return f"{max(abs(verdict.difference or 0) for verdict in finest.values()):.1e}" if finest else ""

@@ -15,6 +15,7 @@ from srbench.analysis.references import COLUMNS
 from srbench.bench.store import LoadedRun
 from srbench.cli.check import check
 from srbench.errors import DataError, UsageError
+from srbench.protocol import get_protocol
 
 app = typer.Typer()
 app.command()(check)
@@ -147,3 +148,38 @@ def test_wrong_use_is_explained(good: str, tmp_path: Path) -> None:
     (tmp_path / "broken.csv").write_text("a,b\n")
     result = CliRunner().invoke(app, [good, "--reference", str(tmp_path / "broken.csv")])
     assert isinstance(result.exception, DataError)
+
+
+def test_json_tells_the_protocols_hash(good: str) -> None:
+    document = json.loads(CliRunner(env=ENV).invoke(app, [good, "--json"]).stdout)
+    assert {verdict["protocol_hash"] for verdict in document["verdicts"]} == {get_protocol("vdsr").hash}
+
+
+@pytest.mark.parametrize("option", ["--junit", "--write"])
+@pytest.mark.parametrize("where", ["file/j.xml", "folder"])
+def test_a_path_that_cannot_be_written_is_one_sentence(good: str, tmp_path: Path, option: str, where: str) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    result = CliRunner(env=ENV).invoke(app, [good, option, str(tmp_path / where)])
+    assert isinstance(result.exception, DataError)
+    assert f"{where} cannot be written" in str(result.exception)
+    assert result.stdout == ""
+
+
+def test_a_broken_step_summary_does_not_fail_a_good_run(good: str, tmp_path: Path) -> None:
+    result = CliRunner(env=ENV | {"GITHUB_STEP_SUMMARY": str(tmp_path)}).invoke(app, [good])
+    assert result.exit_code == 0
+    assert "GITHUB_STEP_SUMMARY" in result.stderr
+
+
+@pytest.mark.parametrize("other", [["--json"], ["--junit", "j.xml"], ["--reference", "published"]])
+def test_writing_a_baseline_goes_with_no_check(good: str, tmp_path: Path, other: list[str]) -> None:
+    result = CliRunner(env=ENV).invoke(app, [good, "--write", str(tmp_path / "base.csv"), *other])
+    assert isinstance(result.exception, UsageError)
+    assert other[0] in str(result.exception)
+    assert not (tmp_path / "base.csv").exists()
+
+
+def test_help_lists_the_exit_codes() -> None:
+    text = " ".join(CliRunner(env=ENV).invoke(app, ["--help"]).stdout.split())
+    assert "Exit codes: 0" in text

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from srbench.cli.data import app
+from srbench.cli.doctor import doctor
 from srbench.data.catalog import manifest_names
 from srbench.errors import EXIT_DATA, DataError, UsageError
 from srbench.imaging.files import pixels_sha256, write_png
@@ -130,3 +132,26 @@ def test_help_imports_nothing_heavy() -> None:
         cwd=Path(__file__).resolve().parents[2],
     )
     assert run.stdout.strip() == "[]"
+
+
+def test_verify_says_what_to_fetch() -> None:
+    error = runner.invoke(app, ["verify", "set5", "set14:test"]).exception
+    assert str(error).endswith("run `srbench data fetch set5` and run `srbench data fetch set14:test`.")
+
+
+def test_doctor_finds_a_file_in_place_of_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    doctors = typer.Typer()
+    doctors.command()(doctor)
+    result = runner.invoke(doctors, [])
+    assert (result.exit_code, "no problem found" in result.stdout) == (0, True), result.output
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SRBENCH_DATA", str(tmp_path / "file"))
+    result = runner.invoke(doctors, [])
+    assert result.exit_code == EXIT_DATA
+    assert "file is not a folder; set SRBENCH_DATA" in result.stdout
+    assert result.stdout.endswith("1 problem found\n")
+    monkeypatch.delenv("SRBENCH_DATA")
+    monkeypatch.setenv("SRBENCH_CACHE", str(tmp_path / "file"))
+    result = runner.invoke(doctors, ["--json"])
+    assert result.exit_code == EXIT_DATA
+    assert len(json.loads(result.stdout)["problems"]) == 1

@@ -143,3 +143,8 @@ def test_a_run_without_results(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, [str(tmp_path / "run")])
     assert result.exit_code == 0, result.output
     assert "failed: bicubic returned NaN." in result.stdout
+
+
+def test_help_lists_the_exit_codes() -> None:
+    text = " ".join(CliRunner(env={"COLUMNS": "80"}).invoke(app, ["--help"]).stdout.split())
+    assert "Exit codes: 0" in text

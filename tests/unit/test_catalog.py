@@ -180,6 +180,19 @@ def test_same_stem_twice(tmp_path: Path) -> None:
     write_png(tmp_path / "b.png", picture(3))
     (tmp_path / "a.jpg").write_bytes((tmp_path / "a.png").read_bytes())
     assert [item.name for item in resolve(str(tmp_path)).items] == ["a.jpg", "a.png", "b"]
+    (tmp_path / "a.png.png").write_bytes((tmp_path / "b.png").read_bytes())
+    assert [item.name for item in resolve(str(tmp_path)).items] == ["a.jpg", "a.png", "a.png.png", "b"]
+
+
+def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"fo\xfflder")
+    odd.mkdir()
+    write_png(odd / "a.png", picture())
+    with pytest.raises(DataError, match=r"fo\\udcfflder.* is not valid UTF-8: rename it"):
+        resolve(str(odd))
+    (odd / "a.png").rename(tmp_path / os.fsdecode(b"b\xff.png"))
+    with pytest.raises(DataError, match=r"b\\udcff\.png.* is not valid UTF-8: rename it"):
+        resolve(str(tmp_path))
 
 
 def test_a_manifest_comes_before_a_folder_of_its_name(tmp_path: Path) -> None:
@@ -272,6 +285,11 @@ def manifest_text(image: str = "", **fields: str) -> str:
     return "\n".join([*lines, "[splits.test]", f"images = [{image}]"])
 
 
+def numbered_text(path: str, first: int = 1, last: int = 2) -> str:
+    head = manifest_text(base_url="pictures").partition("images")[0]
+    return f'{head}numbered = {{ path = "{path}", first = {first}, last = {last} }}'
+
+
 def parsed(text: str) -> Manifest:
     return parse_manifest(text.encode(), name="mine", file="mine.toml")
 
@@ -294,6 +312,12 @@ def parsed(text: str) -> Manifest:
         (manifest_text('{ name = "a", path = "a.png", sha256 = "12" }'), "sha256: "),
         (manifest_text('{ name = "a", path = "1.png" }, { name = "A", path = "2.png" }'), "two images have the name"),
         (manifest_text('{ name = "a", path = "1.png" }, { name = "b", path = "1.png" }'), "two images have the path"),
+        (numbered_text("i.png"), r"splits\.test\.numbered: path needs one number field"),
+        (numbered_text("i{}{}.png"), "path needs one number field"),
+        (numbered_text("i{x}.png"), "path needs one number field"),
+        (numbered_text("i{:s}.png"), "path needs one number field"),
+        (numbered_text("i{.png"), "path needs one number field"),
+        (numbered_text("i{}.png", first=3, last=2), "first must not exceed last"),
     ],
 )
 def test_bad_manifest_names_file_and_field(text: str, message: str) -> None:
@@ -323,6 +347,18 @@ def test_local_file_with_other_pixels(tmp_path: Path) -> None:
     image = f'{{ name = "a", path = "a.png", pixels_sha256 = "{pixels_sha256(picture(2))}" }}'
     (tmp_path / "mine.toml").write_text(manifest_text(image, base_url="."))
     with pytest.raises(DataError, match="does not have the pixels"):
+        list(resolve("./mine.toml", cwd=tmp_path).samples())
+
+
+def test_numbered_images() -> None:
+    names = [entry.name for entry in parsed(numbered_text("x/i{:03d}.png", 9, 10)).splits["test"].entries()]
+    assert names == ["i009", "i010"]
+
+
+def test_local_file_with_another_hash(tmp_path: Path) -> None:
+    write_png(tmp_path / "a.png", picture(1))
+    (tmp_path / "mine.toml").write_text(manifest_text(base_url="."))
+    with pytest.raises(DataError, match=r"a\.png does not have the sha256 that its manifest names"):
         list(resolve("./mine.toml", cwd=tmp_path).samples())
 
 

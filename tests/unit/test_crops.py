@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from pathlib import Path
 
@@ -63,3 +64,14 @@ def test_small_and_equal_pictures() -> None:
     flat = [np.zeros((5, 7), np.float32)] * 2
     window, disagreement = widest_disagreement(flat)
     assert (window.height, window.width, disagreement) == (5, 7, 0.0)
+
+
+def test_the_same_images_under_two_names_are_two_sheets(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", images={"set5": ("baby", "bird")}, scales=(2,))
+    twin = run.record.datasets[0].model_copy(update={"name": "twin"})
+    record = run.record.model_copy(update={"datasets": (*run.record.datasets, twin)})
+    cells = [cell.model_copy(update={"id": cell.id.model_copy(update={"dataset": "twin"})}) for cell in run.cells]
+    both = dataclasses.replace(run, record=record, cells=(*run.cells, *cells))
+    sheets = dict(crop_sheets(both))
+    assert sheets["crops-set5-x2.png"] == dict(crop_sheets(run))["crops-set5-x2.png"]
+    assert set(sheets) == {"crops-set5-x2.png", "crops-twin-x2.png"}

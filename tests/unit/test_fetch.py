@@ -213,6 +213,9 @@ def test_corrupt_file_is_noticed_while_reading(mine: Dataset) -> None:
     (mine.folder / "b_GT.bmp").write_bytes(encoded(picture(9)))
     with pytest.raises(DataError, match=r"b_GT\.bmp does not have the pixels .* run `srbench data fetch"):
         list(mine.samples(progress=False))
+    (mine.folder / "b_GT.bmp").write_bytes(b"rubbish")
+    with pytest.raises(DataError, match=r"b_GT\.bmp is corrupt: run `srbench data fetch .*mine\.toml`\.$"):
+        list(mine.samples(progress=False))
 
 
 @pytest.mark.parametrize(

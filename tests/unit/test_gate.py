@@ -118,3 +118,38 @@ def test_a_baseline_of_a_protocol_of_ones_own(tmp_path: Path) -> None:
 def test_a_run_with_holes_is_no_baseline(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="1 cells without a result"):
         write_baseline([write_run(tmp_path / "run", pictures=0)], tmp_path / "base.csv")
+
+
+def test_a_folder_that_is_called_like_a_data_set_is_not_it(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", content="0" * 64, **ONLY)
+    result = check([run], _published())
+    assert not result.verdicts and not result.ok
+    assert "its data sets 'set5', 'set14' hold other images than srbench's" in result.problems[0]
+    named = check([run], _published(), complete=True)
+    assert {verdict.status for verdict in named.verdicts} == {"missing"}
+    messages = [verdict.message for verdict in named.verdicts if verdict.reference.dataset == "set5"]
+    assert "psnr: other images than srbench's set5 where" in messages[0]
+    with pytest.raises(UsageError, match="'set5' of run run holds other images than srbench's"):
+        write_baseline([run], tmp_path / "base.csv")
+
+
+def test_a_folder_of_ones_own_is_matched_by_name(tmp_path: Path) -> None:
+    own = {"images": {"mine": ("a", "b")}, **ONLY}
+    write_baseline([write_run(tmp_path / "a", **own)], tmp_path / "base.csv")
+    rows = load_references([str(tmp_path / "base.csv")])
+    assert check([write_run(tmp_path / "b", content="0" * 64, **own)], rows, complete=True).ok
+
+
+def test_seeds_are_one_figure_and_it_is_missing_if_one_is(tmp_path: Path) -> None:
+    options = {"gains": {"srcnn-y:t91": 2.4}, "images": {"set5": ("a", "b")}, "scales": (2,), "pictures": 0}
+    run = write_run(tmp_path / "run", failed=(), seeds=(0, 100), **options)  # type: ignore[arg-type]
+    write_baseline([run], tmp_path / "base.csv")
+    rows = load_references([str(tmp_path / "base.csv")])
+    result = check([run], rows, complete=True)
+    assert result.ok
+    assert [verdict.seeds for verdict in result.verdicts] == [(0, 100)] * 3
+    assert "srcnn-y:t91 set5 x2 vdsr psnr (mean of 2 seeds): " in result.verdicts[0].message
+    lost = dataclasses.replace(run, cells=run.cells[:1])
+    messages = [verdict.message for verdict in check([lost], rows).failures]
+    assert len(messages) == 3
+    assert "no result of seed 100 where" in messages[0]

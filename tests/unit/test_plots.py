@@ -13,7 +13,8 @@ from runs import GAINS, METRICS, write_run
 from srbench.analysis.references import load_references
 from srbench.bench.store import LoadedRun
 from srbench.imaging.files import read_image
-from srbench.report.plots import PALETTE, collect, method_colours, plots
+from srbench.report.crops import crop_sheets
+from srbench.report.plots import PALETTE, collect, draw, method_colours, plots
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +76,29 @@ def test_odd_names_are_drawn(tmp_path: Path) -> None:
     for name, content in drawn.items():
         if name.endswith(".png"):
             assert np.asarray(read_image(content, name=name)).std() > 5
+
+
+def test_published_figures_are_not_drawn_beside_other_images(tmp_path: Path) -> None:
+    other = write_run(tmp_path / "run", scales=(2,), pictures=0, content="0" * 64)
+    assert not any(line.published for line in collect(other, "set5", 2, METRICS[0], load_references()))
+
+
+def test_an_infinite_mean_is_marked_and_not_left_out(run: LoadedRun, tmp_path: Path) -> None:
+    figures = {("lanczos", "set5", 2): (float("inf"), 1.0)}
+    equal = write_run(tmp_path / "run", scales=(2,), pictures=0, failed=(), figures=figures)
+    dots = collect(equal, "set5", 2, METRICS[0], ())
+    assert (dots[0].label, dots[0].mean, dots[0].images) == ("lanczos", float("inf"), ())
+    figure = draw(equal, equal.record.datasets[0], 2, METRICS[0], dots, method_colours(list(GAINS)))
+    assert "∞" in [text.get_text() for text in figure.axes[0].texts]
+    assert len(dict(plots(equal))) == 4
+
+
+def test_the_title_tells_the_protocol_and_its_hash(run: LoadedRun) -> None:
+    dots = collect(run, "set5", 2, METRICS[0], ())
+    figure = draw(run, run.record.datasets[0], 2, METRICS[0], dots, method_colours(list(GAINS)))
+    assert figure.axes[0].get_title(loc="left") == "set5, x2 (5 images), protocol vdsr (338ce1a3)"
+
+
+def test_a_run_without_metrics_has_no_plots(tmp_path: Path) -> None:
+    bare = write_run(tmp_path / "run", scales=(2,), metrics=())
+    assert not list(plots(bare)) and not list(crop_sheets(bare))

@@ -170,3 +170,21 @@ def test_file_names_are_safe_and_distinct() -> None:
     assert safe[0] == "set5"
     assert len(set(safe)) == len(names)
     assert all(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name) and len(name) < 100 for name in safe)
+
+
+def test_published_figures_are_not_shown_beside_other_images(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", gains={"bicubic": 0.0}, pictures=0, content="0" * 64)
+    assert not any(row.published for grid in grids(run, load_references()) for row in grid.rows)
+
+
+def test_a_narrow_terminal_keeps_the_methods_names(run: LoadedRun) -> None:
+    console = Console(width=40, file=io.StringIO(), highlight=False)
+    print_tables(run, console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert len(re.findall(r"^ bicubic +", text, re.MULTILINE)) >= 4
+    assert all(f"x{scale}" in text for scale in (2, 3, 4))
+    assert "28.42 / .8104" in text
+
+
+def test_a_markdown_table_names_its_protocol(run: LoadedRun) -> None:
+    assert "5 images, protocol vdsr (`338ce1a3`)." in markdown_report(run, (), ())
