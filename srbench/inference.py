@@ -14,12 +14,18 @@ TILE_ABOVE = 4_000_000
 TILE = 1024
 
 
-def resolve_device(name: str) -> torch.device:
-    """``auto`` is CUDA where there is one, else Apple's GPU, else the CPU.
+def resolve_device(name: str, threads: int = 0) -> torch.device:
+    """Where to compute. ``auto`` is CUDA where there is one, else Apple's GPU, else the CPU.
+
+    Args:
+        name: as on the command line.
+        threads: that torch may use on the CPU; 0 leaves it to torch.
 
     Raises:
         DeviceError: the device is not here.
     """
+    if threads:
+        torch.set_num_threads(threads)
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")

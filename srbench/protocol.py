@@ -317,7 +317,6 @@ PROTOCOLS: dict[str, Protocol] = {
     )
 }
 ALIASES = {"classic": "vdsr"}
-DEFAULT = "vdsr"
 
 
 def get_protocol(name: str) -> Protocol:

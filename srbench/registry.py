@@ -87,6 +87,7 @@ class Registry:
         self._methods: dict[str, EntryPoint | type[Method]] = dict(_entry_points(METHODS))
         self._metrics: dict[str, EntryPoint | Metric] = dict(_entry_points(METRICS))
         self._plugin_of: dict[str, Path] = {}
+        self._cards: dict[str, Card] = {}
         for path in plugins:
             self._add_plugin(path)
 
@@ -124,6 +125,12 @@ class Registry:
         Raises:
             UsageError: there is none of that name, or it cannot be imported.
         """
+        if name not in self._cards:  # a glob asks twice: for the families, and for the methods
+            self._cards[name] = self._find_card(name)
+        return self._cards[name]
+
+    def _find_card(self, name: str) -> Card:
+        """The card that is kept of a method, or a new one."""
         entry = self._methods.get(name)
         if entry is None:
             raise unknown("method", name, self._methods)
@@ -173,13 +180,13 @@ class Registry:
         return list(chosen.values())
 
     def _matching(self, pattern: str) -> list[str]:
-        """Methods that a glob means: the families in the literature's order, those that need no training first."""
+        """Methods that a glob means: by family in the literature's order, then by name; broken ones last."""
         ranks: dict[str, tuple[int, str]] = {}
         for name in self._methods:
             if fnmatch.fnmatchcase(name, pattern):
                 try:
                     ranks[name] = (FAMILIES.index(self.card(name).info.family), name)
-                except (UsageError, ValueError):
+                except UsageError:
                     ranks[name] = (len(FAMILIES), name)
         return sorted(ranks, key=ranks.__getitem__)
 

@@ -41,11 +41,7 @@ def train(
     from srbench.inference import resolve_device
     from srbench.training.trainer import obtain
 
-    if threads:
-        import torch
-
-        torch.set_num_threads(threads)
-    where = resolve_device(device)
+    where = resolve_device(device, threads)
     done: set[str] = set()
     with RunConsole(len(trainings)) as console:
         for training in trainings:

@@ -163,13 +163,9 @@ class LocalEngine:
     @cached_property
     def _device(self) -> torch.device:
         """Where to compute; looked for when the first cell needs it, since that imports torch."""
-        import torch
-
         from srbench.inference import resolve_device
 
-        if self.options.threads:
-            torch.set_num_threads(self.options.threads)
-        return resolve_device(self.options.device)
+        return resolve_device(self.options.device, self.options.threads)
 
     def _keeper(self, job: PlannedJob, key: str) -> Keep:
         def keep(index: int, name: str, sr: Picture, hr: Picture) -> None:
