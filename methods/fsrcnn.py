@@ -185,17 +185,19 @@ STANDARD = Recipe(
     protocol="srcnn",
     crops="random",
     shrink=(1.0, 0.8, 0.6),
-    patch=72,
+    patch=96,
     margin=12,
-    batch=16,
-    lr=1e-3,
+    batch=8,
+    lr=3e-3,
     lr_factors=(("deconvolution", 0.3),),
-    steps=200_000,
-    validate_every=2000,
+    warmup=500,
+    steps=100_000,
+    validate_every=2500,
     clip_gradient=1.0,
     ema=0.999,
+    transfer=Transfer(scale=3, reset=("deconvolution",), steps=30_000),
 )
-"""Each scale trained on its own, convolutions and all."""
+"""x3 first; the others begin with its convolutions, as in the paper, but go on to train them too."""
 
 SHRINK = (1.0, 0.9, 0.8, 0.7, 0.6)
 FIRST_STAGE = Recipe(

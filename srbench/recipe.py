@@ -35,6 +35,8 @@ class Transfer(BaseModel):
     """The scale that is trained from the start."""
     freeze: tuple[str, ...] = ()
     """At the other scales, parameters whose name starts so stay as they are."""
+    reset: tuple[str, ...] = ()
+    """At the other scales, parameters whose name starts so begin anew instead of as the first scale left them."""
     steps: int | None = Field(default=None, ge=1)
     """Batches at the other scales, if not as many as at the first."""
 
@@ -149,3 +151,7 @@ class Recipe(BaseModel):
     def frozen_at(self, scale: int) -> tuple[str, ...]:
         """Prefixes of the parameters that the training at ``scale`` leaves alone."""
         return self.transfer.freeze if self.transfer is not None and scale != self.transfer.scale else ()
+
+    def reset_at(self, scale: int) -> tuple[str, ...]:
+        """Prefixes of the parameters that the training at ``scale`` does not take over from the one before it."""
+        return self.transfer.reset if self.transfer is not None and scale != self.transfer.scale else ()

@@ -30,15 +30,19 @@ def initialise(network: nn.Module, recipe: Recipe) -> None:
             nn.init.zeros_(bias)
 
 
-def start_from(network: nn.Module, path: Path) -> None:
+def start_from(network: nn.Module, path: Path, reset: tuple[str, ...] = ()) -> None:
     """Take over from a weights file every tensor that the network has in the same shape.
+
+    Tensors whose name starts with one of ``reset`` stay as they are.
 
     Raises:
         DataError: there is none, or the file is damaged.
     """
     own = network.state_dict()
     fitting = {
-        name: tensor for name, tensor in read_tensors(path).items() if name in own and own[name].shape == tensor.shape
+        name: tensor
+        for name, tensor in read_tensors(path).items()
+        if name in own and own[name].shape == tensor.shape and not name.startswith(reset or "\0")
     }
     if not fitting:
         raise DataError(f"The weights {path} do not fit the network that shall begin with them.")

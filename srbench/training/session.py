@@ -42,7 +42,7 @@ class Session:
     ) -> None:
         initialise(network, recipe)
         if start is not None:
-            start_from(network, start)
+            start_from(network, start, recipe.reset_at(scale))
         self.recipe, self.device = recipe, device
         self.label = f"{info.name} x{scale}"
         self.steps = recipe.steps_at(scale)

@@ -51,7 +51,7 @@ def test_defaults_never_change() -> None:
         "distance": "l1",
         "weight": 0.1,
     }
-    assert Transfer(scale=3).model_dump() == {"scale": 3, "freeze": (), "steps": None}
+    assert Transfer(scale=3).model_dump() == {"scale": 3, "freeze": (), "reset": (), "steps": None}
 
 
 def test_the_hash_is_what_it_was() -> None:
@@ -99,10 +99,11 @@ def test_the_seed_is_every_stages() -> None:
 
 def test_what_comes_before() -> None:
     first = Recipe(steps=7)
-    recipe = Recipe(steps=9, init_from=first, transfer=Transfer(scale=3, freeze=("a",), steps=4))
+    recipe = Recipe(steps=9, init_from=first, transfer=Transfer(scale=3, freeze=("a",), reset=("b",), steps=4))
     assert recipe.before(3) == (first, 3)
     assert recipe.before(2) == (recipe, 3)
     assert first.before(2) is None
     assert (recipe.steps_at(3), recipe.steps_at(2)) == (9, 4)
     assert (recipe.frozen_at(3), recipe.frozen_at(2)) == ((), ("a",))
+    assert (recipe.reset_at(3), recipe.reset_at(2)) == ((), ("b",))
     assert recipe.data == ("embedded:train", "embedded:validation")

@@ -25,7 +25,8 @@ from srbench.training import trainer
 from srbench.training.job import Training, plan_training
 from srbench.training.progress import Progress
 from srbench.training.trainer import Checkpoint, obtain, train
-from srbench.weights import read_metadata, read_tensors, trained_folder, weights_sha256
+from srbench.training.session import Session
+from srbench.weights import read_metadata, read_tensors, save_weights, trained_folder, weights_sha256
 
 CPU = torch.device("cpu")
 
@@ -206,6 +207,21 @@ def test_other_scales_begin_with_the_first(recipe: Recipe) -> None:
     double, triple = read_tensors(path), read_tensors(trained_folder() / training.after.file_name)
     same = {name for name in double if torch.equal(double[name], triple[name])}
     assert same == {name for name in double if not name.startswith("deconvolution")}
+
+
+def test_what_is_reset_begins_anew(recipe: Recipe) -> None:
+    """A deconvolution made for one stride is no start for another."""
+    before = train(learned("fsrcnn-s"), recipe.model_copy(update={"steps": 3}), 3, CPU, silent)
+    path = trained_folder() / "first.safetensors"
+    save_weights(path, before.state, {})
+    staged = recipe.model_copy(update={"transfer": Transfer(scale=3, reset=("deconvolution",))})
+    method = learned("fsrcnn-s")
+    torch.manual_seed(0)
+    fresh = method.network(2).state_dict()
+    torch.manual_seed(0)
+    state = Session(method.network(2), staged, method.info, 2, CPU, path).network.state_dict()
+    for name, tensor in state.items():
+        assert torch.equal(tensor, (fresh if name.startswith("deconvolution") else before.state)[name]), name
 
 
 def test_nothing_left_to_train_is_refused(recipe: Recipe) -> None:
