@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from srbench.method import LearnedMethod, MethodInfo, Recipe, Transfer
 
+from ._single import conv2d_to_one
+
 SOURCE = "Dong, Loy, He, Tang: Image Super-Resolution Using Deep Convolutional Networks, TPAMI 2016"
 
 
@@ -55,16 +57,14 @@ class SrcnnNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to the same size; in training mode to what the kernels leave of it."""
-        x = F.relu(self._convolve(self.extract, x))
-        x = F.relu(self._convolve(self.map, x))
-        return self._convolve(self.reconstruct, x)
+        x = F.relu(self.extract(self._bordered(x, self.extract)))
+        x = F.relu(self.map(self._bordered(x, self.map)))
+        last = self.reconstruct
+        return conv2d_to_one(self._bordered(x, last), last.weight, last.get_parameter("bias"))
 
-    def _convolve(self, layer: nn.Conv2d, x: Tensor) -> Tensor:
+    def _bordered(self, x: Tensor, layer: nn.Conv2d) -> Tensor:
         margin = layer.kernel_size[0] // 2
-        if not self.training and margin:
-            x = F.pad(x, (margin,) * 4, mode="replicate")
-        out: Tensor = layer(x)
-        return out
+        return x if self.training or not margin else F.pad(x, (margin,) * 4, mode="replicate")
 
 
 QUICK = Recipe(

@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from srbench.methods._single import conv2d_to_one
 from srbench.methods.fsrcnn import FsrcnnNetwork, interpolation_kernel, phases
 from torch import Tensor, nn
 
@@ -99,3 +102,21 @@ def test_fsrcnns_training_step_is_that_of_plain_layers() -> None:
     torch.testing.assert_close(out, plain, rtol=0, atol=1e-5)
     for name, parameter in net.named_parameters():
         torch.testing.assert_close(gradients[name], parameter.grad, rtol=1e-4, atol=1e-5)
+
+
+@given(st.integers(1, 3), st.integers(1, 5), st.sampled_from([1, 3, 5]), st.integers(5, 12), st.integers(5, 12))
+def test_a_convolution_to_one_map_is_a_convolution(batch: int, channels: int, side: int, h: int, w: int) -> None:
+    """Its values, and the gradients to all that it takes."""
+    generator = torch.Generator().manual_seed(h * 100 + w)
+    shapes = ((batch, channels, h, w), (1, channels, side, side), (1,))
+    tensors = [torch.randn(shape, generator=generator) for shape in shapes]
+    ours = [tensor.clone().requires_grad_() for tensor in tensors]
+    theirs = [tensor.double().requires_grad_() for tensor in tensors]
+    out, expected = conv2d_to_one(*ours), F.conv2d(*theirs)
+    torch.testing.assert_close(out.double(), expected, rtol=1e-5, atol=1e-5)
+    out.square().sum().backward()
+    expected.square().sum().backward()
+    for mine, right in zip(ours, theirs, strict=True):
+        assert mine.grad is not None
+        assert right.grad is not None
+        torch.testing.assert_close(mine.grad.double(), right.grad, rtol=1e-4, atol=1e-4)

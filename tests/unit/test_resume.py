@@ -24,8 +24,8 @@ from srbench.registry import Registry
 from srbench.training import trainer
 from srbench.training.job import Training, plan_training
 from srbench.training.progress import Progress
-from srbench.training.trainer import Checkpoint, obtain, train
 from srbench.training.session import Session
+from srbench.training.trainer import Checkpoint, obtain, train
 from srbench.weights import read_metadata, read_tensors, save_weights, trained_folder, weights_sha256
 
 CPU = torch.device("cpu")
