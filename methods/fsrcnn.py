@@ -249,4 +249,8 @@ class FsrcnnS(Fsrcnn):
 
     shape = (32, 5, 1)
     info = dataclasses.replace(Fsrcnn.info, name="fsrcnn-s", halo=5)
-    recipes: ClassVar[Mapping[str, Recipe]] = {"standard": STANDARD, "quick": QUICK, "paper": PAPER}
+    recipes: ClassVar[Mapping[str, Recipe]] = {
+        "standard": STANDARD.model_copy(update={"steps": 60_000}),
+        "quick": QUICK,
+        "paper": PAPER,
+    }

@@ -114,11 +114,14 @@ PAPER = Recipe(
 """The paper's own: 8e8 backprops, by Caffe's loss, from Gaussian noise. Its validation set was Set5, a test set."""
 
 
-LONG: Mapping[str, Recipe] = {
-    "standard": STANDARD,
-    "quick": QUICK.model_copy(update={"steps": 200, "validate_every": 100}),
-    "paper": PAPER,
-}
+def _recipes(steps: int, transfer_steps: int) -> Mapping[str, Recipe]:
+    """Of the larger networks, which take longer over a batch: fewer of them."""
+    shorter = {"steps": steps, "transfer": Transfer(scale=3, steps=transfer_steps)}
+    return {
+        "standard": STANDARD.model_copy(update=shorter),
+        "quick": QUICK.model_copy(update={"steps": 200, "validate_every": 100}),
+        "paper": PAPER,
+    }
 
 
 class SrcnnY(LearnedMethod):
@@ -138,7 +141,7 @@ class SrcnnY935(SrcnnY):
 
     kernels = (9, 3, 5)
     info = dataclasses.replace(SrcnnY.info, name="srcnn-y-935", halo=7)
-    recipes: ClassVar[Mapping[str, Recipe]] = LONG
+    recipes: ClassVar[Mapping[str, Recipe]] = _recipes(20_000, 6_000)
 
 
 class SrcnnY955(SrcnnY):
@@ -146,11 +149,11 @@ class SrcnnY955(SrcnnY):
 
     kernels = (9, 5, 5)
     info = dataclasses.replace(SrcnnY.info, name="srcnn-y-955", halo=8)
-    recipes: ClassVar[Mapping[str, Recipe]] = LONG
+    recipes: ClassVar[Mapping[str, Recipe]] = _recipes(24_000, 8_000)
 
 
 class SrcnnRgb(SrcnnY):
     """SRCNN 9-1-5 on the three channels together (section 4.4 of the paper)."""
 
     info = dataclasses.replace(SrcnnY.info, name="srcnn-rgb", channels="rgb")
-    recipes: ClassVar[Mapping[str, Recipe]] = LONG
+    recipes: ClassVar[Mapping[str, Recipe]] = _recipes(30_000, 10_000)

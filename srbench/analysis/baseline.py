@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from statistics import fmean
 
@@ -14,8 +15,11 @@ from srbench.bench.results import CellResult
 from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
 from srbench.protocol import get_protocol
+from srbench.registry import Registry
+from srbench.weights import weights_sha256
 
-# What differs between machines: floating point for fixed weights, the training itself for learned methods.
+# What differs between machines: floating point where nothing is trained or the weights come with the method, else the
+# training itself.
 _TOLERANCES = {"psnr": (0.001, 0.15), "ssim": (0.00005, 0.003)}
 _RELATIVE = (1e-3, 5e-2)
 
@@ -52,7 +56,6 @@ def _rows(run: LoadedRun) -> Iterator[dict[str, str]]:
             raise UsageError(
                 f"'{dataset.name}' of run {record.id} holds other images than srbench's; give its folder another name."
             )
-    learned = {method.name: method.learned for method in record.methods}
     protocol_hash = "" if _is_builtin(record.protocol, record.protocol_hash) else record.protocol_hash
     for cells in _by_label(run.cells):
         first = cells[0].id
@@ -66,7 +69,7 @@ def _rows(run: LoadedRun) -> Iterator[dict[str, str]]:
                 "protocol": record.protocol,
                 "metric": metric,
                 "value": f"{value:.{digits}g}",
-                "tolerance": f"{_tolerance(metric, value, learned.get(first.method, True)):.3g}",
+                "tolerance": f"{_tolerance(metric, value, not all(map(_is_fixed, cells))):.3g}",
                 "use": "gate",
                 "shown_for": "",
                 "source": f"{OWN_SOURCE} baseline",
@@ -83,10 +86,24 @@ def _by_label(cells: tuple[CellResult, ...]) -> list[list[CellResult]]:
     return list(groups.values())
 
 
-def _tolerance(metric: str, value: float, learned: bool) -> float:
+def _is_fixed(cell: CellResult) -> bool:
+    """Whether every machine has the same weights for a cell: none, or some that come with the method."""
+    return not cell.id.recipe or cell.inputs.get("weights") in _shipped(cell.id.method)
+
+
+@lru_cache(maxsize=64)
+def _shipped(method: str) -> frozenset[str]:
+    try:
+        folder = Registry().card(method).folder / "weights"
+    except UsageError:  # a plugin's, which is not loaded here
+        return frozenset()
+    return frozenset(weights_sha256(path) for path in folder.glob(f"{method}_x*.safetensors"))
+
+
+def _tolerance(metric: str, value: float, trained: bool) -> float:
     if abs(value) == float("inf"):
         return 0.0
-    return _TOLERANCES[metric][learned] if metric in _TOLERANCES else abs(value) * _RELATIVE[learned]
+    return _TOLERANCES[metric][trained] if metric in _TOLERANCES else abs(value) * _RELATIVE[trained]
 
 
 def _is_builtin(name: str, protocol_hash: str) -> bool:

@@ -1,0 +1,81 @@
+"""The weights that come with the methods give the papers' figures, and those that their own page says."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+
+from srbench.recipe import Recipe
+from srbench.registry import Registry
+from srbench.training.job import plan_training
+from srbench.weights import load_weights, read_metadata
+
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = sorted((ROOT / "methods" / "weights").glob("*.safetensors"))
+MIRROR = Path(os.environ.get("SRBENCH_MIRROR", "nowhere"))
+LEAST = {  # PSNR in dB on Set5 under `srcnn`: what the papers print for 91 training images
+    ("fsrcnn", 2): 36.94,
+    ("fsrcnn", 3): 33.06,
+    ("fsrcnn", 4): 30.55,
+    ("srcnn-y", 2): 36.34,
+    ("srcnn-y", 3): 32.39,
+    ("srcnn-y", 4): 30.09,
+    ("srcnn-y-955", 3): 32.60,
+    ("autoencoder", 2): 33.6621 + 1.5,
+}
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name.rpartition("_")[0])
+def test_weights_are_what_a_method_looks_for(path: Path) -> None:
+    """Their name, recipe and shapes are those of today's method; no recipe was changed after the training."""
+    metadata = read_metadata(path)
+    card = Registry().card(metadata["method"])
+    scale = metadata["scales"][0]
+    recipe = card.recipes["standard"]
+    assert Recipe.model_validate(metadata["recipe"]) == recipe
+    assert plan_training(card, recipe, scale, 0).file_name == path.name
+    method = Registry().method(card.name)()
+    load_weights(path, method.network(scale))  # type: ignore[attr-defined]
+    with safe_open(path, "pt") as file:
+        assert set(file.metadata()) == {"srbench"}
+    assert metadata["scores"]
+    assert metadata["curve"][-1]["step"] <= metadata["steps"] == recipe.steps_at(scale)
+
+
+def test_they_are_small() -> None:
+    assert SHIPPED
+    assert sum(path.stat().st_size for path in SHIPPED) < 8_000_000
+
+
+def test_their_page_is_what_their_metadata_says() -> None:
+    before = (ROOT / "docs" / "weights.md").read_text("utf-8")
+    code = "import weights; print(weights.page(), end='')"
+    page = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "tools", capture_output=True, text=True, check=True)
+    assert page.stdout == before, "run tools/weights.py"
+
+
+def test_the_papers_figures(cli: Cli) -> None:
+    if not (MIRROR / "set5").is_dir():
+        pytest.skip("set5 is not at hand: SRBENCH_MIRROR names no folder that holds it")
+    methods = ",".join(f"{name}:standard" for name in dict.fromkeys(read_metadata(path)["method"] for path in SHIPPED))
+    words = ("--datasets", "set5", "--protocol", "srcnn", "--train", "never", "--no-report", "--json")
+    run = cli("run", "--methods", methods, *words)
+    assert run.returncode == 0, run.stderr
+    values = {
+        (row["method"], row["scale"]): row["value"]
+        for row in json.loads(run.stdout)["results"]
+        if row["metric"] == "psnr"
+    }
+    assert {place: values[place] for place, least in LEAST.items() if values[place] < least} == {}
+    for scale in (2, 3, 4):
+        assert values["srcnn-rgb", scale] >= values["srcnn-y", scale] - 0.1
+    check = cli("check")  # with results/reference/weights.csv among what it knows
+    assert check.returncode == 0, check.stdout
