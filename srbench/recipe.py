@@ -55,6 +55,9 @@ class Recipe(BaseModel):
 
     train: tuple[str, ...] = ("embedded:train",)
     """Data sets to train on, as on the command line. Test sets are refused, by name and by image hash."""
+    on_test_images: bool = False
+    """Let test images in, for replicas of trainings that used them: the figures on those images are then worthless,
+    which whoever trains or runs by it is told."""
     validation: tuple[str, ...] = ("embedded:validation",)
     """Data sets whose mean PSNR under the protocol picks the weights to keep."""
     validation_images: int | None = Field(default=None, ge=1)
@@ -130,6 +133,13 @@ class Recipe(BaseModel):
         """Every data set that has a part in the weights."""
         before = self.init_from.data if self.init_from else ()
         return tuple(dict.fromkeys((*self.train, *self.validation, *before)))
+
+    @property
+    def test_data(self) -> tuple[str, ...]:
+        """The data sets of :attr:`data` that came in although they may be test images."""
+        before = self.init_from.test_data if self.init_from else ()
+        own = (*self.train, *self.validation) if self.on_test_images else ()
+        return tuple(dict.fromkeys((*own, *before)))
 
     def seeded(self, seed: int) -> Self:
         """The recipe with ``seed`` added to its seed and to those of the recipes before it."""

@@ -180,14 +180,20 @@ class Registry:
         return list(chosen.values())
 
     def _matching(self, pattern: str) -> list[str]:
-        """Methods that a glob means: by family in the literature's order, then by name; broken ones last."""
+        """Methods that a glob means: by family in the literature's order, then by name; broken ones last.
+
+        Methods to be named are meant only by globs that begin with a part of their name.
+        """
         ranks: dict[str, tuple[int, str]] = {}
         for name in self._methods:
             if fnmatch.fnmatchcase(name, pattern):
                 try:
-                    ranks[name] = (FAMILIES.index(self.card(name).info.family), name)
+                    info = self.card(name).info
                 except UsageError:
                     ranks[name] = (len(FAMILIES), name)
+                    continue
+                if not info.by_name_only or pattern[0] not in "*?[":
+                    ranks[name] = (FAMILIES.index(info.family), name)
         return sorted(ranks, key=ranks.__getitem__)
 
     def metric(self, name: str) -> Metric:
