@@ -120,15 +120,16 @@ T4 = Recipe(
     validation=("hr=./val/high_res,lr=./val/low_res",),
     protocol="paired",
     scales=(1,),
-    crops="random",
-    patch=128,
+    patch=256,
+    stride=256,
     flips=False,
-    batch=16,
+    batch=1,
     schedule="constant",
-    steps=1000,
-    validate_every=50,
+    steps=13_700,
+    validate_every=685,
 )
-"""Folders of pairs whose LR has HR's size already, below the working directory. 20 rounds of 800 pairs."""
+"""Folders of pairs of 256x256 pixels whose LR has HR's size already, below the working directory: 20 rounds of about
+685 pairs, validated after each. It does not say how many at a time: as in T1, one."""
 
 
 class TutorialSrcnnRgb(LearnedMethod):

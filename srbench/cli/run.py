@@ -24,7 +24,7 @@ KEEP_IMAGES = 20
 
 def run(
     methods: Annotated[
-        str, typer.Option(help="Methods, comma separated: name, name:recipe or globs of them.", show_default="all")
+        str, typer.Option(help="Methods, comma separated: name, name:recipe, name:FILE.toml or globs.", show_default="all")
     ] = "*",
     datasets: Annotated[
         str, typer.Option(help="Data sets: names, name:split, folders, or hr=DIR,lr=DIR for pairs.")
