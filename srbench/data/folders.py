@@ -14,7 +14,9 @@ from srbench.errors import DataError
 
 EXTENSIONS = frozenset({".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".pgm", ".ppm"})
 _ROLE_SUFFIX = re.compile(r"([-_. ]?(x\d+|SRF[-_]?\d+|[LH]R(x\d+)?|GT|bicubic|low|high))$", re.IGNORECASE)
-_NO_CLASS = re.compile(r"(train|training|valid|validation|val|test|hr|lr|gt|high|low|x\d+|image_srf)(?![a-z])", re.IGNORECASE)
+_NO_CLASS = re.compile(
+    r"(train|training|valid|validation|val|test|hr|lr|gt|high|low|x\d+|image_srf)(?![a-z])", re.IGNORECASE
+)
 """How folders begin that hold splits, or sides of pairs, and no classes of images."""
 
 
