@@ -72,7 +72,17 @@ VALIDATION = "hr=./val/high_res,lr=./val/low_res"
 SYSTEMS = (
     System("T1 SRCNN", "tutorial-srcnn-rgb", "t1-mse", (2,), "28.40 dB, one image", PAIRS, 4, "paired-rgb-224"),
     System("T2 SRCNN", "tutorial-srcnn-rgb", "t2-short.toml", (2,), "25.25 dB, one image", PAIRS, 4, "paired-rgb"),
-    System("T2 FSRCNN", "tutorial-fsrcnn-rgb", "t2-short.toml", SCALES, "25.25 dB, one image", PAIRS, 4, "paired-rgb"),
+    System(
+        "T2 FSRCNN",
+        "tutorial-fsrcnn-rgb",
+        "t2-short.toml",
+        (4,),
+        "25.25 dB, one image",
+        PAIRS,
+        4,
+        "paired-rgb",
+        scales=(4,),
+    ),
     System(
         "T3 autoencoder",
         "autoencoder",
