@@ -19,10 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srbench.canonical import digest
-from srbench.errors import DataError, UsageError
+from srbench.errors import DataError, MethodError, UsageError
 from srbench.imaging.border import mod_crop, shave
 from srbench.imaging.color import gray_of, luma, rgb_to_ycbcr, ycbcr_to_rgb
 from srbench.imaging.resize import Border, Kernel, imresize, round_half_up
+from srbench.imaging.squash import squash
 from srbench.method import MethodInfo
 from srbench.names import unknown
 
@@ -50,6 +51,8 @@ class Protocol:
         shave_extra: and this many more.
         ssim_window: ``valid`` for ``ssim_index``, ``same`` for MATLAB's ``ssim()``.
         aggregate: the mean of the images' figures, or the figure of their pooled pixels.
+        canvas: (height, width) in pixels that HR and supplied LR are both squashed to, whatever their shapes. The
+            factor then means nothing any more, and only methods for the enlarged image can be scored.
     """
 
     name: str
@@ -67,16 +70,24 @@ class Protocol:
     shave_extra: int = 0
     ssim_window: Literal["valid", "same"] = "valid"
     aggregate: Literal["mean", "pooled"] = "mean"
+    canvas: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be scored."""
         if self.scored == "rgb" and self.degraded == "y":
             raise UsageError(f"Protocol '{self.name}' degrades luma alone, so it cannot score RGB.")
+        if self.canvas is not None and self.degraded != "none":
+            raise UsageError(f"Protocol '{self.name}' has a canvas, which is for supplied LR: set degraded to none.")
 
     def content(self) -> dict[str, Any]:
-        """All that decides numbers, as plain data."""
+        """All that decides numbers, as plain data.
+
+        A field that came after the first hashes were published is left out while it is off, so that they stay.
+        """
         content = dataclasses.asdict(self)
         del content["name"], content["source"]
+        if self.canvas is None:
+            del content["canvas"]
         return content
 
     @property
@@ -88,6 +99,10 @@ class Protocol:
         """Pixels cut from every side before scoring."""
         return self.shave_per_scale * scale + self.shave_extra
 
+    def suits(self, info: MethodInfo) -> bool:
+        """Whether a method can be scored: on a canvas only one that does not enlarge the image itself."""
+        return self.canvas is None or info.input == "upsampled"
+
     def describe(self) -> str:
         """The protocol in words, for captions."""
         made = {
@@ -96,6 +111,9 @@ class Protocol:
             "none": "LR supplied; enlarged by",
         }[self.degraded]
         resizer = f"MATLAB {self.kernel} ({self.border} border{'' if self.antialias else ', no antialias'})"
+        if self.canvas is not None:
+            made = "LR supplied; HR and LR both squashed to"
+            resizer = f"{self.canvas[1]}x{self.canvas[0]} (Pillow bilinear)"
         lr = {"uint8": "8-bit LR", "rounded": "LR rounded once", "double": "LR not rounded"}[self.lr]
         planes = "RGB" if self.scored == "rgb" else f"{'8-bit ' if self.luma == 'uint8' else ''}BT.601 Y"
         sr = "8-bit SR" if self.sr == "uint8" else "SR not rounded"
@@ -130,11 +148,15 @@ class Protocol:
             hr = _fit(name, hr, lr, scale)
         else:
             lr = None
-        hr = mod_crop(hr, scale)
+        if self.canvas is not None and lr is not None:
+            hr, lr = squash(hr, self.canvas), squash(lr, self.canvas)
+        else:
+            hr = mod_crop(hr, scale)
         cut = 2 * self.shave(scale)
         if min(hr.shape[:2]) <= cut or min(hr.shape[:2]) < scale:
+            made = "on the protocol's canvas" if self.canvas else f"after cropping to a multiple of {scale}"
             raise DataError(
-                f"{name} is {hr.shape[1]}x{hr.shape[0]} after cropping to a multiple of {scale}: nothing is left "
+                f"{name} is {hr.shape[1]}x{hr.shape[0]} {made}: nothing is left "
                 f"once {cut // 2} pixels are shaved from every side; leave it out or use a smaller scale"
             )
         return Case(self, scale, np.ascontiguousarray(hr), lr)
@@ -174,6 +196,10 @@ class Case:
 
     def method_input(self, info: MethodInfo) -> NDArray[np.float32]:
         """(C, h, w) float32 in [0, 1], C and the size being what the method asks for."""
+        if not self.protocol.suits(info):
+            raise MethodError(
+                f"{info.name} enlarges LR itself, and protocol '{self.protocol.name}' brings LR to HR's size first"
+            )
         enlarged = info.input == "upsampled"
         if info.channels == "y" or (info.channels == "any" and self.protocol.degraded == "y"):
             planes = self._enlarged_y if enlarged else self._lr_y
@@ -306,6 +332,23 @@ PROTOCOLS: dict[str, Protocol] = {
         Protocol(name="rgb", source="RGB PSNR of 8-bit images", scored="rgb", lr="rounded"),
         Protocol(name="paired", source="supplied LR, scored as EDSR does", degraded="none", lr="uint8"),
         Protocol(
+            name="paired-rgb",
+            source="supplied LR, RGB, the whole image (tutorials on SelfExSR's pairs)",
+            scored="rgb",
+            degraded="none",
+            lr="uint8",
+            shave_per_scale=0,
+        ),
+        Protocol(
+            name="paired-rgb-224",
+            source="the same, HR and LR squashed to 224x224 first",
+            scored="rgb",
+            degraded="none",
+            lr="uint8",
+            shave_per_scale=0,
+            canvas=(224, 224),
+        ),
+        Protocol(
             name="linear",
             source="bilinear without antialias, RGB, the whole image (the autoencoder tutorials)",
             scored="rgb",
@@ -367,6 +410,12 @@ def _from_toml(path: Path, above: tuple[Path, ...] = ()) -> Protocol:
 
 def _checked(path: Path, key: str, value: Any, expected: Any) -> Any:
     choices = get_args(expected)
+    if key == "canvas":
+        if value is False:
+            return None
+        if not isinstance(value, list) or len(value) != 2 or any(type(side) is not int or side < 1 for side in value):
+            raise UsageError(f"{path}: {key} must be a height and a width such as [224, 224], or false.")
+        return tuple(value)
     if key == "enlarged_range":
         if value is False:
             return None

@@ -5,11 +5,16 @@ A recipe is written into its weights' metadata, and its hash keys them: two reci
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from srbench.canonical import digest
+from srbench.errors import UsageError
+from srbench.names import unknown
 
 
 class Perceptual(BaseModel):
@@ -55,6 +60,9 @@ class Recipe(BaseModel):
 
     train: tuple[str, ...] = ("embedded:train",)
     """Data sets to train on, as on the command line. Test sets are refused, by name and by image hash."""
+    on_test_images: bool = False
+    """Let test images in, for replicas of trainings that used them: the figures on those images are then worthless,
+    which whoever trains or runs by it is told."""
     validation: tuple[str, ...] = ("embedded:validation",)
     """Data sets whose mean PSNR under the protocol picks the weights to keep."""
     validation_images: int | None = Field(default=None, ge=1)
@@ -131,6 +139,13 @@ class Recipe(BaseModel):
         before = self.init_from.data if self.init_from else ()
         return tuple(dict.fromkeys((*self.train, *self.validation, *before)))
 
+    @property
+    def test_data(self) -> tuple[str, ...]:
+        """The data sets of :attr:`data` that came in although they may be test images."""
+        before = self.init_from.test_data if self.init_from else ()
+        own = (*self.train, *self.validation) if self.on_test_images else ()
+        return tuple(dict.fromkeys((*own, *before)))
+
     def seeded(self, seed: int) -> Self:
         """The recipe with ``seed`` added to its seed and to those of the recipes before it."""
         before = self.init_from.seeded(seed) if self.init_from else None
@@ -155,3 +170,39 @@ class Recipe(BaseModel):
     def reset_at(self, scale: int) -> tuple[str, ...]:
         """Prefixes of the parameters that the training at ``scale`` does not take over from the one before it."""
         return self.transfer.reset if self.transfer is not None and scale != self.transfer.scale else ()
+
+
+def read_recipe(path: Path, known: Mapping[str, Recipe]) -> Recipe:
+    """A user's recipe: a TOML file with the fields of :class:`Recipe`, and ``base`` naming the one that they change.
+
+    Data sets in it are written as on the command line, so relative paths are relative to the working directory.
+
+    Args:
+        path: the file.
+        known: the method's own recipes, which ``base`` may name; without it the fields start at their defaults.
+
+    Raises:
+        UsageError: the file cannot be read or does not describe a recipe.
+    """
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"There is no recipe file {path}.") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"Recipe file {path} cannot be read: {error}.") from None
+    base = table.pop("base", None)
+    if base is not None and (not isinstance(base, str) or base not in known):
+        raise unknown(f"recipe to be the base of {path}", str(base), known)
+    fields = Recipe.model_fields
+    for key, value in table.items():
+        if key not in fields:
+            raise unknown(f"key of recipe file {path}", key, [*fields, "base"])
+        if value is False and fields[key].default is None:
+            table[key] = None  # TOML has no word for nothing
+    start = known[base].model_dump() if base is not None else {}
+    try:
+        return Recipe.model_validate(start | table)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UsageError(f"{path}: {where} cannot be {first['input']!r}: {first['msg'].lower()}.") from None

@@ -15,6 +15,7 @@ import importlib
 import importlib.util
 import inspect
 import json
+import re
 import sys
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +30,7 @@ from srbench.errors import UsageError
 from srbench.method import Family, LearnedMethod, Method, MethodInfo
 from srbench.metrics.metric import Metric
 from srbench.names import unknown
-from srbench.recipe import Recipe
+from srbench.recipe import Recipe, read_recipe
 from srbench.source import source_hash
 
 METHODS = "srbench.methods"
@@ -151,14 +152,21 @@ class Registry:
     def select(self, patterns: Iterable[str]) -> list[Choice]:
         """Methods by ``name``, ``name:recipe`` and globs of both, each once, in the order given.
 
-        A name without a recipe means its first recipe. A glob passes over methods that cannot be imported.
+        A name without a recipe means its first recipe; ``name:FILE.toml`` is a recipe of the user's own, called as the
+        file is. A glob passes over methods that cannot be imported.
 
         Raises:
-            UsageError: a pattern matches nothing.
+            UsageError: a pattern matches nothing, or a recipe file is wrong.
         """
         chosen: dict[str, Choice] = {}
         for pattern in patterns:
             name_pattern, _, recipe_pattern = pattern.partition(":")
+            if recipe_pattern.endswith(".toml"):
+                own = self._own_choice(name_pattern, Path(recipe_pattern))
+                other = chosen.setdefault(own.label, own)
+                if other.card.recipes[own.recipe] != own.card.recipes[own.recipe]:
+                    raise UsageError(f"Two recipes would be called '{own.label}'; rename {recipe_pattern}.")
+                continue
             names = [name_pattern]
             if any(sign in name_pattern for sign in "*?["):
                 names = self._matching(name_pattern)
@@ -179,15 +187,33 @@ class Registry:
                         chosen[choice.label] = choice
         return list(chosen.values())
 
+    def _own_choice(self, name: str, path: Path) -> Choice:
+        """A method with a recipe of the user's own beside its others."""
+        card = self.card(name)
+        if not card.learned:
+            raise UsageError(f"Method '{name}' is not trained, so it has no recipe '{path}'.")
+        recipe = read_recipe(path.expanduser(), card.recipes)
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", path.stem):
+            raise UsageError(f"A recipe cannot be called '{path.stem}': use letters, digits, '.', '_' and '-'.")
+        if card.recipes.get(path.stem, recipe) != recipe:
+            raise UsageError(f"'{name}' has another recipe called '{path.stem}'; rename {path}.")
+        return Choice(dataclasses.replace(card, recipes={**card.recipes, path.stem: recipe}), path.stem)
+
     def _matching(self, pattern: str) -> list[str]:
-        """Methods that a glob means: by family in the literature's order, then by name; broken ones last."""
+        """Methods that a glob means: by family in the literature's order, then by name; broken ones last.
+
+        Methods to be named are meant only by globs that begin with a part of their name.
+        """
         ranks: dict[str, tuple[int, str]] = {}
         for name in self._methods:
             if fnmatch.fnmatchcase(name, pattern):
                 try:
-                    ranks[name] = (FAMILIES.index(self.card(name).info.family), name)
+                    info = self.card(name).info
                 except UsageError:
                     ranks[name] = (len(FAMILIES), name)
+                    continue
+                if not info.by_name_only or pattern[0] not in "*?[":
+                    ranks[name] = (FAMILIES.index(info.family), name)
         return sorted(ranks, key=ranks.__getitem__)
 
     def metric(self, name: str) -> Metric:

@@ -25,6 +25,7 @@ from srbench.errors import UsageError
 from srbench.metrics.metric import Metric
 from srbench.protocol import Protocol, get_protocol
 from srbench.registry import Card, Choice, Registry
+from srbench.training.guard import has_seen
 from srbench.training.job import QUICK, Training, plan_training
 
 Train = Literal["missing", "always", "never"]
@@ -65,6 +66,8 @@ class Plan:
     jobs: tuple[PlannedJob, ...]
     skipped: tuple[str, ...] = field(default=())
     """Combinations left out because a method does not work at a scale, in words."""
+    notes: tuple[str, ...] = field(default=())
+    """What must be said beside the figures."""
 
     @property
     def run_id(self) -> str:
@@ -171,7 +174,18 @@ def make_plan(request: Request, registry: Registry) -> Plan:
         cards=tuple({choice.card.name: choice.card for choice in choices}.values()),
         jobs=tuple(jobs),
         skipped=skipped.sentences(),
+        notes=_notes(jobs),
     )
+
+
+def _notes(jobs: Sequence[PlannedJob]) -> tuple[str, ...]:
+    """Which figures are worthless because the images had been trained on, in one sentence."""
+    seen = {
+        f"{job.id.method_label} on {job.dataset.spec}": None
+        for job in jobs
+        if job.training is not None and has_seen(job.training.recipe, job.dataset)
+    }
+    return (f"trained on these very images, so worthless as test figures: {', '.join(seen)}",) if seen else ()
 
 
 def _scales(request: Request, dataset: Dataset, protocol: Protocol, skipped: _Skipped) -> list[int]:
@@ -192,6 +206,9 @@ def _jobs(
     """A method's cells on a data set at a scale: one a seed where it is trained; notes a scale that it cannot do."""
     if scale not in choice.card.info.scales:
         skipped.reasons[f"{choice.label} does not work at x{scale}"] = None
+        return
+    if not protocol.suits(choice.card.info):
+        skipped.reasons[f"{choice.label} enlarges LR itself, which protocol {protocol.name} does first"] = None
         return
     recipe = choice.card.recipes[choice.recipe] if choice.card.learned else None
     for seed in dict.fromkeys(request.seeds) if recipe else (0,):  # a seed decides nothing where nothing is trained

@@ -141,5 +141,7 @@ class RunRecord(Frozen):
     failed: tuple[FailedCell, ...] = ()
     environment: dict[str, str]
     started: str
+    notes: tuple[str, ...] = ()
+    """What must be said beside the figures."""
     finished: str | None = None
     """ISO times in UTC; ``finished`` is None while running and after an interruption."""

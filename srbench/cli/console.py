@@ -98,6 +98,11 @@ class RunConsole:
 
     def training(self, training: Training) -> Report:
         """Weights are being trained; returns what is to be told how that goes on."""
+        if training.recipe.test_data:
+            names = ", ".join(training.recipe.test_data)
+            self.say(
+                f"note: {training} trains on test images ({names}): its figures on them mean nothing", markup=False
+            )
         return TrainingLine(self, str(training)).report
 
     def begin(self, description: str, total: int) -> None:

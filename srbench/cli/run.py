@@ -24,14 +24,16 @@ KEEP_IMAGES = 20
 
 def run(
     methods: Annotated[
-        str, typer.Option(help="Methods, comma separated: name, name:recipe or globs of them.", show_default="all")
+        str,
+        typer.Option(help="Methods, comma separated: name, name:recipe, name:FILE.toml or globs.", show_default="all"),
     ] = "*",
     datasets: Annotated[
         str, typer.Option(help="Data sets: names, name:split, folders, or hr=DIR,lr=DIR for pairs.")
     ] = "embedded",
     scales: Annotated[str, typer.Option(help="Factors by which HR is larger than LR.")] = "2,3,4",
     protocol: Annotated[
-        str, typer.Option(help="vdsr (= classic), srcnn, lapsrn, edsr, selfexsr, rgb, paired, linear, or a TOML file.")
+        str,
+        typer.Option(help="vdsr (= classic), srcnn, lapsrn, edsr, selfexsr, … (see `srbench list`), or a TOML file."),
     ] = "vdsr",
     metrics: Annotated[str, typer.Option(help="What to score; `srbench list` shows what there is.")] = "psnr,ssim,mse",
     seeds: Annotated[str, typer.Option(help="Seeds of trainings; tables show the mean over them.")] = "0",
@@ -77,6 +79,8 @@ def run(
         plan = make_plan(request, registry)
     for left_out in plan.skipped:
         stderr().print(f"left out: {left_out}", markup=False)
+    for note in plan.notes:
+        stderr().print(f"note: {note}", markup=False, soft_wrap=True)
     if dry_run:
         _show_plan(plan, out, as_json=json)
         return

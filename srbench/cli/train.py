@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def train(
     methods: Annotated[
-        list[str] | None, typer.Argument(help="name, name:recipe or globs of them.", show_default=False)
+        list[str] | None, typer.Argument(help="name, name:recipe, name:FILE.toml or globs.", show_default=False)
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every learned method.")] = False,
     recipe: Annotated[str, typer.Option(help="The recipe where a method is named without one.")] = "",

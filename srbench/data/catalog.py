@@ -66,8 +66,9 @@ def resolve(spec: str, *, cwd: Path | None = None) -> Dataset:
     """The data set that a user means.
 
     Args:
-        spec: ``set5`` or ``set5:test`` (the default split, or one by name); a folder of HR images (with a slash, a
-            leading dot, or simply there); a manifest ``my.toml`` or ``my.toml:train``; ``hr=DIR,lr=DIR``. A name of
+        spec: ``set5`` or ``set5:test`` (the default split, or one by name); a folder of HR images, or of classes of
+            them (with a slash, a leading dot, or simply there); a manifest ``my.toml`` or ``my.toml:train``;
+            ``hr=DIR,lr=DIR``. A name of
             :func:`manifest_names` comes before a folder of the same name: write ``./set5`` for the folder.
         cwd: what relative paths are relative to.
 

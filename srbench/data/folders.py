@@ -14,16 +14,29 @@ from srbench.errors import DataError
 
 EXTENSIONS = frozenset({".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".pgm", ".ppm"})
 _ROLE_SUFFIX = re.compile(r"([-_. ]?(x\d+|SRF[-_]?\d+|[LH]R(x\d+)?|GT|bicubic|low|high))$", re.IGNORECASE)
+_NO_CLASS = re.compile(
+    r"(train|training|valid|validation|val|test|hr|lr|gt|high|low|x\d+|image_srf)(?![a-z])", re.IGNORECASE
+)
+"""How folders begin that hold splits, or sides of pairs, and no classes of images."""
 
 
 def folder_dataset(folder: Path, spec: str) -> Dataset:
-    """All images of a folder as HR images.
+    """All images of a folder as HR images; or those of its folders, where it holds classes of images and nothing else.
+
+    ``berry/1.jpg`` is then called ``berry-1``.
 
     Raises:
         DataError: there is no such folder, or no image in it.
     """
-    files = image_files(folder)
-    items = tuple(Item(name, _known(path)) for name, path in zip(_names(files), files, strict=True))
+    named: dict[str, Path] = {}
+    for inner in class_folders(folder) or [folder]:
+        require_utf8(inner.name)
+        files = image_files(inner)
+        for name, path in zip(_names(files), files, strict=True):
+            own = name if inner is folder else f"{inner.name}-{name}"
+            if named.setdefault(own, path) is not path:
+                raise DataError(f"{named[own]} and {path} would both be called {own}: rename one.")
+    items = tuple(Item(name, _known(path)) for name, path in named.items())
     return _dataset(folder.resolve().name, spec, items, folder)
 
 
@@ -44,20 +57,27 @@ def pairs_dataset(hr: Path, lr: Path, spec: str) -> Dataset:
     return _dataset(name, spec, items, hr)
 
 
+def class_folders(folder: Path) -> list[Path]:
+    """The folders of a folder that holds no images itself, in natural order; none where they are not classes.
+
+    Folders called like splits or like the sides of pairs are no classes: taken together they would be a muddle.
+    """
+    entries = [path for path in _entries(folder) if not path.name.startswith(".")]
+    inner = [path for path in entries if path.is_dir()]
+    if any(map(_is_image, entries)) or any(_NO_CLASS.match(path.name) for path in inner):
+        return []
+    classes = [path for path in inner if any(map(_is_image, _entries(path)))]
+    return sorted(classes, key=lambda path: natural_key(path.name))
+
+
 def image_files(folder: Path) -> list[Path]:
     """The image files of a folder in natural order; hidden ones are skipped.
 
     Raises:
         DataError: there is no such folder, or no image in it.
     """
-    if not folder.is_dir():
-        raise DataError(f"There is no folder '{folder}': check the path.")
-    try:
-        entries = list(folder.iterdir())
-    except OSError as error:
-        raise DataError(f"The folder '{folder}' cannot be read ({error.strerror}): check its permissions.") from error
-    files = [path for path in entries if not path.name.startswith(".") and path.suffix.lower() in EXTENSIONS]
-    files = [path for path in files if path.is_file()]
+    entries = _entries(folder)
+    files = [path for path in entries if _is_image(path)]
     for path in files:
         require_utf8(path.name)
     if not files:
@@ -66,6 +86,19 @@ def image_files(folder: Path) -> list[Path]:
         kinds = ", ".join(sorted(extension[1:] for extension in EXTENSIONS))
         raise DataError(f"The folder '{folder}' holds no images ({kinds}): {hint}.")
     return sorted(files, key=lambda path: natural_key(path.name))
+
+
+def _entries(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise DataError(f"There is no folder '{folder}': check the path.")
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise DataError(f"The folder '{folder}' cannot be read ({error.strerror}): check its permissions.") from error
+
+
+def _is_image(path: Path) -> bool:
+    return not path.name.startswith(".") and path.suffix.lower() in EXTENSIONS and path.is_file()
 
 
 def require_utf8(name: str) -> None:

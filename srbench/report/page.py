@@ -35,6 +35,7 @@ def _head(run: LoadedRun) -> str:
             "",
             f"Protocol **{markdown(record.protocol)}** (`{record.protocol_hash}`): {markdown(record.protocol_words)}.",
             "Only figures of one protocol can be compared.",
+            *(f"**Note**: {markdown(note)}." for note in record.notes),
             "",
             f"{len(run.cells)} of {len(record.cells)} cells have a result. {when}. To repeat it:",
             "",

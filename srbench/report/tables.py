@@ -68,6 +68,7 @@ def latex_table(record: RunRecord, grid: Grid) -> str:
     )
     if grid.seeds > 1:
         caption += f" Learned methods: mean and standard deviation of {grid.seeds} seeds."
+    caption += "".join(f" Note: {latex(note)}." for note in record.notes)
     notes = [f"\\textsuperscript{{{number}}}\\,{latex(note)}" for number, note in enumerate(grid.footnotes, 1)]
     foot = ["\\par\\smallskip\\footnotesize", " \\\\\n".join(notes)] if notes else []
     return "\n".join(

@@ -30,7 +30,7 @@ def training_batches(
     Raises:
         DataError: data are missing, belong to a test set, or no image is as large as a patch.
     """
-    scales = recipe.scales or (scale,)
+    scales = _scales(recipe, scale)
     side = recipe.patch - recipe.patch % math.lcm(*scales)
     pairs = (
         (torch.from_numpy(case.method_input(info)), torch.from_numpy(case.method_target(info)))
@@ -47,14 +47,14 @@ def training_batches(
 
 
 def validation_cases(recipe: Recipe, scale: int) -> list[Case]:
-    """The validation images, at each scale that the network is for.
+    """The validation images, at each scale that the network is for; pairs at their own.
 
     Raises:
         DataError: data are missing, belong to a test set, or are smaller than a patch.
     """
     cases = [
         case
-        for size in recipe.scales or (scale,)
+        for size in _scales(recipe, scale)
         for case in _cases(recipe.validation, recipe, size, most=recipe.validation_images)
     ]
     if not cases:
@@ -62,21 +62,32 @@ def validation_cases(recipe: Recipe, scale: int) -> list[Case]:
     return cases
 
 
+def _scales(recipe: Recipe, scale: int) -> tuple[int, ...]:
+    """The scales to make examples at: one where LR is supplied, since pairs have their own."""
+    supplied = get_protocol(recipe.protocol).degraded == "none"
+    return (recipe.scales or (scale,))[:1] if supplied else recipe.scales or (scale,)
+
+
 def _cases(
     specs: tuple[str, ...], recipe: Recipe, scale: int, shrink: tuple[float, ...] = (1.0,), most: int | None = None
 ) -> Iterator[Case]:
-    """The images of data sets, each at every size asked for, as the recipe's protocol prepares them."""
+    """The images of data sets, each at every size asked for, as the recipe's protocol prepares them.
+
+    A network for several scales takes the enlarged image, so it takes pairs of any factor, each at its own.
+    """
     protocol = get_protocol(recipe.protocol)
     for spec in specs:
         dataset = resolve(spec)
-        refuse_test_images(dataset)
+        if not recipe.on_test_images:
+            refuse_test_images(dataset)
         for sample in _spread(dataset, most).samples():
             hr = to_uint8(sample.hr)
             lr = None if sample.lr is None else to_uint8(sample.lr)
+            factor = sample.scale or scale if recipe.scales and protocol.degraded == "none" else scale
             for size in shrink:
                 image = hr if size == 1.0 else imresize(hr, size)
-                if min(image.shape[:2]) >= recipe.patch:
-                    yield protocol.prepare(sample.name, image, scale, lr)
+                if protocol.canvas or min(image.shape[:2]) >= recipe.patch:
+                    yield protocol.prepare(sample.name, image, factor, lr)
 
 
 def _spread(dataset: Dataset, most: int | None) -> Dataset:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from srbench.data.catalog import Dataset, protected_pixels
-from srbench.errors import DataError
+from functools import lru_cache
+
+from srbench.data.catalog import Dataset, protected_pixels, resolve
+from srbench.errors import DataError, SrbenchError
+from srbench.recipe import Recipe
 
 
 def refuse_test_images(dataset: Dataset) -> None:
@@ -24,3 +27,25 @@ def refuse_test_images(dataset: Dataset) -> None:
     if seen:
         name = protected[min(seen)]
         raise DataError(f"'{dataset.spec}' holds {len(seen)} images of test sets, {name} for one; take them out.")
+
+
+def has_seen(recipe: Recipe, dataset: Dataset) -> bool:
+    """Whether a recipe lets test images in, and a data set shows some of the pictures that it lets in."""
+    seen = frozenset().union(*map(_pixels_of, recipe.test_data))
+    return bool(seen) and not seen.isdisjoint(_pixels(dataset))
+
+
+@lru_cache(maxsize=16)
+def _pixels_of(spec: str) -> frozenset[str]:
+    try:
+        return _pixels(resolve(spec))
+    except SrbenchError:
+        return frozenset()
+
+
+def _pixels(dataset: Dataset) -> frozenset[str]:
+    """The hashes of a data set's pictures; none where they cannot be had, which its own cell or training will say."""
+    try:
+        return dataset.pixel_hashes()
+    except SrbenchError:
+        return frozenset()

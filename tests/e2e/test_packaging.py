@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXPECTED = {
     "nearest", "bilinear", "bicubic", "lanczos", "bicubic-ibp", "dcci", "dcci-ibp", "srcnn-y", "srcnn-y-935",
     "srcnn-y-955", "srcnn-rgb", "fsrcnn", "fsrcnn-s", "autoencoder",
+    "tutorial-srcnn-rgb", "tutorial-fsrcnn-rgb", "tutorial-srcnn-y",
 }  # fmt: skip
 SHOW = """
 import json, srbench, srbench.methods

@@ -167,6 +167,38 @@ def test_folder(tmp_path: Path) -> None:
         list(dataset.samples())
 
 
+def test_a_folder_of_classes(tmp_path: Path) -> None:
+    for number, path in enumerate(("berry/2.png", "berry/10.png", "bird 10/1.png", "bird 2/1.png", "highway/a.png")):
+        (tmp_path / "set" / path).parent.mkdir(parents=True, exist_ok=True)
+        write_png(tmp_path / "set" / path, picture(number))
+    (tmp_path / "set" / "notes.txt").write_text("no image")
+    (tmp_path / "set" / "empty").mkdir()
+    dataset = resolve("./set", cwd=tmp_path)
+    assert [item.name for item in dataset.items] == ["berry-2", "berry-10", "bird 2-1", "bird 10-1", "highway-a"]
+    assert [pixels_sha256(sample.hr) for sample in dataset.samples()] == [
+        pixels_sha256(picture(number)) for number in (0, 1, 3, 2, 4)
+    ]
+    write_png(tmp_path / "set" / "one.png", picture(9))  # images of its own: then its folders are something else
+    assert [item.name for item in resolve("./set", cwd=tmp_path).items] == ["one"]
+
+
+def test_classes_whose_images_would_share_a_name(tmp_path: Path) -> None:
+    for path in ("a/b-1.png", "a-b/1.png"):
+        (tmp_path / path).parent.mkdir()
+        write_png(tmp_path / path, picture())
+    with pytest.raises(DataError, match="would both be called a-b-1: rename one"):
+        resolve(str(tmp_path))
+
+
+@pytest.mark.parametrize("names", ["train val", "HR LR", "high_res low_res", "x2 x3", "image_SRF_2", "berry Test"])
+def test_splits_and_sides_of_pairs_are_no_classes(names: str, tmp_path: Path) -> None:
+    for name in names.split():
+        (tmp_path / name).mkdir()
+        write_png(tmp_path / name / "a.png", picture())
+    with pytest.raises(DataError, match="give one of its folders"):
+        resolve(str(tmp_path))
+
+
 def test_folder_that_changes_after_it_was_looked_at(tmp_path: Path) -> None:
     write_png(tmp_path / "a.png", picture(1))
     dataset = resolve(str(tmp_path))

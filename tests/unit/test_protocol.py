@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
+from torchvision.transforms import Resize
 
-from srbench.errors import DataError, UsageError
+from srbench.errors import DataError, MethodError, UsageError
 from srbench.imaging.color import luma
 from srbench.imaging.resize import imresize, round_half_up
 from srbench.method import MethodInfo
@@ -20,13 +22,27 @@ RGB = np.random.default_rng(0).integers(0, 256, (37, 50, 3), dtype=np.uint8)
 GRAY = RGB[..., 1].copy()
 
 
+HASHES = {
+    "vdsr": "338ce1a3",
+    "srcnn": "9f5eca90",
+    "lapsrn": "369bab13",
+    "edsr": "944bc91f",
+    "selfexsr": "df5cef86",
+    "rgb": "46f692e8",
+    "paired": "26db35e0",
+    "linear": "3953630f",
+    "paired-rgb": "dd40267a",
+    "paired-rgb-224": "16b305ef",
+}
+"""They stand in published results: a field added later must not change them."""
+
+
 def info(channels: str, input_: str) -> MethodInfo:
     return MethodInfo(name="m", family="interpolation", channels=channels, input=input_)  # type: ignore[arg-type]
 
 
 def test_names_and_alias() -> None:
-    expected = {"vdsr", "srcnn", "lapsrn", "edsr", "selfexsr", "rgb", "paired", "linear"}
-    assert set(PROTOCOLS) == expected
+    assert set(PROTOCOLS) == set(HASHES)
     assert get_protocol("classic") is PROTOCOLS["vdsr"]
 
 
@@ -36,6 +52,10 @@ def test_hash_is_of_what_decides_numbers_alone() -> None:
     hashes = {p.hash for p in PROTOCOLS.values()}
     assert len(hashes) == len(PROTOCOLS)
     assert dataclasses.replace(vdsr, shave_extra=6).hash not in hashes
+
+
+def test_hashes_are_what_they_were() -> None:
+    assert {name: protocol.hash for name, protocol in PROTOCOLS.items()} == HASHES
 
 
 def test_unknown_name_is_answered_with_a_suggestion() -> None:
@@ -131,6 +151,49 @@ def test_paired_takes_the_lr_that_comes_with_the_image() -> None:
         protocol.prepare("x", RGB, 2, lr[..., 0])
 
 
+@given(st.integers(8, 60), st.integers(8, 60), st.integers(4, 40), st.integers(4, 40), st.booleans(), st.integers(1, 4))
+def test_a_canvas_squashes_both_images(height: int, width: int, tall: int, wide: int, gray: bool, scale: int) -> None:
+    """As torchvision's Resize does with Pillow's images, whatever the sizes and the factor."""
+    protocol = dataclasses.replace(PROTOCOLS["paired-rgb-224"], canvas=(tall, wide))
+    rng = np.random.default_rng(height * width)
+    planes = () if gray else (3,)
+    lr = rng.integers(0, 256, (height, width, *planes), dtype=np.uint8)
+    hr = rng.integers(0, 256, (height * scale, width * scale, *planes), dtype=np.uint8)
+    case = protocol.prepare("x", hr, scale, lr)
+    method = info("any", "upsampled")
+    resize = Resize((tall, wide))
+    for source, made in ((hr, case.method_target(method)), (lr, case.method_input(method))):
+        wanted = np.asarray(resize(Image.fromarray(source)), dtype=np.float32) / 255
+        np.testing.assert_allclose(made, wanted[None] if gray else wanted.transpose(2, 0, 1), rtol=0, atol=1e-6)
+    sr, target = case.pair(case.finish(method, case.method_target(method)))
+    np.testing.assert_array_equal(sr, target)
+
+
+def test_a_canvas_is_for_the_enlarged_image_alone() -> None:
+    protocol = PROTOCOLS["paired-rgb-224"]
+    lr = imresize(RGB[:36, :50], 0.5)
+    case = protocol.prepare("x", RGB, 2, lr)
+    assert case.method_input(info("y", "upsampled")).shape == (1, 224, 224)
+    assert not protocol.suits(info("rgb", "lr"))
+    with pytest.raises(MethodError, match="enlarges LR itself"):
+        case.method_input(info("rgb", "lr"))
+    with pytest.raises(DataError, match="not 3 times as large"):
+        protocol.prepare("x", RGB, 3, lr)
+    with pytest.raises(UsageError, match="for supplied LR"):
+        dataclasses.replace(PROTOCOLS["rgb"], canvas=(8, 8))
+    assert "squashed to 224x224" in protocol.describe()
+    assert "canvas" not in PROTOCOLS["vdsr"].content()
+    assert protocol.content()["canvas"] == (224, 224)
+
+
+@pytest.mark.parametrize("name", ["paired", "paired-rgb"])
+def test_lr_of_hrs_size_is_taken_as_it_is(name: str) -> None:
+    lr = np.random.default_rng(1).integers(0, 256, RGB.shape, dtype=np.uint8)
+    method = info("rgb", "upsampled")
+    x = PROTOCOLS[name].prepare("x", RGB, 1, lr).method_input(method)
+    np.testing.assert_allclose(x, lr.transpose(2, 0, 1).astype(np.float32) / 255, rtol=0, atol=1e-7)
+
+
 def test_toml(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text('base = "vdsr"\nshave_extra = 6\nenlarged_range = false\n')
@@ -138,6 +201,10 @@ def test_toml(tmp_path: Path) -> None:
     assert mine == dataclasses.replace(PROTOCOLS["vdsr"], name="mine", shave_extra=6, enlarged_range=None)
     path.write_text("enlarged_range = [0, 255]\n")
     assert get_protocol(str(path)).enlarged_range == (0.0, 255.0)
+    path.write_text('base = "paired-rgb-224"\ncanvas = [64, 96]\n')
+    assert get_protocol(str(path)).canvas == (64, 96)
+    path.write_text('base = "paired-rgb-224"\ncanvas = false\n')
+    assert get_protocol(str(path)).hash == PROTOCOLS["paired-rgb"].hash
 
 
 @pytest.mark.parametrize(
@@ -157,6 +224,10 @@ def test_toml(tmp_path: Path) -> None:
         ('base = "vdsr"\nname = "lapsrn"', "built-in"),
         ('base = "vdsr"\nname = ""', "cannot be called"),
         ("enlarged_range = [235, 16]", "two rising numbers"),
+        ('degraded = "none"\ncanvas = [224]', "a height and a width"),
+        ('degraded = "none"\ncanvas = [224, 0]', "a height and a width"),
+        ('degraded = "none"\ncanvas = 224', "a height and a width"),
+        ("canvas = [224, 224]", "for supplied LR"),
         ("enlarged_range = [true, false]", "two rising numbers"),
     ],
 )

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from srbench.recipe import Perceptual, Recipe, Transfer
+from srbench.errors import UsageError
+from srbench.recipe import Perceptual, Recipe, Transfer, read_recipe
+from srbench.registry import Registry
 
 DEFAULTS = {
     "train": ("embedded:train",),
     "validation": ("embedded:validation",),
+    "on_test_images": False,
     "validation_images": None,
     "protocol": "vdsr",
     "scales": (),
@@ -75,11 +80,27 @@ def test_the_hash_is_what_it_was() -> None:
         {"transfer": Transfer(scale=3)},
         {"scales": (2, 3)},
         {"precision": "bf16"},
+        {"on_test_images": True},
     ],
 )
 def test_every_field_is_hashed(changed: dict[str, object]) -> None:
     recipes = [Recipe(), Recipe.model_validate(changed), *[Recipe(seed=seed) for seed in (1, 2)]]
     assert len({recipe.hash for recipe in recipes}) == len(recipes)
+
+
+@pytest.mark.parametrize(
+    ("method", "hashes"),
+    [
+        ("autoencoder", {"standard": "ccbe824836f7", "quick": "e09483b03c96", "paper": "0944b9bf2455"}),
+        ("fsrcnn", {"quick": "e439be3ebc68", "standard": "493645db2169", "paper": "365ea660359c"}),
+        ("srcnn-y", {"quick": "5b499e83c662", "standard": "6ac92c8bb7ad", "paper": "53659a8b3284"}),
+        ("srcnn-y-955", {"standard": "6ac92c8bb7ad", "quick": "3494a351959a", "paper": "53659a8b3284"}),
+    ],
+)
+def test_published_recipes_are_what_they_were(method: str, hashes: dict[str, str]) -> None:
+    """Weights are filed under these: a change means that those trained before are no longer found."""
+    recipes = Registry().card(method).recipes
+    assert {name: recipes[name].hash for name in hashes} == hashes
 
 
 def test_it_survives_json() -> None:
@@ -107,3 +128,60 @@ def test_what_comes_before() -> None:
     assert (recipe.frozen_at(3), recipe.frozen_at(2)) == ((), ("a",))
     assert (recipe.reset_at(3), recipe.reset_at(2)) == ((), ("b",))
     assert recipe.data == ("embedded:train", "embedded:validation")
+
+
+def test_test_data_are_those_of_the_stages_that_let_them_in() -> None:
+    honest = Recipe(train=("a",), validation=("b",))
+    assert honest.test_data == ()
+    assert honest.model_copy(update={"on_test_images": True}).test_data == ("a", "b")
+    second = Recipe(train=("c",), init_from=honest.model_copy(update={"on_test_images": True}))
+    assert second.test_data == ("a", "b")
+    assert second.seeded(1).test_data == ("a", "b")
+
+
+KNOWN = {"long": Recipe(steps=9000, perceptual=Perceptual(), clip_gradient=0.5)}
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "mine.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_file_changes_its_base(tmp_path: Path) -> None:
+    text = 'base = "long"\ntrain = ["hr=a,lr=b", "c"]\nsteps = 5\nperceptual = false\nshrink = [1.0, 0.5]\n'
+    assert read_recipe(written(tmp_path, text), KNOWN) == Recipe(
+        train=("hr=a,lr=b", "c"), steps=5, shrink=(1.0, 0.5), clip_gradient=0.5
+    )
+    assert read_recipe(written(tmp_path, "steps = 5"), KNOWN) == Recipe(steps=5)
+    nested = read_recipe(written(tmp_path, "[perceptual]\nweight = 0.5\n[transfer]\nscale = 3"), KNOWN)
+    assert (nested.perceptual, nested.transfer) == (Perceptual(weight=0.5), Transfer(scale=3))
+    assert read_recipe(written(tmp_path, 'base = "long"'), KNOWN).hash == KNOWN["long"].hash
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("step = 5", "no key of recipe file .*mine.toml 'step'. Did you mean steps"),
+        ("steps = 0", "steps cannot be 0: input should be greater than or equal to 1"),
+        ('train = "a"', "train cannot be 'a'"),
+        ('loss = "mae"', "loss cannot be 'mae'"),
+        ("flips = 3", "flips cannot be 3"),
+        ("steps = false", "steps"),
+        ("[perceptual]\nweigth = 2", "perceptual.weigth"),
+        ("init = [[1, 2]]", "init.0.0"),
+        ('base = "lnog"', "no recipe to be the base of .*Did you mean long"),
+        ("base = 3", "no recipe to be the base"),
+        ("steps = ", "cannot be read"),
+    ],
+)
+def test_a_wrong_file_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message) as error:
+        read_recipe(written(tmp_path, text), KNOWN)
+    assert "\n" not in str(error.value)
+    assert "mine.toml" in str(error.value)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no recipe file .*none\.toml"):
+        read_recipe(tmp_path / "none.toml", KNOWN)

@@ -46,6 +46,7 @@ def test_built_ins_come_through_entry_points() -> None:
     expected = {
         "nearest", "bilinear", "bicubic", "lanczos", "bicubic-ibp", "dcci", "dcci-ibp", "srcnn-y", "srcnn-y-935",
         "srcnn-y-955", "srcnn-rgb", "fsrcnn", "fsrcnn-s", "autoencoder",
+        "tutorial-srcnn-rgb", "tutorial-fsrcnn-rgb", "tutorial-srcnn-y",
     }  # fmt: skip
     assert expected <= set(registry.method_names)
     assert {"psnr", "ssim", "mse"} <= set(registry.metric_names)
@@ -69,6 +70,36 @@ def test_select(plugin: Path) -> None:
     assert labels(registry, "n*:long") == ["net:long"]
     assert labels(registry, "bicubic", "bicubic", "bi*") == ["bicubic", "bicubic-ibp", "bilinear"]
     assert "half" in labels(registry, "*")
+
+
+def test_replicas_have_to_be_named() -> None:
+    registry = Registry()
+    for pattern in ("*", "*:quick", "*-y"):
+        assert not [label for label in labels(registry, pattern) if label.startswith("tutorial")]
+    with pytest.raises(UsageError, match="no method '\\?utorial-\\*'"):
+        registry.select(["?utorial-*"])
+    assert labels(registry, "tutorial-srcnn-*") == ["tutorial-srcnn-rgb:t1", "tutorial-srcnn-y:t4"]
+    assert labels(registry, "tutorial-srcnn-rgb:t2*") == ["tutorial-srcnn-rgb:t2", "tutorial-srcnn-rgb:t2-mse"]
+
+
+def test_a_recipe_file(plugin: Path, tmp_path: Path) -> None:
+    registry = Registry([plugin])
+    path = tmp_path / "short.toml"
+    path.write_text('base = "long"\nsteps = 7\n')
+    (choice, other) = registry.select([f"net:{path}", "net", f"net:{path}"])
+    assert (choice.label, other.label) == ("net:short", "net:quick")
+    assert choice.card.recipes["short"].steps == 7
+    assert "short" not in registry.card("net").recipes
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "short.toml").write_text("steps = 8\n")
+    with pytest.raises(UsageError, match="Two recipes would be called 'net:short'"):
+        registry.select([f"net:{path}", f"net:{tmp_path / 'other' / 'short.toml'}"])
+    for name, message in (("quick", "has another recipe called 'quick'"), ("a b", "cannot be called 'a b'")):
+        path = path.rename(tmp_path / f"{name}.toml")
+        with pytest.raises(UsageError, match=message):
+            registry.select([f"net:{path}"])
+    with pytest.raises(UsageError, match="is not trained"):
+        registry.select([f"half:{path}"])
 
 
 @pytest.mark.parametrize(

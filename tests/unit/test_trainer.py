@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import shutil
 from importlib.util import find_spec
@@ -15,10 +16,13 @@ from srbench.data.catalog import resolve
 from srbench.data.patches import batches, cut, cut_pairs
 from srbench.errors import DataError, MethodError
 from srbench.imaging.files import to_uint8
+from srbench.imaging.resize import imresize
 from srbench.method import LearnedMethod
 from srbench.protocol import PROTOCOLS
 from srbench.recipe import Recipe
 from srbench.registry import Registry
+from srbench.training.examples import training_batches, validation_cases
+from srbench.training.guard import has_seen
 from srbench.training.job import plan_training
 from srbench.training.progress import Progress
 from srbench.training.trainer import train, train_and_save, validate
@@ -176,3 +180,71 @@ def test_patches_need_an_image_as_large_as_they_are() -> None:
     assert len(cut(torch.zeros(1, 5, 50), 6, 3)) == 0
     with pytest.raises(ValueError, match="as large as a patch"):
         cut_pairs([(torch.zeros(1, 5, 5), torch.zeros(1, 10, 10))], 12, 6, CPU)
+
+
+def pairs(folder: Path, factor: int, count: int = 2) -> str:
+    """A folder of pairs at a factor, as a spec; at factor 1 LR is HR made coarse."""
+    for number in range(count):
+        hr = photograph(48, 60, number)
+        lr = imresize(hr, 1 / factor) if factor > 1 else imresize(imresize(hr, 0.5), size=hr.shape[:2])
+        save(folder / "hr" / f"{number}.png", hr)
+        save(folder / "lr" / f"{number}.png", lr)
+    return f"hr={folder}/hr,lr={folder}/lr"
+
+
+def test_a_recipe_may_let_test_images_in_and_is_known_for_it(recipe: Recipe, tmp_path: Path) -> None:
+    seen = recipe.model_copy(update={"validation": ("embedded:test",), "validation_images": 1, "steps": 1})
+    with pytest.raises(DataError, match="is a test set"):
+        train(srcnn(), seen, 2, CPU, silent)
+    let_in = seen.model_copy(update={"on_test_images": True})
+    train(srcnn(), let_in, 2, CPU, silent)
+    assert has_seen(let_in, resolve("embedded"))
+    assert not has_seen(seen, resolve("embedded"))
+    assert not has_seen(let_in, resolve("set5"))
+    crops = let_in.model_copy(update={"train": ("bsd100-pairs:train",), "validation": ("bsd100-pairs:validation",)})
+    assert has_seen(crops, resolve("bsd100"))  # the pairs are crops of it: other pixels, the same photographs
+    assert has_seen(crops, resolve("bsd100-pairs:test"))
+    assert not has_seen(crops, resolve("bsds200"))
+    assert has_seen(Recipe(init_from=crops), resolve("bsd100"))
+
+
+def test_one_network_takes_pairs_of_any_factor(tmp_path: Path) -> None:
+    recipe = Recipe(
+        train=(pairs(tmp_path / "a", 2), pairs(tmp_path / "b", 4)),
+        validation=(pairs(tmp_path / "c", 3, 1),),
+        protocol="paired",
+        scales=(2, 4),
+        patch=24,
+        batch=2,
+        steps=2,
+    )
+    assert [case.scale for case in validation_cases(recipe, 2)] == [3]
+    x, y = next(training_batches(srcnn().info, recipe, 2, CPU, torch.Generator().manual_seed(0)))
+    assert x.shape == y.shape == (2, 1, 24, 24)
+    assert train(srcnn(), recipe, 2, CPU, silent).best_psnr > 15
+    with pytest.raises(DataError, match="not 2 times as large"):
+        train(srcnn(), recipe.model_copy(update={"scales": ()}), 2, CPU, silent)
+
+
+def test_lr_of_hrs_size_is_trained_on_as_it_is(tmp_path: Path) -> None:
+    spec = pairs(tmp_path, 1)
+    recipe = Recipe(
+        train=(spec,), validation=(spec,), protocol="paired", scales=(1,), patch=48, stride=48, batch=1, steps=2
+    )
+    assert {case.scale for case in validation_cases(recipe, 1)} == {1}
+    x, y = next(training_batches(srcnn().info, recipe, 1, CPU, torch.Generator().manual_seed(0)))
+    assert x.shape == y.shape == (1, 1, 48, 48)
+    assert not torch.equal(x, y)
+    train(srcnn(), recipe, 1, CPU, silent)
+
+
+def test_small_pictures_fill_a_canvas(tmp_path: Path) -> None:
+    """A patch may be larger than the pictures, as long as it is not larger than what they are squashed to."""
+    spec = pairs(tmp_path, 2)
+    recipe = Recipe(
+        train=(spec,), validation=(spec,), protocol="paired-rgb-224", scales=(2,), patch=224, stride=224, batch=1
+    )
+    rgb = dataclasses.replace(srcnn().info, channels="rgb")
+    x, y = next(training_batches(rgb, recipe, 2, CPU, torch.Generator().manual_seed(0)))
+    assert x.shape == y.shape == (1, 3, 224, 224)
+    assert len(validation_cases(recipe, 2)) == 2

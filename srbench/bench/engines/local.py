@@ -225,6 +225,7 @@ class LocalEngine:
             failed=tuple(self._failed),
             environment=versions() | machine(),
             started=self._started,
+            notes=plan.notes,
             finished=finished,
         )
         self.folder.write_record(record)
