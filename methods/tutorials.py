@@ -112,11 +112,6 @@ T2_FSRCNN = T2.model_copy(
 """A deconvolution has one factor, so each scale trains on pairs of its own: protocol ``selfexsr`` makes of BSD100 the
 LR of SelfExSR's pairs, bit for bit."""
 
-QUICK = Recipe(
-    protocol="rgb", scales=(2, 3, 4), patch=36, stride=18, batch=16, lr=2e-3, steps=3000, validate_every=1000
-)
-"""A minute or two on the photographs inside scikit-image. From PyTorch's initial weights, it need not reach bicubic."""
-
 T4 = Recipe(
     train=("hr=./train/high_res,lr=./train/low_res",),
     validation=("hr=./val/high_res,lr=./val/low_res",),
@@ -152,7 +147,6 @@ class TutorialSrcnnRgb(LearnedMethod):
         "t1-mse": _without_features(T1),
         "t2": T2,
         "t2-mse": _without_features(T2),
-        "quick": QUICK,
     }
     """``-mse``: without the perceptual loss, whose network is 528 MB to download."""
 
@@ -176,7 +170,6 @@ class TutorialFsrcnnRgb(LearnedMethod):
     recipes: ClassVar[Mapping[str, Recipe]] = {
         "t2": T2_FSRCNN,
         "t2-mse": _without_features(T2_FSRCNN),
-        "quick": QUICK.model_copy(update={"scales": (), "patch": 72, "stride": 36, "batch": 8}),
     }
 
     def network(self, scale: int) -> nn.Module:
@@ -190,7 +183,6 @@ class TutorialSrcnnY(LearnedMethod):
     info = dataclasses.replace(TutorialSrcnnRgb.info, name="tutorial-srcnn-y", channels="y")
     recipes: ClassVar[Mapping[str, Recipe]] = {
         "t4": T4,
-        "quick": QUICK.model_copy(update={"protocol": "vdsr"}),
     }
 
     def network(self, scale: int) -> nn.Module:
