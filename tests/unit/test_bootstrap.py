@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
@@ -130,7 +130,7 @@ VALUES = st.integers(MIN_IMAGES, 20).flatmap(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(VALUES, st.floats(-50, 50))
 def test_intervals_mirror_and_move_with_the_values(values: np.ndarray, shift: float) -> None:
     mean = float(values.mean())
@@ -145,7 +145,7 @@ def test_intervals_mirror_and_move_with_the_values(values: np.ndarray, shift: fl
     assert moved.low == pytest.approx(interval.low + shift, abs=1e-5 * width + 1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(VALUES)
 def test_the_interval_of_symmetric_values_is_about_their_mean(values: np.ndarray) -> None:
     both = np.concatenate([values, -values])

@@ -1,4 +1,4 @@
-"""Wilcoxon's test against scipy and against all signs; Holm's correction against a worked example and its definition."""
+"""Wilcoxon's test against scipy and against all signs; Holm's correction against an example and its definition."""
 
 from __future__ import annotations
 
