@@ -85,7 +85,7 @@ def _reach(values: Values) -> Values:
     return np.where(finite, np.where(spread > 0, ends * np.where(spread > 0, spread, 1.0), 0.0), np.nan)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def _resamples(n: int) -> Values:
     """How much of each resample is each image: (n, resamples), columns of sum 1; the same at every call."""
     if n <= _EXHAUSTIVE:

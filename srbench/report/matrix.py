@@ -19,7 +19,7 @@ from srbench.report.grid import metric_title, printed
 from srbench.report.intervals import printed_p, signed, signed_interval
 
 _NAME = 18
-"""Columns of a terminal that a method's name has; longer ones are folded."""
+"""Columns of a terminal that are left to methods' names; longer ones are folded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Matrix:
         if self.tests == 0:
             return no_test(next(iter(self.cells.values())))
         least = self.tests * 2 / 2**self.n
-        if least > ALPHA:
+        if least >= ALPHA:
             return (
                 f"n = {self.n} is too few for {self.tests} tests: after Holm's correction p cannot be below {least:.2g}"
             )
@@ -129,7 +129,7 @@ def print_matrices(run: LoadedRun, comparisons: Sequence[Comparison], console: C
 def _table(matrix: Matrix, columns: Sequence[str]) -> Table:
     square = matrix.rows == matrix.columns
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("method", overflow="fold", min_width=min(_NAME, 10))
+    table.add_column("method", overflow="fold", min_width=10)
     for column in columns:
         head = str(matrix.rows.index(column) + 1) if square else one_line(column)
         table.add_column(Text(head), justify="right", overflow="fold", no_wrap=square)

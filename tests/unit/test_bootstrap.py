@@ -125,12 +125,12 @@ def test_sizes_may_be_mixed() -> None:
     assert together[1] is None
 
 
-VALUES = st.integers(MIN_IMAGES, 20).flatmap(
+VALUES = st.integers(MIN_IMAGES, 9).flatmap(
     lambda n: arrays(float, n, elements=st.floats(-60, 60, width=32), unique=True)
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(VALUES, st.floats(-50, 50))
 def test_intervals_mirror_and_move_with_the_values(values: np.ndarray, shift: float) -> None:
     mean = float(values.mean())

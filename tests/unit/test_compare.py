@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -28,6 +30,9 @@ from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
 from srbench.metrics.pixel import psnr_of_pooled_mse
 from srbench.protocol import get_protocol
+from srbench.report.document import comparison_document
+from srbench.report.grid import DASH
+from srbench.report.intervals import signed
 from srbench.report.matrix import matrices, matrix_page
 
 PSNR, SSIM, MSE = METRICS
@@ -137,10 +142,10 @@ def test_lower_is_better_where_the_metric_says_so() -> None:
     assert (by_mse.wins, by_mse.ties, by_mse.losses) == (4, 1, 1)
 
 
-NUMBERS = st.lists(st.tuples(st.floats(0, 60, width=32), st.floats(0, 60, width=32)), min_size=1, max_size=20)
+NUMBERS = st.lists(st.tuples(st.floats(0, 60, width=32), st.floats(0, 60, width=32)), min_size=1, max_size=8)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(NUMBERS)
 def test_b_with_a_is_the_mirror_of_a_with_b(values: list[tuple[float, float]]) -> None:
     a, b = map(list, zip(*values, strict=True))
@@ -162,6 +167,28 @@ def test_images_restored_exactly_by_both_are_ties() -> None:
     one = _compare([inf, 30.0, 31.0, 32.0, 33.0, 34.0], [40.0, 29.0, 30.5, 31.0, 32.0, 33.0])
     assert (one.difference, one.interval, one.p, one.wins) == (inf, None, 0.03125, 6)
     assert one.images()[0] == ("image0", inf, 40.0)
+
+
+def test_infinities_of_both_signs_have_no_difference() -> None:
+    inf = float("inf")
+    found = _compare([inf, 30.0, 31.0, 32.0, 33.0, 34.0], [30.0, inf, 30.5, 31.0, 32.0, 33.0])
+    assert np.isnan(found.difference) and found.interval is None
+    assert (found.wins, found.losses) == (5, 1)
+    assert signed(found.difference, 2) == DASH
+    record = SimpleNamespace(id="run", protocol="vdsr", protocol_hash="0")
+    document = comparison_document([SimpleNamespace(record=record)], [found], 1)  # type: ignore[list-item]
+    (row,) = json.loads(document)["comparisons"]
+    assert (row["value_a"], row["difference"], row["images"][0]["a"]) == ("inf", None, "inf")
+
+
+def test_a_family_too_large_for_its_images_says_so(tmp_path: Path) -> None:
+    gains = {"a": 0.0, "b": 1.0, "c": 2.0}
+    images = {"six": tuple("abcdef"), "seven": tuple("abcdefg")}
+    run = write_run(tmp_path / "run", gains=gains, images=images, scales=(2,), failed=(), pictures=0)
+    six, seven = matrices(compare_all(run, PSNR, report_pairs(run)))
+    assert six.verdict == "n = 6 is too few for 3 tests: after Holm's correction p cannot be below 0.094"
+    assert not any(c.significant for c in six.cells.values())
+    assert all(c.significant for c in seven.cells.values()) and "Holm over 3 pairs" in seven.verdict
 
 
 def test_equal_methods_differ_by_nothing() -> None:
