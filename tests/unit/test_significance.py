@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -62,9 +62,11 @@ def test_holm_by_hand() -> None:
     assert holm([]) == []
 
 
+LOADED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
 PS = st.lists(st.one_of(st.none(), st.floats(0, 1)), max_size=30)
 
 
+@LOADED
 @given(PS)
 def test_holm_is_its_definition(ps: list[float | None]) -> None:
     """Holm 1979: reject the smallest while p_(i) <= alpha / (m - i); so for each alpha, and no p is made smaller."""
@@ -82,6 +84,7 @@ def test_holm_is_its_definition(ps: list[float | None]) -> None:
         assert {p for p, c in zip(ps, corrected, strict=True) if c is not None and c <= alpha} == rejected
 
 
+@LOADED
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=20))
 def test_holm_keeps_the_order(ps: list[float]) -> None:
     corrected = holm(ps)
