@@ -12,6 +12,7 @@ import typer
 
 from srbench import __version__
 from srbench.cli.check import check
+from srbench.cli.compare import compare
 from srbench.cli.data import app as data_app
 from srbench.cli.doctor import doctor
 from srbench.cli.guard import complain, guarded
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command("run")(run)
 app.command("report")(report)
 app.command("check")(check)
+app.command("compare")(compare)
 app.command("train")(train)
 app.command("list")(list_)
 app.command("doctor")(doctor)

@@ -28,6 +28,9 @@ def report(
     metrics: Annotated[
         str, typer.Option(help="Print tables of these metrics too, comma separated, or all.", show_default=False)
     ] = "",
+    intervals: Annotated[
+        bool, typer.Option("--intervals/--no-intervals", help="Print the figures with their 95 % intervals too.")
+    ] = False,
 ) -> None:
     """Print a run's tables, published figures beside ours, and write its report: tables, plots and crop sheets.
 
@@ -46,7 +49,7 @@ def report(
         if name not in others:
             raise unknown("metric in the run", name, others)
     chosen = list(others) if "all" in split(metrics) else names
-    print_tables(loaded, others=[others[name] for name in chosen])
+    print_tables(loaded, others=[others[name] for name in chosen], intervals=intervals)
     files = write_report(loaded, to, split(formats), plots)
     folder = loaded.folder.report if to is None else to
     typer.echo(f"report of {len(files)} files in {folder}", err=True)

@@ -169,9 +169,10 @@ def _show_plan(plan: Plan, out: Path, *, as_json: bool) -> None:
 
 def _show_results(loaded: LoadedRun, *, as_json: bool) -> None:
     if as_json:
+        from srbench.analysis.sample import cell_intervals
         from srbench.report.document import run_document
 
-        typer.echo(run_document(loaded))
+        typer.echo(run_document(loaded, cell_intervals(loaded)))
         return
     from rich.console import Console
 

@@ -1,10 +1,12 @@
-"""Runs as tidy pandas tables: one row for each figure, at full precision."""
+"""A run as tidy pandas tables: one row for each figure, at full precision."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from srbench.analysis.compare import Comparison
+from srbench.analysis.sample import CellIntervals
 from srbench.bench.results import CellId
 from srbench.bench.store import LoadedRun
 
@@ -12,22 +14,65 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _CELL = ["run", "method", "recipe", "dataset", "scale", "protocol", "protocol_hash", "seed"]
-CELL_COLUMNS = [*_CELL, "metric", "value", "n", "status"]
+CELL_COLUMNS = [*_CELL, "metric", "value", "ci_low", "ci_high", "n", "status"]
+COMPARISON_COLUMNS = [
+    *("run", "dataset", "scale", "protocol", "protocol_hash", "metric", "a", "b", "n", "value_a", "value_b"),
+    *("difference", "ci_low", "ci_high", "wins", "ties", "losses", "p", "p_holm"),
+    *("seeds_a", "seeds_b", "seed_sd_a", "seed_sd_b"),
+]
 IMAGE_COLUMNS = [*_CELL, "image", "width", "height", "metric", "value"]
 
 
-def cells_frame(runs: Sequence[LoadedRun]) -> pd.DataFrame:
-    """One row for each planned cell and metric; cells without a result have a status that says so and no value."""
+def cells_frame(run: LoadedRun, intervals: CellIntervals) -> pd.DataFrame:
+    """One row for each planned cell and metric; cells without a result have a status that says so and no value.
+
+    ``ci_low`` and ``ci_high`` are the ends of the 95 % interval over images, from :func:`cell_intervals`.
+    """
     import pandas as pd
 
-    return pd.DataFrame([row for run in runs for row in _cell_rows(run)], columns=CELL_COLUMNS)
+    return pd.DataFrame(_cell_rows(run, intervals), columns=CELL_COLUMNS)
 
 
-def images_frame(runs: Sequence[LoadedRun]) -> pd.DataFrame:
+def images_frame(run: LoadedRun) -> pd.DataFrame:
     """One row for each finished cell, image and metric."""
     import pandas as pd
 
-    return pd.DataFrame([row for run in runs for row in _image_rows(run)], columns=IMAGE_COLUMNS)
+    return pd.DataFrame(_image_rows(run), columns=IMAGE_COLUMNS)
+
+
+def comparisons_frame(run: LoadedRun, comparisons: Sequence[Comparison]) -> pd.DataFrame:
+    """One row for each pair of methods, data set, scale and metric; differences are A - B."""
+    import pandas as pd
+
+    protocol = {"run": run.record.id, "protocol": run.record.protocol, "protocol_hash": run.record.protocol_hash}
+    return pd.DataFrame([protocol | comparison_row(c) for c in comparisons], columns=COMPARISON_COLUMNS)
+
+
+def comparison_row(comparison: Comparison) -> dict[str, Any]:
+    """A comparison's figures by column; infinite ones stay so."""
+    a, b, interval = comparison.a, comparison.b, comparison.interval
+    return {
+        "a": a.label,
+        "b": b.label,
+        "dataset": comparison.dataset,
+        "scale": comparison.scale,
+        "metric": comparison.metric.name,
+        "n": comparison.n,
+        "value_a": a.figure,
+        "value_b": b.figure,
+        "difference": comparison.difference,
+        "ci_low": interval and interval.low,
+        "ci_high": interval and interval.high,
+        "wins": comparison.wins,
+        "ties": comparison.ties,
+        "losses": comparison.losses,
+        "p": comparison.p,
+        "p_holm": comparison.holm,
+        "seeds_a": len(a.seed_figures),
+        "seeds_b": len(b.seed_figures),
+        "seed_sd_a": a.seed_sd,
+        "seed_sd_b": b.seed_sd,
+    }
 
 
 def _id(run: LoadedRun, cell: CellId) -> dict[str, Any]:
@@ -43,7 +88,7 @@ def _id(run: LoadedRun, cell: CellId) -> dict[str, Any]:
     }
 
 
-def _cell_rows(run: LoadedRun) -> Iterator[dict[str, Any]]:
+def _cell_rows(run: LoadedRun, intervals: CellIntervals) -> Iterator[dict[str, Any]]:
     results = {cell.id: cell for cell in run.cells}
     for planned in run.record.cells:
         cell = results.get(planned.id)
@@ -52,7 +97,9 @@ def _cell_rows(run: LoadedRun) -> Iterator[dict[str, Any]]:
         for metric in run.record.metrics:
             value = cell.values.get(metric.name) if cell else None
             n = len(cell.images) if cell else 0
-            yield {**_id(run, planned.id), "metric": metric.name, "value": value, "n": n, "status": status}
+            interval = intervals.get((planned.id, metric.name))
+            ends = {"ci_low": interval and interval.low, "ci_high": interval and interval.high}
+            yield {**_id(run, planned.id), "metric": metric.name, "value": value, **ends, "n": n, "status": status}
 
 
 def _image_rows(run: LoadedRun) -> Iterator[dict[str, Any]]:

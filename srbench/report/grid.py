@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from statistics import fmean, stdev
+from statistics import fmean
+
+import numpy as np
 
 from srbench.analysis.references import Reference, is_genuine
-from srbench.bench.results import CellResult, DatasetRecord, MetricRecord
+from srbench.bench.results import CellId, CellResult, DatasetRecord, MetricRecord
 from srbench.bench.store import LoadedRun
 
 MAIN_METRICS = ("psnr", "ssim")
@@ -56,6 +58,8 @@ class Grid:
     rows: tuple[Row, ...]
     footnotes: tuple[str, ...]
     seeds: int = 1
+    intervals: bool = False
+    """Whether figures are printed with their 95 % interval."""
 
     @property
     def heading(self) -> str:
@@ -114,19 +118,22 @@ class _Builder:
         for cell in run.cells:
             if cell.id.dataset == dataset.name:
                 self.results.setdefault((cell.id.method_label, cell.id.scale), []).append(cell)
+        self.planned_at: dict[tuple[str, int], list[CellId]] = {}
+        for cell_id in self.planned:
+            self.planned_at.setdefault((cell_id.method_label, cell_id.scale), []).append(cell_id)
         self.footnotes: list[str] = []
 
     def grid(self, shown: Sequence[Reference]) -> Grid:
         scales = tuple(scale for scale in self.record.scales if any(cell.scale == scale for cell in self.planned))
-        labels = list(dict.fromkeys(cell.method_label for cell in self.planned))
+        labels = list(dict.fromkeys(label for label, _ in self.planned_at))
         means = {place: self._means(cells) for place, cells in self.results.items()}
         ranks = {scale: self._ranks({label: means.get((label, scale), {}) for label in labels}) for scale in scales}
         rows: list[Row] = []
         for method in dict.fromkeys(label.partition(":")[0] for label in labels):
             own = [label for label in labels if label.partition(":")[0] == method]
             for label in own:
-                places = {cell.scale for cell in self.planned if cell.method_label == label}
-                entries = {scale: self._entry(label, scale, ranks[scale]) for scale in scales if scale in places}
+                places = [scale for scale in scales if (label, scale) in self.planned_at]
+                entries = {scale: self._entry(label, scale, ranks[scale]) for scale in places}
                 rows.append(Row(label, False, entries))
             rows += self._published([row for row in shown if row.shown_for in (method, *own)], scales)
         return Grid(self.dataset, self.metrics, scales, tuple(rows), tuple(self.footnotes), len(self.record.seeds))
@@ -163,15 +170,14 @@ class _Builder:
             for metric in self.metrics:
                 values = [cell.values[metric.name] for cell in cells if metric.name in cell.values]
                 if len(values) > 1 and all(map(math.isfinite, values)):
-                    spreads[metric.name] = printed(stdev(values), metric.digits)
+                    spreads[metric.name] = printed(float(np.std(values, ddof=1)), metric.digits)
         return Entry(texts, spreads, {name: ranks.get((label, name), 0) for name in texts}, notes)
 
     def _notes(self, label: str, scale: int) -> tuple[int, ...]:
         """Footnotes for the cells of a place that have no result."""
         have = {cell.id for cell in self.results.get((label, scale), [])}
-        lacking = [cell for cell in self.planned if (cell.method_label, cell.scale) == (label, scale)]
         numbers = []
-        for cell in lacking:
+        for cell in self.planned_at[label, scale]:
             if cell in have:
                 continue
             failed = next((failed for failed in self.record.failed if failed.id == cell), None)

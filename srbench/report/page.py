@@ -8,6 +8,7 @@ from srbench.analysis.references import Reference
 from srbench.bench.store import LoadedRun
 from srbench.report.escape import markdown, markdown_code
 from srbench.report.grid import grids, metric_title, other_metrics
+from srbench.report.intervals import interval_grids
 from srbench.report.tables import markdown_table
 
 
@@ -19,7 +20,7 @@ def markdown_report(run: LoadedRun, references: Sequence[Reference], pictures: S
         references: published figures to print beside ours.
         pictures: paths of plots and crop sheets, relative to the report.
     """
-    parts = [_head(run), _tables(run, references)]
+    parts = [_head(run), _tables(run, references), _intervals(run)]
     if pictures:
         parts.append("## Pictures\n\n" + "\n\n".join(_picture(path) for path in pictures))
     parts += [_failed(run), _methods(run), _datasets(run), _environment(run)]
@@ -54,6 +55,20 @@ def _tables(run: LoadedRun, references: Sequence[Reference]) -> str:
             lines += ["", f"### {markdown(grid.dataset.name)}: {markdown(grid.heading)}", ""]
             lines += [f"{images}, protocol {markdown(run.record.protocol)} (`{run.record.protocol_hash}`).", ""]
             lines.append(markdown_table(grid).rstrip("\n"))
+    return "\n".join(lines)
+
+
+def _intervals(run: LoadedRun) -> str:
+    tables = interval_grids(run)
+    if not tables:
+        return ""
+    lines = ["## Intervals", "", "The figures with their 95 % intervals: studentised bootstrap over the images."]
+    lines.append("Differences of methods are far surer than these, since all are scored on the same images.")
+    if len(run.record.seeds) > 1:
+        lines.append("±: standard deviation over seeds, which is no part of the interval.")
+    for grid in tables:
+        lines += ["", f"### {markdown(grid.dataset.name)}: {markdown(grid.heading)}, intervals", ""]
+        lines.append(markdown_table(grid).rstrip("\n"))
     return "\n".join(lines)
 
 

@@ -8,6 +8,8 @@ from srbench.bench.results import RunRecord
 from srbench.report.escape import latex, markdown, safe_name
 from srbench.report.grid import DASH, Entry, Grid, Row
 
+_RANKS = "Best of our methods in bold, second underlined."
+
 
 def markdown_table(grid: Grid) -> str:
     """A GitHub table: the best in bold, the second underlined, failed cells a dash with a footnote."""
@@ -59,12 +61,13 @@ def _comment(text: str) -> str:
 def latex_table(record: RunRecord, grid: Grid) -> str:
     """One table, the protocol in words in its caption."""
     body = "\n".join(_latex_row(grid, row) for row in grid.rows)
-    metrics = "-".join(metric.name for metric in grid.metrics)
+    metrics = "-".join(metric.name for metric in grid.metrics) + ("-intervals" if grid.intervals else "")
     images = f"{grid.dataset.images} image{'' if grid.dataset.images == 1 else 's'}"
+    words = "95 \\% intervals over images in brackets." if grid.intervals else _RANKS
     caption = (
         f"{latex(grid.heading.replace(' ↓', ', smaller is better'))} on {latex(grid.dataset.name)} ({images}). "
         f"Protocol {latex(record.protocol)} ({record.protocol_hash}): {latex(record.protocol_words)}. "
-        f"Best of our methods in bold, second underlined."
+        f"{words}"
     )
     if grid.seeds > 1:
         caption += f" Learned methods: mean and standard deviation of {grid.seeds} seeds."

@@ -14,6 +14,7 @@ from srbench.bench.results import MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.report.escape import one_line
 from srbench.report.grid import DASH, Entry, Grid, Row, grids
+from srbench.report.intervals import interval_grids
 
 _SCALES_ABREAST = 4
 _NAME = 10
@@ -26,6 +27,7 @@ def print_tables(
     console: Console | None = None,
     references: Sequence[Reference] | None = None,
     others: Sequence[MetricRecord] = (),
+    intervals: bool = False,
 ) -> None:
     """Print a table for each data set, methods by scales.
 
@@ -34,6 +36,7 @@ def print_tables(
         console: where to; stdout if None.
         references: published figures to print beside ours; the built-in ones if None.
         others: further metrics, each in tables of its own.
+        intervals: print the figures again with their 95 % intervals.
     """
     console = console or Console(highlight=False)
     references = load_references() if references is None else references
@@ -42,19 +45,26 @@ def print_tables(
     console.print(Text.assemble("protocol ", (one_line(record.protocol), "bold"), words))
     for metrics in (None, *((metric,) for metric in others)):
         for grid in grids(run, references, metrics):
-            abreast = _abreast(grid, console.width)
-            for start in range(0, len(grid.scales), abreast):
-                console.print()
-                console.print(_title(grid))
-                console.print(_table(grid, grid.scales[start : start + abreast]))
-            for number, note in enumerate(grid.footnotes, 1):
-                console.print(Text(f"[{number}] {one_line(note)}", style="dim"))
+            _print_grid(console, grid)
+    for grid in interval_grids(run, others) if intervals else ():
+        _print_grid(console, grid)
+
+
+def _print_grid(console: Console, grid: Grid) -> None:
+    abreast = _abreast(grid, console.width)
+    for start in range(0, len(grid.scales), abreast):
+        console.print()
+        console.print(_title(grid))
+        console.print(_table(grid, grid.scales[start : start + abreast]))
+    for number, note in enumerate(grid.footnotes, 1):
+        console.print(Text(f"[{number}] {one_line(note)}", style="dim"))
 
 
 def _title(grid: Grid) -> Text:
     images = f"{grid.dataset.images} image{'' if grid.dataset.images == 1 else 's'}"
     seeds = f", learned: mean of {grid.seeds} seeds" if grid.seeds > 1 else ""
-    return Text.assemble((one_line(grid.dataset.name), "bold"), f" ({images}): {grid.heading}{seeds}")
+    heading = grid.heading + (", 95 % interval over images" if grid.intervals else "")
+    return Text.assemble((one_line(grid.dataset.name), "bold"), f" ({images}): {heading}{seeds}")
 
 
 def _abreast(grid: Grid, width: int) -> int:

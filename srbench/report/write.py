@@ -1,4 +1,4 @@
-"""A run's report folder: tables, figures at full precision, plots and crop sheets.
+"""A run's report folder: tables, comparisons, figures at full precision, plots and crop sheets.
 
 What went in is hashed into ``report.json``, so that a report that is up to date is not made again.
 """
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from srbench import __version__
 from srbench.analysis.references import Reference, load_references
+from srbench.analysis.sample import cell_intervals
 from srbench.atomic import write_atomically
 from srbench.bench.store import LoadedRun
 from srbench.canonical import digest
@@ -22,9 +23,11 @@ from srbench.names import unknown
 if TYPE_CHECKING:
     import pandas as pd
 
+    from srbench.analysis.compare import Comparison
+
 FORMATS = ("md", "csv", "latex", "json")
 STAMP = "report.json"
-_REPORT_VERSION = 2  # raise it when a report of the same run would look different
+_REPORT_VERSION = 3  # raise it when a report of the same run would look different
 
 
 def write_report(
@@ -134,26 +137,45 @@ def _contents(run: LoadedRun, references: Sequence[Reference], wanted: set[str])
             for name, content in drawn:
                 pictures.append(f"{folder}/{name}")
                 yield pictures[-1], content
+    comparisons = _comparisons(run) if wanted & {"md", "csv"} else []
+    intervals = cell_intervals(run) if wanted & {"csv", "json"} else {}
     if "md" in wanted:
+        from srbench.report.matrix import matrix_page
         from srbench.report.page import markdown_report
 
         shown = [path for path in pictures if path.endswith(".png")]
         yield "report.md", markdown_report(run, references, shown)
+        if comparisons:
+            yield "compare.md", matrix_page(run, comparisons)
     if "csv" in wanted:
-        from srbench.report.frame import cells_frame, images_frame
+        from srbench.report.frame import cells_frame, comparisons_frame, images_frame
 
-        yield "results.csv", _csv(cells_frame([run]))
-        yield "per_image.csv", _csv(images_frame([run]))
+        yield "results.csv", _csv(cells_frame(run, intervals))
+        yield "per_image.csv", _csv(images_frame(run))
+        if comparisons:
+            yield "compare.csv", _csv(comparisons_frame(run, comparisons))
     if "latex" in wanted:
         from srbench.report.grid import grids, other_metrics
+        from srbench.report.intervals import interval_grids
         from srbench.report.tables import latex_tables
 
         others = [grid for metric in other_metrics(run) for grid in grids(run, references, [metric])]
         yield "tables.tex", latex_tables(run.record, [*grids(run, references), *others])
+        if with_intervals := interval_grids(run):
+            yield "intervals.tex", latex_tables(run.record, with_intervals)
     if "json" in wanted:
         from srbench.report.document import run_document
 
-        yield "results.json", run_document(run) + "\n"
+        yield "results.json", run_document(run, intervals) + "\n"
+
+
+def _comparisons(run: LoadedRun) -> list[Comparison]:
+    """Every pair of methods, or each with the baseline, by each of the main metrics."""
+    from srbench.analysis.compare import compare_all, report_pairs
+    from srbench.report.grid import main_metrics
+
+    pairs = report_pairs(run)
+    return [comparison for metric in main_metrics(run) for comparison in compare_all(run, metric, pairs)]
 
 
 def _csv(frame: pd.DataFrame) -> str:

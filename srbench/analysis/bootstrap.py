@@ -1,0 +1,110 @@
+"""95 % intervals of means over the images of a data set, by the studentised bootstrap.
+
+Test sets are small. At 5 images a percentile or BCa interval covers the true mean in 84 of 100 sets instead of 95; the
+studentised bootstrap (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 12.5) in 95 where figures
+are spread as PSNR is over images, and in 91 where Student's t falls to 84. ``docs/statistics.md`` has the simulation.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEVEL = 0.95
+RESAMPLES = 1999
+MIN_IMAGES = 5
+"""With fewer, too many resamples hold one image only, and the interval would be several times the range."""
+_SEED = 20150828
+_EXHAUSTIVE = 5
+"""Images up to which all resamples are taken, n to the power n of them, instead of random ones."""
+_ROWS = 500
+"""Rows worked on at a time, for memory's sake."""
+_ALIKE = 1e-9
+"""A variance, in units of the row's, below which a resample is one image again and again."""
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """From ``low`` to ``high``, in the metric's unit; both finite."""
+
+    low: float
+    high: float
+
+
+def intervals(estimates: Sequence[float], samples: Sequence[Values]) -> list[Interval | None]:
+    """An interval about each estimate.
+
+    Args:
+        estimates: the figures.
+        samples: (n,) values for each, whose mean the figure is, or differs from by a constant: n may differ.
+
+    Returns:
+        None where there are fewer than MIN_IMAGES values, some value is not finite, or so many values are alike that
+        the interval has no end.
+    """
+    found: list[Interval | None] = [None] * len(samples)
+    sizes = np.array([len(sample) for sample in samples], dtype=int)
+    for size in np.unique(sizes[sizes >= MIN_IMAGES]):
+        places = np.flatnonzero(sizes == size)
+        for start in range(0, len(places), _ROWS):
+            some = places[start : start + _ROWS]
+            reach = _reach(np.stack([samples[place] for place in some]))
+            for place, (low, high) in zip(some, reach, strict=True):
+                if np.isfinite([low, high, estimates[place]]).all():
+                    found[place] = Interval(float(estimates[place] + low), float(estimates[place] + high))
+    return found
+
+
+def _reach(values: Values) -> Values:
+    """How far the intervals of the means of (rows, n) reach below and above: (rows, 2), not finite where none exists.
+
+    In a resample with mean m* and standard deviation s*, t* = (m* - m) / s*. The interval is m - t*s for t at the upper
+    and lower 2.5 % of all t*: what Student's t would give if the values were normal, with the tails of these values.
+    """
+    finite = np.isfinite(values).all(axis=1, keepdims=True)
+    centred = np.where(finite, values, 0.0)
+    centred = centred - centred.mean(axis=1, keepdims=True)
+    spread = np.sqrt((centred**2).mean(axis=1, keepdims=True))
+    spread[spread <= 1e-12 * np.abs(values).max(axis=1, keepdims=True)] = 0.0  # equal, but for rounding
+    unit = np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 0)
+    weights = _resamples(values.shape[1])
+    means = unit @ weights
+    variances = (unit**2) @ weights - means**2
+    t = np.copysign(np.inf, means)
+    np.divide(means, np.sqrt(np.maximum(variances, _ALIKE)), out=t, where=variances > _ALIKE)
+    tail = int((t.shape[1] + 1) * (1 - LEVEL) / 2) - 1
+    t = np.partition(t, (tail, t.shape[1] - 1 - tail), axis=1)
+    ends = np.stack([-t[:, t.shape[1] - 1 - tail], -t[:, tail]], axis=1)
+    return np.where(finite, np.where(spread > 0, ends * np.where(spread > 0, spread, 1.0), 0.0), np.nan)
+
+
+@lru_cache(maxsize=4)
+def _resamples(n: int) -> Values:
+    """How much of each resample is each image: (n, resamples), columns of sum 1; the same at every call."""
+    if n <= _EXHAUSTIVE:
+        drawn = np.array(list(itertools.product(range(n), repeat=n)))
+        counts = (drawn[:, :, None] == np.arange(n)).sum(axis=1)
+    else:
+        counts = np.random.default_rng(_SEED).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
+    return np.ascontiguousarray(counts.T / n)
+
+
+def pseudo_values(values: Values, figure: Callable[[Sequence[float]], float]) -> Values:
+    """What each image contributes to a figure that is no mean: Tukey's jackknife pseudo-values, (n,).
+
+    Their mean differs from the figure by the jackknife's estimate of its bias; of a mean they are the values.
+    """
+    every = values.tolist()
+    if len(every) < 2:
+        return values
+    n, whole = len(every), figure(every)
+    rest = np.array([figure(every[:index] + every[index + 1 :]) for index in range(n)])
+    with np.errstate(invalid="ignore"):
+        return np.asarray(n * whole - (n - 1) * rest)

@@ -1,0 +1,264 @@
+"""Pairs of methods, image by image: how far apart, how surely, and where."""
+
+from __future__ import annotations
+
+import fnmatch
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from srbench.analysis.bootstrap import Interval, intervals
+from srbench.analysis.sample import Sample, samples
+from srbench.analysis.significance import ALPHA, holm, wilcoxon
+from srbench.bench.results import CellId, MetricRecord
+from srbench.bench.store import LoadedRun
+from srbench.errors import UsageError
+from srbench.names import unknown
+
+MAX_ALL_PAIRS = 10
+"""Methods up to which a report compares all pairs; more are compared with one of them."""
+BASELINE = "bicubic"
+"""What more methods are compared with, where a run has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two methods on the images of one data set at one scale.
+
+    Attributes:
+        a: the first method's figures.
+        b: the second's, of the same images in the same order.
+        metric: what is compared.
+        difference: of the data set's figures, A - B.
+        interval: of the difference, over images.
+        wins: images on which A is better.
+        losses: images on which B is.
+        p: Wilcoxon's, two-sided; None where too few images differ for a test.
+        holm: the same, corrected for all that was tested with it.
+    """
+
+    a: Sample
+    b: Sample
+    metric: MetricRecord
+    difference: float
+    interval: Interval | None
+    wins: int
+    losses: int
+    p: float | None
+    holm: float | None = None
+
+    @property
+    def dataset(self) -> str:
+        """The data set's name."""
+        return self.a.dataset
+
+    @property
+    def scale(self) -> int:
+        """The factor."""
+        return self.a.scale
+
+    @property
+    def n(self) -> int:
+        """How many images."""
+        return len(self.a.images)
+
+    @property
+    def ties(self) -> int:
+        """Images on which both have the same figure."""
+        return self.n - self.wins - self.losses
+
+    @property
+    def significant(self) -> bool:
+        """Whether the corrected p is below ALPHA."""
+        return self.holm is not None and self.holm < ALPHA
+
+    @property
+    def flipped(self) -> Comparison:
+        """B compared with A."""
+        interval = None if self.interval is None else Interval(-self.interval.high, -self.interval.low)
+        return replace(
+            self,
+            a=self.b,
+            b=self.a,
+            difference=-self.difference,
+            interval=interval,
+            wins=self.losses,
+            losses=self.wins,
+        )
+
+    def images(self) -> list[tuple[str, float, float]]:
+        """(name, A's figure, B's figure) of every image, the largest difference first."""
+        rows = zip(self.a.images, self.a.values.tolist(), self.b.values.tolist(), strict=True)
+        return sorted(rows, key=lambda row: -abs(_minus(row[1], row[2])))
+
+
+def _minus(a: float, b: float) -> float:
+    """A - B, which is 0 of two infinities: both methods restored the image exactly."""
+    return 0.0 if a == b else a - b
+
+
+def compare_samples(pairs: Sequence[tuple[Sample, Sample]], metric: MetricRecord) -> list[Comparison]:
+    """Compare pairs, all of one family for Holm's correction."""
+    with np.errstate(invalid="ignore"):
+        differences = [np.where(a.values == b.values, 0.0, a.values - b.values) for a, b in pairs]
+        parts = [np.where(a.parts == b.parts, 0.0, a.parts - b.parts) for a, b in pairs]
+        figures = [
+            _minus(a.figure, b.figure) if math.isfinite(a.figure) or math.isfinite(b.figure) else float(d.mean())
+            for (a, b), d in zip(pairs, differences, strict=True)
+        ]
+    ps = wilcoxon(differences)
+    sign = 1 if metric.higher_is_better else -1
+    found = zip(pairs, differences, figures, intervals(figures, parts), ps, holm(ps), strict=True)
+    return [
+        Comparison(a, b, metric, figure, interval, int((sign * d > 0).sum()), int((sign * d < 0).sum()), p, corrected)
+        for (a, b), d, figure, interval, p, corrected in found
+    ]
+
+
+def compare_methods(
+    run_a: LoadedRun,
+    a: str,
+    run_b: LoadedRun,
+    b: str,
+    metric: MetricRecord,
+    datasets: Sequence[str] = (),
+    scales: Sequence[int] = (),
+) -> list[Comparison]:
+    """Two methods wherever both have results, Holm's correction over all of it.
+
+    Args:
+        run_a: where A's figures come from.
+        a: a label of it.
+        run_b: where B's come from; it may be the same run.
+        b: a label of it.
+        metric: what to compare.
+        datasets: only these; all if empty.
+        scales: only these; all if empty.
+
+    Raises:
+        UsageError: the runs have different protocols or images, or nothing in common.
+    """
+    check_comparable(run_a, run_b)
+    of_a, of_b = samples(run_a, metric.name), samples(run_b, metric.name)
+    pairs = []
+    for (dataset, scale, label), sample in of_a.items():
+        other = of_b.get((dataset, scale, b))
+        if label == a and other is not None and _is_in(dataset, datasets) and _is_in(scale, scales):
+            if sample.images != other.images:
+                raise UsageError(
+                    f"{a} and {b} were scored on other images of {dataset}; compare runs of the same images."
+                )
+            pairs.append((sample, other))
+    if not pairs:
+        raise UsageError(
+            f"{a} and {b} have no result of {metric.name} on the same data set at the same scale"
+            f"{' among those asked for' if datasets or scales else ''}; run both with the same --datasets and --scales."
+        )
+    return compare_samples(pairs, metric)
+
+
+def compare_all(
+    run: LoadedRun,
+    metric: MetricRecord,
+    pairs: Iterable[tuple[str, str]],
+    datasets: Sequence[str] = (),
+    scales: Sequence[int] = (),
+) -> list[Comparison]:
+    """Pairs of a run's methods wherever both have results; Holm's correction over the pairs of a data set and scale."""
+    found = samples(run, metric.name)
+    wanted = list(dict.fromkeys(pairs))
+    compared: list[Comparison] = []
+    for dataset, scale in dict.fromkeys((dataset, scale) for dataset, scale, _ in found):
+        if _is_in(dataset, datasets) and _is_in(scale, scales):
+            places = [((dataset, scale, a), (dataset, scale, b)) for a, b in wanted]
+            family = [(found[a], found[b]) for a, b in places if a in found and b in found]
+            compared += compare_samples(family, metric)
+    return compared
+
+
+def report_pairs(run: LoadedRun) -> list[tuple[str, str]]:
+    """The pairs that a report compares: all, or all with the baseline where there are many methods."""
+    labels = labels_of(run)
+    if len(labels) <= MAX_ALL_PAIRS:
+        return [(a, b) for index, b in enumerate(labels) for a in labels[index + 1 :]]
+    baseline = BASELINE if BASELINE in labels else labels[0]
+    return [(label, baseline) for label in labels if label != baseline]
+
+
+def _is_in(value: object, wanted: Sequence[object]) -> bool:
+    return not wanted or value in wanted
+
+
+def labels_of(run: LoadedRun) -> list[str]:
+    """The labels of a run's methods, in the order of its plan."""
+    return list(dict.fromkeys(planned.id.method_label for planned in run.record.cells))
+
+
+def find_labels(run: LoadedRun, pattern: str) -> list[str]:
+    """The labels that a word on the command line means: ``name:recipe``, ``name`` of its only recipe, or a glob.
+
+    Raises:
+        UsageError: none, or ``name`` has several recipes in the run.
+    """
+    labels = labels_of(run)
+    if pattern in labels:
+        return [pattern]
+    if any(sign in pattern for sign in "*?["):
+        found = [label for label in labels if fnmatch.fnmatchcase(label, pattern)]
+    else:
+        found = [label for label in labels if label.partition(":")[0] == pattern]
+        if len(found) > 1:
+            raise UsageError(f"'{pattern}' has several recipes in run {run.record.id}: name {' or '.join(found)}.")
+    if not found:
+        raise unknown(f"method in run {run.record.id} called", pattern, labels)
+    return found
+
+
+def find_metric(runs: Sequence[LoadedRun], name: str) -> MetricRecord:
+    """A metric that all runs have: the named one, or if ``name`` is empty PSNR or else the first.
+
+    Raises:
+        UsageError: there is none.
+    """
+    common = {
+        metric.name: metric
+        for metric in runs[0].record.metrics
+        if all(metric in run.record.metrics for run in runs[1:])
+    }
+    if not name and common:
+        return common.get("psnr", next(iter(common.values())))
+    if name not in common:
+        raise unknown("metric in the run" if len(runs) == 1 else "metric that both runs have", name, common)
+    return common[name]
+
+
+def check_comparable(run_a: LoadedRun, run_b: LoadedRun) -> None:
+    """Raise UsageError unless figures of the runs can stand beside each other: one protocol, and the same images."""
+    a, b = run_a.record, run_b.record
+    if a.protocol_hash != b.protocol_hash:
+        raise UsageError(
+            f"Run {a.id} has protocol {a.protocol} ({a.protocol_hash}) and run {b.id} has {b.protocol} "
+            f"({b.protocol_hash}): figures of two protocols cannot be compared; run one of them again."
+        )
+    contents = {dataset.name: dataset.content_hash for dataset in a.datasets}
+    for dataset in b.datasets:
+        if contents.get(dataset.name, dataset.content_hash) != dataset.content_hash:
+            raise UsageError(
+                f"'{dataset.name}' holds other images in run {a.id} than in run {b.id}; compare runs of the same."
+            )
+
+
+def without_result(
+    run: LoadedRun, labels: Iterable[str], datasets: Sequence[str], scales: Sequence[int]
+) -> list[CellId]:
+    """The planned cells of some methods that have no result, so that no comparison knows them."""
+    have = {cell.id for cell in run.cells}
+    planned = (cell.id for cell in run.record.cells if cell.id not in have)
+    wanted = set(labels)
+    return [
+        cell
+        for cell in planned
+        if cell.method_label in wanted and _is_in(cell.dataset, datasets) and _is_in(cell.scale, scales)
+    ]

@@ -1,0 +1,129 @@
+"""A run's figures as samples over images: what intervals and tests are made from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+
+from srbench.analysis.bootstrap import Interval, Values, intervals, pseudo_values
+from srbench.bench.results import CellId, CellResult
+from srbench.bench.store import LoadedRun
+from srbench.errors import UsageError
+from srbench.registry import Registry
+
+Figure = Callable[[Sequence[float]], float]
+Place = tuple[str, int, str]
+"""Data set, scale and method label."""
+CellIntervals = Mapping[tuple[CellId, str], Interval]
+"""By cell and metric; a figure without an interval is absent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What a method reached on the images of a data set at a scale.
+
+    A learned method's seeds are averaged image by image: the images are the sample, and training once more adds none.
+
+    Attributes:
+        label: ``name`` or ``name:recipe``.
+        dataset: the data set's name.
+        scale: the factor.
+        images: the names of the images.
+        values: (n,) the images' figures, means over the seeds.
+        parts: (n,) what each image contributes to ``figure``: ``values`` where it is their mean, else pseudo-values;
+            NaN where that is not known.
+        figure: the data set's figure, the mean over the seeds.
+        seed_figures: the figure of each seed.
+    """
+
+    label: str
+    dataset: str
+    scale: int
+    images: tuple[str, ...]
+    values: Values
+    parts: Values
+    figure: float
+    seed_figures: tuple[float, ...]
+
+    @property
+    def image_sd(self) -> float | None:
+        """The standard deviation over images."""
+        return _sd(self.values.tolist())
+
+    @property
+    def seed_sd(self) -> float | None:
+        """The standard deviation over seeds of the figure; None of a single seed."""
+        return _sd(self.seed_figures)
+
+
+def _sd(values: Sequence[float]) -> float | None:
+    return float(np.std(values, ddof=1)) if len(values) > 1 and all(map(math.isfinite, values)) else None
+
+
+def samples(run: LoadedRun, metric: str) -> dict[Place, Sample]:
+    """A metric's samples of a run, in the order of its plan."""
+    groups: dict[Place, list[CellResult]] = {}
+    for cell in run.cells:
+        if metric in cell.values:
+            groups.setdefault((cell.id.dataset, cell.id.scale, cell.id.method_label), []).append(cell)
+    figure = _pooled_figure(run, metric)
+    return {place: _sample(place, cells, metric, figure) for place, cells in groups.items()}
+
+
+def _sample(place: Place, cells: Sequence[CellResult], metric: str, figure: Figure | None) -> Sample:
+    rows = [_values(cell, metric) for cell in cells]
+    dataset, scale, label = place
+    seed_figures = tuple(cell.values[metric] for cell in cells)
+    return Sample(
+        label=label,
+        dataset=dataset,
+        scale=scale,
+        images=tuple(image.name for image in cells[0].images),
+        values=np.mean(rows, axis=0),
+        parts=np.mean([_parts(row, figure) for row in rows], axis=0),
+        figure=fmean(seed_figures),
+        seed_figures=seed_figures,
+    )
+
+
+def sample_intervals(found: Sequence[Sample]) -> list[Interval | None]:
+    """The interval of each sample's figure: over images, not over seeds."""
+    return intervals([sample.figure for sample in found], [sample.parts for sample in found])
+
+
+def cell_intervals(run: LoadedRun) -> CellIntervals:
+    """The interval of each cell's figure by metric, where there is one; a seed's own, of one training."""
+    places: list[tuple[CellId, str]] = []
+    figures: list[float] = []
+    parts: list[Values] = []
+    for metric in run.record.metrics:
+        figure = _pooled_figure(run, metric.name)
+        for cell in run.cells:
+            if metric.name in cell.values:
+                places.append((cell.id, metric.name))
+                figures.append(cell.values[metric.name])
+                parts.append(_parts(_values(cell, metric.name), figure))
+    found = zip(places, intervals(figures, parts), strict=True)
+    return {place: interval for place, interval in found if interval is not None}
+
+
+def _values(cell: CellResult, metric: str) -> Values:
+    return np.array([image.values[metric] for image in cell.images], dtype=np.float64)
+
+
+def _parts(values: Values, figure: Figure | None) -> Values:
+    return values if figure is None else pseudo_values(values, figure)
+
+
+def _pooled_figure(run: LoadedRun, metric: str) -> Figure | None:
+    """From the images' figures to the data set's where that is not their mean; NaN of a metric that is not here."""
+    if run.record.protocol_content.get("aggregate") != "pooled":
+        return None
+    try:
+        return Registry().metric(metric).pool
+    except UsageError:  # a plugin's, which is not loaded here
+        return lambda values: math.nan
