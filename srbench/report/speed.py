@@ -15,8 +15,8 @@ from srbench.report.grid import DASH
 
 SHORT = {"channels_last": "cl", "compiled": "jit", "graph": "graph"}
 LEGEND = (
-    "From LR with all enlargement; net: the network alone. cl: channels_last, jit: compiled, b: images at once (+ marks "
-    "the batch that saturates the device), t: in tiles of this side. roof: the shortest time that the measured bandwidth "
+    "From LR with all enlargement; net: the network alone. cl: channels_last, jit: compiled, b: images at once (+: the "
+    "batch that saturates the device), t: in tiles of this side. roof: the shortest time that the measured bandwidth "
     "and matrix rate allow, over the median. MB: the peak of what torch allocates beyond weights and input."
 )
 
