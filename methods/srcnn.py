@@ -42,12 +42,15 @@ class SrcnnNetwork(nn.Module):
         """Begin by passing the enlarged image through one path, so that training starts at bicubic's quality.
 
         The paper starts from Gaussian noise and needs 8e8 backprops, most of them to learn what is known: that SR is
-        close to its input.
+        close to its input. The other filters begin without a mean, since brightness is what all places have in common,
+        and larger, since what is left are small differences. It trains much faster so.
         """
         layers = (self.extract, self.map, self.reconstruct)
         for layer in layers:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        filters = self.extract.weight.data
+        filters.sub_(filters.mean(dim=(1, 2, 3), keepdim=True)).mul_(4.0)
         nn.init.normal_(self.reconstruct.weight, std=1e-3)
         for channel in range(self.extract.in_channels):
             for layer in layers:
@@ -84,11 +87,11 @@ STANDARD = Recipe(
     lr=3e-3,
     lr_factors=(("reconstruct", 0.1),),
     warmup=500,
-    steps=50_000,
+    steps=40_000,
     validate_every=2500,
     clip_gradient=1.0,
     ema=0.999,
-    transfer=Transfer(scale=3, steps=20_000),
+    transfer=Transfer(scale=3, steps=12_000),
 )
 """What reaches the paper's figures in an hour of a CPU instead of its 8e8 backprops. The other scales begin with x3's
 network."""
@@ -128,7 +131,9 @@ class SrcnnY(LearnedMethod):
     """SRCNN 9-1-5 on luma."""
 
     kernels: ClassVar[tuple[int, int, int]] = (9, 1, 5)
-    info = MethodInfo(name="srcnn-y", family="prediction", channels="y", input="upsampled", paper=SOURCE, halo=6)
+    info = MethodInfo(
+        name="srcnn-y", family="prediction", channels="y", input="upsampled", version=2, paper=SOURCE, halo=6
+    )
     recipes: ClassVar[Mapping[str, Recipe]] = {"quick": QUICK, "standard": STANDARD, "paper": PAPER}
 
     def network(self, scale: int) -> nn.Module:
@@ -149,11 +154,11 @@ class SrcnnY955(SrcnnY):
 
     kernels = (9, 5, 5)
     info = dataclasses.replace(SrcnnY.info, name="srcnn-y-955", halo=8)
-    recipes: ClassVar[Mapping[str, Recipe]] = _recipes(24_000, 8_000)
+    recipes: ClassVar[Mapping[str, Recipe]] = _recipes(20_000, 6_000)
 
 
 class SrcnnRgb(SrcnnY):
     """SRCNN 9-1-5 on the three channels together (section 4.4 of the paper)."""
 
     info = dataclasses.replace(SrcnnY.info, name="srcnn-rgb", channels="rgb")
-    recipes: ClassVar[Mapping[str, Recipe]] = _recipes(30_000, 10_000)
+    recipes: ClassVar[Mapping[str, Recipe]] = _recipes(24_000, 8_000)
