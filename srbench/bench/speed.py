@@ -25,7 +25,7 @@ from srbench.bench.memory import peak_bytes
 from srbench.bench.modes import Mode, as_input, put_into, replayed
 from srbench.bench.roofline import Peaks, Work, count_work, measure_peaks
 from srbench.bench.speed_record import SpeedRow
-from srbench.bench.timing import Clock, Timing, clock_of, in_rounds, sample, warm_up
+from srbench.bench.timing import Clock, Timing, affordable, clock_of, in_rounds, sample, warm_up
 from srbench.errors import UsageError
 from srbench.imaging.tensor import resize
 from srbench.inference import tiled
@@ -37,6 +37,8 @@ OUTPUTS = {"720p": (720, 1280), "2160p": (2160, 3840)}
 MOST_BATCH = {"cuda": 256, "mps": 64, "cpu": 16}
 GAIN = 1.05
 """The batch saturates the device once twice as large a one is no faster than this."""
+FEWEST = 5
+"""Runs of a row that has little time."""
 FIRST_TILE = 1024
 SMALLEST_TILE = 64
 
@@ -54,6 +56,7 @@ class Request:
         modes: ways to run networks; what a method or device has not is left out.
         batches: numbers of images, or ``max`` for the batch that saturates the device.
         runs: timed runs of each row.
+        seconds: stop short of ``runs`` where a row would take longer than this, but not before five.
     """
 
     choices: tuple[Choice, ...]
@@ -62,6 +65,7 @@ class Request:
     modes: tuple[Mode, ...]
     batches: tuple[str, ...] = ("1",)
     runs: int = 50
+    seconds: float = math.inf
 
 
 @dataclass(slots=True)
@@ -124,17 +128,27 @@ class SpeedTest:
         precisions = {mode.precision: replace(mode, channels_last=False).active for mode in modes}
         return measure_peaks(self._device, self._clock, precisions)
 
-    def rows(self, request: Request, peaks: Peaks) -> Iterator[SpeedRow]:
-        """Every row, in the order of sizes, scales, methods and modes; those of a size and scale at once."""
+    def rows(self, request: Request, peaks: Peaks | None = None) -> Iterator[SpeedRow]:
+        """Every row, in the order of sizes, scales, methods and modes; those of a size and scale at once.
+
+        Without ``peaks`` no row has a share of the roofline.
+        """
         for size in request.sizes:
             for scale in request.scales:
                 contenders = list(self._prepared(request, size, scale))
                 ready = {str(k): entry for k, entry in enumerate(contenders) if isinstance(entry, _Contender)}
                 self._tell(f"timing {len(ready)} rows at x{scale}, {size}")
                 with torch.inference_mode():
-                    samples = in_rounds({k: entry.run for k, entry in ready.items()}, self._clock, request.runs)
+                    runs = {k: entry.run for k, entry in ready.items()}
+                    counts = {k: self._runs(run, request) for k, run in runs.items()}
+                    samples = in_rounds(runs, self._clock, counts)
                 for k, entry in enumerate(contenders):
                     yield entry if isinstance(entry, SpeedRow) else self._finished(entry, samples[str(k)], peaks)
+
+    def _runs(self, run: Callable[[], object], request: Request) -> int:
+        if math.isinf(request.seconds):
+            return request.runs
+        return affordable(run, self._clock, request.seconds, FEWEST, request.runs)
 
     def _prepared(self, request: Request, size: str, scale: int) -> Iterator[_Contender | SpeedRow]:
         """Rows that are warm, and rows that failed."""
@@ -255,12 +269,12 @@ class SpeedTest:
             break
         return best
 
-    def _finished(self, entry: _Contender, samples: list[float], peaks: Peaks) -> SpeedRow:
+    def _finished(self, entry: _Contender, samples: list[float], peaks: Peaks | None) -> SpeedRow:
         timing = Timing.of(samples)
         row = entry.row
         pixels = row.batch * row.lr_height * row.lr_width * row.scale**2
         share = None
-        if entry.work is not None and (row.part == "network" or entry.method.info.input == "lr"):
+        if peaks is not None and entry.work is not None and (row.part == "network" or entry.method.info.input == "lr"):
             precision = row.mode.partition("+")[0]
             size = 2 if precision in ("fp16", "bf16") else 4
             share = round(entry.work.seconds(peaks, precision, size) / (timing.median / 1e3), 4)

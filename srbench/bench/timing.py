@@ -7,7 +7,7 @@ has a clock of its own, and a loop warms up until the time is stable before it c
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import Protocol
@@ -125,23 +125,27 @@ def warm_up(run: Callable[[], object], clock: Clock) -> int:
     return done
 
 
+def affordable(run: Callable[[], object], clock: Clock, seconds: float, least: int, most: int) -> int:
+    """How many runs fit into a time, judged by one of them, within limits."""
+    (taken,) = sample(run, clock, 1)
+    return max(least, min(most, int(1e3 * seconds / max(taken, 1e-3))))
+
+
 def in_rounds(
-    runs: dict[str, Callable[[], object]],
+    runs: Mapping[str, Callable[[], object]],
     clock: Clock,
-    count: int,
+    counts: Mapping[str, int],
     rounds: int = 5,
-    tick: Callable[[], None] = lambda: None,
 ) -> dict[str, list[float]]:
-    """Time several things in turn, each ``count`` times in all, a share of it in each round.
+    """Time several things in turn, each as often as ``counts`` says in all, a share of it in each round.
 
     What the machine does meanwhile then meets all of them alike, and stands in everybody's quartiles. The first run of
     each in a round is not counted: the others have taken the caches.
     """
     samples: dict[str, list[float]] = {name: [] for name in runs}
-    rounds = min(rounds, count)
     for turn in range(rounds):
-        share = count * (turn + 1) // rounds - count * turn // rounds
         for name, run in runs.items():
-            samples[name] += sample(run, clock, share + 1)[1:]
-            tick()
+            share = counts[name] * (turn + 1) // rounds - counts[name] * turn // rounds
+            if share:
+                samples[name] += sample(run, clock, share + 1)[1:]
     return samples

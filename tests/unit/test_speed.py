@@ -19,7 +19,7 @@ from srbench.bench.modes import FEATURES, PRECISIONS, Mode, as_input, parse_mode
 from srbench.bench.roofline import Peaks, Work, count_work, measure_peaks
 from srbench.bench.speed import Request, SpeedTest, lr_size, record_path
 from srbench.bench.speed_record import SpeedRow
-from srbench.bench.timing import SynchronisedClock, Timing, clock_of, in_rounds, sample, warm_up
+from srbench.bench.timing import SynchronisedClock, Timing, affordable, clock_of, in_rounds, sample, warm_up
 from srbench.errors import UsageError
 from srbench.inference import tiled
 from srbench.method import LearnedMethod
@@ -87,10 +87,15 @@ def test_the_warm_up_waits_for_what_is_slow_at_first() -> None:
 def test_all_are_timed_in_turn() -> None:
     order: list[str] = []
     runs = {name: (lambda name=name: order.append(name)) for name in "ab"}
-    samples = in_rounds(runs, clock_of(CPU), 7, rounds=3)  # type: ignore[arg-type]
-    assert {name: len(times) for name, times in samples.items()} == {"a": 7, "b": 7}
-    assert "".join(order) == "aaabbb" + "aaabbb" + "aaaabbbb"  # the first of each turn is not counted
-    assert {len(times) for times in in_rounds(runs, clock_of(CPU), 2).values()} == {2}  # type: ignore[arg-type]
+    samples = in_rounds(runs, clock_of(CPU), {"a": 7, "b": 2}, rounds=3)  # type: ignore[arg-type]
+    assert {name: len(times) for name, times in samples.items()} == {"a": 7, "b": 2}
+    assert "".join(order) == "aaa" + "aaabb" + "aaaabb"  # the first of each turn is not counted
+
+
+def test_a_slow_row_is_run_less_often() -> None:
+    assert affordable(lambda: time.sleep(0.05), clock_of(CPU), 0.5, 5, 50) in range(5, 11)
+    assert affordable(lambda: time.sleep(0.05), clock_of(CPU), 0.01, 5, 50) == 5
+    assert affordable(lambda: None, clock_of(CPU), 0.5, 5, 50) == 50
 
 
 @given(st.lists(st.floats(0.01, 1e4), min_size=1))
