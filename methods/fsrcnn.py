@@ -74,10 +74,15 @@ class FsrcnnNetwork(nn.Module):
 
     def _enlarge(self, x: Tensor) -> Tensor:
         """The deconvolution of an image whose border goes on, as a convolution and a pixel shuffle."""
+        if x.device.type == "meta":  # where the work is counted, not done: count what the paper counts
+            out: Tensor = self.deconvolution(x)
+            return out
+        bias = self.deconvolution.get_parameter("bias")
+        if x.device.type == "cpu":
+            return _by_taps(x, self.deconvolution.weight, bias, self.scale)
         weight, reach = phases(self.deconvolution.weight, self.scale)
-        bias = self.deconvolution.get_parameter("bias").expand(self.scale**2)
         x = F.pad(x, (reach,) * 4, mode="replicate")
-        return F.pixel_shuffle(F.conv2d(x, weight, bias), self.scale)
+        return F.pixel_shuffle(F.conv2d(x, weight, bias.expand(self.scale**2)), self.scale)
 
 
 class _Prelu(torch.autograd.Function):
@@ -129,6 +134,26 @@ def _replicating(layer: nn.Module, x: Tensor) -> Tensor:
     if reach:
         x = F.pad(x, (reach,) * 4, mode="replicate")
     return F.conv2d(x, layer.weight, layer.bias)
+
+
+def _by_taps(x: Tensor, weight: Tensor, bias: Tensor, scale: int) -> Tensor:
+    """The deconvolution of an image whose border goes on, by its definition: each tap's product, put where it belongs.
+
+    All 81 products are one matrix product, without the zeros that the phases' kernels are filled up with.
+    """
+    centre, (batch, channels, height, width) = SIDE // 2, x.shape
+    reach = (centre + scale - 1) // scale
+    x = F.pad(x, (reach,) * 4, mode="replicate").permute(0, 2, 3, 1)
+    rows = weight[:, 0].permute(1, 2, 0).reshape(SIDE * SIDE, channels)
+    maps = torch.matmul(rows, x.reshape(batch, -1, channels).transpose(1, 2)).view(batch, SIDE, SIDE, *x.shape[1:3])
+    out = bias.repeat(batch, scale, scale, height, width)
+    for i in range(SIDE):
+        down, row = divmod(i - centre, scale)
+        for j in range(SIDE):
+            right, column = divmod(j - centre, scale)
+            top, left = reach - down, reach - right
+            out[:, row, column] += maps[:, i, j, top : top + height, left : left + width]
+    return F.pixel_shuffle(out.view(batch, scale * scale, height, width), scale)
 
 
 def phases(weight: Tensor, scale: int) -> tuple[Tensor, int]:

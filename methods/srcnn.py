@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from srbench.method import LearnedMethod, MethodInfo, Recipe, Transfer
 
 from ._single import conv2d_to_one
+from ._strips import in_strips
 
 SOURCE = "Dong, Loy, He, Tang: Image Super-Resolution Using Deep Convolutional Networks, TPAMI 2016"
 
@@ -60,13 +61,23 @@ class SrcnnNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to the same size; in training mode to what the kernels leave of it."""
+        if self.training or x.device.type != "cpu":
+            return self._layers(x)
+        return in_strips(self._layers, x, sum(self._margin(layer) for layer in self.children()))
+
+    def _layers(self, x: Tensor) -> Tensor:
         x = F.relu(self.extract(self._bordered(x, self.extract)))
         x = F.relu(self.map(self._bordered(x, self.map)))
         last = self.reconstruct
         return conv2d_to_one(self._bordered(x, last), last.weight, last.get_parameter("bias"))
 
+    @staticmethod
+    def _margin(layer: nn.Module) -> int:
+        assert isinstance(layer, nn.Conv2d)
+        return layer.kernel_size[0] // 2
+
     def _bordered(self, x: Tensor, layer: nn.Conv2d) -> Tensor:
-        margin = layer.kernel_size[0] // 2
+        margin = self._margin(layer)
         return x if self.training or not margin else F.pad(x, (margin,) * 4, mode="replicate")
 
 

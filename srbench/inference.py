@@ -64,7 +64,7 @@ def run_method(
         if tile is None or method.info.halo is None:
             out = _checked(method, x, scale)
         else:
-            out = _tiled(method, x, scale, tile, method.info.halo)
+            out = tiled(method, x, scale, tile, method.info.halo)
     result: NDArray[np.float32] = out[0].to("cpu", torch.float32).numpy()
     if not np.isfinite(result).all():
         bad = "NaN" if np.isnan(result).any() else "infinity"
@@ -85,7 +85,7 @@ def _checked(method: Method, x: torch.Tensor, scale: int) -> torch.Tensor:
     return out
 
 
-def _tiled(method: Method, x: torch.Tensor, scale: int, tile: int, halo: int) -> torch.Tensor:
+def tiled(method: Method, x: torch.Tensor, scale: int, tile: int, halo: int) -> torch.Tensor:
     """Work tile by tile, each with a margin of ``halo`` pixels, so that the result equals the whole image's."""
     grown = 1 if method.info.input == "upsampled" else scale
     height, width = x.shape[-2:]

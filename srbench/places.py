@@ -6,6 +6,8 @@ from pathlib import Path
 
 RUNS = Path("results/runs")
 """The folder of runs."""
+SPEED = Path("results/speed")
+"""The folder of records of speed."""
 
 
 def reference_folder() -> Path:

@@ -88,7 +88,9 @@ def load_method(job: PlannedJob, method_class: type[Method], weights: Path | Non
     if isinstance(method, LearnedMethod) and weights is not None:
         network = method.network(job.id.scale)
         load_weights(weights, network)
-        method.model = network.to(device).eval()
+        # on a CPU the faster layout; on a GPU that depends on the precision, and figures are taken in float32
+        layout = torch.channels_last if device.type == "cpu" else torch.contiguous_format
+        method.model = network.to(device).to(memory_format=layout).eval()
     return method
 
 

@@ -19,6 +19,7 @@ from srbench.cli.guard import complain, guarded
 from srbench.cli.list import list_
 from srbench.cli.report import report
 from srbench.cli.run import run
+from srbench.cli.speed import speed
 from srbench.cli.train import train
 from srbench.errors import EXIT_DATA, EXIT_USAGE, SrbenchError
 
@@ -35,6 +36,7 @@ app.command("report")(report)
 app.command("check")(check)
 app.command("compare")(compare)
 app.command("train")(train)
+app.command("speed")(speed)
 app.command("list")(list_)
 app.command("doctor")(doctor)
 for _verb in (*app.registered_commands, *data_app.registered_commands):
@@ -65,6 +67,7 @@ def main() -> None:
         sys.argv.remove("--debug")  # accepted anywhere on the line
     # torch's threads spin while they wait, and on a busy machine spin each other to a standstill
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler, which counts memory, complains of lacking GPUs
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a sign that the terminal lacks costs that sign, not the results
             stream.reconfigure(errors="replace")

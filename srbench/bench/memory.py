@@ -1,0 +1,38 @@
+"""The most memory that a run holds at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+
+def peak_bytes(run: Callable[[], object], device: torch.device) -> int | None:
+    """The peak of what torch allocates during one run, beyond what was there before it; None where nobody can tell.
+
+    Weights and input count as there before. On a CPU the buffers inside oneDNN are not torch's, and not counted.
+    """
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        before = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        run()
+        torch.cuda.synchronize(device)
+        return torch.cuda.max_memory_allocated(device) - before
+    return _profiled(run) if device.type == "cpu" else None
+
+
+def _profiled(run: Callable[[], object]) -> int:
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        run()
+    inner = profiler.profiler
+    assert inner is not None
+    assert inner.kineto_results is not None
+    events = [event for event in inner.kineto_results.events() if event.name() == "[memory]"]
+    held = peak = 0
+    for event in sorted(events, key=lambda event: event.start_ns()):
+        held += event.nbytes()
+        peak = max(peak, held)
+    return peak

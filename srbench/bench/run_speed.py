@@ -1,0 +1,102 @@
+"""The speed column of a run: each method timed once, beside its quality, at the run's smallest scale.
+
+It is kept in a file of its own beside the cells, since it differs from one execution to the next and they must not.
+What has been timed is not timed again until the method, its device or the number of threads changes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import ValidationError
+
+from srbench.atomic import write_atomically
+from srbench.bench.plan import Plan
+from srbench.bench.results import Frozen
+from srbench.bench.speed_record import SpeedRow
+
+if TYPE_CHECKING:
+    import torch
+
+    from srbench.registry import Registry
+
+SIZES = {"cpu": "128", "mps": "256", "cuda": "256"}
+"""The side of LR."""
+SECONDS = 0.5
+"""Of timed runs a row, and at least five of them: this column is a by-product; `srbench speed` takes its time."""
+
+
+class RunSpeed(Frozen):
+    """What a run's methods took."""
+
+    schema_version: Literal[1] = 1
+    asked: str
+    """The device and threads as asked for."""
+    device: str
+    size: str
+    scale: int
+    sources: dict[str, str]
+    """By method: the hash of the source that was timed."""
+    rows: tuple[SpeedRow, ...]
+
+    def of(self, method: str) -> SpeedRow | None:
+        """A method's row."""
+        return next((row for row in self.rows if row.method == method), None)
+
+
+def read_speed(folder: Path) -> RunSpeed | None:
+    """What a run's folder keeps; None if there is nothing, or nothing whole."""
+    with contextlib.suppress(OSError, ValidationError):
+        return RunSpeed.model_validate_json((folder / "speed.json").read_bytes())
+    return None
+
+
+def time_methods(
+    plan: Plan,
+    registry: Registry,
+    folder: Path,
+    device: Callable[[], torch.device],
+    asked: str,
+    tell: Callable[[str], None],
+) -> None:
+    """Time the methods of a plan that have not been timed so, and keep that in the run's folder.
+
+    Args:
+        plan: its methods and smallest scale.
+        registry: where they come from.
+        folder: the run's.
+        device: where to run; asked for only if something has to be timed, since that imports torch.
+        asked: the device and threads as asked for.
+        tell: called with a line about what is being done.
+    """
+    scale = min(job.id.scale for job in plan.jobs)
+    wanted = {card.name: card.source_hash for card in plan.cards if scale in card.info.scales}
+    known = read_speed(folder)
+    if known is not None and (known.asked, known.scale) == (asked, scale) and known.sources.items() >= wanted.items():
+        return
+    from srbench.bench.environment import device_name
+    from srbench.bench.modes import Mode
+    from srbench.bench.speed import Request, SpeedTest
+    from srbench.registry import Choice
+
+    where = device()
+    request = Request(
+        choices=tuple(Choice(card, "") for card in plan.cards if card.name in wanted),
+        scales=(scale,),
+        sizes=(SIZES[where.type],),
+        modes=(Mode(),),
+        seconds=SECONDS,
+    )
+    rows = SpeedTest(registry, plan.protocol, where, tell).rows(request)
+    record = RunSpeed(
+        asked=asked,
+        device=device_name(str(where)),
+        size=SIZES[where.type],
+        scale=scale,
+        sources=wanted,
+        rows=tuple(row for row in rows if row.part == "whole"),
+    )
+    write_atomically(folder / "speed.json", record.model_dump_json(indent=1) + "\n")

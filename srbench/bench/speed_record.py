@@ -1,0 +1,63 @@
+"""What `srbench speed` leaves behind, as typed data: the schema of its JSON."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from srbench.bench.results import Frozen
+
+SPEED_SCHEMA_VERSION: Final = 1
+
+
+class SpeedRow(Frozen):
+    """One way of running one method at one size."""
+
+    method: str
+    scale: int
+    size: str
+    """As asked for: the side of a square LR, ``720p`` or ``2160p``."""
+    lr_height: int
+    lr_width: int
+    part: Literal["whole", "network"]
+    """From LR to SR with all enlargement, or the network alone; one and the same for a method that takes LR."""
+    mode: str
+    batch: int
+    saturating: bool = False
+    """Whether the batch is the one that saturates the device."""
+    tile: int | None = None
+    """The side of the tiles, where the whole image did not fit into memory."""
+    median_ms: float | None = None
+    lower_quartile_ms: float | None = None
+    upper_quartile_ms: float | None = None
+    runs: int = 0
+    warm_up: int = 0
+    """Runs before those that count."""
+    megapixels_per_s: float | None = None
+    """Of output."""
+    parameters: int = 0
+    macs: int | None = None
+    """Of the batch; None where nothing is learned."""
+    memory_mb: float | None = None
+    energy_j: float | None = None
+    """Of one image, by the GPU's own meter."""
+    roofline: float | None = None
+    """The shortest time that the device's measured limits allow, over the median."""
+    error: str = ""
+    """Why there are no figures."""
+
+
+class SpeedRecord(Frozen):
+    """A whole measurement."""
+
+    schema_version: Literal[1] = SPEED_SCHEMA_VERSION
+    date: str
+    command: str
+    device: str
+    machine: dict[str, str]
+    """Processor or GPU, driver, clocks, threads, load."""
+    versions: dict[str, str]
+    protocol: str
+    bandwidth_gb_s: float
+    tflops: dict[str, float]
+    """Of matrix products, by precision, measured in the same call."""
+    rows: tuple[SpeedRow, ...]

@@ -1,0 +1,136 @@
+"""``srbench speed``."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from srbench.cli.options import Config, Json, Plugins, numbers, split
+from srbench.errors import EXIT_CELL_FAILED, UsageError
+from srbench.places import SPEED
+
+if TYPE_CHECKING:
+    import torch
+
+    from srbench.bench.modes import Mode
+    from srbench.bench.speed import Request, SpeedTest
+    from srbench.bench.speed_record import SpeedRecord
+
+
+def speed(
+    methods: Annotated[
+        str, typer.Option(help="Methods, comma separated: names or globs of them.", show_default="all")
+    ] = "*",
+    scales: Annotated[str, typer.Option(help="Factors by which HR is larger than LR.")] = "2,3,4",
+    sizes: Annotated[
+        str, typer.Option(help="Sides of a square LR image, or 720p and 2160p for what gives that output.")
+    ] = "256",
+    modes: Annotated[
+        str,
+        typer.Option(
+            help="Ways to run a network: fp32, tf32, fp16 or bf16, with +channels_last, +compiled, +graph.",
+            show_default="what the device has",
+        ),
+    ] = "",
+    batch: Annotated[str, typer.Option(help="Images at once; max is the batch that saturates the device.")] = "1",
+    runs: Annotated[int, typer.Option(help="Timed runs of each row.", min=5)] = 50,
+    protocol: Annotated[str, typer.Option(help="Whose resizer enlarges for methods that ask for it.")] = "vdsr",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    threads: Annotated[int, typer.Option(help="CPU threads of torch; 0 leaves it to torch.", min=0)] = 0,
+    out: Annotated[Path, typer.Option(help="The folder that keeps the record.")] = SPEED,
+    json: Json = False,
+    plugin: Plugins = None,
+    config: Config = None,
+) -> None:
+    """Time methods from LR to SR: latency, throughput, memory, and the share of what the device could do at best.
+
+    Each row is warmed up until its time is stable, then timed on the device's own clock, in turn with the others.
+    Weights are not needed: no network's speed depends on them. Quality comes from `srbench run`, always in fp32.
+
+    Exit codes: 0 fine, 2 wrong usage, 3 a row failed.
+    """
+    from srbench.bench.modes import DEFAULTS, parse_mode
+    from srbench.bench.speed import Request, SpeedTest
+    from srbench.cli.console import stderr
+    from srbench.inference import resolve_device
+    from srbench.protocol import get_protocol
+    from srbench.registry import Registry
+
+    with redirect_stdout(sys.stderr):
+        registry = Registry(plugin or [])
+        choices = registry.select(split(methods))
+    where = resolve_device(device, threads)
+    wanted: tuple[Mode, ...] = tuple(map(parse_mode, split(modes) or DEFAULTS[where.type]))
+    if unfit := [str(mode) for mode in wanted if not mode.fits(where)]:
+        raise UsageError(f"A {where.type} device has no mode {unfit[0]}; leave it out.")
+    request = Request(
+        choices=tuple({choice.card.name: choice for choice in choices}.values()),
+        scales=numbers("scales", scales, 1),
+        sizes=split(sizes),
+        modes=wanted,
+        batches=_batches(batch),
+        runs=runs,
+    )
+    console = stderr()
+    with redirect_stdout(sys.stderr), console.status("") as status:
+        test = SpeedTest(registry, get_protocol(protocol), where, lambda text: status.update(text))
+        record = _record(test, request, where, protocol)
+    path = _keep(record, out)
+    _show(record, as_json=json)
+    console.print(f"{len(record.rows)} rows; record in {path}", markup=False, soft_wrap=True)
+    if any(row.error for row in record.rows):
+        raise typer.Exit(EXIT_CELL_FAILED)
+
+
+def _batches(text: str) -> tuple[str, ...]:
+    batches = split(text)
+    if not batches or not all(batch == "max" or (batch.isdecimal() and int(batch)) for batch in batches):
+        raise UsageError(f"--batch takes numbers of images, or max, such as 1,max, not '{text}'.")
+    return batches
+
+
+def _record(test: SpeedTest, request: Request, device: torch.device, protocol: str) -> SpeedRecord:
+    import datetime
+    import shlex
+
+    from srbench.bench.environment import device_name, versions
+    from srbench.bench.speed import describe
+    from srbench.bench.speed_record import SpeedRecord
+
+    date = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+    peaks = test.peaks(request.modes)
+    return SpeedRecord(
+        date=date,
+        command=shlex.join(["srbench", *sys.argv[1:]]),
+        device=device_name(str(device)),
+        machine=describe(device),
+        versions=versions(),
+        protocol=protocol,
+        bandwidth_gb_s=round(peaks.bandwidth / 1e9, 1),
+        tflops={name: round(rate / 1e12, 3) for name, rate in peaks.flops.items()},
+        rows=tuple(test.rows(request, peaks)),
+    )
+
+
+def _keep(record: SpeedRecord, folder: Path) -> Path:
+    from srbench.atomic import write_atomically
+    from srbench.bench.speed import record_path
+
+    path = record_path(folder, record.device, record.date)
+    write_atomically(path, record.model_dump_json(indent=1) + "\n")
+    return path
+
+
+def _show(record: SpeedRecord, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(record.model_dump_json(indent=1))
+        return
+    from rich.console import Console
+
+    from srbench.report.speed import print_speed
+
+    print_speed(record, Console(highlight=False))

@@ -1,0 +1,82 @@
+"""A record of speed as tables for a terminal of 80 columns."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from srbench.bench.speed_record import SpeedRecord, SpeedRow
+from srbench.report.escape import one_line
+from srbench.report.grid import DASH
+
+SHORT = {"channels_last": "cl", "compiled": "jit", "graph": "graph"}
+LEGEND = (
+    "From LR with all enlargement; net: the network alone. cl: channels_last, jit: compiled, b: images at once (+: the "
+    "batch that saturates the device), t: in tiles of this side. roof: the shortest time that the measured bandwidth "
+    "and matrix rate allow, over the median. MB: the peak of what torch allocates beyond weights and input."
+)
+
+
+def print_speed(record: SpeedRecord, console: Console) -> None:
+    """Print a table for each size and scale, rows in the order asked for."""
+    rates = ", ".join(f"{name} {rate:.3g} TFLOP/s" for name, rate in record.tflops.items())
+    machine = record.machine
+    console.print(Text.assemble((one_line(record.device), "bold"), f" {machine.get('processor', '')}".rstrip()))
+    console.print(
+        f"copies {record.bandwidth_gb_s:.4g} GB/s; products {rates}; {machine['threads']} threads", soft_wrap=True
+    )
+    for (size, scale), rows in groupby(record.rows, key=lambda row: (row.size, row.scale)):
+        entries = list(rows)
+        first = entries[0]
+        console.print()
+        out = f"{first.lr_width * scale}x{first.lr_height * scale}"
+        console.print(Text.assemble((f"x{scale}", "bold"), f" {first.lr_width}x{first.lr_height} to {out} ({size})"))
+        console.print(_table(entries))
+        for row in entries:
+            if row.error:
+                console.print(f"{row.method} {_mode(row)}: {one_line(row.error)}", style="red", markup=False)
+    console.print(f"\n{LEGEND}", style="dim", markup=False)
+
+
+def _table(rows: list[SpeedRow]) -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("method", overflow="fold")
+    table.add_column("mode", overflow="fold")
+    for title in ("ms", "quartiles", "MP/s", "GMAC", "MB", "roof"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(one_line(row.method), _mode(row), *_figures(row))
+    return table
+
+
+def _mode(row: SpeedRow) -> str:
+    words = [SHORT.get(feature, feature) for feature in row.mode.split("+")]
+    if row.part == "network":
+        words.append("net")
+    if row.batch != 1:
+        words.append(f"b{row.batch}{'+' if row.saturating else ''}")
+    if row.tile is not None:
+        words.append(f"t{row.tile}")
+    return " ".join(words)
+
+
+def _figures(row: SpeedRow) -> tuple[str, ...]:
+    if row.median_ms is None or row.lower_quartile_ms is None or row.upper_quartile_ms is None:
+        return (DASH,) * 6
+    return (
+        _short(row.median_ms),
+        f"{_short(row.lower_quartile_ms)}-{_short(row.upper_quartile_ms)}",
+        _short(row.megapixels_per_s or 0.0),
+        _short(row.macs / 1e9) if row.macs is not None else DASH,
+        _short(row.memory_mb) if row.memory_mb is not None else DASH,
+        f"{100 * row.roofline:.0f} %" if row.roofline is not None else DASH,
+    )
+
+
+def _short(value: float) -> str:
+    """Three digits, and as many more as stand before the point."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
