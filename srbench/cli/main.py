@@ -14,6 +14,7 @@ from srbench import __version__
 from srbench.cli.check import check
 from srbench.cli.data import app as data_app
 from srbench.cli.doctor import doctor
+from srbench.cli.explain import explain
 from srbench.cli.guard import complain, guarded
 from srbench.cli.list import list_
 from srbench.cli.report import report
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command("run")(run)
 app.command("report")(report)
 app.command("check")(check)
+app.command("explain")(explain)
 app.command("train")(train)
 app.command("list")(list_)
 app.command("doctor")(doctor)
