@@ -23,8 +23,7 @@ Key = tuple[object, ...]
 class Scores:
     """What was measured, image by image, for variants that may share it.
 
-    A variant's figure is taken from the rows of :meth:`_View.measure`: (squared error summed, values counted) an image for
-    PSNR, (SSIM, 1) for SSIM.
+    A row is one image's: (squared error summed, values counted) for PSNR, (SSIM, 1) for SSIM.
     """
 
     rows: dict[Key, list[tuple[float, int]]] = field(default_factory=dict)
