@@ -41,9 +41,9 @@ def explain(
         str | None, typer.Option(metavar="psnr|ssim", help="What the number is.", show_default="ssim if below 1")
     ] = None,
     top: Annotated[int, typer.Option(help="How many variants that give the number to show.", min=1)] = 10,
-    everything: Annotated[bool, typer.Option("--all/--no-all", help="Show every variant that was tried.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Show every variant that was tried.")] = False,
     thorough: Annotated[
-        bool, typer.Option("--thorough/--no-thorough", help="Try rare ways to make LR, also where that takes long.")
+        bool, typer.Option("--thorough", help="Try rare ways to make LR, also where that takes long.")
     ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     json: Json = False,
@@ -51,10 +51,10 @@ def explain(
 ) -> None:
     """Find out which choices make a number: why a PSNR or SSIM is not the paper's.
 
-    Recomputes the method, or scores the SR images given, under every variant in use: resizer, rounding, luma or RGB,
-    shaved border, average, SSIM window. Those that round to the number come first, the most plausible on top:
+    Tries every variant in use: resizers, rounding, luma or RGB, shaved border, average, SSIM window.
+    Those that round to the number come first, the most plausible on top; then near misses.
 
-    srbench explain 31.80 --method bicubic --dataset set5 --scale 2
+    Example: srbench explain 31.80 --method bicubic --dataset set5 --scale 2
 
     Exit codes: 0 fine, 1 no variant gives the number, 2 wrong usage, 3 the method failed, 4 data or weights missing.
     """

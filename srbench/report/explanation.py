@@ -55,8 +55,8 @@ def _title(answer: Answer, subject: str) -> Text:
     hits = len(answer.within_reach)
     if not hits:
         return Text(f"{number} of {subject}: none of {tried} variants gives it. The nearest:", style="bold red")
-    give = "variant gives" if hits == 1 else "variants give"
-    return Text(f"{number} of {subject}: {hits} of {tried} {give} it, the most plausible first:", style="bold")
+    give = "gives it" if hits == 1 else "give it, the most plausible first"
+    return Text(f"{number} of {subject}: {hits} of {tried} variants {give}:", style="bold")
 
 
 def _print(console: Console, answer: Answer, shown: Sequence[Found], more: int = 0, which: str = "") -> None:
@@ -79,7 +79,7 @@ def _print(console: Console, answer: Answer, shown: Sequence[Found], more: int =
 def _print_literature(console: Console, answer: Answer) -> None:
     digits = 2 if answer.metric == "psnr" else 4
     figures: dict[str, list[str]] = {}
-    for found in sorted(answer.literature, key=lambda found: found.figure):
+    for found in answer.literature:
         figures.setdefault(f"{found.figure:.{digits}f}", []).extend(f"`{name}`" for name in found.candidate.protocols)
     parts = (f"{', '.join(names)} {figure}" for figure, names in figures.items())
     console.print(Text(f"\nWhat the literature uses: {'; '.join(parts)}."))

@@ -10,6 +10,7 @@ from typing import get_args
 from srbench.analysis.explain.catalogue import Candidate, Metric
 from srbench.analysis.explain.variant import Variant
 from srbench.errors import UsageError
+from srbench.protocol import PROTOCOLS
 
 METRICS: tuple[Metric, ...] = get_args(Metric)
 FINEST: Mapping[Metric, float] = {"psnr": 5e-5, "ssim": 5e-6}
@@ -103,8 +104,9 @@ class Answer:
 
     @property
     def literature(self) -> tuple[Found, ...]:
-        """The protocols of published tables."""
-        return tuple(each for each in self.found if each.candidate.protocols and each.candidate.cost == 0)
+        """The protocols of published tables, in the order that they are listed in elsewhere."""
+        named = (each for each in self.found if each.candidate.protocols and each.candidate.cost == 0)
+        return tuple(sorted(named, key=lambda each: list(PROTOCOLS).index(each.candidate.protocols[0])))
 
     def _within(self, beyond: float, times: float) -> tuple[Found, ...]:
         if self.number is None:

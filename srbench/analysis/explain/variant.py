@@ -72,6 +72,8 @@ class Variant:
             return False
         if luma_alone and making.lr == "uint8" and self.plane not in ("y8", "full8"):
             return False
+        if making.clip and self.plane == "full8":  # the limits are those of studio swing
+            return False
         whole = RESIZERS[making.resizers[1]].whole or making.lr == "uint8"
         rounded_later = not luma_alone and self.plane in ("y8", "full8")
         return self.sr == "uint8" or not (whole or rounded_later)
