@@ -15,6 +15,7 @@ from srbench.cli.check import check
 from srbench.cli.compare import compare
 from srbench.cli.data import app as data_app
 from srbench.cli.doctor import doctor
+from srbench.cli.explain import explain
 from srbench.cli.guard import complain, guarded
 from srbench.cli.list import list_
 from srbench.cli.report import report
@@ -35,6 +36,7 @@ app.command("run")(run)
 app.command("report")(report)
 app.command("check")(check)
 app.command("compare")(compare)
+app.command("explain")(explain)
 app.command("train")(train)
 app.command("speed")(speed)
 app.command("list")(list_)

@@ -1,0 +1,186 @@
+"""``srbench explain``."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from srbench.cli.options import Json, Plugins
+from srbench.errors import EXIT_REGRESSION, DataError, UsageError
+
+if TYPE_CHECKING:
+    from srbench.analysis.explain.catalogue import Metric
+    from srbench.analysis.explain.search import Answer, Number
+    from srbench.bench.plan import PlannedJob
+    from srbench.data.catalog import Dataset
+    from srbench.registry import Registry
+
+LINE_EVERY = 10.0
+"""Seconds between lines on the way, where there is no terminal."""
+
+
+def explain(
+    dataset: Annotated[str, typer.Option(help="The data set: a name, name:split, or a folder of HR images.")],
+    scale: Annotated[int, typer.Option(help="The factor by which HR is larger than LR.", min=1)],
+    number: Annotated[
+        str | None,
+        typer.Argument(metavar="[NUMBER]", help="A PSNR or SSIM as it was printed; without one, figures are listed."),
+    ] = None,
+    method: Annotated[str | None, typer.Option(help="The method that the number is said to be of.")] = None,
+    images: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Or a folder of SR images, called as the data set's images.")
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(metavar="psnr|ssim", help="What the number is.", show_default="ssim if below 1")
+    ] = None,
+    top: Annotated[int, typer.Option(help="How many variants that give the number to show.", min=1)] = 10,
+    everything: Annotated[bool, typer.Option("--all", help="Show every variant that was tried.")] = False,
+    thorough: Annotated[
+        bool, typer.Option("--thorough", help="Try rare ways to make LR, also where that takes long.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    json: Json = False,
+    plugin: Plugins = None,
+) -> None:
+    """Find out which choices make a number: why a PSNR or SSIM is not the paper's.
+
+    Tries every variant in use: resizers, rounding, luma or RGB, shaved border, average, SSIM window.
+    Those that round to the number come first, the most plausible on top; then near misses.
+
+    Example: srbench explain 31.80 --method bicubic --dataset set5 --scale 2
+
+    Exit codes: 0 fine, 1 no variant gives the number, 2 wrong usage, 3 the method failed, 4 data or weights missing.
+    """
+    if (method is None) == (images is None):
+        raise UsageError("Name either --method NAME or --images DIR: what the number is of.")
+    # NumPy's threads spin while they wait, and nothing here is large enough to gain by them
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from srbench.analysis.explain.search import metric_named, read_number
+    from srbench.data.catalog import resolve
+
+    asked = None if number is None else read_number(number, metric)
+    named = asked.metric if asked else metric_named(metric)
+    data = resolve(dataset)
+    with redirect_stdout(sys.stderr):  # stdout is for results: what a plugin prints is not one
+        if images is not None:
+            label = str(images)
+            wanted: tuple[Metric, ...] = (named,) if named else ("psnr", "ssim")
+            answers = [_of_images(images, data, scale, each, asked) for each in wanted]
+        else:
+            label, job, registry = _planned(str(method), data, scale, plugin or [])
+            answers = [_of_method(job, registry, named or "psnr", asked, device, thorough)]
+    _show(answers, f"{label} on {data.name} x{scale}", json, top, everything)
+    if asked is not None and not answers[0].within_reach:
+        raise typer.Exit(EXIT_REGRESSION)
+
+
+def _planned(method: str, data: Dataset, scale: int, plugins: list[Path]) -> tuple[str, PlannedJob, Registry]:
+    """The method's label, its job, and where its class is."""
+    from srbench.bench.plan import Request, make_plan
+    from srbench.registry import Registry
+
+    if data.kind == "pairs":
+        raise UsageError(f"'{data.spec}' supplies LR, and explain makes its own; name its HR folder alone.")
+    registry = Registry(plugins)
+    plan = make_plan(Request(methods=(method,), datasets=(data.spec,), scales=(scale,)), registry)
+    if len(plan.jobs) > 1:
+        raise UsageError(f"--method takes one method, and '{method}' means {len(plan.jobs)}.")
+    job = plan.jobs[0]
+    return job.id.method_label, job, registry
+
+
+def _of_method(
+    job: PlannedJob, registry: Registry, metric: Metric, number: Number | None, device: str, thorough: bool
+) -> Answer:
+    """Recompute a method under every variant."""
+    from srbench.analysis.explain.catalogue import candidates_for
+    from srbench.analysis.explain.compute import figures_of_method, makings
+    from srbench.analysis.explain.images import hr_images
+    from srbench.analysis.explain.search import search
+
+    weights = job.training.find() if job.training else None
+    if job.training is not None and weights is None:
+        raise DataError(
+            f"There are no weights of {job.training}; `srbench train {job.id.method_label} --scales {job.id.scale}` "
+            "makes them."
+        )
+    from srbench.bench.cell import load_method
+    from srbench.inference import resolve_device
+
+    quick = job.card.info.family == "interpolation"
+    candidates = candidates_for(job.card.info, metric, thorough=thorough or quick)
+    variants = [candidate.variant for candidate in candidates]
+    where = resolve_device(device)
+    method = load_method(job, registry.method(job.id.method), weights, where)
+    with _progress(f"{job.id.method_label}", makings(variants) * len(job.dataset.items)) as step:
+        figures = figures_of_method(method, hr_images(job.dataset), job.id.scale, variants, where, step)
+    method.close()
+    return search(candidates, figures, number, metric)
+
+
+def _of_images(folder: Path, data: Dataset, scale: int, metric: Metric, number: Number | None) -> Answer:
+    """Score SR images under every variant."""
+    from srbench.analysis.explain.catalogue import candidates_for_images
+    from srbench.analysis.explain.images import figures_of_images, match
+    from srbench.analysis.explain.search import search
+
+    matched = match(folder, data)
+    if matched.note:
+        typer.echo(f"srbench: {matched.note}", err=True)
+    candidates = candidates_for_images(metric)
+    variants = [candidate.variant for candidate in candidates]
+    with _progress(metric.upper(), len(matched.files)) as step:
+        figures = figures_of_images(matched.files, data, scale, variants, step)
+    return search(candidates, figures, number, metric)
+
+
+def _show(answers: list[Answer], subject: str, as_json: bool, top: int, everything: bool) -> None:
+    from srbench.report.explanation import as_data, print_answer
+
+    if as_json:
+        from json import dumps
+
+        rows = [as_data(answer, everything=everything) for answer in answers]
+        document = {"schema_version": 1, "subject": subject, "answers": rows}
+        typer.echo(dumps(document, indent=1, ensure_ascii=False, allow_nan=False))
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    for i, answer in enumerate(answers):
+        if i:
+            console.print()
+        print_answer(answer, subject, console, top=top, everything=everything)
+
+
+@contextmanager
+def _progress(label: str, total: int) -> Iterator[Callable[[], None]]:
+    """Show how far it is, on stderr: a bar on a terminal, else a line now and then. Yields what is called a step."""
+    from srbench.cli.console import stderr
+
+    console = stderr()
+    if console.is_terminal:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console, transient=True) as bars:
+            task = bars.add_task(label, total=total)
+            yield lambda: bars.advance(task)
+        return
+    done, spoke = 0, time.monotonic()
+
+    def step() -> None:
+        nonlocal done, spoke
+        done += 1
+        if time.monotonic() - spoke > LINE_EVERY:
+            spoke = time.monotonic()
+            console.print(f"{label}: {done / total:.0%} of the variants computed", markup=False)
+
+    yield step
