@@ -6,17 +6,13 @@ What has been timed is not timed again until the method, its device or the numbe
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING
 
 from srbench.atomic import write_atomically
 from srbench.bench.plan import Plan
-from srbench.bench.results import Frozen
-from srbench.bench.speed_record import SpeedRow
+from srbench.bench.speed_record import RunSpeed, read_speed
 
 if TYPE_CHECKING:
     import torch
@@ -27,31 +23,6 @@ SIZES = {"cpu": "128", "mps": "256", "cuda": "256"}
 """The side of LR."""
 SECONDS = 0.5
 """Of timed runs a row, and at least five of them: this column is a by-product; `srbench speed` takes its time."""
-
-
-class RunSpeed(Frozen):
-    """What a run's methods took."""
-
-    schema_version: Literal[1] = 1
-    asked: str
-    """The device and threads as asked for."""
-    device: str
-    size: str
-    scale: int
-    sources: dict[str, str]
-    """By method: the hash of the source that was timed."""
-    rows: tuple[SpeedRow, ...]
-
-    def of(self, method: str) -> SpeedRow | None:
-        """A method's row."""
-        return next((row for row in self.rows if row.method == method), None)
-
-
-def read_speed(folder: Path) -> RunSpeed | None:
-    """What a run's folder keeps; None if there is nothing, or nothing whole."""
-    with contextlib.suppress(OSError, ValidationError):
-        return RunSpeed.model_validate_json((folder / "speed.json").read_bytes())
-    return None
 
 
 def time_methods(

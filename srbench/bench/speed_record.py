@@ -1,8 +1,12 @@
-"""What `srbench speed` leaves behind, as typed data: the schema of its JSON."""
+"""What `srbench speed` and the speed column of a run leave behind, as typed data: the schema of their JSON."""
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
 from typing import Final, Literal
+
+from pydantic import ValidationError
 
 from srbench.bench.results import Frozen
 
@@ -61,3 +65,28 @@ class SpeedRecord(Frozen):
     tflops: dict[str, float]
     """Of matrix products, by precision, measured in the same call."""
     rows: tuple[SpeedRow, ...]
+
+
+class RunSpeed(Frozen):
+    """What a run's methods took."""
+
+    schema_version: Literal[1] = 1
+    asked: str
+    """The device and threads as asked for."""
+    device: str
+    size: str
+    scale: int
+    sources: dict[str, str]
+    """By method: the hash of the source that was timed."""
+    rows: tuple[SpeedRow, ...]
+
+    def of(self, method: str) -> SpeedRow | None:
+        """A method's row."""
+        return next((row for row in self.rows if row.method == method), None)
+
+
+def read_speed(folder: Path) -> RunSpeed | None:
+    """What a run's folder keeps; None if there is nothing, or nothing whole."""
+    with contextlib.suppress(OSError, ValidationError):
+        return RunSpeed.model_validate_json((folder / "speed.json").read_bytes())
+    return None

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from srbench.atomic import write_atomically
 from srbench.bench.results import SCHEMA_VERSION, CellResult, RunRecord
+from srbench.bench.speed_record import RunSpeed, read_speed
 from srbench.canonical import digest
 from srbench.errors import EXIT_DATA, DataError, SrbenchError, UsageError
 from srbench.imaging.files import write_png
@@ -85,22 +86,22 @@ class RunFolder:
 
     def write_cell(self, cell: CellResult) -> None:
         """Store a finished cell."""
-        with self._writing():
+        with self.writing():
             write_atomically(self.cell_path(cell.key), cell.model_dump_json(indent=1) + "\n")
 
     def write_record(self, record: RunRecord) -> None:
         """Store run.json."""
-        with self._writing():
+        with self.writing():
             write_atomically(self.record_path, record.model_dump_json(indent=1) + "\n")
 
     def mark_newest(self) -> None:
         """Make this the newest run, which `report` and `check` take unless told otherwise."""
-        with self._writing():
+        with self.writing():
             self.record_path.touch()
 
     def write_pictures(self, sr_path: Path, sr: Picture, hr_path: Path, hr: Picture) -> None:
         """Keep an image's SR picture, and its HR picture if it is not there yet; uint8 (H, W) or (H, W, 3)."""
-        with self._writing():
+        with self.writing():
             write_png(sr_path, sr)
             if not hr_path.exists():
                 write_png(hr_path, hr)
@@ -113,11 +114,16 @@ class RunFolder:
             (other.hr_path(*hr), self.hr_path(*hr)),
         ):
             if source.is_file() and not target.exists():
-                with self._writing():
+                with self.writing():
                     write_atomically(target, source.read_bytes())
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def writing(self) -> Iterator[None]:
+        """Turn what keeps files from being written here into one sentence.
+
+        Raises:
+            StoreError: instead of an OSError.
+        """
         try:
             yield
         except OSError as error:
@@ -134,6 +140,8 @@ class LoadedRun:
     folder: RunFolder
     record: RunRecord
     cells: tuple[CellResult, ...]
+    speed: RunSpeed | None = None
+    """What its methods took, where they were timed."""
 
 
 def load_run(path: Path) -> LoadedRun:
@@ -152,7 +160,7 @@ def load_run(path: Path) -> LoadedRun:
         if cell is not None:
             # numbers are kept by what decides them, which no name does: the plan says what they are called here
             cells.append(cell.model_copy(update={"id": planned.id}))
-    return LoadedRun(folder, record, tuple(cells))
+    return LoadedRun(folder, record, tuple(cells), read_speed(path))
 
 
 def find_run(name: str | None, out: Path = RUNS) -> Path:

@@ -46,6 +46,7 @@ def run(
     out: Out = RUNS,
     force: Annotated[bool, typer.Option("--force/--no-force", help="Recompute cells that are finished.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run/--no-dry-run", help="Show the cells and stop.")] = False,
+    speed: Annotated[bool, typer.Option("--speed/--no-speed", help="Time each method, for the speed column.")] = True,
     no_report: Annotated[bool, typer.Option("--no-report/--report", help="Do not write tables and plots.")] = False,
     json: Json = False,
     plugin: Plugins = None,
@@ -85,7 +86,7 @@ def run(
         _show_plan(plan, out, as_json=json)
         return
     given = {"train": train, "device": device, "threads": threads, "keep-images": keep_images, "out": out}
-    flags = {"--no-report": no_report, "--json": json}
+    flags = {"--no-speed": not speed, "--no-report": no_report, "--json": json}
     options = Options(
         out=out,
         train=train,  # type: ignore[arg-type]  # checked above
@@ -96,7 +97,7 @@ def run(
         command=run_command(request, _differing(given, flags, plugin or [])),
     )
     with redirect_stdout(sys.stderr):
-        folder, summary = _execute(plan, registry, options)
+        folder, summary = _execute(plan, registry, options, timed=speed)
     loaded = load_run(folder)
     # the report first: whoever reads the table from a pipe may stop reading, and a full disk must not cost the table
     trouble = None if no_report else _write_report(loaded)
@@ -115,14 +116,17 @@ def _differing(given: dict[str, object], flags: dict[str, bool], plugins: list[P
     return words + [word for path in plugins for word in ("--plugin", str(path))]
 
 
-def _execute(plan: Plan, registry: Registry, options: Options) -> tuple[Path, str]:
+def _execute(plan: Plan, registry: Registry, options: Options, *, timed: bool) -> tuple[Path, str]:
     """Run a plan under a display; returns its folder and what was done, in words."""
     from srbench.bench.engines.local import LocalEngine
     from srbench.cli.console import RunConsole
 
     with RunConsole(len(plan.jobs)) as console:
         try:
-            folder = LocalEngine(plan, registry, options, console).execute()
+            engine = LocalEngine(plan, registry, options, console)
+            folder = engine.execute()
+            if timed:
+                engine.time_methods()
         except KeyboardInterrupt:
             console.console.print(
                 f"\ninterrupted; what is done is kept. To go on: {options.command}", markup=False, soft_wrap=True

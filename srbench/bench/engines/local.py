@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from srbench.bench.environment import machine, versions
 from srbench.bench.plan import Plan, PlannedJob, Train
 from srbench.bench.results import CellResult, FailedCell, PlannedCell, RunRecord
+from srbench.bench.run_speed import time_methods
 from srbench.bench.store import RunFolder, StoreError, run_folders
 from srbench.canonical import digest
 from srbench.errors import DataError, DeviceError, MethodError, SrbenchError
@@ -88,6 +90,16 @@ class LocalEngine:
         else:
             self._write_record(_now())
         return self.folder
+
+    def time_methods(self, tell: Callable[[str], None] = lambda _: None) -> None:
+        """Time the run's methods beside their quality, where that has not been done.
+
+        Args:
+            tell: called with a line about what is being timed.
+        """
+        asked = f"{self.options.device}, threads {self.options.threads}"
+        with self.folder.writing():
+            time_methods(self.plan, self.registry, self.folder.path, lambda: self._device, asked, tell)
 
     def _run_cell(self, index: int, job: PlannedJob) -> None:
         key: str | None = None
