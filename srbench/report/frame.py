@@ -51,8 +51,10 @@ def _cell_rows(run: LoadedRun) -> Iterator[dict[str, Any]]:
         status = "ok" if cell else "pending" if planned.status == "ok" else planned.status
         for metric in run.record.metrics:
             value = cell.values.get(metric.name) if cell else None
-            n = len(cell.images) if cell else 0
-            yield {**_id(run, planned.id), "metric": metric.name, "value": value, "n": n, "status": status}
+            lacking = cell is not None and bool(metric.unavailable)
+            n = len(cell.images) if cell and not lacking else 0
+            row = {"metric": metric.name, "value": value, "n": n, "status": "unavailable" if lacking else status}
+            yield {**_id(run, planned.id), **row}
 
 
 def _image_rows(run: LoadedRun) -> Iterator[dict[str, Any]]:

@@ -33,14 +33,14 @@ def print_tables(
         run: the run.
         console: where to; stdout if None.
         references: published figures to print beside ours; the built-in ones if None.
-        others: further metrics, each in tables of its own.
+        others: further metrics, two to a table.
     """
     console = console or Console(highlight=False)
     references = load_references() if references is None else references
     record = run.record
     words = f" ({record.protocol_hash}): {record.protocol_words}"
     console.print(Text.assemble("protocol ", (one_line(record.protocol), "bold"), words))
-    for metrics in (None, *((metric,) for metric in others)):
+    for metrics in (None, *(others[start : start + 2] for start in range(0, len(others), 2))):
         for grid in grids(run, references, metrics):
             abreast = _abreast(grid, console.width)
             for start in range(0, len(grid.scales), abreast):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("md", "csv", "latex", "json")
 STAMP = "report.json"
-_REPORT_VERSION = 2  # raise it when a report of the same run would look different
+_REPORT_VERSION = 3  # raise it when a report of the same run would look different
 
 
 def write_report(
