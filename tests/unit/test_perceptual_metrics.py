@@ -371,7 +371,7 @@ def test_bridged_metrics_are_the_librarys() -> None:
     assert ours == pytest.approx(theirs, abs=1e-4)  # another stabilising constant; on 0..1 it would be far off
 
 
-@pytest.mark.parametrize("name", ["piq:vif_p", "piq:fsim", "torchmetrics:visual_information_fidelity"])
+@pytest.mark.parametrize("name", ["piq:vif_p", "piq:multi_scale_ssim", "torchmetrics:visual_information_fidelity"])
 def test_bridged_metrics_refuse_small_pictures_in_a_sentence(name: str) -> None:
     pytest.importorskip(name.partition(":")[0])
     with pytest.raises(ValueError, match=r"refuses a picture of 9x8: ") as error:
