@@ -28,6 +28,7 @@ from typing import Any, get_args
 from srbench.atomic import cache_folder, write_atomically
 from srbench.errors import UsageError
 from srbench.method import Family, LearnedMethod, Method, MethodInfo
+from srbench.metrics import bridge
 from srbench.metrics.metric import Metric
 from srbench.names import unknown
 from srbench.recipe import Recipe, read_recipe
@@ -217,12 +218,14 @@ class Registry:
         return sorted(ranks, key=ranks.__getitem__)
 
     def metric(self, name: str) -> Metric:
-        """A metric.
+        """A metric, ours or, as ``library:function``, another library's.
 
         Raises:
             UsageError: there is none of that name, or it cannot be imported.
         """
         entry = self._metrics.get(name)
+        if entry is None and ":" in name:
+            return bridge.bridged(name)
         if entry is None:
             raise unknown("metric", name, self._metrics)
         found = entry if isinstance(entry, Metric) else _load(entry)
@@ -233,8 +236,11 @@ class Registry:
     def metric_hash(self, name: str) -> str:
         """Hash of a metric's version and source."""
         metric = self.metric(name)
-        entry = self._metrics[name]
-        path = self._plugin_of[name] if isinstance(entry, Metric) else _module_file(entry)
+        entry = self._metrics.get(name)
+        if entry is None:
+            path = Path(bridge.__file__)
+        else:
+            path = self._plugin_of[name] if isinstance(entry, Metric) else _module_file(entry)
         return f"{metric.version}-{source_hash(path)[:16]}"
 
     def _add_plugin(self, path: Path) -> None:

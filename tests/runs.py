@@ -179,7 +179,7 @@ def _cell(
 ) -> CellResult:
     """A cell whose images scatter evenly about the figure, so that their mean is the figure."""
     spread = np.linspace(-3.0, 3.0, len(names)) if len(names) > 1 else np.zeros(1)
-    wanted = [metric.name for metric in metrics]
+    wanted = [metric.name for metric in metrics if not metric.unavailable]
     rows = []
     for name, delta in zip(names, spread, strict=True):
         psnr = figure[0] + float(delta)

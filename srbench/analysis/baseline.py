@@ -45,6 +45,9 @@ def write_baseline(runs: list[LoadedRun], path: Path) -> int:
 def _rows(run: LoadedRun) -> Iterator[dict[str, str]]:
     record = run.record
     metrics = [metric.name for metric in record.metrics]
+    unavailable = [metric.name for metric in record.metrics if metric.unavailable]
+    if unavailable:
+        raise UsageError(f"Run {record.id} could not compute {', '.join(unavailable)}; run it without.")
     whole = [cell for cell in run.cells if all(metric in cell.values for metric in metrics)]
     lacking = len(record.cells) - len(whole)
     if lacking or not run.cells:

@@ -139,7 +139,7 @@ def _verdict(run: LoadedRun, row: Reference) -> Verdict | None:
     for cell_id in planned:
         cell = next((cell for cell in run.cells if cell.id == cell_id), None)
         if cell is None or row.metric not in cell.values:
-            why, error = _missing(record, cell_id)
+            why, error = ("unavailable", metric.unavailable) if cell else _missing(record, cell_id)
             return Verdict(reference=row, run=record.id, seeds=seeds, status="missing", why=why, error=error)
         values.append(cell.values[row.metric])
     value = fmean(values)

@@ -113,11 +113,12 @@ def compute_cell(
     images: list[ImageResult] = []
     for index, (name, case) in enumerate(cases.cases(job.dataset, job.id.scale, plan.protocol)):
         sr = _super_resolve(method, case, name, device)
-        values = score(plan, name, Pair(*case.pair(sr), plan.protocol))
+        picture = case.picture(sr)
+        values = score(plan, name, case.pair(sr), (picture, case.hr), str(device))
         height, width = case.hr.shape[:2]
         images.append(ImageResult(name=name, width=width, height=height, values=values))
         if keep is not None:
-            keep(index, name, case.picture(sr), case.hr)
+            keep(index, name, picture, case.hr)
         image_done()
     inputs = plan.inputs(job, weights_sha256)
     how = plan.protocol.aggregate
@@ -125,22 +126,37 @@ def compute_cell(
         key=digest(inputs),
         id=job.id,
         protocol_hash=plan.protocol.hash,
-        values={m.name: m.aggregate([image.values[m.name] for image in images], how) for m in plan.metrics},
+        values={m.name: m.aggregate([image.values[m.name] for image in images], how) for m in plan.scored},
         images=tuple(images),
         inputs=inputs,
         environment=versions() | {"device": device_name(str(device))},
     )
 
 
-def score(plan: Plan, name: str, pair: Pair) -> dict[str, float]:
-    """Every metric of one image.
+def score(
+    plan: Plan,
+    name: str,
+    scored: tuple[NDArray[np.float64], NDArray[np.float64]],
+    pictures: tuple[Picture, Picture],
+    device: str,
+) -> dict[str, float]:
+    """Every metric of one image that can be computed here.
+
+    Args:
+        plan: the metrics, and the files that they need.
+        name: of the image, for messages.
+        scored: SR and target, as :meth:`srbench.protocol.Case.pair` gives them.
+        pictures: SR and HR to look at, (H, W) or (H, W, 3).
+        device: where networks run.
 
     Raises:
         DataError: the image is too small for a metric.
         MethodError: a metric gave no number.
     """
     values: dict[str, float] = {}
-    for metric in plan.metrics:
+    for metric in plan.scored:
+        images = scored if metric.input == "scored" else pictures
+        pair = Pair(images[0], images[1], plan.protocol, device, plan.weights)
         try:
             values[metric.name] = float(metric.function(pair))
         except ValueError as error:

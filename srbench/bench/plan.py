@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import srbench
+from srbench.bench.availability import availability
 from srbench.bench.results import (
     SCHEMA_VERSION,
     CellId,
@@ -21,7 +22,7 @@ from srbench.bench.results import (
 from srbench.canonical import digest
 from srbench.data.catalog import Dataset, resolve
 from srbench.data.dataset import scale_of
-from srbench.errors import UsageError
+from srbench.errors import DataError, UsageError
 from srbench.metrics.metric import Metric
 from srbench.protocol import Protocol, get_protocol
 from srbench.registry import Card, Choice, Registry
@@ -39,7 +40,7 @@ class Request:
     datasets: tuple[str, ...] = ("embedded",)
     scales: tuple[int, ...] = (2, 3, 4)
     protocol: str = "vdsr"
-    metrics: tuple[str, ...] = ("psnr", "ssim", "mse")
+    metrics: tuple[str, ...] = ("psnr", "ssim", "mse", "haarpsi")
     seeds: tuple[int, ...] = (0,)
 
 
@@ -61,6 +62,7 @@ class Plan:
     protocol: Protocol
     metrics: tuple[Metric, ...]
     metric_hashes: dict[str, str]
+    """Of the metrics that can be computed here."""
     datasets: tuple[Dataset, ...]
     cards: tuple[Card, ...]
     jobs: tuple[PlannedJob, ...]
@@ -68,13 +70,23 @@ class Plan:
     """Combinations left out because a method does not work at a scale, in words."""
     notes: tuple[str, ...] = field(default=())
     """What must be said beside the figures."""
+    weights: dict[str, Path] = field(default_factory=dict)
+    """The files that metrics need, by name."""
+    unavailable: dict[str, str] = field(default_factory=dict)
+    """Why the other metrics cannot be computed, by name."""
+
+    @property
+    def scored(self) -> tuple[Metric, ...]:
+        """The metrics that can be computed."""
+        return tuple(metric for metric in self.metrics if metric.name in self.metric_hashes)
 
     @property
     def run_id(self) -> str:
         """Names the run's folder: the same question gets the same folder, so that it is resumed and not begun anew."""
         asked = [[job.id.model_dump(), job.dataset.content_hash] for job in self.jobs]
+        wanted = [metric.name for metric in self.metrics]
         names = "-".join(dataset.name for dataset in self.datasets)[:40]
-        return f"{names}-{self.protocol.name}-{digest([asked, self.protocol.hash, list(self.metric_hashes)])[:8]}"
+        return f"{names}-{self.protocol.name}-{digest([asked, self.protocol.hash, wanted])[:8]}"
 
     def inputs(self, job: PlannedJob, weights_sha256: str | None) -> dict[str, Any]:
         """All that decides a cell's numbers, as plain data; its digest is the cell's key."""
@@ -123,7 +135,13 @@ class Plan:
     def metric_records(self) -> tuple[MetricRecord, ...]:
         """The metrics, for run.json."""
         return tuple(
-            MetricRecord(name=m.name, higher_is_better=m.higher_is_better, unit=m.unit, digits=m.digits)
+            MetricRecord(
+                name=m.name,
+                higher_is_better=m.higher_is_better,
+                unit=m.unit,
+                digits=m.digits,
+                unavailable=self.unavailable.get(m.name, ""),
+            )
             for m in self.metrics
         )
 
@@ -146,7 +164,7 @@ def make_plan(request: Request, registry: Registry) -> Plan:
 
     Raises:
         UsageError: a name is unknown or no cell is left.
-        DataError: a user's folder is missing or holds no image.
+        DataError: a user's folder is missing or holds no image, or none of the metrics can be computed.
     """
     protocol = get_protocol(request.protocol)
     choices = registry.select(request.methods)
@@ -165,11 +183,17 @@ def make_plan(request: Request, registry: Registry) -> Plan:
     ]
     if not jobs:
         raise UsageError(f"Nothing to run: {'; '.join(skipped.sentences()) or 'no method, data set or scale is left'}.")
+    have = availability(metrics, registry)
+    if not have.hashes:
+        lacking = "; ".join(f"{name}: {reason.rstrip('.')}" for name, reason in have.reasons.items())
+        raise DataError(f"There is nothing to score with: {lacking}.")
     return Plan(
         request=request,
         protocol=protocol,
         metrics=metrics,
-        metric_hashes={metric.name: registry.metric_hash(metric.name) for metric in metrics},
+        metric_hashes=have.hashes,
+        weights=have.weights,
+        unavailable=have.reasons,
         datasets=datasets,
         cards=tuple({choice.card.name: choice.card for choice in choices}.values()),
         jobs=tuple(jobs),

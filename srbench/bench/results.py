@@ -119,6 +119,8 @@ class MetricRecord(Frozen):
     higher_is_better: bool
     unit: str = ""
     digits: int = 4
+    unavailable: str = ""
+    """Why there are no figures of it; empty for one that was computed."""
 
 
 class RunRecord(Frozen):

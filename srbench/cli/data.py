@@ -1,4 +1,4 @@
-"""``srbench data``: which data sets there are, whether they are here and whole, and how to get them."""
+"""``srbench data``: which data sets and weights of metrics there are, whether they are here, and how to get them."""
 
 from __future__ import annotations
 
@@ -10,38 +10,54 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from srbench.data.catalog import Dataset
 
 app = typer.Typer(
-    help="List, fetch and check data sets.",
+    help="List, fetch and check data sets and the weights of metrics.",
     no_args_is_help=True,
     epilog="Data lies in SRBENCH_DATA. SRBENCH_MIRROR names folders or servers to ask first, separated by commas.",
 )
 
 SCHEMA_VERSION = 1
-Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Data sets, each as `set5` or `set5:test`.")]
+Names = Annotated[
+    list[str],
+    typer.Argument(metavar="NAME...", help="Data sets, each as `set5` or `set5:test`; metrics and networks."),
+]
 SomeNames = Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="Data sets; all that are here.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 @app.command("list")
 def list_(as_json: Json = False) -> None:
-    """List the data sets that come with srbench."""
+    """List the data sets that srbench knows, and the weights that its metrics need."""
     from srbench.data.catalog import manifest_names
+    from srbench.data.networks import NETWORKS
 
     records = [_record(name) for name in manifest_names()]
+    metrics = _metrics_by_weights()
+    weights = [_weights_record(name, metrics.get(name, [])) for name in NETWORKS]
     if as_json:
-        _print_json({"datasets": records})
+        _print_json({"datasets": records, "weights": weights})
     else:
         _print_table(records)
+        _print_weights(weights)
 
 
 @app.command()
 def fetch(names: Names) -> None:
-    """Fetch data sets; what is here and whole is left alone."""
+    """Fetch data sets, and the weights of metrics (`lpips-alex`) and networks (`vgg16`); what is here is left alone."""
     from srbench.data.fetch import fetch as fetch_files
+    from srbench.data.networks import fetch as fetch_network
 
     for name in names:
+        weights = _weights_of(name)
+        for weight in weights:
+            path, fetched = fetch_network(weight)
+            typer.echo(f"{weight}: {'fetched' if fetched else 'was here'}, {path}")
+        if weights:
+            continue
         for dataset in _splits(name):
             count = fetch_files(dataset)
             files = sum(len(item.files) for item in dataset.items)
@@ -83,6 +99,56 @@ def path(name: Annotated[str, typer.Argument(metavar="NAME", help="A data set.")
     typer.echo(os.path.commonpath([file.path.parent for item in dataset.items for file in item.files]))
     if not _found(dataset):
         typer.echo(f"srbench: it is not there yet: run `srbench data fetch {name}`", err=True)
+
+
+def _weights_of(name: str) -> tuple[str, ...]:
+    """The files of weights that a network's or a metric's name means; none if it is a data set's."""
+    from srbench.data.networks import NETWORKS
+    from srbench.registry import Registry
+
+    if name in NETWORKS:
+        return (name,)
+    registry = Registry()
+    return registry.metric(name).weights if name in registry.metric_names else ()
+
+
+def _metrics_by_weights() -> dict[str, list[str]]:
+    """The metrics that need each file of weights."""
+    from contextlib import suppress
+
+    from srbench.errors import UsageError
+    from srbench.registry import Registry
+
+    registry = Registry()
+    needed: dict[str, list[str]] = {}
+    for metric in registry.metric_names:
+        with suppress(UsageError):  # a broken plugin is its author's affair
+            for name in registry.metric(metric).weights:
+                needed.setdefault(name, []).append(metric)
+    return needed
+
+
+def _weights_record(name: str, metrics: list[str]) -> dict[str, Any]:
+    """A file of weights as ``list --json`` shows it: whether it is here and whole, and which metrics need it."""
+    from srbench.data.networks import NETWORKS, find
+    from srbench.errors import DataError
+
+    known = NETWORKS[name]
+    try:
+        where, fault = str(find((name,), name)[name]), ""
+    except DataError as error:
+        where, fault = "", str(error)
+    return {
+        "name": name,
+        "file": known.file,
+        "metrics": metrics,
+        "bytes": known.bytes,
+        "present": "yes" if where else "no",
+        "path": where,
+        "fault": fault,
+        "url": known.url,
+        "sha256": known.sha256,
+    }
 
 
 def _splits(name: str) -> list[Dataset]:
@@ -137,7 +203,6 @@ def _bytes(entries: Any) -> int:
 
 
 def _print_table(records: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from srbench.data.progress import human_size
@@ -152,6 +217,26 @@ def _print_table(records: list[dict[str, Any]]) -> None:
         size = human_size(record["bytes_on_disk"] if record["present"] == "yes" else record["bytes"])
         cells = (record["name"], record["kind"], "\n".join(splits), size, record["present"], record["licence"])
         table.add_row(*cells)
+    _print(table)
+
+
+def _print_weights(records: list[dict[str, Any]]) -> None:
+    from rich.table import Table
+
+    from srbench.data.progress import human_size
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("Weights", "Of metrics", "Size", "Here"):
+        table.add_column(heading, justify="right" if heading == "Size" else "left", overflow="fold")
+    for record in records:
+        metrics = ", ".join(record["metrics"]) or "(losses)"
+        table.add_row(record["name"], metrics, human_size(record["bytes"]), record["present"])
+    _print(table)
+
+
+def _print(table: Table) -> None:
+    from rich.console import Console
+
     console = Console()
     console = console if console.is_terminal else Console(width=80)
     console.print(table)

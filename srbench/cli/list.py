@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from srbench.cli.options import Json, Plugins
 
+if TYPE_CHECKING:
+    from srbench.registry import Registry
+
 
 def list_(json: Json = False, plugin: Plugins = None) -> None:
-    """Show methods, metrics and protocols (data sets: `srbench data list`)."""
+    """Show methods, metrics and protocols (data sets and weights: `srbench data list`)."""
     from srbench.errors import UsageError
+    from srbench.metrics.bridge import LIBRARIES
     from srbench.protocol import ALIASES, PROTOCOLS
     from srbench.registry import Registry
 
@@ -41,7 +45,7 @@ def list_(json: Json = False, plugin: Plugins = None) -> None:
     if json:
         from json import dumps
 
-        document = {"schema_version": 1, "methods": methods, "metrics": registry.metric_names, "protocols": protocols}
+        document = {"schema_version": 1, "methods": methods, "metrics": _metrics(registry), "protocols": protocols}
         typer.echo(dumps(document, indent=1, ensure_ascii=False))
         return
     from rich.console import Console
@@ -63,4 +67,37 @@ def list_(json: Json = False, plugin: Plugins = None) -> None:
         alias = "".join(f" (= {alias})" for alias, name in ALIASES.items() if name == protocol.name)
         names.add_row(protocol.name + alias, protocol.hash, protocol.source)
     console.print(names)
-    console.print(f"\nMetrics: {', '.join(registry.metric_names)}")
+    metrics = Table("metric", "better", "here", box=None, title="\nMetrics", title_justify="left")
+    for metric in _metrics(registry):
+        if "error" in metric:
+            metrics.add_row(escape(metric["name"]), f"[red]{escape(metric['error'])}[/]")
+            continue
+        here = "no: " + metric["unavailable"] if metric["unavailable"] else "yes"
+        metrics.add_row(escape(metric["name"]), "higher" if metric["higher_is_better"] else "lower", escape(here))
+    console.print(metrics)
+    console.print(f"and {', '.join(f'{name}:NAME' for name in LIBRARIES)}, where that library is installed")
+
+
+def _metrics(registry: Registry) -> list[dict[str, Any]]:
+    """Each metric with its direction and, where it cannot be computed here, the reason."""
+    from srbench.bench.availability import availability
+    from srbench.errors import UsageError
+
+    found: list[dict[str, Any]] = []
+    for name in registry.metric_names:
+        try:
+            metric = registry.metric(name)
+            reason = availability([metric], registry).reasons.get(name, "")
+        except UsageError as error:
+            found.append({"name": name, "error": str(error)})
+            continue
+        found.append(
+            {
+                "name": name,
+                "higher_is_better": metric.higher_is_better,
+                "unit": metric.unit,
+                "input": metric.input,
+                "unavailable": reason,
+            }
+        )
+    return found

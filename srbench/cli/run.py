@@ -35,7 +35,9 @@ def run(
         str,
         typer.Option(help="vdsr (= classic), srcnn, lapsrn, edsr, selfexsr, … (see `srbench list`), or a TOML file."),
     ] = "vdsr",
-    metrics: Annotated[str, typer.Option(help="What to score; `srbench list` shows what there is.")] = "psnr,ssim,mse",
+    metrics: Annotated[
+        str, typer.Option(help="What to score; `srbench list` shows what there is.")
+    ] = "psnr,ssim,mse,haarpsi",
     seeds: Annotated[str, typer.Option(help="Seeds of trainings; tables show the mean over them.")] = "0",
     train: Annotated[
         str, typer.Option(help="Train weights that are missing, always, or never.", metavar="missing|always|never")
@@ -82,6 +84,8 @@ def run(
         stderr().print(f"left out: {left_out}", markup=False)
     for note in plan.notes:
         stderr().print(f"note: {note}", markup=False, soft_wrap=True)
+    for name, reason in plan.unavailable.items():
+        stderr().print(f"unavailable: {name}: {reason}", markup=False, soft_wrap=True)
     if dry_run:
         _show_plan(plan, out, as_json=json)
         return
@@ -180,6 +184,7 @@ def _show_results(loaded: LoadedRun, *, as_json: bool) -> None:
         return
     from rich.console import Console
 
+    from srbench.report.grid import other_metrics
     from srbench.report.terminal import print_tables
 
-    print_tables(loaded, Console(highlight=False))
+    print_tables(loaded, Console(highlight=False), others=other_metrics(loaded))

@@ -4,16 +4,19 @@ A new metric is a function and a :class:`Metric` that describes it, made known b
 ``srbench.metrics`` or by ``--plugin file.py``::
 
     MAE = Metric("mae", lambda pair: float(abs(pair.sr - pair.target).mean()), higher_is_better=False)
+
+A metric says what it looks at (``input``) and what it cannot do without (``weights``, ``packages``). Where that cannot
+be had, it is unavailable and the run goes on; the harness finds and checks the files, and a metric only opens them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import fmean
-from typing import Literal
+from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 
 from srbench.protocol import Protocol
@@ -21,17 +24,22 @@ from srbench.protocol import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What a metric sees of one image.
+    """What a metric sees of one image, on the scale 0..255.
 
     Attributes:
-        sr: float64 (H, W) luma or (H, W, 3) RGB on the scale 0..255, rounded and shaved by the protocol.
+        sr: for ``input="scored"`` float64 (H, W) luma or (H, W, 3) RGB, rounded and shaved by the protocol; for
+            ``input="picture"`` the uint8 (H, W) gray or (H, W, 3) RGB picture that a person would look at, not shaved.
         target: the same of the HR image.
         protocol: the protocol that made both; it also chooses SSIM's window.
+        device: where a network should run, as torch names it.
+        weights: where the files that metrics need lie, by name; they are checked already.
     """
 
-    sr: NDArray[np.float64]
-    target: NDArray[np.float64]
+    sr: NDArray[Any]
+    target: NDArray[Any]
     protocol: Protocol
+    device: str = "cpu"
+    weights: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +48,15 @@ class Metric:
 
     Attributes:
         name: what it is called on the command line and in results.
-        function: from a :class:`Pair` to one number.
+        function: from a :class:`Pair` to one number; ValueError if the images are too small for it.
         higher_is_better: the direction.
         unit: for axes and table heads; empty for a pure number.
         digits: decimals in tables.
         version: raise it whenever the numbers change.
         pool: from the per-image values to the figure of the pooled pixels, for protocols that pool; the mean if absent.
+        input: what it compares: the planes that the protocol scores, or the pictures.
+        weights: files that it needs, by their names in :mod:`srbench.data.networks`.
+        packages: optional packages that it needs; their versions are part of what decides its numbers.
     """
 
     name: str
@@ -55,6 +66,9 @@ class Metric:
     digits: int = 4
     version: int = 1
     pool: Callable[[Sequence[float]], float] | None = None
+    input: Literal["scored", "picture"] = "scored"
+    weights: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
 
     def aggregate(self, values: Sequence[float], how: Literal["mean", "pooled"]) -> float:
         """One figure for a data set from its per-image values."""

@@ -64,7 +64,7 @@ class Sheet:
 
 def crop_sheets(run: LoadedRun) -> Iterator[tuple[str, bytes]]:
     """The (file name, PNG) of one sheet for each data set, at the largest scale of which pictures were kept."""
-    for dataset in run.record.datasets if run.record.metrics else ():
+    for dataset in run.record.datasets if main_metrics(run) else ():
         sheet = next(filter(None, (choose(run, dataset, scale) for scale in sorted(run.record.scales)[::-1])), None)
         if sheet is None:
             _log.info("No crops of %s: fewer than two methods have kept pictures of it.", dataset.name)

@@ -10,7 +10,7 @@ from typing import Any
 from srbench.analysis.bootstrap import LEVEL
 from srbench.analysis.compare import Comparison
 from srbench.analysis.sample import CellIntervals
-from srbench.bench.results import SCHEMA_VERSION
+from srbench.bench.results import SCHEMA_VERSION, MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.report.frame import comparison_row
 
@@ -19,9 +19,11 @@ def run_document(run: LoadedRun, intervals: CellIntervals) -> str:
     """``{"schema_version", "run", "results": [...], "failed": [...]}``: one result for each cell and metric.
 
     ``ci_low`` and ``ci_high`` are the ends of the 95 % interval over images, from :func:`cell_intervals`; null where
-    there is none.
+    there is none. A metric that could not be computed has ``status`` "unavailable", ``value`` null and the reason as
+    ``error``.
     """
     results = []
+    lacking = [metric for metric in run.record.metrics if metric.unavailable]
     for cell in run.cells:
         plain = cell.model_dump(mode="json")
         for metric, value in plain["values"].items():
@@ -41,12 +43,26 @@ def run_document(run: LoadedRun, intervals: CellIntervals) -> str:
                     ],
                 }
             )
+        results += [_unavailable(plain["id"], cell.protocol_hash, metric) for metric in lacking]
     failed = [
         {**failure.id.model_dump(), "status": "failed", "kind": failure.kind, "error": failure.error}
         for failure in run.record.failed
     ]
     document = {"schema_version": SCHEMA_VERSION, "run": run.record.id, "results": results, "failed": failed}
     return json.dumps(document, ensure_ascii=False, allow_nan=False)
+
+
+def _unavailable(cell: dict[str, Any], protocol_hash: str, metric: MetricRecord) -> dict[str, Any]:
+    return {
+        **cell,
+        "protocol_hash": protocol_hash,
+        "metric": metric.name,
+        "value": None,
+        "n": 0,
+        "status": "unavailable",
+        "error": metric.unavailable,
+        "per_image": [],
+    }
 
 
 def comparison_document(runs: Sequence[LoadedRun], comparisons: Sequence[Comparison], top: int) -> str:

@@ -96,10 +96,12 @@ def _cell_rows(run: LoadedRun, intervals: CellIntervals) -> Iterator[dict[str, A
         status = "ok" if cell else "pending" if planned.status == "ok" else planned.status
         for metric in run.record.metrics:
             value = cell.values.get(metric.name) if cell else None
-            n = len(cell.images) if cell else 0
+            lacking = cell is not None and bool(metric.unavailable)
+            n = len(cell.images) if cell and not lacking else 0
             interval = intervals.get((planned.id, metric.name))
             ends = {"ci_low": interval and interval.low, "ci_high": interval and interval.high}
-            yield {**_id(run, planned.id), "metric": metric.name, "value": value, **ends, "n": n, "status": status}
+            row = {"metric": metric.name, "value": value, **ends, "n": n}
+            yield {**_id(run, planned.id), **row, "status": "unavailable" if lacking else status}
 
 
 def _image_rows(run: LoadedRun) -> Iterator[dict[str, Any]]:

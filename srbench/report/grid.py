@@ -18,6 +18,8 @@ from srbench.bench.store import LoadedRun
 
 MAIN_METRICS = ("psnr", "ssim")
 DASH = "—"
+UNAVAILABLE = "unavailable"
+"""What stands where a metric could not be computed; a footnote says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,11 @@ def printed(value: float, digits: int) -> str:
 
 
 def main_metrics(run: LoadedRun) -> tuple[MetricRecord, ...]:
-    """PSNR and SSIM, as far as the run has them; all its metrics if it has neither."""
+    """PSNR and SSIM, as far as the run has them; all of its metrics that it could compute if it has neither."""
     main = tuple(metric for metric in run.record.metrics if metric.name in MAIN_METRICS)
-    return tuple(sorted(main, key=lambda metric: MAIN_METRICS.index(metric.name))) or run.record.metrics
+    return tuple(sorted(main, key=lambda metric: MAIN_METRICS.index(metric.name))) or tuple(
+        metric for metric in run.record.metrics if not metric.unavailable
+    )
 
 
 def other_metrics(run: LoadedRun) -> tuple[MetricRecord, ...]:
@@ -159,11 +163,16 @@ class _Builder:
     def _entry(self, label: str, scale: int, ranks: dict[tuple[str, str], int]) -> Entry:
         cells = self.results.get((label, scale), [])
         notes = self._notes(label, scale)
+        if cells:
+            reasons = (metric.unavailable for metric in self.metrics if metric.unavailable)
+            notes += tuple(self._footnote(f"{UNAVAILABLE}: {reason}") for reason in reasons)
         if not cells:
             return Entry({}, notes=notes)
         means = self._means(cells)
         texts = {
-            metric.name: printed(means[metric.name], metric.digits) for metric in self.metrics if metric.name in means
+            metric.name: UNAVAILABLE if metric.unavailable else printed(means[metric.name], metric.digits)
+            for metric in self.metrics
+            if metric.unavailable or metric.name in means
         }
         spreads = {}
         if len(cells) > 1:

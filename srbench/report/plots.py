@@ -50,7 +50,8 @@ class Dots:
 
 def plots(run: LoadedRun, references: Sequence[Reference] = ()) -> Iterator[tuple[str, bytes]]:
     """The (file name, content) of a PNG and an SVG for each data set and scale, of the run's first main metric."""
-    metric = next((m for m in run.record.metrics if m.name == "psnr"), next(iter(run.record.metrics), None))
+    computed = [metric for metric in run.record.metrics if not metric.unavailable]
+    metric = next((m for m in computed if m.name == "psnr"), next(iter(computed), None))
     if metric is None:
         return
     colours = method_colours([cell.id.method_label for cell in run.record.cells])

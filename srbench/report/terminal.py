@@ -35,7 +35,7 @@ def print_tables(
         run: the run.
         console: where to; stdout if None.
         references: published figures to print beside ours; the built-in ones if None.
-        others: further metrics, each in tables of its own.
+        others: further metrics, two to a table.
         intervals: print the figures again with their 95 % intervals.
     """
     console = console or Console(highlight=False)
@@ -43,7 +43,7 @@ def print_tables(
     record = run.record
     words = f" ({record.protocol_hash}): {record.protocol_words}"
     console.print(Text.assemble("protocol ", (one_line(record.protocol), "bold"), words))
-    for metrics in (None, *((metric,) for metric in others)):
+    for metrics in (None, *(others[start : start + 2] for start in range(0, len(others), 2))):
         for grid in grids(run, references, metrics):
             _print_grid(console, grid)
     for grid in interval_grids(run, others) if intervals else ():

@@ -101,7 +101,7 @@ def test_json_is_one_document_of_the_agreed_form(cli: Cli, photos: Path) -> None
     doc = document(cli("run", "--methods", "bicubic", "--datasets", "./photos", "--scales", "2", "--json"))
     assert doc["schema_version"] == 1
     assert doc["failed"] == []
-    assert {r["metric"] for r in doc["results"]} == {"psnr", "ssim", "mse"}
+    assert {r["metric"] for r in doc["results"]} == {"psnr", "ssim", "mse", "haarpsi"}
     row = doc["results"][0]
     assert {"method", "recipe", "dataset", "scale", "protocol", "metric", "value", "n", "status", "per_image"} <= set(
         row

@@ -86,6 +86,11 @@ def test_nothing_is_called_utils() -> None:
         ("import srbench.analysis.gate, srbench.report.plots, srbench.report.crops", {"torch"}),
         ("import srbench.analysis.compare, srbench.report.pair, srbench.report.matrix", {"torch", "scipy", "pandas"}),
         ("from srbench.registry import Registry; r = Registry(); r.metric('ssim'), r.metric('psnr')", {"torch", "cv2"}),
+        (
+            "from srbench.registry import Registry; r = Registry(); [r.metric(name) for name in r.metric_names];"
+            "r.metric('piq:fsim'); r.metric_hash('torchmetrics:peak_signal_noise_ratio')",
+            {"torch", "torchvision", "piq", "torchmetrics", "cv2", "scipy"},
+        ),
     ],
 )
 def test_light_modules_import_nothing_heavy(code: str, forbidden: set[str], tmp_path: Path) -> None:

@@ -153,3 +153,16 @@ def test_seeds_are_one_figure_and_it_is_missing_if_one_is(tmp_path: Path) -> Non
     messages = [verdict.message for verdict in check([lost], rows).failures]
     assert len(messages) == 3
     assert "no result of seed 100 where" in messages[0]
+
+
+def test_a_figure_of_a_metric_that_is_unavailable_is_missing(tmp_path: Path) -> None:
+    """The gate never passes because something could not be computed, and no baseline is made without it."""
+    lacking = METRICS[1].model_copy(update={"unavailable": "its weights are not here."})
+    run = write_run(tmp_path / "run", metrics=(METRICS[0], lacking), **ONLY)
+    result = check([run], _published())
+    missing = [verdict for verdict in result.verdicts if verdict.status == "missing"]
+    assert {verdict.reference.metric for verdict in missing} == {"ssim"}
+    assert len(missing) == 12
+    assert "ssim: unavailable (its weights are not here) where 0.92988" in missing[0].message
+    with pytest.raises(UsageError, match="could not compute ssim; run it without"):
+        write_baseline([run], tmp_path / "baseline.csv")

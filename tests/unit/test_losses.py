@@ -10,10 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from srbench.errors import DataError
+from srbench.metrics.networks import MEAN, STD
 from srbench.recipe import Perceptual, Recipe
 from srbench.training import perceptual
 from srbench.training.losses import centred, euclidean, make_loss
-from srbench.training.perceptual import MEAN, STD, FeatureLoss
+from srbench.training.perceptual import FeatureLoss
 
 CPU = torch.device("cpu")
 
@@ -77,23 +78,26 @@ def test_it_is_added_to_the_pixel_loss(
     torch.testing.assert_close(error, F.mse_loss(*images))
 
 
-def test_what_cannot_be_fetched_is_one_sentence(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(url: str, path: Path) -> None:
-        raise DataError("no connection")
+def fail(url: str, path: Path, **options: object) -> None:
+    raise DataError("no connection")
 
-    monkeypatch.setattr("srbench.data.download.download", fail)
-    with pytest.raises(DataError, match=r"needs torchvision's vgg16-\w+\.pth.*put the file into .*networks") as error:
+
+def test_what_cannot_be_fetched_is_one_sentence(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("srbench.data.networks.download", fail)
+    message = r"needs torchvision's vgg16: vgg16-\w+\.pth cannot be had .*put the file into .*networks"
+    with pytest.raises(DataError, match=message) as error:
         FeatureLoss(Perceptual())
     assert str(own_cache) in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_a_wrong_file_is_refused(own_cache: Path) -> None:
+def test_a_wrong_file_is_refused(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from torchvision.models import VGG19_Weights
 
     path = own_cache / "networks" / VGG19_Weights.IMAGENET1K_V1.url.rpartition("/")[2]
     path.parent.mkdir()
     path.write_bytes(b"something else")
+    monkeypatch.setattr("srbench.data.networks.download", fail)
     with pytest.raises(DataError, match="not the file that its name says"):
         FeatureLoss(Perceptual(network="vgg19"))
 

@@ -11,15 +11,17 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from runs import FAILED, write_run
+from runs import FAILED, METRICS, write_run
 
 from srbench.analysis.references import load_references
 from srbench.analysis.sample import cell_intervals
+from srbench.bench.results import MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.report.escape import latex, markdown, markdown_code, safe_name
 from srbench.report.frame import CELL_COLUMNS, cells_frame, images_frame
-from srbench.report.grid import Grid, grids, other_metrics, printed
+from srbench.report.grid import Grid, grids, main_metrics, other_metrics, printed
 from srbench.report.page import markdown_report
+from srbench.report.plots import plots
 from srbench.report.tables import latex_tables, markdown_table
 from srbench.report.terminal import print_tables
 
@@ -189,3 +191,31 @@ def test_a_narrow_terminal_keeps_the_methods_names(run: LoadedRun) -> None:
 
 def test_a_markdown_table_names_its_protocol(run: LoadedRun) -> None:
     assert "5 images, protocol vdsr (`338ce1a3`)." in markdown_report(run, (), ())
+
+
+LPIPS = MetricRecord(name="lpips-alex", higher_is_better=False, unavailable="alex_net.pth is not here: put it there.")
+
+
+def test_a_metric_that_is_unavailable_says_so_and_why(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", metrics=(*METRICS, LPIPS), scales=(2, 3), pictures=0, failed=(FAILED,))
+    assert LPIPS in other_metrics(run)
+    grid, other = grids(run, (), [LPIPS])
+    assert set(other.footnotes) == {*grid.footnotes, "failed: dcci returned NaN."}
+    (note,) = grid.footnotes
+    assert note == "unavailable: alex_net.pth is not here: put it there."
+    for row in grid.rows:
+        assert row.entries[2].texts == {"lpips-alex": "unavailable"}
+        assert row.entries[2].ranks == {"lpips-alex": 0}
+    assert "| bicubic | unavailable<sup>1</sup> |" in markdown_table(grid)
+    assert "unavailable\\textsuperscript{1}" in latex_tables(run.record, [grid])
+    rows = cells_frame([run])
+    lacking = rows[rows["metric"] == "lpips-alex"]
+    assert set(lacking["status"]) == {"unavailable", "failed"}
+    assert lacking["value"].isna().all()
+    assert set(rows[rows["metric"] == "ssim"]["status"]) == {"ok", "failed"}
+
+
+def test_the_main_table_is_of_what_was_computed(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", metrics=(LPIPS, METRICS[2]), pictures=1)
+    assert [metric.name for metric in main_metrics(run)] == ["mse"]
+    assert all(name.startswith("mse-") for name, _ in plots(run))

@@ -217,7 +217,8 @@ class LocalEngine:
             record = self.folder.read_record()
         except DataError:
             return False
-        return record.finished is not None and not record.failed and record.cells == tuple(self._states)
+        as_now = record.cells == tuple(self._states) and record.metrics == self.plan.metric_records()
+        return record.finished is not None and not record.failed and as_now
 
     def _write_record(self, finished: str | None) -> None:
         plan = self.plan

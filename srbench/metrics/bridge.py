@@ -1,0 +1,100 @@
+"""Metrics of other libraries by name: ``piq:vif_p``, ``torchmetrics:universal_image_quality_index``.
+
+Each compares two RGB pictures in [0, 1]. Only functions that are listed here are taken, since a library does not say in
+which direction its numbers are good, and some of its functions compare no images, need more than two, or fetch weights
+of their own that nobody checks, or give NaN on black pixels.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from srbench.metrics.metric import Metric, Pair
+from srbench.names import unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A function of another library.
+
+    Attributes:
+        higher_is_better: the direction.
+        peak: what it takes for white.
+        options: further arguments.
+    """
+
+    higher_is_better: bool = True
+    peak: float = 1.0
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+_UNIT_RANGE = {"data_range": 1.0}
+LIBRARIES: dict[str, tuple[str, dict[str, Foreign]]] = {
+    "piq": (
+        "piq",
+        {
+            "dss": Foreign(),
+            "fsim": Foreign(),
+            "gmsd": Foreign(higher_is_better=False),
+            "haarpsi": Foreign(),
+            "information_weighted_ssim": Foreign(),
+            "mdsi": Foreign(higher_is_better=False),
+            "multi_scale_gmsd": Foreign(higher_is_better=False),
+            "multi_scale_ssim": Foreign(),
+            "psnr": Foreign(),
+            "srsim": Foreign(),
+            "ssim": Foreign(),
+            "vif_p": Foreign(),
+            "vsi": Foreign(),
+        },
+    ),
+    "torchmetrics": (
+        "torchmetrics.functional.image",
+        {
+            "multiscale_structural_similarity_index_measure": Foreign(options=_UNIT_RANGE),
+            "peak_signal_noise_ratio": Foreign(options=_UNIT_RANGE),
+            "relative_average_spectral_error": Foreign(higher_is_better=False),
+            "root_mean_squared_error_using_sliding_window": Foreign(higher_is_better=False),
+            "spatial_correlation_coefficient": Foreign(),
+            "structural_similarity_index_measure": Foreign(options=_UNIT_RANGE),
+            "universal_image_quality_index": Foreign(),
+            "visual_information_fidelity": Foreign(peak=255.0),  # its noise variance of 2 is meant for 0..255
+        },
+    ),
+}
+"""By the word before the colon: the module, and its functions by name."""
+
+
+def bridged(name: str) -> Metric:
+    """A metric by ``library:function``; the library is imported when the first pair is scored.
+
+    Raises:
+        UsageError: the library or the function is not known.
+    """
+    library, _, function = name.partition(":")
+    if library not in LIBRARIES:
+        raise unknown("library of metrics", library, LIBRARIES)
+    module, functions = LIBRARIES[library]
+    if function not in functions:
+        raise unknown(f"metric of {library} that srbench knows", function, functions)
+    known = functions[function]
+    compute = partial(_compute, module, function, known)
+    return Metric(name, compute, known.higher_is_better, input="picture", packages=(library,))
+
+
+def _compute(module: str, name: str, known: Foreign, pair: Pair) -> float:
+    from srbench.metrics.networks import compare
+
+    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    try:
+        return compare(lambda both: function(*(both * known.peak).chunk(2), **known.options), pair)
+    except (ValueError, RuntimeError, AssertionError) as error:  # each has its own word for images that are too small
+        height, width = pair.sr.shape[:2]
+        reason = (str(error).splitlines() or ["no reason given"])[0].rstrip(".")
+        raise ValueError(
+            f"{module.partition('.')[0]}'s {name} refuses a picture of {width}x{height}: {reason}"
+        ) from None

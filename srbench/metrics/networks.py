@@ -1,0 +1,90 @@
+"""Features of torchvision's networks, as perceptual metrics and losses compare them. One contract: [0, 1] RGB goes in.
+
+The networks are trained on ImageNet with its mean and standard deviation, which is LPIPS's "scaling layer" too:
+(2x - 1 - shift) / scale with shift (-.030, -.088, -.188) and scale (.458, .448, .450) is (x - MEAN) / STD.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from srbench.metrics.metric import Pair
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet's RGB in [0, 1], as torchvision's networks expect it."""
+
+
+class Features(nn.Module):
+    """The features of some layers of a network.
+
+    Args:
+        network: torchvision's name: ``alexnet``, ``vgg16``, ``vgg19`` or ``squeezenet1_1``.
+        state: its weights; only ``features.*`` are used.
+        taps: indices of the layers, in the order in which their outputs are wanted.
+        pool: stands in for max pooling.
+
+    Raises:
+        ValueError: a layer is not there.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        network: str,
+        state: Mapping[str, Tensor],
+        taps: Sequence[int],
+        pool: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        super().__init__()
+        from torchvision import models
+
+        with torch.device("meta"):  # no time, memory or random numbers for weights that are replaced at once
+            layers: nn.Sequential = getattr(models, network)(weights=None).features
+        if max(taps) >= len(layers):
+            raise ValueError(f"{network} has feature layers 0 to {len(layers) - 1}, and no {max(taps)}")
+        own = {name.removeprefix("features."): t for name, t in state.items() if name.startswith("features.")}
+        layers.load_state_dict(own, assign=True)
+        for layer in layers:
+            if isinstance(layer, nn.ReLU):
+                layer.inplace = False  # a layer before it may be asked for
+        self.layers = layers[: max(taps) + 1].eval().requires_grad_(False)
+        self.taps = tuple(taps)
+        self.pool = pool
+        self.register_buffer("mean", torch.tensor(MEAN).reshape(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(STD).reshape(1, 3, 1, 1))
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """(N, 3, H, W) in [0, 1] to one (N, C, h, w) for each tap."""
+        x = (x - self.mean) / self.std
+        found: dict[int, Tensor] = {}
+        for index, layer in enumerate(self.layers):
+            x = self.pool(x) if self.pool is not None and isinstance(layer, nn.MaxPool2d) else layer(x)
+            if index in self.taps:
+                found[index] = x
+        return [found[index] for index in self.taps]
+
+
+def read_weights(path: Path) -> Mapping[str, Tensor]:
+    """A file of tensors, on the CPU. Nothing else that a pickle may hold is let in."""
+    state: Mapping[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
+
+
+def batch(pair: Pair) -> Tensor:
+    """SR and HR as one (2, 3, H, W) float32 in [0, 1] on the pair's device; gray becomes three equal channels."""
+    pixels = torch.from_numpy(np.stack([pair.sr, pair.target])).to(pair.device)
+    pixels = pixels[:, None].expand(-1, 3, -1, -1) if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2)
+    return pixels.to(torch.float32, memory_format=torch.contiguous_format) / 255.0
+
+
+def compare(metric: Callable[[Tensor], Tensor], pair: Pair) -> float:
+    """A metric of a batch (SR, HR) as a number; convolutions in full float32, on a GPU too."""
+    with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        return float(metric(batch(pair)))
