@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from srbench.atomic import write_atomically
 from srbench.bench.plan import Plan
-from srbench.bench.speed_record import RunSpeed, read_speed
+from srbench.bench.speed_record import RunSpeed, SpeedRow, read_speed
 
 if TYPE_CHECKING:
     import torch
@@ -54,14 +54,13 @@ def time_methods(
     from srbench.registry import Choice
 
     where = device()
-    request = Request(
-        choices=tuple(Choice(card, "") for card in plan.cards if card.name in wanted),
-        scales=(scale,),
-        sizes=(SIZES[where.type],),
-        modes=(Mode(),),
-        seconds=SECONDS,
-    )
-    rows = SpeedTest(registry, plan.protocol, where, tell).rows(request)
+    test = SpeedTest(registry, plan.protocol, where, tell)
+    rows: list[SpeedRow] = []
+    for learned in (False, True):
+        choices = tuple(Choice(card, "") for card in plan.cards if card.name in wanted and card.learned == learned)
+        mode = Mode(channels_last=learned and where.type == "cpu")  # as cells are computed
+        size = SIZES[where.type]
+        rows += test.rows(Request(choices=choices, scales=(scale,), sizes=(size,), modes=(mode,), seconds=SECONDS))
     record = RunSpeed(
         asked=asked,
         device=device_name(str(where)),

@@ -20,7 +20,7 @@ def run_document(run: LoadedRun, intervals: CellIntervals) -> str:
 
     ``ci_low`` and ``ci_high`` are the ends of the 95 % interval over images, from :func:`cell_intervals`; null where
     there is none. A metric that could not be computed has ``status`` "unavailable", ``value`` null and the reason as
-    ``error``.
+    ``error``. Where methods were timed, ``speed`` says how fast they are, and where.
     """
     results = []
     lacking = [metric for metric in run.record.metrics if metric.unavailable]
@@ -49,6 +49,8 @@ def run_document(run: LoadedRun, intervals: CellIntervals) -> str:
         for failure in run.record.failed
     ]
     document = {"schema_version": SCHEMA_VERSION, "run": run.record.id, "results": results, "failed": failed}
+    if run.speed is not None:
+        document["speed"] = run.speed.model_dump(mode="json")
     return json.dumps(document, ensure_ascii=False, allow_nan=False)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from srbench.analysis.references import Reference, is_genuine
 from srbench.bench.results import CellId, CellResult, DatasetRecord, MetricRecord
+from srbench.bench.speed_record import RunSpeed
 from srbench.bench.store import LoadedRun
 
 MAIN_METRICS = ("psnr", "ssim")
@@ -48,6 +49,8 @@ class Row:
     entries: dict[int, Entry]
     """By scale; a scale that was not planned is absent."""
     notes: tuple[int, ...] = ()
+    speed: str = ""
+    """Megapixels of output a second, where the table has that column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,8 @@ class Grid:
     seeds: int = 1
     intervals: bool = False
     """Whether figures are printed with their 95 % interval."""
+    speed: RunSpeed | None = None
+    """Where the speeds of the last column were taken; None for a table without that column."""
 
     @property
     def heading(self) -> str:
@@ -107,16 +112,34 @@ def grids(
         metrics: what a cell shows; the main metrics if None.
     """
     shown = [row for row in references if row.shown_for and row.protocol_hash == run.record.protocol_hash]
-    return [_Builder(run, dataset, tuple(metrics or main_metrics(run))).grid(shown) for dataset in run.record.datasets]
+    speed = run.speed if metrics is None else None
+    wanted = tuple(metrics or main_metrics(run))
+    return [_Builder(run, dataset, wanted, speed).grid(shown) for dataset in run.record.datasets]
+
+
+def speed_title(speed: RunSpeed) -> str:
+    """The head of the speed column."""
+    return f"MP/s x{speed.scale}"
+
+
+def speed_words(speed: RunSpeed) -> str:
+    """What the speed column says, for captions."""
+    return (
+        f"MP/s: megapixels of output a second at x{speed.scale}, one {speed.size}x{speed.size} LR image, all "
+        f"enlargement included, on {speed.device}"
+    )
 
 
 class _Builder:
     """Makes the grid of one data set."""
 
-    def __init__(self, run: LoadedRun, dataset: DatasetRecord, metrics: tuple[MetricRecord, ...]) -> None:
+    def __init__(
+        self, run: LoadedRun, dataset: DatasetRecord, metrics: tuple[MetricRecord, ...], speed: RunSpeed | None
+    ) -> None:
         self.record = run.record
         self.dataset = dataset
         self.metrics = metrics
+        self.speed = speed
         self.planned = [cell.id for cell in run.record.cells if cell.id.dataset == dataset.name]
         self.results: dict[tuple[str, int], list[CellResult]] = {}
         for cell in run.cells:
@@ -138,9 +161,23 @@ class _Builder:
             for label in own:
                 places = [scale for scale in scales if (label, scale) in self.planned_at]
                 entries = {scale: self._entry(label, scale, ranks[scale]) for scale in places}
-                rows.append(Row(label, False, entries))
+                rows.append(Row(label, False, entries, speed=self._speed(method)))
             rows += self._published([row for row in shown if row.shown_for in (method, *own)], scales)
-        return Grid(self.dataset, self.metrics, scales, tuple(rows), tuple(self.footnotes), len(self.record.seeds))
+        return Grid(
+            self.dataset,
+            self.metrics,
+            scales,
+            tuple(rows),
+            tuple(self.footnotes),
+            len(self.record.seeds),
+            speed=self.speed,
+        )
+
+    def _speed(self, method: str) -> str:
+        row = self.speed.of(method) if self.speed is not None else None
+        if row is None or row.megapixels_per_s is None:
+            return DASH
+        return f"{row.megapixels_per_s:.{2 if row.megapixels_per_s < 10 else 0}f}"
 
     def _means(self, cells: Sequence[CellResult]) -> dict[str, float]:
         """The figures of a label at a scale: means over its seeds."""

@@ -6,20 +6,22 @@ from collections.abc import Sequence
 
 from srbench.bench.results import RunRecord
 from srbench.report.escape import latex, markdown, safe_name
-from srbench.report.grid import DASH, Entry, Grid, Row
+from srbench.report.grid import DASH, Entry, Grid, Row, speed_title, speed_words
 
 _RANKS = "Best of our methods in bold, second underlined."
 
 
 def markdown_table(grid: Grid) -> str:
     """A GitHub table: the best in bold, the second underlined, failed cells a dash with a footnote."""
-    head = ["method", *(f"x{scale}" for scale in grid.scales)]
-    lines = [_pipe(head), _pipe(["---", *("---:" for _ in grid.scales)])]
+    head = ["method", *(f"x{scale}" for scale in grid.scales), *((speed_title(grid.speed),) if grid.speed else ())]
+    lines = [_pipe(head), _pipe(["---", *("---:" for _ in head[1:])])]
     for row in grid.rows:
         name = markdown(row.name + (", published" if row.published else "")) + _sup(row.notes)
         entries = [_markdown_entry(grid, row.entries.get(scale)) for scale in grid.scales]
-        lines.append(_pipe([f"*{name}*" if row.published else name, *entries]))
+        speed = (row.speed,) if grid.speed else ()
+        lines.append(_pipe([f"*{name}*" if row.published else name, *entries, *speed]))
     notes = [f"<sup>{number}</sup> {markdown(note)}" for number, note in enumerate(grid.footnotes, 1)]
+    notes += [f"{markdown(speed_words(grid.speed))}."] if grid.speed else []
     return "\n".join(lines) + "\n" + ("\n" + "<br>\n".join(notes) + "\n" if notes else "")
 
 

@@ -13,7 +13,7 @@ from srbench.analysis.references import Reference, load_references
 from srbench.bench.results import MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.report.escape import one_line
-from srbench.report.grid import DASH, Entry, Grid, Row, grids
+from srbench.report.grid import DASH, Entry, Grid, Row, grids, speed_title, speed_words
 from srbench.report.intervals import interval_grids
 
 _SCALES_ABREAST = 4
@@ -56,6 +56,8 @@ def _print_grid(console: Console, grid: Grid) -> None:
         console.print()
         console.print(_title(grid))
         console.print(_table(grid, grid.scales[start : start + abreast]))
+    if grid.speed is not None:
+        console.print(Text(one_line(speed_words(grid.speed)), style="dim"))
     for number, note in enumerate(grid.footnotes, 1):
         console.print(Text(f"[{number}] {one_line(note)}", style="dim"))
 
@@ -70,7 +72,8 @@ def _title(grid: Grid) -> Text:
 def _abreast(grid: Grid, width: int) -> int:
     """How many scales fit beside the methods' names; two blanks part the columns."""
     widest = max((_entry(grid, entry).cell_len for row in grid.rows for entry in row.entries.values()), default=0)
-    return min(max((width - _NAME - 2) // (widest + 2), 1), _SCALES_ABREAST)
+    beside = _NAME + 2 + (len(speed_title(grid.speed)) + 2 if grid.speed is not None else 0)
+    return min(max((width - beside) // (widest + 2), 1), _SCALES_ABREAST)
 
 
 def _table(grid: Grid, scales: Sequence[int]) -> Table:
@@ -78,10 +81,13 @@ def _table(grid: Grid, scales: Sequence[int]) -> Table:
     table.add_column("method", overflow="fold", min_width=_NAME)
     for scale in scales:
         table.add_column(f"x{scale}", justify="right", no_wrap=True)
+    if grid.speed is not None:
+        table.add_column(speed_title(grid.speed), justify="right", no_wrap=True)
     for row in grid.rows:
         if any(scale in row.entries for scale in scales):
             cells = [_entry(grid, row.entries.get(scale)) for scale in scales]
-            table.add_row(_name(row), *cells, style="dim" if row.published else "")
+            speed = (row.speed,) if grid.speed is not None else ()
+            table.add_row(_name(row), *cells, *speed, style="dim" if row.published else "")
     return table
 
 

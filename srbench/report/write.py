@@ -99,6 +99,7 @@ def _inputs(run: LoadedRun, references: Sequence[Reference]) -> str:
             "srbench": [__version__, _REPORT_VERSION],
             "record": [record, run.record.finished is None],
             "cells": [cell.model_dump(mode="json") for cell in run.cells],
+            "speed": run.speed.model_dump(mode="json") if run.speed else None,
             "pictures": pictures,
             "references": shown,
         }

@@ -208,7 +208,7 @@ def test_a_metric_that_is_unavailable_says_so_and_why(tmp_path: Path) -> None:
         assert row.entries[2].ranks == {"lpips-alex": 0}
     assert "| bicubic | unavailable<sup>1</sup> |" in markdown_table(grid)
     assert "unavailable\\textsuperscript{1}" in latex_tables(run.record, [grid])
-    rows = cells_frame([run])
+    rows = cells_frame(run, cell_intervals(run))
     lacking = rows[rows["metric"] == "lpips-alex"]
     assert set(lacking["status"]) == {"unavailable", "failed"}
     assert lacking["value"].isna().all()
