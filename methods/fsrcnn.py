@@ -262,7 +262,7 @@ class Fsrcnn(LearnedMethod):
 
     shape: ClassVar[tuple[int, int, int]] = (56, 12, 4)
     info = MethodInfo(name="fsrcnn", family="prediction", channels="y", input="lr", paper=SOURCE, halo=8)
-    recipes: ClassVar[Mapping[str, Recipe]] = {"quick": QUICK, "standard": STANDARD, "paper": PAPER}
+    recipes: ClassVar[Mapping[str, Recipe]] = {"standard": STANDARD, "quick": QUICK, "paper": PAPER}
 
     def network(self, scale: int) -> nn.Module:
         """The network whose deconvolution enlarges by ``scale``."""

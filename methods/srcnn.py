@@ -145,7 +145,7 @@ class SrcnnY(LearnedMethod):
     info = MethodInfo(
         name="srcnn-y", family="prediction", channels="y", input="upsampled", version=2, paper=SOURCE, halo=6
     )
-    recipes: ClassVar[Mapping[str, Recipe]] = {"quick": QUICK, "standard": STANDARD, "paper": PAPER}
+    recipes: ClassVar[Mapping[str, Recipe]] = {"standard": STANDARD, "quick": QUICK, "paper": PAPER}
 
     def network(self, scale: int) -> nn.Module:
         """The same network at every scale: the image comes enlarged."""

@@ -173,7 +173,7 @@ def test_what_is_wrong_is_one_sentence(photos: Path, tmp_path: Path) -> None:
     assert "no data set" in refused(UsageError, "33.66", "--method", "bicubic", "--dataset", "set55", "--scale", "2")
     pairs = f"hr={photos},lr={photos}"
     assert "supplies LR" in refused(UsageError, "33", *bicubic, "--dataset", pairs)
-    assert "srbench train fsrcnn:quick --scales 2" in refused(DataError, "33.66", "--method", "fsrcnn", *data)
+    assert "srbench train fsrcnn:quick --scales 2" in refused(DataError, "33.66", "--method", "fsrcnn:quick", *data)
     (tmp_path / "empty").mkdir()
     assert "no images" in refused(DataError, "--images", str(tmp_path / "empty"), *data)
     assert "no folder" in refused(DataError, "--images", str(tmp_path / "nowhere"), *data)
@@ -199,7 +199,7 @@ def test_the_usual_mistakes_have_the_usual_exit_codes(cli: Cli, photos: Path) ->
     for code, words in (
         (2, ("33.66", "--method", "bicubik", "--dataset", str(photos), "--scale", "2")),
         (2, ("33.66", "--method", "bicubic", "--scale", "2")),
-        (4, ("33.66", "--method", "fsrcnn", "--dataset", str(photos), "--scale", "2")),
+        (4, ("33.66", "--method", "fsrcnn:quick", "--dataset", str(photos), "--scale", "2")),
     ):
         result = cli("explain", *words)
         assert (result.returncode, result.stdout) == (code, "")

@@ -224,7 +224,7 @@ def test_interrupted_it_says_how_to_go_on(photos: Path, tmp_path: Path) -> None:
 def test_dry_run_computes_nothing(cli: Cli, photos: Path, tmp_path: Path) -> None:
     result = cli("run", "--datasets", "./photos", "--scales", "2", "--dry-run")
     assert result.returncode == 0
-    assert "srcnn-y:quick photos x2 vdsr: 2 images, weights to be trained" in result.stdout
+    assert "srcnn-y:standard photos x2 vdsr: 2 images\n" in result.stdout
     assert not (tmp_path / "results").exists()
     plan = document(cli("run", "--datasets", "./photos", "--scales", "2", "--dry-run", "--json"))
     assert len(plan["cells"]) >= 8
@@ -308,7 +308,7 @@ def test_a_data_set_that_cannot_be_had(cli: Cli) -> None:
 
 
 def test_weights_that_are_missing_and_may_not_be_trained(cli: Cli, photos: Path) -> None:
-    result = cli("run", "--methods", "srcnn-y,bicubic", "--datasets", "./photos", "--scales", "2", "--train", "never")
+    result = cli("run", "--methods", "srcnn-y:quick", "--datasets", "./photos", "--scales", "2", "--train", "never")
     assert result.returncode == 3
     assert "srbench train srcnn-y:quick --scales 2" in result.stderr
 
