@@ -128,9 +128,9 @@ PAPER = Recipe(
 """The paper's own: 8e8 backprops, by Caffe's loss, from Gaussian noise. Its validation set was Set5, a test set."""
 
 
-def _recipes(steps: int, transfer_steps: int) -> Mapping[str, Recipe]:
-    """Of the larger networks, which take longer over a batch: fewer of them."""
-    shorter = {"steps": steps, "transfer": Transfer(scale=3, steps=transfer_steps)}
+def _recipes(steps: int, transfer_steps: int, lr: float) -> Mapping[str, Recipe]:
+    """Of the larger networks, which take longer over a batch: fewer of them; kernels of many inputs learn slower."""
+    shorter = {"steps": steps, "transfer": Transfer(scale=3, steps=transfer_steps), "lr": lr}
     return {
         "standard": STANDARD.model_copy(update=shorter),
         "quick": QUICK.model_copy(update={"steps": 200, "validate_every": 100}),
@@ -157,7 +157,7 @@ class SrcnnY935(SrcnnY):
 
     kernels = (9, 3, 5)
     info = dataclasses.replace(SrcnnY.info, name="srcnn-y-935", halo=7)
-    recipes: ClassVar[Mapping[str, Recipe]] = _recipes(20_000, 6_000)
+    recipes: ClassVar[Mapping[str, Recipe]] = _recipes(20_000, 6_000, 1e-3)
 
 
 class SrcnnY955(SrcnnY):
@@ -165,11 +165,11 @@ class SrcnnY955(SrcnnY):
 
     kernels = (9, 5, 5)
     info = dataclasses.replace(SrcnnY.info, name="srcnn-y-955", halo=8)
-    recipes: ClassVar[Mapping[str, Recipe]] = _recipes(20_000, 6_000)
+    recipes: ClassVar[Mapping[str, Recipe]] = _recipes(20_000, 6_000, 1e-3)
 
 
 class SrcnnRgb(SrcnnY):
     """SRCNN 9-1-5 on the three channels together (section 4.4 of the paper)."""
 
     info = dataclasses.replace(SrcnnY.info, name="srcnn-rgb", channels="rgb")
-    recipes: ClassVar[Mapping[str, Recipe]] = _recipes(24_000, 8_000)
+    recipes: ClassVar[Mapping[str, Recipe]] = _recipes(24_000, 8_000, 3e-3)

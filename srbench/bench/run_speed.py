@@ -31,7 +31,6 @@ def time_methods(
     folder: Path,
     device: Callable[[], torch.device],
     asked: str,
-    tell: Callable[[str], None],
 ) -> None:
     """Time the methods of a plan that have not been timed so, and keep that in the run's folder.
 
@@ -41,7 +40,6 @@ def time_methods(
         folder: the run's.
         device: where to run; asked for only if something has to be timed, since that imports torch.
         asked: the device and threads as asked for.
-        tell: called with a line about what is being done.
     """
     scale = min(job.id.scale for job in plan.jobs)
     wanted = {card.name: card.source_hash for card in plan.cards if scale in card.info.scales}
@@ -54,7 +52,7 @@ def time_methods(
     from srbench.registry import Choice
 
     where = device()
-    test = SpeedTest(registry, plan.protocol, where, tell)
+    test = SpeedTest(registry, plan.protocol, where)
     rows: list[SpeedRow] = []
     for learned in (False, True):
         choices = tuple(Choice(card, "") for card in plan.cards if card.name in wanted and card.learned == learned)

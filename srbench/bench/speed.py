@@ -186,7 +186,7 @@ class SpeedTest:
                 run, tile = self._fitting(method, scale, mode, part, (count, *self._lr_shape(method, height, width)))
                 memory = peak_bytes(run, self._device) if not mode.graph else None
                 warm = warm_up(run, self._clock)
-        except Exception as error:  # a method that cannot run so is one row
+        except (Exception, SystemExit) as error:  # a method that cannot run so is one row
             reason = str(error).strip().splitlines()
             return row.model_copy(update={"error": f"{type(error).__name__}: {reason[0] if reason else ''}"})
         grown = scale if info.input == "upsampled" else 1

@@ -129,8 +129,8 @@ def _execute(plan: Plan, registry: Registry, options: Options, *, timed: bool) -
         try:
             engine = LocalEngine(plan, registry, options, console)
             folder = engine.execute()
-            if timed:
-                engine.time_methods()
+            if timed and (trouble := engine.time_methods()):
+                console.say(trouble, markup=False)
         except KeyboardInterrupt:
             console.console.print(
                 f"\ninterrupted; what is done is kept. To go on: {options.command}", markup=False, soft_wrap=True

@@ -107,5 +107,5 @@ def test_the_perceptual_loss_says_what_it_needs(cli: Cli, tmp_path: Path, pairs:
     result = cli("train", "tutorial-srcnn-rgb:full.toml", "--scales", "2", "--device", "cpu", **offline)
     assert result.returncode == 4
     last = result.stderr.strip().splitlines()[-1]
-    assert "needs torchvision's vgg16-397923af.pth" in last
-    assert last.endswith("networks yourself.")
+    assert "needs torchvision's vgg16: vgg16-397923af.pth cannot be had" in last
+    assert last.endswith("/networks.")

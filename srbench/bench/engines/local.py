@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -91,15 +90,21 @@ class LocalEngine:
             self._write_record(_now())
         return self.folder
 
-    def time_methods(self, tell: Callable[[str], None] = lambda _: None) -> None:
-        """Time the run's methods beside their quality, where that has not been done.
+    def time_methods(self) -> str:
+        """Time the run's methods beside their quality, where that has not been done; returns why it failed, or nothing.
 
-        Args:
-            tell: called with a line about what is being timed.
+        Raises:
+            SrbenchError: results cannot be written, or the device is not here.
         """
         asked = f"{self.options.device}, threads {self.options.threads}"
-        with self.folder.writing():
-            time_methods(self.plan, self.registry, self.folder.path, lambda: self._device, asked, tell)
+        try:
+            with self.folder.writing():
+                time_methods(self.plan, self.registry, self.folder.path, lambda: self._device, asked)
+        except SrbenchError:
+            raise
+        except (Exception, SystemExit) as error:  # the figures are there, and a method that breaks now changes none
+            return f"methods were not timed: {type(error).__name__}: {error}"
+        return ""
 
     def _run_cell(self, index: int, job: PlannedJob) -> None:
         key: str | None = None
