@@ -22,14 +22,10 @@ ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted((ROOT / "methods" / "weights").glob("*.safetensors"))
 MIRROR = Path(os.environ.get("SRBENCH_MIRROR", "nowhere"))
 LEAST = {  # PSNR in dB on Set5 under `srcnn`: what the papers print for 91 training images
-    ("fsrcnn", 2): 36.94,
-    ("fsrcnn", 3): 33.06,
-    ("fsrcnn", 4): 30.55,
-    ("srcnn-y", 2): 36.34,
-    ("srcnn-y", 3): 32.39,
-    ("srcnn-y", 4): 30.09,
-    ("srcnn-y-955", 3): 32.60,
-    ("autoencoder", 2): 33.6621 + 1.5,
+    "fsrcnn": {2: 36.94, 3: 33.06, 4: 30.55},
+    "srcnn-y": {2: 36.34, 3: 32.39, 4: 30.09},
+    "srcnn-y-955": {3: 32.60},
+    "autoencoder": {2: 33.6621 + 1.5},
 }
 
 
@@ -62,20 +58,34 @@ def test_their_page_is_what_their_metadata_says() -> None:
     assert page.stdout == before, "run tools/weights.py"
 
 
-def test_the_papers_figures(cli: Cli) -> None:
+def scores(cli: Cli, *methods: str) -> dict[tuple[str, int], float]:
+    """PSNR on Set5 by method and scale, with the weights that come with srbench; skips where one of them has none."""
     if not (MIRROR / "set5").is_dir():
         pytest.skip("set5 is not at hand: SRBENCH_MIRROR names no folder that holds it")
-    methods = ",".join(f"{name}:standard" for name in dict.fromkeys(read_metadata(path)["method"] for path in SHIPPED))
-    words = ("--datasets", "set5", "--protocol", "srcnn", "--train", "never", "--no-report", "--json")
-    run = cli("run", "--methods", methods, *words)
+    shipped = {read_metadata(path)["method"] for path in SHIPPED}
+    if lacking := set(methods) - shipped:
+        pytest.skip(f"no weights of {', '.join(sorted(lacking))} come with srbench yet")
+    names = ",".join(f"{name}:standard" for name in methods)
+    words = ("--datasets", "set5", "--protocol", "srcnn", "--train", "never", "--no-report", "--no-speed", "--json")
+    run = cli("run", "--methods", names, *words)
     assert run.returncode == 0, run.stderr
-    values = {
-        (row["method"], row["scale"]): row["value"]
-        for row in json.loads(run.stdout)["results"]
-        if row["metric"] == "psnr"
-    }
-    assert {place: values[place] for place, least in LEAST.items() if values[place] < least} == {}
+    rows = json.loads(run.stdout)["results"]
+    return {(row["method"], row["scale"]): row["value"] for row in rows if row["metric"] == "psnr"}
+
+
+@pytest.mark.parametrize("method", LEAST)
+def test_the_papers_figures(cli: Cli, method: str) -> None:
+    """And those of results/reference/weights.csv, to the last digit that the gate holds them to."""
+    values = scores(cli, method)
+    assert set(values) == {(method, scale) for scale in (2, 3, 4)}
+    for scale, least in LEAST[method].items():
+        assert values[method, scale] >= least, f"x{scale}"
+    check = cli("check")
+    assert check.returncode == 0, check.stdout
+    assert "missing" not in check.stdout.splitlines()[-1]
+
+
+def test_rgb_is_as_good_as_luma(cli: Cli) -> None:
+    values = scores(cli, "srcnn-rgb", "srcnn-y")
     for scale in (2, 3, 4):
         assert values["srcnn-rgb", scale] >= values["srcnn-y", scale] - 0.1
-    check = cli("check")  # with results/reference/weights.csv among what it knows
-    assert check.returncode == 0, check.stdout
