@@ -33,11 +33,11 @@ def test_cells_are_ordered_and_distinct(registry: Registry, photos: Path) -> Non
     request = Request(methods=("bicubic", "srcnn-y"), datasets=(str(photos),), scales=(3, 2, 3), seeds=(0, 1))
     assert labels(make_plan(request, registry)) == [
         "bicubic photos x2 vdsr",
-        "srcnn-y:quick photos x2 vdsr",
-        "srcnn-y:quick photos x2 vdsr seed 1",
+        "srcnn-y:standard photos x2 vdsr",
+        "srcnn-y:standard photos x2 vdsr seed 1",
         "bicubic photos x3 vdsr",
-        "srcnn-y:quick photos x3 vdsr",
-        "srcnn-y:quick photos x3 vdsr seed 1",
+        "srcnn-y:standard photos x3 vdsr",
+        "srcnn-y:standard photos x3 vdsr seed 1",
     ]
 
 
