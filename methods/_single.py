@@ -29,7 +29,8 @@ class _ToOne(torch.autograd.Function):
         _, channels, side, _ = weight.shape
         height, width = x.shape[2] - side + 1, x.shape[3] - side + 1
         rows = weight[0].permute(1, 2, 0).reshape(-1, channels)
-        maps = torch.matmul(rows, _pixels(x).transpose(1, 2)).view(len(x), side, side, *x.shape[2:])
+        # not matmul, which takes a slower way where the weights could want a gradient
+        maps = torch.bmm(rows.expand(len(x), -1, -1), _pixels(x).transpose(1, 2)).view(len(x), side, side, *x.shape[2:])
         out = bias.repeat(len(x), height, width)
         for i in range(side):
             for j in range(side):

@@ -145,7 +145,9 @@ def _by_taps(x: Tensor, weight: Tensor, bias: Tensor, scale: int) -> Tensor:
     reach = (centre + scale - 1) // scale
     x = F.pad(x, (reach,) * 4, mode="replicate").permute(0, 2, 3, 1)
     rows = weight[:, 0].permute(1, 2, 0).reshape(SIDE * SIDE, channels)
-    maps = torch.matmul(rows, x.reshape(batch, -1, channels).transpose(1, 2)).view(batch, SIDE, SIDE, *x.shape[1:3])
+    # not matmul, which takes a slower way where the weights could want a gradient
+    maps = torch.bmm(rows.expand(batch, -1, -1), x.reshape(batch, -1, channels).transpose(1, 2))
+    maps = maps.view(batch, SIDE, SIDE, *x.shape[1:3])
     out = bias.repeat(batch, scale, scale, height, width)
     for i in range(SIDE):
         down, row = divmod(i - centre, scale)
