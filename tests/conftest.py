@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -42,6 +43,11 @@ def cli(tmp_path: Path) -> Cli:
         )
 
     return run
+
+
+def hear_interrupts() -> None:
+    """For ``preexec_fn``: programs that a shell starts in the background ignore SIGINT, and so do their children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def photograph(height: int, width: int, seed: int = 0) -> np.ndarray:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import hear_interrupts
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -210,7 +211,11 @@ def test_interrupted_it_says_how_to_go_on(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
     words = ["run", "--methods", "slow", "--plugin", "slow.py", "--datasets", "./photos"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "srbench", *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "srbench", *words],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=hear_interrupts,
     )
     while not list(tmp_path.glob("results/runs/*/cells/*.json")) and process.poll() is None:
         time.sleep(0.02)

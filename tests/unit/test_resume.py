@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import photograph, save
+from conftest import hear_interrupts, photograph, save
 from torch import Tensor, nn
 
 from srbench.errors import DataError, MethodError
@@ -277,7 +277,12 @@ def test_a_killed_command_goes_on(tmp_path: Path, number: signal.Signals) -> Non
         return {**os.environ, "SRBENCH_CACHE": str(tmp_path / cache)}
 
     process = subprocess.Popen(
-        words, env=environment("broken"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        words,
+        env=environment("broken"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=hear_interrupts,
     )
     checkpoints = tmp_path / "broken" / "weights" / "checkpoints"
     deadline = time.monotonic() + 120
