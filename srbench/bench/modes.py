@@ -35,7 +35,6 @@ DEFAULTS: Final = {
         "fp16+channels_last+graph",
     ),
 }
-Upscale = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True)

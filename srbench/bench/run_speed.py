@@ -53,18 +53,24 @@ def time_methods(
 
     where = device()
     test = SpeedTest(registry, plan.protocol, where)
+    size = SIZES[where.type]
     rows: list[SpeedRow] = []
     for learned in (False, True):
-        choices = tuple(Choice(card, "") for card in plan.cards if card.name in wanted and card.learned == learned)
-        mode = Mode(channels_last=learned and where.type == "cpu")  # as cells are computed
-        size = SIZES[where.type]
-        rows += test.rows(Request(choices=choices, scales=(scale,), sizes=(size,), modes=(mode,), seconds=SECONDS))
+        request = Request(
+            choices=tuple(Choice(card, "") for card in plan.cards if card.name in wanted and card.learned == learned),
+            scales=(scale,),
+            sizes=(size,),
+            modes=(Mode(channels_last=learned and where.type == "cpu"),),  # as cells are computed
+            parts=("whole",),
+            seconds=SECONDS,
+        )
+        rows += test.rows(request)
     record = RunSpeed(
         asked=asked,
         device=device_name(str(where)),
-        size=SIZES[where.type],
+        size=size,
         scale=scale,
         sources=wanted,
-        rows=tuple(row for row in rows if row.part == "whole"),
+        rows=tuple(rows),
     )
     write_atomically(folder / "speed.json", record.model_dump_json(indent=1) + "\n")

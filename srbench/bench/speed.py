@@ -10,8 +10,9 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Literal
@@ -56,6 +57,7 @@ class Request:
         modes: ways to run networks; what a method or device has not is left out.
         batches: numbers of images, or ``max`` for the batch that saturates the device.
         runs: timed runs of each row.
+        parts: whether the whole method, or a network that takes the enlarged image alone as well.
         seconds: stop short of ``runs`` where a row would take longer than this, but not before five.
     """
 
@@ -65,6 +67,7 @@ class Request:
     modes: tuple[Mode, ...]
     batches: tuple[str, ...] = ("1",)
     runs: int = 50
+    parts: tuple[Part, ...] = ("whole", "network")
     seconds: float = math.inf
 
 
@@ -76,8 +79,7 @@ class _Contender:
     run: Callable[[], object]
     work: Work | None
     method: Method
-    warm_up: int = 0
-    samples: list[float] = field(default_factory=list)
+    warm_up: int
 
 
 def lr_size(size: str, scale: int) -> tuple[int, int]:
@@ -94,9 +96,9 @@ def lr_size(size: str, scale: int) -> tuple[int, int]:
     return int(size), int(size)
 
 
-def _parts(card: Card) -> tuple[Part, ...]:
+def _parts(card: Card, wanted: tuple[Part, ...]) -> tuple[Part, ...]:
     """A network that takes LR is the whole method."""
-    return ("whole", "network") if card.learned and card.info.input == "upsampled" else ("whole",)
+    return wanted if card.learned and card.info.input == "upsampled" else ("whole",)
 
 
 class SpeedTest:
@@ -125,8 +127,7 @@ class SpeedTest:
     def peaks(self, modes: Sequence[Mode]) -> Peaks:
         """The device's limits, in each precision that the modes use."""
         self._tell("measuring bandwidth and matrix products")
-        precisions = {mode.precision: replace(mode, channels_last=False).active for mode in modes}
-        return measure_peaks(self._device, self._clock, precisions)
+        return measure_peaks(self._device, self._clock, {mode.precision: mode.active for mode in modes})
 
     def rows(self, request: Request, peaks: Peaks | None = None) -> Iterator[SpeedRow]:
         """Every row, in the order of sizes, scales, methods and modes; those of a size and scale at once.
@@ -158,7 +159,7 @@ class SpeedTest:
             for mode in request.modes:
                 if not mode.fits(self._device) or not (mode.plain or choice.card.learned):
                     continue
-                for part in _parts(choice.card):
+                for part in _parts(choice.card, request.parts):
                     for batch in request.batches:
                         self._tell(f"warming up {choice.card.name} x{scale} {size} {mode} {part} batch {batch}")
                         yield self._contender(choice, scale, size, mode, part, batch)
@@ -310,6 +311,6 @@ def describe(device: torch.device) -> dict[str, str]:
 
 def record_path(folder: Path, device: str, date: str) -> Path:
     """Where a record is kept: named by its device and date."""
-    slug = "".join(sign if sign.isalnum() else "-" for sign in device.lower())
+    slug = re.sub(r"[\W_]+", "-", device.lower()).strip("-")
     stamp = date[:19].replace("-", "").replace(":", "").replace("T", "-")
-    return folder / f"{'-'.join(part for part in slug.split('-') if part)}-{stamp}.json"
+    return folder / f"{slug}-{stamp}.json"
