@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +25,7 @@ from srbench.imaging.resize import Border, Kernel, imresize, round_half_up
 from srbench.imaging.squash import squash
 from srbench.method import MethodInfo
 from srbench.names import unknown
+from srbench.toml_file import read_toml
 
 Floats = NDArray[np.float64]
 
@@ -380,12 +380,7 @@ def _from_toml(path: Path, above: tuple[Path, ...] = ()) -> Protocol:
     """A user's protocol: the fields of :class:`Protocol`, and ``base`` naming the one whose fields it changes."""
     if path.resolve() in above:
         raise UsageError(f"Protocol file {path} is its own base; name a built-in one.")
-    try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"There is no protocol file {path}.") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"Protocol file {path} cannot be read: {error}.") from None
+    table = read_toml(path, "protocol")
     base = table.pop("base", None)
     if not isinstance(base, str | None):
         raise UsageError(f"{path}: base must be the name of a protocol, not {base!r}.")

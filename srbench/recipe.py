@@ -5,7 +5,6 @@ A recipe is written into its weights' metadata, and its hash keys them: two reci
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from srbench.canonical import digest
 from srbench.errors import UsageError
 from srbench.names import unknown
+from srbench.toml_file import read_toml
 
 
 class Perceptual(BaseModel):
@@ -184,12 +184,7 @@ def read_recipe(path: Path, known: Mapping[str, Recipe]) -> Recipe:
     Raises:
         UsageError: the file cannot be read or does not describe a recipe.
     """
-    try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"There is no recipe file {path}.") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"Recipe file {path} cannot be read: {error}.") from None
+    table = read_toml(path, "recipe")
     base = table.pop("base", None)
     if base is not None and (not isinstance(base, str) or base not in known):
         raise unknown(f"recipe to be the base of {path}", str(base), known)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 
 from srbench.errors import UsageError
 from srbench.names import unknown
+from srbench.toml_file import read_toml
 
 
 def split(values: str) -> tuple[str, ...]:
@@ -45,12 +45,7 @@ def _use_config(context: typer.Context, path: Path | None) -> Path | None:
     """Let a TOML file's keys stand in for options that the command line does not give."""
     if path is None:
         return None
-    try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"There is no config file {path}.") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"Config file {path} cannot be read: {error}.") from None
+    table = read_toml(path, "config")
     options = {option.removeprefix("--"): str(p.name) for p in context.command.params for option in p.opts}
     for key in ("config", "help", "h"):
         options.pop(key, None)

@@ -31,7 +31,7 @@ LAYERS = (
     ("imaging",),
     ("method",),
     ("recipe",),
-    ("atomic", "canonical", "names", "places", "source"),
+    ("atomic", "canonical", "names", "places", "source", "toml_file"),
     ("errors", "__init__"),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
