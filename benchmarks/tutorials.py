@@ -1,4 +1,6 @@
-"""The tutorial systems, scored as their authors did and by a protocol that can be compared: docs/explanation/tutorial-systems.md.
+"""The tutorial systems, scored as their authors did and by a protocol that can be compared.
+
+Writes docs/explanation/tutorial-systems.md::
 
     python -m benchmarks.tutorials --pairs FOLDER
 

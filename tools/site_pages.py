@@ -5,6 +5,7 @@ They are in no file that could grow old: the command line, the methods, the prot
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -33,6 +34,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Put the table of the built-in protocols where a page asks for it."""
     return markdown.replace("<!-- built-in protocols -->", "\n".join(_protocols()))
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Docstrings are written for readers of the code: what Markdown does not know of their marks is taken out."""
+    return re.sub(r":(?:class|func|meth|mod|attr):(?=<code>)", "", html).replace("::</p>", ":</p>")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -80,9 +86,9 @@ def _verb(path: str, command: Any) -> Iterator[str]:
 
 
 def _option(option: Any) -> tuple[str, str, str]:
-    value = "" if option.is_flag else f" {_value(option)}"
-    names = [f"`{name}{value}`" for name in option.opts] + [f"`{name}`" for name in option.secondary_opts]
-    return ", ".join(names), option.help or "", _default(option)
+    value = "" if option.is_flag else f" `{_value(option)}`"
+    names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
+    return names + value, option.help or "", _default(option)
 
 
 def _value(option: Any) -> str:
@@ -131,7 +137,8 @@ def methods() -> Iterator[str]:
         rows.append((f"`{card.name}`", info.family, works_on, scales, recipes, markdown(info.paper)))
     yield from table(heads, rows)
     named = ", ".join(f"`{card.name}`" for card in cards if card.info.by_name_only)
-    yield f"*Enlarged*: by the protocol's resizer, before the method gets it. {named} have to be named: `*` passes over them.\n"
+    yield "*Enlarged*: by the protocol's resizer, before the method gets it.\n"
+    yield f"{named} have to be named: `*` passes over them.\n"
 
 
 def _protocols() -> Iterator[str]:
@@ -146,10 +153,10 @@ def data_sets() -> Iterator[str]:
     """Every data set that comes with srbench."""
     yield "# Data sets\n"
     yield (
-        "`srbench data list` shows which are here, `srbench data fetch NAME` gets one. Images belong to their owners and "
-        "are not part of srbench: its manifests pin where each public file lies and what its bytes and its pixels hash "
-        "to, and a file that is not the right one is refused. On the command line a data set is `name` or `name:split`, "
-        "[a folder, two folders, or a manifest of your own](../how-to/add-a-data-set.md).\n"
+        "`srbench data list` shows which are here, `srbench data fetch NAME` gets one. Images belong to their owners "
+        "and are not part of srbench: its manifests pin where each public file lies and what its bytes and its pixels "
+        "hash to, and a file that is not the right one is refused. On the command line a data set is `name`, "
+        "`name:split`, [a folder, two folders, or a manifest of your own](../how-to/add-a-data-set.md).\n"
     )
     manifests = [load_manifest(name) for name in manifest_names()]
     rows = [(f"[`{m.name}`](#{m.name})", m.title, _uses(m), f"`{m.default_split}`", m.licence) for m in manifests]

@@ -1,7 +1,8 @@
 """Ship weights: copy those that runs were scored with into ``methods/weights/``, and write their table in the docs.
 
 ``python tools/weights.py [RUN...]``, each the folder of a finished ``srbench run --train never``. What a run says of
-its weights goes into their metadata, from which alone ``docs/reference/weights.md`` is written. Without runs only that is done.
+its weights goes into their metadata, from which alone ``docs/reference/weights.md`` is written. Without runs only that
+is done.
 """
 
 from __future__ import annotations
