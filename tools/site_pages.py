@@ -94,7 +94,7 @@ def _option(option: Any) -> tuple[str, str, str]:
 def _value(option: Any) -> str:
     """What stands for an option's value: its own word for it, or what its default is."""
     if option.metavar:
-        return str(option.metavar).replace("|", "\\|")
+        return str(option.metavar)
     name = option.opts[0].removeprefix("--")
     return {"plugin": "FILE", "config": "FILE", "out": "DIR"}.get(name, "N" if type(option.default) is int else "…")
 
