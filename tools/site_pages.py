@@ -1,6 +1,6 @@
-"""Pages of the documentation that are written from the code, each time the site is built: a hook of mkdocs.
+"""Parts of the documentation that stand elsewhere already, taken over each time the site is built: a hook of mkdocs.
 
-They are in no file that could grow old: the command line, the methods, the protocols' hashes and the data sets.
+From the code come the command line, the methods, the protocols and the data sets; from the README some tables.
 """
 
 from __future__ import annotations
@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from typer.main import get_command
 
@@ -21,19 +23,32 @@ from srbench.protocol import ALIASES, PROTOCOLS
 from srbench.registry import Registry
 from srbench.report.escape import markdown
 
+ROOT = Path(__file__).resolve().parent.parent
+
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages."""
     pages: dict[str, Callable[[], Iterator[str]]] = {"cli": cli, "methods": methods, "data-sets": data_sets}
-    for name, page in pages.items():
-        content = "\n".join(page()) + "\n"
+    contents = {name: "\n".join(page()) + "\n" for name, page in pages.items()}
+    contents["figures"] = (ROOT / "results" / "reference" / "README.md").read_text("utf-8")
+    for name, content in contents.items():
         files.append(File.generated(config, f"reference/{name}.md", content=content))
     return files
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Put the table of the built-in protocols where a page asks for it."""
-    return markdown.replace("<!-- built-in protocols -->", "\n".join(_protocols()))
+    """Put the table of the built-in protocols, and what the README marks, where a page asks for it."""
+    markdown = markdown.replace("<!-- built-in protocols -->", "\n".join(_protocols()))
+    return re.sub("<!-- README: (.+) -->", lambda found: readme(found[1]), markdown)
+
+
+def readme(mark: str) -> str:
+    """What stands in the README between the comments ``mark`` and ``/mark``."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    found = re.search(f"<!-- {mark} -->\n(.*?)<!-- /{mark} -->", text, re.DOTALL)
+    if found is None:
+        raise PluginError(f"README.md has no place marked {mark}, which the documentation takes over")
+    return found[1]
 
 
 def on_page_content(html: str, **_: Any) -> str:

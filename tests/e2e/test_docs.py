@@ -43,7 +43,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         env={**os.environ, "NO_MKDOCS_2_WARNING": "1", "SRBENCH_CACHE": str(tmp_path_factory.mktemp("cache"))},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     assert result.returncode == 0, result.stderr
     return folder
@@ -121,7 +121,7 @@ def follow(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
         env={**os.environ, "PATH": path, "HOME": str(folder)},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1800,
     )
     assert result.returncode == 0, result.stdout + result.stderr
     return result
@@ -218,7 +218,7 @@ class Raises(Method):
 
 def test_relative_links_lead_somewhere() -> None:
     """In the pages that are read on a forge and not only on the site, to files that are there or are made."""
-    made = {DOCS / "reference" / f"{name}.md" for name in ("cli", "methods", "data-sets")}
+    made = {DOCS / "reference" / f"{name}.md" for name in ("cli", "methods", "data-sets", "figures")}
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")]
     for page in pages:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
