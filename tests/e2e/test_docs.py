@@ -83,7 +83,8 @@ def test_the_reference_has_every_verb_option_method_and_data_set(site: Path) -> 
     for command in _verbs(get_command(app)):
         assert command.params
         for parameter in command.params:
-            names = parameter.opts if parameter.param_type_name == "option" else [parameter.name.upper()]
+            is_option = parameter.param_type_name == "option"
+            names = parameter.opts if is_option else [parameter.metavar or parameter.name.upper()]
             assert all(name in reference for name in names), parameter.name
     names = {"methods": Registry().method_names, "data-sets": list(manifest_names())}
     for page, expected in names.items():
