@@ -116,10 +116,11 @@ def script(page: Path) -> str:
 def follow(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a script as the reader of a page would, srbench being installed, with a home of its own."""
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    fonts = str(Path.home() / ".cache" / "matplotlib")  # or each home costs seconds to look for fonts
     result = subprocess.run(
         ["bash", "-c", text],
         cwd=folder,
-        env={**os.environ, "PATH": path, "HOME": str(folder)},
+        env={"MPLCONFIGDIR": fonts, **os.environ, "PATH": path, "HOME": str(folder)},
         capture_output=True,
         text=True,
         timeout=1800,
