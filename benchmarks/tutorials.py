@@ -1,4 +1,6 @@
-"""The tutorial systems, scored as their authors did and by a protocol that can be compared: docs/tutorials.md.
+"""The tutorial systems, scored as their authors did and by a protocol that can be compared.
+
+Writes docs/explanation/tutorial-systems.md::
 
     python -m benchmarks.tutorials --pairs FOLDER
 
@@ -30,7 +32,7 @@ from srbench.weights import read_metadata
 ROOT = Path(__file__).resolve().parent.parent
 RECIPES = ROOT / "benchmarks" / "recipes"
 PLUGIN = ROOT / "benchmarks" / "wrong_ssim.py"
-DOCUMENT = ROOT / "docs" / "tutorials.md"
+DOCUMENT = ROOT / "docs" / "explanation" / "tutorial-systems.md"
 SCALES = (2, 3, 4)
 SMALL = 128
 """Side of T3's images."""

@@ -1,7 +1,8 @@
 """Ship weights: copy those that runs were scored with into ``methods/weights/``, and write their table in the docs.
 
 ``python tools/weights.py [RUN...]``, each the folder of a finished ``srbench run --train never``. What a run says of
-its weights goes into their metadata, from which alone ``docs/weights.md`` is written. Without runs only that is done.
+its weights goes into their metadata, from which alone ``docs/reference/weights.md`` is written. Without runs only that
+is done.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from srbench.weights import read_metadata, read_tensors, save_weights, weights_s
 
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = ROOT / "methods" / "weights"
-PAGE = ROOT / "docs" / "weights.md"
+PAGE = ROOT / "docs" / "reference" / "weights.md"
 HEAD = """# Weights that come with srbench
 
 All were trained by srbench itself, by the recipe `standard` of each method, on training sets alone; none is anybody

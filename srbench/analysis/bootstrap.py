@@ -2,7 +2,8 @@
 
 Test sets are small. At 5 images a percentile or BCa interval covers the true mean in 84 of 100 sets instead of 95; the
 studentised bootstrap (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 12.5) in 95 where figures
-are spread as PSNR is over images, and in 91 where Student's t falls to 84. ``docs/statistics.md`` has the simulation.
+are spread as PSNR is over images, and in 91 where Student's t falls to 84.
+``docs/explanation/statistics.md`` has the simulation.
 """
 
 from __future__ import annotations

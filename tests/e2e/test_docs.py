@@ -1,0 +1,228 @@
+"""The documentation builds without a warning, fetches nothing, and its commands do what the pages say."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import photograph, save
+from typer.main import get_command
+
+from srbench.cli.main import app
+from srbench.data.catalog import manifest_names
+from srbench.registry import Registry
+
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.DOTALL | re.MULTILINE)
+INSTALLS = ("pip install ", "python3 -m venv ")
+"""How lines begin that were done when the tests started."""
+OWN_TESTS = {"use-in-ci", "run-on-a-cluster"}
+"""How-to pages that promise more than that their commands end well."""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built as CI builds it."""
+    if not all(map(find_spec, ("mkdocs", "material", "mkdocstrings_handlers"))):
+        pytest.skip("the documentation is built where pip install '.[docs]' has brought mkdocs")
+    folder = tmp_path_factory.mktemp("site")
+    result = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1", "SRBENCH_CACHE": str(tmp_path_factory.mktemp("cache"))},
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+class Page(HTMLParser):
+    """What a page of the site loads, and its text."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.text = ""
+        self.feed(path.read_text("utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if tag in ("script", "img", "iframe", "source"):
+            self.loaded.append(found.get("src") or "")
+        if tag == "link" and found.get("rel") != "canonical":
+            self.loaded.append(found.get("href") or "")
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_site_builds_strictly_and_fetches_nothing(site: Path) -> None:
+    pages = list(site.rglob("*.html"))
+    assert len(pages) > 15
+    for path in pages:
+        assert not [url for url in Page(path).loaded if url.startswith(("http:", "https:", "//"))], path.name
+    for style in site.rglob("*.css"):
+        assert not re.search(r"url\([\"']?(https?:)?//", style.read_text("utf-8")), style.name
+
+
+def test_the_reference_has_every_verb_option_method_and_data_set(site: Path) -> None:
+    reference = Page(site / "reference" / "cli.html").text
+    for command in _verbs(get_command(app)):
+        assert command.params
+        for parameter in command.params:
+            is_option = parameter.param_type_name == "option"
+            names = parameter.opts if is_option else [parameter.metavar or parameter.name.upper()]
+            assert all(name in reference for name in names), parameter.name
+    names = {"methods": Registry().method_names, "data-sets": list(manifest_names())}
+    for page, expected in names.items():
+        words = set(Page(site / "reference" / f"{page}.html").text.split())
+        assert words.issuperset(expected)
+
+
+def _verbs(group: Any) -> Iterator[Any]:
+    for command in group.commands.values():
+        yield from _verbs(command) if hasattr(command, "commands") else (command,)
+
+
+def fences(page: Path) -> list[tuple[str, str, str]]:
+    """(language, title, content) of each block of a page."""
+    return [found.groups(default="") for found in FENCE.finditer(page.read_text("utf-8"))]  # type: ignore[misc]
+
+
+def script(page: Path) -> str:
+    """A page as one shell script: what has a title is saved, what is ``bash`` is run, in the page's order."""
+    lines = ["set -euo pipefail"]
+    for language, title, content in fences(page):
+        if title:
+            lines.append(f"cat > '{title}' <<'END OF FILE'\n{content}END OF FILE")
+        elif language == "bash":
+            lines += [line for line in content.splitlines() if not line.startswith(INSTALLS)]
+    return "\n".join(lines)
+
+
+def follow(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script as the reader of a page would, srbench being installed, with a home of its own."""
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    fonts = str(Path.home() / ".cache" / "matplotlib")  # or each home costs seconds to look for fonts
+    result = subprocess.run(
+        ["bash", "-c", text],
+        cwd=folder,
+        env={"MPLCONFIGDIR": fonts, **os.environ, "PATH": path, "HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=1800,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result
+
+
+def figures(line: str) -> str:
+    """A line of a table without the speeds, which are the machine's, and without its padding."""
+    return " ".join(re.sub(r"(\.\d{4})\s+[\d.]+$", r"\1", line.strip()).split())
+
+
+def test_the_tutorial_leads_to_the_table_that_it_shows(tmp_path: Path) -> None:
+    """And only the new method is computed in the second run, and again after a change of its file, as it says."""
+    page = DOCS / "tutorial.md"
+    blocks = fences(page)
+    (again,) = [content for language, _, content in blocks if language == "bash" and "--plugin" in content]
+    change = "sed 's/0.3 /0.6 /' sharp_bicubic.py > changed && mv changed sharp_bicubic.py"
+    result = follow("\n".join((script(page), change, again)), tmp_path)
+    counts = re.findall(r"cells: (\d+) computed, (\d+) known", result.stderr)
+    assert counts == [("3", "0"), ("1", "3"), ("1", "3")]
+
+    printed = {figures(line) for line in result.stdout.splitlines()}
+    shown = [figures(line) for kind, _, content in blocks if kind == "text" for line in content.splitlines()]
+    assert any(line.startswith("sharp-bicubic 31.18 / .8924") for line in shown)
+    assert [line for line in shown if line not in printed] == []
+
+
+@pytest.mark.parametrize("name", sorted({path.stem for path in (DOCS / "how-to").glob("*.md")} - OWN_TESTS))
+def test_how_to_pages_can_be_followed(name: str, tmp_path: Path) -> None:
+    """Each in a folder that has what the page takes for granted: the tutorial's method, photographs, pairs."""
+    for _, title, content in fences(DOCS / "tutorial.md"):
+        if title:
+            (tmp_path / title).write_text(content)
+    for index, image in enumerate(("first", "second")):
+        picture = photograph(48, 60, index)
+        save(tmp_path / "photos" / f"{image}.png", picture)
+        save(tmp_path / "pairs" / "hr" / f"{image}.png", picture)
+        save(tmp_path / "pairs" / "lr" / f"{image}.png", picture[::2, ::2].copy())
+    text = script(DOCS / "how-to" / f"{name}.md")
+    assert re.search("^srbench ", text, re.MULTILINE)
+    follow(text, tmp_path)
+
+
+def test_the_workflow_of_the_page_on_ci_passes_and_fails_as_it_should(tmp_path: Path) -> None:
+    for _, title, content in fences(DOCS / "tutorial.md"):
+        if title:
+            (tmp_path / title).write_text(content)
+    page = DOCS / "how-to" / "use-in-ci.md"
+    (workflow,) = [content for language, _, content in fences(page) if language == "yaml"]
+    steps = [line.partition("- run: ")[2] for line in workflow.splitlines() if "- run: " in line]
+    steps = [step for step in steps if not step.startswith(INSTALLS)]
+    assert [step.split()[1] for step in steps] == ["run", "check"]
+    follow("\n".join((script(page), *steps)), tmp_path)
+    assert (tmp_path / "check.xml").is_file()
+
+    method = tmp_path / "sharp_bicubic.py"
+    method.write_text(method.read_text().replace("0.3 ", "0.1 "))
+    worse = follow("\n".join((steps[0], f"{steps[1]} && exit 9 || test $? = 1")), tmp_path)
+    assert "sharp-bicubic" in worse.stdout
+
+
+def test_many_jobs_make_one_table(tmp_path: Path) -> None:
+    """As the page on clusters says: the last command computes nothing."""
+    told = follow(script(DOCS / "how-to" / "run-on-a-cluster.md"), tmp_path).stderr
+    assert re.findall(r"cells: (\d+) computed", told) == ["1", "1", "0"]
+
+
+def test_the_page_on_json_names_every_key(cli: Cli, tmp_path: Path, photos: Path) -> None:
+    page = (DOCS / "reference" / "json.md").read_text("utf-8")
+    (tmp_path / "broken.py").write_text(BROKEN)
+    words = ("--methods", "bicubic,dcci,raises", "--plugin", "broken.py", "--datasets", str(photos), "--scales", "2")
+    words = ("run", *words, "--metrics", "psnr,lpips-alex", "--json")
+    run = json.loads(cli(*words).stdout)
+    assert run["failed"]
+    assert {"ok", "unavailable"} == {result["status"] for result in run["results"]}
+    plan = json.loads(cli(*words, "--dry-run").stdout)
+    compared = json.loads(cli("compare", "dcci", "bicubic", "--json").stdout)
+    checked = json.loads(cli("check", "--reference", "embedded", "--json").stdout)
+    tables = [run, plan, compared, checked, checked["verdicts"][0], plan["cells"][0]]
+    tables += [*run["results"], *run["failed"], run["results"][0]["per_image"][0]]
+    missing = {key for table in tables for key in table if f"`{key}`" not in page}
+    assert not missing
+
+
+BROKEN = """
+from srbench.method import Method, MethodInfo
+
+class Raises(Method):
+    info = MethodInfo(name="raises", family="interpolation", channels="any", input="upsampled")
+
+    def upscale(self, x, scale):
+        raise RuntimeError("no luck today")
+"""
+
+
+def test_relative_links_lead_somewhere() -> None:
+    """In the pages that are read on a forge and not only on the site, to files that are there or are made."""
+    made = {DOCS / "reference" / f"{name}.md" for name in ("cli", "methods", "data-sets", "figures")}
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
+            path = (page.parent / target).resolve()
+            assert path.exists() or path in made, f"{page.relative_to(ROOT)} links to {target}"

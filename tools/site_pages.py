@@ -1,0 +1,189 @@
+"""Parts of the documentation that stand elsewhere already, taken over each time the site is built: a hook of mkdocs.
+
+From the code come the command line, the methods, the protocols and the data sets; from the README some tables.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File, Files
+from typer.main import get_command
+
+from srbench.cli.main import app
+from srbench.data.catalog import load_manifest, manifest_names
+from srbench.data.manifest import Manifest
+from srbench.protocol import ALIASES, PROTOCOLS
+from srbench.registry import Registry
+from srbench.report.escape import markdown
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages."""
+    pages: dict[str, Callable[[], Iterator[str]]] = {"cli": cli, "methods": methods, "data-sets": data_sets}
+    contents = {name: "\n".join(page()) + "\n" for name, page in pages.items()}
+    contents["figures"] = (ROOT / "results" / "reference" / "README.md").read_text("utf-8")
+    for name, content in contents.items():
+        files.append(File.generated(config, f"reference/{name}.md", content=content))
+    return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Put the table of the built-in protocols, and what the README marks, where a page asks for it."""
+    markdown = markdown.replace("<!-- built-in protocols -->", "\n".join(_protocols()))
+    return re.sub("<!-- README: (.+) -->", lambda found: readme(found[1]), markdown)
+
+
+def readme(mark: str) -> str:
+    """What stands in the README between the comments ``mark`` and ``/mark``."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    found = re.search(f"<!-- {mark} -->\n(.*?)<!-- /{mark} -->", text, re.DOTALL)
+    if found is None:
+        raise PluginError(f"README.md has no place marked {mark}, which the documentation takes over")
+    return found[1]
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Docstrings are written for readers of the code: what Markdown does not know of their marks is taken out."""
+    return re.sub(r":(?:class|func|meth|mod|attr):(?=<code>)", "", html).replace("::</p>", ":</p>")
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A Markdown table."""
+    for row in (head, ["---"] * len(head), *rows):
+        yield f"| {' | '.join(row)} |"
+    yield ""
+
+
+# the command line -------------------------------------------------------------------------------------------------
+
+
+def cli() -> Iterator[str]:
+    """Every verb with its help text, arguments and options."""
+    yield "# Command line\n"
+    yield "Options before the verb:\n"
+    group = get_command(app)
+    yield from table(("option", "meaning", "default"), [_option(option) for option in group.params])
+    yield "Results go to stdout, everything else to stderr. `-h` or `--help` after a verb shows what stands here.\n"
+    yield from _verbs("srbench", group)
+
+
+def _verbs(path: str, group: Any) -> Iterator[str]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _verbs(f"{path} {name}", command)
+        else:
+            yield from _verb(f"{path} {name}", command)
+
+
+def _verb(path: str, command: Any) -> Iterator[str]:
+    arguments = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
+    options = [parameter for parameter in command.params if parameter.param_type_name == "option"]
+    yield f"## {path}\n"
+    words = " ".join(parameter.metavar or parameter.name.upper() for parameter in arguments)
+    yield f"```console\n$ {path} [OPTIONS] {words}".rstrip() + "\n```\n"
+    yield f"{command.help}\n"
+    if arguments:
+        rows = [(f"`{a.metavar or a.name.upper()}`", a.help or "", _default(a)) for a in arguments]
+        yield from table(("argument", "meaning", "default"), rows)
+    if options:
+        yield from table(("option", "meaning", "default"), [_option(option) for option in options])
+    if command.epilog:
+        yield f"{command.epilog}\n"
+
+
+def _option(option: Any) -> tuple[str, str, str]:
+    value = "" if option.is_flag else f" `{_value(option)}`"
+    names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
+    return names + value, option.help or "", _default(option)
+
+
+def _value(option: Any) -> str:
+    """What stands for an option's value: its own word for it, or what its default is."""
+    if option.metavar:
+        return str(option.metavar)
+    name = option.opts[0].removeprefix("--")
+    return {"plugin": "FILE", "config": "FILE", "out": "DIR"}.get(name, "N" if type(option.default) is int else "…")
+
+
+def _default(parameter: Any) -> str:
+    """The default as the help text has it: in words where the verb says it in words."""
+    if parameter.required:
+        return "required"
+    if isinstance(parameter.show_default, str):
+        return parameter.show_default
+    if parameter.default is None or parameter.default == "" or parameter.show_default is False:
+        return ""
+    if isinstance(parameter.default, bool):
+        if not parameter.secondary_opts:
+            return ""
+        return f"`{(parameter.opts if parameter.default else parameter.secondary_opts)[0]}`"
+    return f"`{parameter.default}`"
+
+
+# what is built in ---------------------------------------------------------------------------------------------------
+
+
+def methods() -> Iterator[str]:
+    """Every method with what it says of itself."""
+    yield "# Methods\n"
+    yield (
+        "On the command line a method is `name`, which means its first recipe, `name:recipe`, or `name:FILE.toml` for "
+        "[a recipe of your own](../how-to/write-a-recipe.md). `srbench list` shows yours too.\n"
+    )
+    registry = Registry()
+    cards = [registry.card(name) for name in registry.method_names]
+    heads = ("method", "family", "works on", "scales", "recipes", "paper")
+    rows = []
+    for card in cards:
+        info = card.info
+        channels = {"y": "luma", "rgb": "RGB", "any": "each channel"}[info.channels]
+        recipes = ", ".join(f"`{recipe}`" for recipe in card.recipes)
+        scales = " ".join(f"x{scale}" for scale in sorted(info.scales))
+        works_on = f"{channels}{', enlarged' if info.input == 'upsampled' else ''}"
+        rows.append((f"`{card.name}`", info.family, works_on, scales, recipes, markdown(info.paper)))
+    yield from table(heads, rows)
+    named = ", ".join(f"`{card.name}`" for card in cards if card.info.by_name_only)
+    yield "*Enlarged*: by the protocol's resizer, before the method gets it.\n"
+    yield f"{named} have to be named: `*` passes over them.\n"
+
+
+def _protocols() -> Iterator[str]:
+    rows = []
+    for protocol in PROTOCOLS.values():
+        alias = "".join(f" (= `{alias}`)" for alias, name in ALIASES.items() if name == protocol.name)
+        rows.append((f"`{protocol.name}`{alias}", f"`{protocol.hash}`", markdown(protocol.describe()), protocol.source))
+    yield from table(("protocol", "hash", "how", "whose tables"), rows)
+
+
+def data_sets() -> Iterator[str]:
+    """Every data set that comes with srbench."""
+    yield "# Data sets\n"
+    yield (
+        "`srbench data list` shows which are here, `srbench data fetch NAME` gets one. Images belong to their owners "
+        "and are not part of srbench: its manifests pin where each public file lies and what its bytes and its pixels "
+        "hash to, and a file that is not the right one is refused. On the command line a data set is `name`, "
+        "`name:split`, [a folder, two folders, or a manifest of your own](../how-to/add-a-data-set.md).\n"
+    )
+    manifests = [load_manifest(name) for name in manifest_names()]
+    rows = [(f"[`{m.name}`](#{m.name})", m.title, _uses(m), f"`{m.default_split}`", m.licence) for m in manifests]
+    yield from table(("data set", "what", "splits", "default", "licence"), rows)
+    for manifest in manifests:
+        yield f"## {manifest.name}\n"
+        yield f"{markdown(manifest.title)}. {markdown(manifest.notes)} <{manifest.homepage}>\n"
+        yield f"```bibtex\n{manifest.citation.strip()}\n```\n"
+
+
+def _uses(manifest: Manifest) -> str:
+    """Splits with their numbers of images, and what may be done with them."""
+    counts = Counter({name: len(split.entries()) for name, split in manifest.splits.items()})
+    splits = ", ".join(f"`{name}` {count}" for name, count in counts.items())
+    return f"{splits}; never trained on" if manifest.role == "test" else splits
