@@ -80,6 +80,11 @@ class RunSpeed(Frozen):
     """By method: the hash of the source that was timed."""
     rows: tuple[SpeedRow, ...]
 
+    @property
+    def device_type(self) -> str:
+        """``cpu``, ``cuda`` or ``mps``."""
+        return self.device.partition(" ")[0].partition(":")[0]
+
     def of(self, method: str) -> SpeedRow | None:
         """A method's row."""
         return next((row for row in self.rows if row.method == method), None)
