@@ -1,9 +1,10 @@
-"""How fast an SR image is scored: MSE, PSNR and SSIM of two 480x320 luma images.
+"""How fast an SR image is scored: MSE, PSNR and SSIM of two 480x320 luma images, HaarPSI of two RGB ones.
 
     python -m benchmarks.scoring
 
-srbench against scikit-image with the same settings, and against the plain code that SR toolboxes carry: SSIM by five
-filters with a two-dimensional window.
+srbench against scikit-image, torchmetrics and piq with the same settings, and against the plain code that SR toolboxes
+and collections of metrics carry: SSIM by five filters with a two-dimensional window, by OpenCV, scipy or torch. The
+last column says how far each SSIM (HaarPSI) is from srbench's. Needs piq and torchmetrics.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from typing import Any
 
 import cv2
 import numpy as np
+import piq
 import skimage.data
 import torch
+import torchmetrics.functional.image as torchmetrics
 from numpy.typing import NDArray
 from scipy.signal import convolve2d
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
@@ -23,6 +26,7 @@ from benchmarks._timing import Side, arguments, on_one_thread, race, show
 from srbench.imaging.color import luma
 from srbench.imaging.resize import imresize, round_half_up
 from srbench.metrics import tensor
+from srbench.metrics.haarpsi import haarpsi
 from srbench.metrics.pixel import mse, psnr
 from srbench.metrics.ssim import ssim
 
@@ -31,8 +35,14 @@ Image = NDArray[Any]
 
 
 def images() -> tuple[Image, Image]:
-    """A photograph's luma and what bicubic interpolation makes of half its size, whole numbers."""
-    target = round_half_up(luma(skimage.data.astronaut()[:320, :480]))
+    """What bicubic interpolation makes of a photograph of half its size, and the photograph: uint8 RGB."""
+    target = skimage.data.astronaut()[:320, :480]
+    return imresize(imresize(target, 1 / 2), 2), target
+
+
+def planes() -> tuple[Image, Image]:
+    """The same of the photograph's luma, whole numbers."""
+    target = round_half_up(luma(images()[1]))
     return round_half_up(imresize(imresize(target, 1 / 2), 2)), target
 
 
@@ -49,6 +59,17 @@ def by_scikit_image(sr: Image, target: Image) -> Scores:
         target, sr, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255
     )
     return mean_squared_error(target, sr), peak_signal_noise_ratio(target, sr, data_range=255), similarity
+
+
+def by_torchmetrics(sr: torch.Tensor, target: torch.Tensor) -> Scores:
+    similarity = torchmetrics.structural_similarity_index_measure(sr, target, data_range=255.0)
+    psnr = torchmetrics.peak_signal_noise_ratio(sr, target, data_range=255.0)
+    return (sr - target).square().mean().item(), psnr.item(), float(similarity)
+
+
+def by_piq(sr: torch.Tensor, target: torch.Tensor) -> Scores:
+    similarity = piq.ssim(sr, target, data_range=255.0, downsample=False)
+    return (sr - target).square().mean().item(), piq.psnr(sr, target, data_range=255.0).item(), float(similarity)
 
 
 def by_plain_code(sr: Image, target: Image, smooth: Callable[[Image, Image], Image]) -> Scores:
@@ -74,21 +95,50 @@ def convolution(image: Image, window: Image) -> Any:
     return convolve2d(image, window, mode="valid")
 
 
-def main() -> None:
-    options = arguments(__doc__, repeats=40)
-    on_one_thread()
-    sr, target = images()
+def conv2d(image: Image, window: Image) -> Any:
+    x, weight = (torch.from_numpy(array)[None, None] for array in (image, window))
+    return torch.nn.functional.conv2d(x, weight)[0, 0].numpy()
+
+
+def scores_of_planes() -> dict[str, Side]:
+    sr, target = planes()
     tensors = [torch.from_numpy(image).float()[None, None] for image in (sr, target)]
-    sides = {
+    return {
         "srbench": Side(lambda: by_srbench(sr, target)),
         "srbench, exact=True": Side(lambda: by_srbench(sr, target, exact=True)),
         "srbench, tensors": Side(lambda: by_srbench_tensor(*tensors)),
         "scikit-image": Side(lambda: by_scikit_image(sr, target)),
+        "torchmetrics": Side(lambda: by_torchmetrics(*tensors)),
+        "piq": Side(lambda: by_piq(*tensors)),
         "plain, filter2D": Side(lambda: by_plain_code(sr, target, filter2d)),
         "plain, convolve2d": Side(lambda: by_plain_code(sr, target, convolution)),
+        "plain, torch conv2d": Side(lambda: by_plain_code(sr, target, conv2d)),
     }
-    rows = race("MSE, PSNR, SSIM", sides, lambda scores, _: f"{scores[1]:.6f} / {scores[2]:.7f}", options.repeats)
-    show(rows, "PSNR / SSIM", options.json)
+
+
+def haarpsi_of_pictures() -> dict[str, Side]:
+    sr, target = images()
+    tensors = [torch.from_numpy(image).permute(2, 0, 1).float()[None].contiguous() for image in (sr, target)]
+    return {
+        "srbench": Side(lambda: haarpsi(sr, target)),
+        "piq": Side(lambda: piq.haarpsi(*tensors, data_range=255.0).item()),
+    }
+
+
+def of_scores(scores: Scores, ours: Scores) -> str:
+    return f"{scores[1]:.5f} / {scores[2]:.7f} / {abs(scores[2] - ours[2]):.0e}"
+
+
+def of_haarpsi(score: float, ours: float) -> str:
+    return f"{score:.7f} / {abs(score - ours):.0e}"
+
+
+def main() -> None:
+    options = arguments(__doc__, repeats=40)
+    on_one_thread()
+    rows = race("MSE, PSNR, SSIM", scores_of_planes(), of_scores, options.repeats)
+    rows += race("HaarPSI, RGB", haarpsi_of_pictures(), of_haarpsi, options.repeats)
+    show(rows, "PSNR / SSIM or HaarPSI / apart", options.json)
 
 
 if __name__ == "__main__":

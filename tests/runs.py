@@ -20,6 +20,7 @@ from srbench.bench.results import (
     PlannedCell,
     RunRecord,
 )
+from srbench.bench.speed_record import RunSpeed, SpeedRow
 from srbench.bench.store import LoadedRun, RunFolder, load_run
 from srbench.data.catalog import manifest_names, resolve
 from srbench.imaging.files import write_png
@@ -74,6 +75,7 @@ def write_run(
     pictures: int = 2,
     title: str = "a data set",
     content: str = "",
+    values: Mapping[str, float] | None = None,
 ) -> LoadedRun:
     """Write a run's folder and read it back.
 
@@ -90,6 +92,7 @@ def write_run(
         pictures: how many HR and SR images of each data set are kept.
         title: of the data sets.
         content: the data sets' content hash; what the real data set of the name has if empty.
+        values: figures of metrics that shall not follow from ``gains``, the same for all cells.
     """
     folder = RunFolder(path)
     protocol = get_protocol(protocol) if isinstance(protocol, str) else protocol
@@ -114,7 +117,7 @@ def write_run(
                     base = BICUBIC.get((dataset, scale), (30.0 - scale, 0.9 - 0.05 * scale))
                     figure = (base[0] + gain + 0.01 * seed, min(base[1] + 0.02 * gain, 0.9999))
                     figure = (figures or {}).get((label, dataset, scale), figure)
-                    cell = _cell(cell_id, protocol, names, figure, metrics)
+                    cell = _cell(cell_id, protocol, names, figure, metrics, values or {})
                     folder.write_cell(cell)
                     planned.append(PlannedCell(id=cell_id, key=cell.key, status="ok"))
                     for index, picture in enumerate(hr):
@@ -152,6 +155,26 @@ def write_run(
     return load_run(path)
 
 
+def speed_record(speeds: Mapping[str, float | None], device: str = "cpu") -> RunSpeed:
+    """What a run's methods took, from megapixels a second; None for a method that failed."""
+    rows = tuple(
+        SpeedRow(
+            method=method,
+            scale=2,
+            size="128",
+            lr_height=128,
+            lr_width=128,
+            part="whole",
+            mode="fp32",
+            batch=1,
+            megapixels_per_s=speed,
+            error="" if speed else "RuntimeError: out of ideas.",
+        )
+        for method, speed in speeds.items()
+    )
+    return RunSpeed(asked=device, device=device, size="128", scale=2, sources=dict.fromkeys(speeds, "0"), rows=rows)
+
+
 def _content(name: str) -> str:
     return resolve(name).content_hash if name in manifest_names() else hashlib.sha256(name.encode()).hexdigest()
 
@@ -176,6 +199,7 @@ def _cell(
     names: Sequence[str],
     figure: tuple[float, float],
     metrics: Sequence[MetricRecord],
+    given: Mapping[str, float],
 ) -> CellResult:
     """A cell whose images scatter evenly about the figure, so that their mean is the figure."""
     spread = np.linspace(-3.0, 3.0, len(names)) if len(names) > 1 else np.zeros(1)
@@ -183,7 +207,7 @@ def _cell(
     rows = []
     for name, delta in zip(names, spread, strict=True):
         psnr = figure[0] + float(delta)
-        values = {"psnr": psnr, "ssim": figure[1] + 0.002 * float(delta), "mse": 65025.0 / 10 ** (psnr / 10)}
+        values = {"psnr": psnr, "ssim": figure[1] + 0.002 * float(delta), "mse": 65025.0 / 10 ** (psnr / 10), **given}
         rows.append(ImageResult(name=name, width=144, height=120, values={key: values[key] for key in wanted}))
     means = {key: float(np.mean([row.values[key] for row in rows])) for key in wanted}
     return CellResult(

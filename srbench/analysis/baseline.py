@@ -11,7 +11,7 @@ from statistics import fmean
 
 from srbench.analysis.references import COLUMNS, OPTIONAL_COLUMNS, OWN_SOURCE, is_genuine
 from srbench.atomic import write_atomically
-from srbench.bench.results import CellResult
+from srbench.bench.results import CellResult, MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
 from srbench.protocol import get_protocol
@@ -19,9 +19,11 @@ from srbench.registry import Registry
 from srbench.weights import weights_sha256
 
 # What differs between machines: floating point where nothing is trained or the weights come with the method, else the
-# training itself.
+# training itself. For metrics that are not listed: so many units of the last digit that tables print, or the share of
+# the distance from a perfect score, whichever is more.
 _TOLERANCES = {"psnr": (0.001, 0.15), "ssim": (0.00005, 0.003)}
-_RELATIVE = (1e-3, 5e-2)
+_LAST_DIGITS = (0.5, 30.0)
+_SHARES = (1e-4, 5e-2)
 
 
 def write_baseline(runs: list[LoadedRun], path: Path) -> int:
@@ -42,12 +44,17 @@ def write_baseline(runs: list[LoadedRun], path: Path) -> int:
     return len(rows)
 
 
-def _rows(run: LoadedRun) -> Iterator[dict[str, str]]:
+def require_whole(run: LoadedRun) -> None:
+    """Refuse a run that cannot be a baseline.
+
+    Raises:
+        UsageError: a metric or a cell is lacking, or a folder is called like a data set.
+    """
     record = run.record
-    metrics = [metric.name for metric in record.metrics]
     unavailable = [metric.name for metric in record.metrics if metric.unavailable]
     if unavailable:
         raise UsageError(f"Run {record.id} could not compute {', '.join(unavailable)}; run it without.")
+    metrics = [metric.name for metric in record.metrics]
     whole = [cell for cell in run.cells if all(metric in cell.values for metric in metrics)]
     lacking = len(record.cells) - len(whole)
     if lacking or not run.cells:
@@ -59,25 +66,35 @@ def _rows(run: LoadedRun) -> Iterator[dict[str, str]]:
             raise UsageError(
                 f"'{dataset.name}' of run {record.id} holds other images than srbench's; give its folder another name."
             )
+
+
+def figure_text(metric: str, value: float) -> str:
+    """A figure as baselines hold it: to more digits than any tolerance needs."""
+    return f"{value:.{7 if metric in _TOLERANCES else 9}g}"
+
+
+def _rows(run: LoadedRun) -> Iterator[dict[str, str]]:
+    require_whole(run)
+    record = run.record
     protocol_hash = "" if _is_builtin(record.protocol, record.protocol_hash) else record.protocol_hash
     for cells in _by_label(run.cells):
         first = cells[0].id
-        for metric in metrics:
-            value = fmean(cell.values[metric] for cell in cells)
-            digits = 9 if metric not in _TOLERANCES else 7
+        for metric in record.metrics:
+            value = fmean(cell.values[metric.name] for cell in cells)
             yield {
                 "method": first.method_label,
                 "dataset": first.dataset,
                 "scale": str(first.scale),
                 "protocol": record.protocol,
-                "metric": metric,
-                "value": f"{value:.{digits}g}",
+                "metric": metric.name,
+                "value": figure_text(metric.name, value),
                 "tolerance": f"{_tolerance(metric, value, not all(map(_is_fixed, cells))):.3g}",
                 "use": "gate",
                 "shown_for": "",
                 "source": f"{OWN_SOURCE} baseline",
                 "note": "" if len(cells) == 1 else f"mean of {len(cells)} seeds",
                 "protocol_hash": protocol_hash,
+                "rule": "equal",
             }
 
 
@@ -103,10 +120,13 @@ def _shipped(method: str) -> frozenset[str]:
     return frozenset(weights_sha256(path) for path in folder.glob(f"{method}_x*.safetensors"))
 
 
-def _tolerance(metric: str, value: float, trained: bool) -> float:
+def _tolerance(metric: MetricRecord, value: float, trained: bool) -> float:
     if abs(value) == float("inf"):
         return 0.0
-    return _TOLERANCES[metric][trained] if metric in _TOLERANCES else abs(value) * _RELATIVE[trained]
+    if metric.name in _TOLERANCES:
+        return _TOLERANCES[metric.name][trained]
+    distance = abs(1.0 - value) if metric.higher_is_better else abs(value)  # equal images have 1, or 0
+    return max(_LAST_DIGITS[trained] * 10.0**-metric.digits, _SHARES[trained] * distance)
 
 
 def _is_builtin(name: str, protocol_hash: str) -> bool:

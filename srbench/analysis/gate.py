@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
-from srbench.analysis.references import Reference, is_genuine
+from srbench.analysis.references import SPEED, Reference, is_genuine
 from srbench.bench.results import CellId, RunRecord
 from srbench.bench.store import LoadedRun
+from srbench.errors import DataError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +56,17 @@ class Verdict:
         return 0.0 if self.measured == self.reference.value else self.measured - self.reference.value
 
     @property
+    def deviation(self) -> float | None:
+        """How far from the expected value, or from its good side, the measured one is."""
+        difference = self.difference
+        if difference is None or self.reference.rule == "equal":
+            return None if difference is None else abs(difference)
+        return max(0.0, -difference if self.reference.rule == "at_least" else difference)
+
+    @property
     def message(self) -> str:
         """One sentence that names the figure."""
-        expected = f"{self.reference.expected.replace('±', '+-')} is expected ({self.reference.source})"
+        expected = f"{_ascii(self.reference.expected)} is expected ({self.reference.source})"
         if self.measured is None:
             error = f" ({self.error.rstrip('.')})" if self.error else ""
             return f"{self.figure}: {self.why}{error} where {expected}"
@@ -100,6 +109,9 @@ def check(runs: Sequence[LoadedRun], references: Iterable[Reference], *, complet
         references: rows of any use; only gate rows are compared.
         complete: every gate row must be in some run; otherwise those that a run planned are in scope, and each run
             must have some.
+
+    Raises:
+        DataError: a row holds a metric from the side on which it is good.
     """
     gates = [row for row in references if row.use == "gate"]
     verdicts: list[Verdict] = []
@@ -128,12 +140,17 @@ def check(runs: Sequence[LoadedRun], references: Iterable[Reference], *, complet
 
 def _verdict(run: LoadedRun, row: Reference) -> Verdict | None:
     """The verdict on one figure, or None if the run did not plan it."""
+    if row.metric.startswith(SPEED):
+        return _speed_verdict(run, row)
     record = run.record
     metric = {metric.name: metric for metric in record.metrics}.get(row.metric)
     genuine = any(dataset.name == row.dataset and is_genuine(dataset) for dataset in record.datasets)
     planned = [cell.id for cell in record.cells if _same_figure(cell.id, row)]
     if metric is None or not genuine or not planned or record.protocol_hash != row.protocol_hash:
         return None
+    if row.rule != "equal" and (row.rule == "at_least") != metric.higher_is_better:
+        side, rule = ("lower", "at_most") if row.rule == "at_least" else ("higher", "at_least")
+        raise DataError(f"{row.where}: {row.metric} is better where it is {side}, so the rule must be {rule} or equal.")
     seeds = tuple(cell.seed for cell in planned)
     values: list[float] = []
     for cell_id in planned:
@@ -151,6 +168,24 @@ def _verdict(run: LoadedRun, row: Reference) -> Verdict | None:
         status="pass" if row.accepts(value) else "fail",
         better=(value > row.value) == metric.higher_is_better,
     )
+
+
+def _speed_verdict(run: LoadedRun, row: Reference) -> Verdict | None:
+    """The verdict on a method's speed over another's, or None if the run did not time both so."""
+    speed, record = run.speed, run.record
+    if speed is None or (speed.device_type, speed.scale) != (row.dataset, row.scale):
+        return None
+    names = [label.partition(":")[0] for label in (row.method, row.metric.removeprefix(SPEED))]
+    rows = [timed for timed in map(speed.of, names) if timed is not None]
+    if len(rows) < 2 or record.protocol_hash != row.protocol_hash:
+        return None
+    own, other = (timed.megapixels_per_s for timed in rows)
+    if not own or not other:
+        error = next(timed.error for timed in rows if timed.error)
+        return Verdict(reference=row, run=record.id, status="missing", why="not timed", error=error)
+    ratio = own / other
+    status: Literal["pass", "fail"] = "pass" if row.accepts(ratio) else "fail"
+    return Verdict(reference=row, run=record.id, measured=ratio, status=status, better=ratio > row.value)
 
 
 def _same_figure(cell: CellId, row: Reference) -> bool:
@@ -171,6 +206,11 @@ def _impostors(record: RunRecord) -> str:
         return ""
     sets, hold = ("data set", "holds") if len(names) == 1 else ("data sets", "hold")
     return f"; its {sets} {', '.join(names)} {hold} other images than srbench's"
+
+
+def _ascii(text: str) -> str:
+    """For logs that know no more."""
+    return text.replace("±", "+-").replace("≥", ">=").replace("≤", "<=")
 
 
 def _as_printed(value: float, reference: Reference) -> str:

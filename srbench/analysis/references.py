@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from srbench.bench.results import DatasetRecord
 from srbench.errors import DataError, SrbenchError, UsageError
@@ -32,9 +32,15 @@ COLUMNS = (
     "source",
     "note",
 )
-OPTIONAL_COLUMNS = ("protocol_hash",)
+OPTIONAL_COLUMNS = ("protocol_hash", "rule")
 OWN_SOURCE = "srbench"
 """How the source of our own baselines starts."""
+SPEED = "speed/"
+"""How the metric of a speed gate starts; the method that it is held against follows."""
+ABSOLUTE_SPEEDS = frozenset({"speed", "ms", "median_ms", "mp/s", "megapixels_per_s"})
+DEVICES = ("cpu", "cuda", "mps")
+
+Rule = Literal["equal", "at_least", "at_most"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +56,8 @@ class Reference:
         metric: the name of the metric.
         value: the figure.
         text: the figure as it was printed.
-        tolerance: how far a run may lie from it; None where ``use`` is ``show``.
+        tolerance: how far a run may lie from it, or beyond it; None where ``use`` is ``show``.
+        rule: whether a run must lie about it, not below it, or not above it.
         use: ``gate`` must be reproduced, ``show`` is printed beside ours.
         shown_for: the method, or label, of ours beside which reports print it; empty: nowhere.
         source: who printed it.
@@ -67,6 +74,7 @@ class Reference:
     value: float
     text: str
     tolerance: float | None
+    rule: Rule
     use: Literal["gate", "show"]
     shown_for: str
     source: str
@@ -80,8 +88,24 @@ class Reference:
 
     @property
     def expected(self) -> str:
-        """The figure and its tolerance as text."""
-        return f"{self.text} ± {f'{self.tolerance or 0.0:.9f}'.rstrip('0').rstrip('.')}"
+        """What a run must give, as text."""
+        slack = f"{self.tolerance or 0.0:.9f}".rstrip("0").rstrip(".")
+        if self.rule == "equal":
+            return f"{self.text} ± {slack}"
+        sign, side = ("≥", "-") if self.rule == "at_least" else ("≤", "+")
+        return f"{sign} {self.text}" + (f" {side} {slack}" if self.tolerance else "")
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The least and the greatest value that a run may have."""
+        slack = self.tolerance or 0.0
+        low = -math.inf if self.rule == "at_most" else self.value - slack
+        return low, math.inf if self.rule == "at_least" else self.value + slack
+
+    @property
+    def line(self) -> int:
+        """The line of its file in which it ends."""
+        return int(self.where.rpartition(":")[2])
 
     @property
     def own(self) -> bool:
@@ -89,10 +113,9 @@ class Reference:
         return self.source.startswith(OWN_SOURCE)
 
     def accepts(self, value: float) -> bool:
-        """Whether a measured value is within the tolerance; the limit itself is."""
-        if value == self.value:
-            return True
-        return abs(value - self.value) <= (self.tolerance or 0.0) + 1e-9
+        """Whether a measured value is within the limits; a limit itself is."""
+        low, high = self.limits
+        return value == self.value or low - 1e-9 <= value <= high + 1e-9
 
 
 @lru_cache(maxsize=256)
@@ -124,9 +147,18 @@ def load_references(names: Sequence[str] | None = None) -> tuple[Reference, ...]
         UsageError: there is no such reference.
         DataError: a file is malformed.
     """
+    return tuple(row for path in reference_paths(names) for row in read_references(path))
+
+
+def reference_paths(names: Sequence[str] | None = None) -> tuple[Path, ...]:
+    """The files that :func:`load_references` reads, each once.
+
+    Raises:
+        UsageError: there is no such reference.
+    """
     builtin = {path.stem: path for path in sorted(reference_folder().glob("*.csv"))}
     paths = list(builtin.values()) if names is None else [_find(name, builtin) for name in names]
-    return tuple(row for path in dict.fromkeys(paths) for row in read_references(path))
+    return tuple(dict.fromkeys(paths))
 
 
 def _find(name: str, builtin: dict[str, Path]) -> Path:
@@ -182,8 +214,10 @@ def _row(where: str, header: list[str], row: list[str]) -> Reference:
         raise DataError(f"{where}: use must be gate or show, not '{field['use']}'.")
     if not field["scale"].isdecimal() or int(field["scale"]) < 1:
         raise DataError(f"{where}: scale must be a whole number such as 2, not '{field['scale']}'.")
-    if use == "show" and (field["tolerance"] or not field["shown_for"]):
-        raise DataError(f"{where}: a row to show has shown_for and no tolerance.")
+    if use == "show" and (field["tolerance"] or field.get("rule") or not field["shown_for"]):
+        raise DataError(f"{where}: a row to show has shown_for, no tolerance and no rule.")
+    rule = _rule(where, field.get("rule") or "equal")
+    _check_speed(where, field, rule)
     return Reference(
         method=field["method"],
         dataset=field["dataset"],
@@ -194,6 +228,7 @@ def _row(where: str, header: list[str], row: list[str]) -> Reference:
         value=_number(where, "value", field["value"]),
         text=field["value"],
         tolerance=_tolerance(where, field["tolerance"]) if use == "gate" else None,
+        rule=rule,
         use=use,
         shown_for=field["shown_for"],
         source=field["source"],
@@ -219,6 +254,30 @@ def _tolerance(where: str, text: str) -> float:
     return value
 
 
+def _rule(where: str, text: str) -> Rule:
+    for rule in get_args(Rule):
+        if text == rule:
+            return rule  # type: ignore[no-any-return]
+    raise DataError(f"{where}: rule must be equal, at_least or at_most, not '{text}'.")
+
+
+def _check_speed(where: str, field: Mapping[str, str], rule: Rule) -> None:
+    """Refuse a speed gate that says nothing on another machine, or nothing of worth."""
+    metric = field["metric"].casefold()
+    if metric in ABSOLUTE_SPEEDS or metric == SPEED:
+        raise DataError(
+            f"{where}: an absolute speed is its machine's; hold it against a method of the same run, as {SPEED}bicubic."
+        )
+    if not metric.startswith(SPEED):
+        return
+    if rule != "at_least":
+        raise DataError(f"{where}: the rule of {field['metric']} must be at_least: to be faster is no failure.")
+    if field["dataset"] not in DEVICES:
+        raise DataError(
+            f"{where}: the dataset of {field['metric']} must be the device, cpu, cuda or mps, not '{field['dataset']}'."
+        )
+
+
 def _hash_of(where: str, protocol: str) -> str:
     try:
         return get_protocol(protocol).hash
@@ -233,7 +292,7 @@ def _check_agreement(references: tuple[Reference, ...]) -> None:
         if row.tolerance is None:
             continue
         key = (row.method, row.dataset, row.scale, row.protocol_hash, row.metric)
-        low, high = row.value - row.tolerance, row.value + row.tolerance
+        low, high = row.limits
         if key in narrowest:
             other_low, other_high, other = narrowest[key]
             low, high = max(low, other_low), min(high, other_high)

@@ -26,7 +26,7 @@ from srbench.bench.memory import peak_bytes
 from srbench.bench.modes import Mode, as_input, put_into, replayed
 from srbench.bench.roofline import Peaks, Work, count_work, measure_peaks
 from srbench.bench.speed_record import SpeedRow
-from srbench.bench.timing import Clock, Timing, affordable, clock_of, in_rounds, sample, warm_up
+from srbench.bench.timing import Clock, Timing, affordable, clock_of, in_rounds, pacemaker_of, sample, warm_up
 from srbench.errors import UsageError
 from srbench.imaging.tensor import resize
 from srbench.inference import tiled
@@ -142,9 +142,13 @@ class SpeedTest:
                 with torch.inference_mode():
                     runs = {k: entry.run for k, entry in ready.items()}
                     counts = {k: self._runs(run, request) for k, run in runs.items()}
-                    samples = in_rounds(runs, self._clock, counts)
+                    measured = in_rounds(runs, self._clock, counts, pacemaker_of(self._device))
                 for k, entry in enumerate(contenders):
-                    yield entry if isinstance(entry, SpeedRow) else self._finished(entry, samples[str(k)], peaks)
+                    if isinstance(entry, SpeedRow):
+                        yield entry
+                        continue
+                    row = self._finished(entry, measured.samples[str(k)], peaks)
+                    yield row.model_copy(update={"pace_ms": measured.pace})
 
     def _runs(self, run: Callable[[], object], request: Request) -> int:
         if math.isinf(request.seconds):

@@ -9,6 +9,7 @@ from typing import Final, Literal
 from pydantic import ValidationError
 
 from srbench.bench.results import Frozen
+from srbench.errors import DataError
 
 SPEED_SCHEMA_VERSION: Final = 1
 
@@ -33,6 +34,8 @@ class SpeedRow(Frozen):
     median_ms: float | None = None
     lower_quartile_ms: float | None = None
     upper_quartile_ms: float | None = None
+    pace_ms: float | None = None
+    """What the pacemaker, a fixed convolution, took meanwhile: the times above are those at this pace."""
     runs: int = 0
     warm_up: int = 0
     """Runs before those that count."""
@@ -67,6 +70,22 @@ class SpeedRecord(Frozen):
     rows: tuple[SpeedRow, ...]
 
 
+def read_speed_record(path: Path) -> SpeedRecord:
+    """A record that `srbench speed` has kept.
+
+    Raises:
+        DataError: it cannot be read, or is none.
+    """
+    try:
+        return SpeedRecord.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise DataError(f"{path} is no record of `srbench speed`: {where}: {first['msg']}.") from None
+
+
 class RunSpeed(Frozen):
     """What a run's methods took."""
 
@@ -79,6 +98,11 @@ class RunSpeed(Frozen):
     sources: dict[str, str]
     """By method: the hash of the source that was timed."""
     rows: tuple[SpeedRow, ...]
+
+    @property
+    def device_type(self) -> str:
+        """``cpu``, ``cuda`` or ``mps``."""
+        return self.device.partition(" ")[0].partition(":")[0]
 
     def of(self, method: str) -> SpeedRow | None:
         """A method's row."""

@@ -6,10 +6,11 @@ has a clock of its own, and a loop warms up until the time is stable before it c
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from statistics import median
+from statistics import fmean, median
 from typing import Protocol
 
 import numpy as np
@@ -21,6 +22,11 @@ STABLE = 0.05
 """The warm-up is over when the medians of two windows differ by no more than this share."""
 WARM_UP_RUNS = 60
 WARM_UP_SECONDS = 5.0
+ROUNDS = 10
+"""Turns that each row gets: its quartiles hold what changes from one to the next."""
+PACE_RUNS = 3
+PACE_SHARE = 0.05
+"""The machine's pace is taken between two turns, by this many runs, or this share of the turn's time."""
 
 
 class Clock(Protocol):
@@ -131,21 +137,61 @@ def affordable(run: Callable[[], object], clock: Clock, seconds: float, least: i
     return max(least, min(most, int(1e3 * seconds / max(taken, 1e-3))))
 
 
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """What :func:`in_rounds` found.
+
+    Attributes:
+        samples: milliseconds of each run, by row, at the machine's usual pace.
+        pace: milliseconds of the pacemaker at that pace; 0 without one.
+    """
+
+    samples: dict[str, list[float]]
+    pace: float
+
+
 def in_rounds(
     runs: Mapping[str, Callable[[], object]],
     clock: Clock,
     counts: Mapping[str, int],
-    rounds: int = 5,
-) -> dict[str, list[float]]:
+    pacemaker: Callable[[], object] | None = None,
+    rounds: int = ROUNDS,
+) -> Rounds:
     """Time several things in turn, each as often as ``counts`` says in all, a share of it in each round.
 
-    What the machine does meanwhile then meets all of them alike, and stands in everybody's quartiles. The first run of
-    each in a round is not counted: the others have taken the caches.
+    A machine's pace drifts: clocks heat up, neighbours come and go. The pacemaker, always the same work, is timed
+    before and after each turn, and the turn's times are divided by what it took, over what it usually takes. What else
+    the machine does meets all rows alike, and stands in everybody's quartiles. The first run of each in a round is not
+    counted: the others have taken the caches.
     """
-    samples: dict[str, list[float]] = {name: [] for name in runs}
+
+    def pace(milliseconds: float) -> float:
+        if pacemaker is None:
+            return 1.0
+        first = sample(pacemaker, clock, PACE_RUNS)
+        more = min(10 * PACE_RUNS, int(PACE_SHARE * milliseconds / max(fmean(first), 1e-3))) - PACE_RUNS
+        return max(fmean(first + sample(pacemaker, clock, max(more, 0))), 1e-6)  # clocks are coarse
+
+    turns: list[tuple[str, list[float], float]] = []
+    before = pace(0.0)
     for turn in range(rounds):
         for name, run in runs.items():
             share = counts[name] * (turn + 1) // rounds - counts[name] * turn // rounds
             if share:
-                samples[name] += sample(run, clock, share + 1)[1:]
-    return samples
+                times = sample(run, clock, share + 1)
+                after = pace(sum(times))
+                turns.append((name, times[1:], math.sqrt(before * after)))
+                before = after
+    usual = median(taken for *_, taken in turns) if turns else 0.0
+    samples: dict[str, list[float]] = {name: [] for name in runs}
+    for name, times, taken in turns:
+        samples[name] += [taken_ms * usual / taken for taken_ms in times]
+    return Rounds(samples, usual if pacemaker is not None else 0.0)
+
+
+def pacemaker_of(device: torch.device) -> Callable[[], object]:
+    """A small convolution: arithmetic and memory in about the share that networks have them."""
+    images, maps, side = (8, 64, 256) if device.type == "cuda" else (1, 16, 128)
+    x = torch.ones(images, maps, side, side, device=device)
+    weight = torch.ones(maps, maps, 3, 3, device=device)
+    return lambda: torch.nn.functional.conv2d(x, weight)

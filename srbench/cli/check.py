@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -39,23 +39,35 @@ def check(
         Path | None,
         typer.Option(metavar="FILE", help="Check nothing: write the runs' figures as a new reference."),
     ] = None,
+    update: Annotated[
+        bool,
+        typer.Option(
+            "--update",
+            help="Check nothing: where the runs differ from our own baseline, or that of --reference, rewrite its "
+            "figures and print the difference.",
+        ),
+    ] = False,
 ) -> None:
     """Compare runs with published figures or a baseline; exit 1 if a figure differs, is missing, or none was checked.
 
-    On GitHub Actions failures become annotations, and the step summary tells the result.
+    A row of a reference holds a figure to a value, or from below or above, or one method's speed to another's in the
+    same run: docs/reference/check.md. On GitHub Actions failures become annotations, and the step summary tells the result.
 
     Exit codes: 0 fine, 1 a figure differs or is missing, 2 wrong usage, 4 data missing or unusable.
     """
     if write is not None:
-        for option, value in (("--json", json), ("--junit", junit), ("--reference", reference)):
-            if value:
-                raise UsageError(f"--write checks nothing, so it does not go with {option}; leave one of them out.")
+        _refuse_beside("--write", {"--json": json, "--junit": junit, "--reference": reference, "--update": update})
+    if update:
+        _refuse_beside("--update", {"--junit": junit})
     from srbench.bench.store import find_run, load_run
 
     paths = [find_run(name, out) for name in runs] if runs else [find_run(None, out)]
     loaded = [load_run(path) for path in dict.fromkeys(paths)]
     if write is not None:
         _write(loaded, write)
+        return
+    if update:
+        _update(loaded, reference or None, as_json=json)
         return
     from srbench.analysis.gate import check as compare
     from srbench.analysis.references import load_references
@@ -76,12 +88,37 @@ def check(
         raise typer.Exit(EXIT_REGRESSION)
 
 
+def _refuse_beside(option: str, others: Mapping[str, object]) -> None:
+    for other, value in others.items():
+        if value:
+            raise UsageError(f"{option} checks nothing, so it does not go with {other}; leave one of them out.")
+
+
 def _write(loaded: list[LoadedRun], path: Path) -> None:
     from srbench.analysis.baseline import write_baseline
 
     with _writing(path):
         count = write_baseline(loaded, path)
     typer.echo(f"{count} figures written to {path}; check against them with --reference {path}", err=True)
+
+
+def _update(loaded: list[LoadedRun], names: list[str] | None, *, as_json: bool) -> None:
+    from srbench.analysis.update import plan_update
+    from srbench.atomic import write_atomically
+    from srbench.cli.console import stderr
+    from srbench.report.update import print_diff, sentences, update_document
+
+    update = plan_update(loaded, names)
+    for file in update.files:
+        if file.changes:
+            with _writing(file.path):
+                write_atomically(file.path, file.after)
+    if as_json:
+        typer.echo(update_document(update, [run.record.id for run in loaded]))
+    else:
+        print_diff(update)
+    for sentence in sentences(update):
+        stderr().print(sentence, markup=False, soft_wrap=True)
 
 
 def _write_junit(verdicts: Verdicts, path: Path) -> None:
@@ -129,6 +166,7 @@ def _document(loaded: list[LoadedRun], verdicts: Verdicts) -> str:
             "protocol_hash": verdict.reference.protocol_hash,
             "seeds": verdict.seeds,
             "metric": verdict.reference.metric,
+            "rule": verdict.reference.rule,
             "status": verdict.status,
             "measured": _finite(verdict.measured),
             "expected": _finite(verdict.reference.value),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,7 +26,10 @@ Names = Annotated[
     list[str],
     typer.Argument(metavar="NAME...", help="Data sets, each as `set5` or `set5:test`; metrics and networks."),
 ]
-SomeNames = Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="Data sets; all that are here.")]
+SomeNames = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NAME...]", help="Data sets, metrics and networks.", show_default="all that are here"),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -69,8 +73,10 @@ def verify(names: SomeNames = None, as_json: Json = False) -> None:
     """Check every file against its hashes; exit 4 if one is missing or not as pinned."""
     from srbench.data.catalog import manifest_names
     from srbench.data.integrity import faults
+    from srbench.data.networks import NETWORKS
 
-    chosen = [dataset for name in names or manifest_names() for dataset in _splits(name)]
+    weights = {name: _weights_of(name) for name in names or NETWORKS}
+    chosen = [dataset for name in names or manifest_names() if not weights.get(name) for dataset in _splits(name)]
     if not names:
         chosen = [dataset for dataset in chosen if _found(dataset)]
     bad: list[str] = []
@@ -85,20 +91,56 @@ def verify(names: SomeNames = None, as_json: Json = False) -> None:
         records.append(record | {"whole": total - len(found), "faults": dict(found)})
         if not as_json:
             typer.echo(f"{_label(dataset)}: {total - len(found)} of {total} files are whole")
+    verified = list(_verified_weights(weights, only_here=not names))
+    for verdict in verified:
+        if fault := verdict["fault"]:
+            bad.append(f"{verdict['weights']} ({fault})")
+            ways.append(f"run `srbench data fetch {verdict['weights']}`")
+        if not as_json:
+            typer.echo(f"{verdict['weights']}: {fault or 'whole, ' + verdict['path']}")
     if as_json:
-        _print_json({"verified": records})
+        _print_json({"verified": records, "weights": verified})
     _raise_for(bad, ways)
 
 
+def _verified_weights(weights: Mapping[str, tuple[str, ...]], *, only_here: bool) -> Iterator[dict[str, Any]]:
+    """The files of weights of some names, each once, and what is wrong with it."""
+    from srbench.data.networks import NETWORKS, verify
+
+    for name in dict.fromkeys(name for names in weights.values() for name in names):
+        path, fault = verify(name)
+        if path is None and not fault and only_here:
+            continue
+        fault = "" if path else fault or "missing"
+        yield {"weights": name, "file": NETWORKS[name].file, "path": str(path or ""), "fault": fault}
+
+
 @app.command()
-def path(name: Annotated[str, typer.Argument(metavar="NAME", help="A data set.")]) -> None:
-    """Print the folder that a data set lies in, or will lie in."""
+def path(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A data set, a metric with weights, or a network.")],
+) -> None:
+    """Print the folder that a data set lies in, or will lie in; of weights the files, one a line."""
     from srbench.data.catalog import resolve
 
+    if weights := _weights_of(name):
+        for weight in weights:
+            _print_weights_path(weight)
+        return
     dataset = resolve(name)
     typer.echo(os.path.commonpath([file.path.parent for item in dataset.items for file in item.files]))
     if not _found(dataset):
         typer.echo(f"srbench: it is not there yet: run `srbench data fetch {name}`", err=True)
+
+
+def _print_weights_path(name: str) -> None:
+    from srbench.data.networks import NETWORKS, find, networks_folder
+    from srbench.errors import DataError
+
+    try:
+        typer.echo(find((name,), name)[name])
+    except DataError as error:
+        typer.echo(networks_folder() / NETWORKS[name].file)
+        typer.echo(f"srbench: {error}", err=True)
 
 
 def _weights_of(name: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from srbench.cli.options import Config, Json, Plugins, numbers, split
-from srbench.errors import EXIT_CELL_FAILED, UsageError
+from srbench.errors import EXIT_CELL_FAILED, EXIT_REGRESSION, UsageError
 from srbench.places import SPEED
 
 if TYPE_CHECKING:
@@ -42,6 +42,10 @@ def speed(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads of torch; 0 leaves it to torch.", min=0)] = 0,
     out: Annotated[Path, typer.Option(help="The folder that keeps the record.")] = SPEED,
+    against: Annotated[
+        Path | None,
+        typer.Option(metavar="RECORD", help="Compare with an earlier record (JSON); exit 1 if a row became slower."),
+    ] = None,
     json: Json = False,
     plugin: Plugins = None,
     config: Config = None,
@@ -51,7 +55,7 @@ def speed(
     Each row is warmed up until its time is stable, then timed on the device's own clock, in turn with the others.
     Weights are not needed: no network's speed depends on them. Quality comes from `srbench run`, always in fp32.
 
-    Exit codes: 0 fine, 2 wrong usage, 3 a row failed.
+    Exit codes: 0 fine, 1 slower than the record of --against, 2 wrong usage, 3 a row failed, 4 that record is unusable.
     """
     from srbench.bench.modes import DEFAULTS, parse_mode
     from srbench.bench.speed import Request, SpeedTest
@@ -60,10 +64,13 @@ def speed(
     from srbench.protocol import get_protocol
     from srbench.registry import Registry
 
+    if against is not None and json:
+        raise UsageError("--against prints a comparison and --json one record; leave one of them out.")
     with redirect_stdout(sys.stderr):
         registry = Registry(plugin or [])
         choices = registry.select(split(methods))
     where = resolve_device(device, threads)
+    old = _earlier(against, where, protocol) if against is not None else None
     wanted: tuple[Mode, ...] = tuple(map(parse_mode, split(modes) or DEFAULTS[where.type]))
     if unfit := [str(mode) for mode in wanted if not mode.fits(where)]:
         raise UsageError(f"A {where.type} device has no mode {unfit[0]}; leave it out.")
@@ -82,8 +89,37 @@ def speed(
     path = _keep(record, out)
     _show(record, as_json=json)
     console.print(f"{len(record.rows)} rows; record in {path}", markup=False, soft_wrap=True)
+    slower = old is not None and _compare(old, record)
     if any(row.error for row in record.rows):
         raise typer.Exit(EXIT_CELL_FAILED)
+    if slower:
+        raise typer.Exit(EXIT_REGRESSION)
+
+
+def _earlier(path: Path, device: torch.device, protocol: str) -> SpeedRecord:
+    """The record of --against, refused before anything is timed if it cannot be compared with."""
+    from srbench.analysis.speed_pair import require_same_machine
+    from srbench.bench.environment import device_name
+    from srbench.bench.speed import describe
+    from srbench.bench.speed_record import read_speed_record
+
+    old = read_speed_record(path)
+    require_same_machine(old, device_name(str(device)), describe(device), protocol)
+    return old
+
+
+def _compare(old: SpeedRecord, new: SpeedRecord) -> bool:
+    """Print how the rows differ; whether one is slower by more than the quartiles say."""
+    from rich.console import Console
+
+    from srbench.analysis.speed_pair import pair_speeds
+    from srbench.report.speed import print_speed_pairs
+
+    pairs = pair_speeds(old, new)
+    if not pairs:
+        raise UsageError("The record of --against has none of these rows; give the options that it was made with.")
+    print_speed_pairs(pairs, Console(highlight=False))
+    return any(pair.slower for pair in pairs)
 
 
 def _batches(text: str) -> tuple[str, ...]:

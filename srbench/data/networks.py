@@ -137,11 +137,16 @@ def find(names: Sequence[str], fetched_as: str) -> dict[str, Path]:
     return found
 
 
-def _search(known: NetworkFile) -> tuple[Path | None, str]:
+def verify(name: str) -> tuple[Path | None, str]:
+    """Where a whole file lies, read anew; else None, and what is wrong with one that is called so, or nothing."""
+    return _search(network_file(name), anew=True)
+
+
+def _search(known: NetworkFile, *, anew: bool = False) -> tuple[Path | None, str]:
     """Where a whole file lies; else what is wrong with one that is called so, or nothing."""
     fault = ""
     for path in filter(Path.is_file, _places(known)):
-        sha256 = sha256_of(path)
+        sha256 = sha256_of(path, anew=anew)
         if sha256.startswith(known.sha256):
             return path, ""
         fault = fault or f"{path} is not the file that its name says (its sha256 begins with {sha256[:8]})"
@@ -177,14 +182,19 @@ def fetch(name: str, *, progress: Progress = True) -> tuple[Path, bool]:
         )
 
 
-def sha256_of(path: Path) -> str:
-    """A file's sha256; what it was is remembered while its size and time stay, since such files are large."""
+def sha256_of(path: Path, *, anew: bool = False) -> str:
+    """A file's sha256; what it was is remembered while its size and time stay, since such files are large.
+
+    Args:
+        path: the file.
+        anew: read it in any case: disks change files without touching their time.
+    """
     status = path.stat()
     key = digest([str(path.resolve()), status.st_size, status.st_mtime_ns])
     kept = networks_folder() / ".sha256" / key[:24]
     with suppress(OSError, UnicodeDecodeError):
         known = kept.read_text("ascii").strip()
-        if len(known) == 64:
+        if len(known) == 64 and not anew:
             return known
     found = file_sha256(path)
     with suppress(OSError):  # a read-only cache costs time, not results

@@ -19,7 +19,8 @@ def junit(verdicts: Verdicts) -> str:
         ElementTree.SubElement(case, "error", message=_xml(problem)).text = _xml(problem)
     for verdict in verdicts.verdicts:
         row = verdict.reference
-        name = f"{row.method} x{row.scale} {row.metric} = {row.text}"
+        sign = {"equal": "=", "at_least": ">=", "at_most": "<="}[row.rule]
+        name = f"{row.method} x{row.scale} {row.metric} {sign} {row.text}"
         group = f"{row.protocol}.{row.dataset}"
         case = ElementTree.SubElement(suite, "testcase", classname=_xml(group), name=_xml(name))
         if verdict.status != "pass":

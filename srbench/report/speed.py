@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 
 from rich.box import SIMPLE_HEAD
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from srbench.analysis.speed_pair import SpeedPair
 from srbench.bench.speed_record import SpeedRecord, SpeedRow
 from srbench.report.escape import one_line
 from srbench.report.grid import DASH
@@ -40,6 +42,25 @@ def print_speed(record: SpeedRecord, console: Console) -> None:
             if row.error:
                 console.print(f"{row.method} {_mode(row)}: {one_line(row.error)}", style="red", markup=False)
     console.print(f"\n{LEGEND}", style="dim", markup=False)
+
+
+def print_speed_pairs(pairs: Sequence[SpeedPair], console: Console) -> None:
+    """Print how each row's time changed from an earlier record, and how many agree with it."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for title in ("method", "mode"):
+        table.add_column(title, overflow="fold")
+    for title in ("size", "time, new / old", "by quartiles"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for pair in pairs:
+        row = pair.new
+        word = "agrees" if pair.agrees else "slower" if pair.slower else "faster"
+        interval = f"{pair.least:.3f}-{pair.most:.3f}"
+        cells = (one_line(row.method), _mode(row), f"x{row.scale} {row.size}", f"{pair.ratio:.3f}", interval, word)
+        table.add_row(*cells, style="" if pair.agrees else "red" if pair.slower else "green")
+    console.print(table)
+    agree = sum(pair.agrees for pair in pairs)
+    console.print(f"{agree} of {len(pairs)} rows agree: their quartiles, over the pacemaker's time, meet", markup=False)
 
 
 def _table(rows: list[SpeedRow]) -> Table:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from srbench.analysis.gate import Verdict, Verdicts
+from srbench.analysis.references import SPEED, Reference
 
 MAX_FAILURES = 20
 """How many are printed by name."""
@@ -39,13 +40,13 @@ def _failures(failures: Sequence[Verdict]) -> Table:
         measured, difference = verdict.why, ""
         if verdict.measured is not None:
             measured, difference = f"{verdict.measured:.7g}", _signed(verdict.difference or 0.0)
-        expected = row.expected.replace(" ±", "\n±")
+        expected = row.expected.replace(" ±", "\n±") if row.rule == "equal" else row.expected
         table.add_row(*map(Text, (verdict.figure, measured, expected, difference, row.source)), style="red")
     return table
 
 
 def _summary(verdicts: Sequence[Verdict]) -> Table:
-    metrics = list(dict.fromkeys(verdict.reference.metric for verdict in verdicts))
+    metrics = list(dict.fromkeys(_kind(verdict.reference.metric) for verdict in verdicts))
     counts = {"figures": "right", "failed": "right", "missing": "right"}
     table = _table("protocol", **{"data set": "left"}, **counts, **{f"max Δ {metric}": "right" for metric in metrics})
     groups: dict[tuple[str, str], list[Verdict]] = {}
@@ -61,15 +62,25 @@ def _summary(verdicts: Sequence[Verdict]) -> Table:
 
 def _largest(verdicts: Sequence[Verdict], metric: str) -> str:
     """The largest deviation, from the most precise reference where a figure has several."""
-    finest: dict[tuple[str, str, int], Verdict] = {}
+    finest: dict[tuple[str, str, int, str], Verdict] = {}
     for verdict in verdicts:
         row = verdict.reference
-        if row.metric != metric or verdict.difference is None:
+        if _kind(row.metric) != metric or verdict.deviation is None:
             continue
-        key = (verdict.run, row.method, row.scale)
-        if key not in finest or (row.tolerance or 0) < (finest[key].reference.tolerance or 0):
+        key = (verdict.run, row.method, row.scale, row.metric)
+        if key not in finest or _fineness(row) < _fineness(finest[key].reference):
             finest[key] = verdict
-    return f"{max(abs(verdict.difference or 0) for verdict in finest.values()):.1e}" if finest else ""
+    return f"{max(verdict.deviation or 0.0 for verdict in finest.values()):.1e}" if finest else ""
+
+
+def _fineness(row: Reference) -> tuple[bool, float]:
+    """Sorts the row that holds a figure most closely first."""
+    return row.rule != "equal", row.tolerance or 0.0
+
+
+def _kind(metric: str) -> str:
+    """A metric, or ``speed`` whatever it is held against."""
+    return SPEED.rstrip("/") if metric.startswith(SPEED) else metric
 
 
 def _signed(value: float) -> str:

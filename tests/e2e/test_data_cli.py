@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +18,7 @@ from typer.testing import CliRunner
 from srbench.cli.data import app
 from srbench.cli.doctor import doctor
 from srbench.data.catalog import manifest_names
+from srbench.data.networks import NETWORKS, find, networks_folder
 from srbench.errors import EXIT_DATA, DataError, UsageError
 from srbench.imaging.files import pixels_sha256, write_png
 
@@ -96,7 +100,8 @@ def test_verify_names_what_is_corrupt_or_missing() -> None:
 def test_verify_without_names_checks_what_is_here() -> None:
     result = runner.invoke(app, ["verify"])
     assert result.exit_code == 0
-    assert result.stdout.splitlines() == [
+    lines = [line for line in result.stdout.splitlines() if line.split(":")[0] not in NETWORKS]  # inside torchmetrics
+    assert lines == [
         "embedded:train: 9 of 9 files are whole",
         "embedded:validation: 3 of 3 files are whole",
         "embedded:test: 5 of 5 files are whole",
@@ -107,6 +112,57 @@ def test_path_of_what_is_not_here(tmp_path: Path) -> None:
     result = runner.invoke(app, ["path", "set5"])
     assert result.stdout.strip() == str(tmp_path / "data" / "set5")
     assert "srbench data fetch set5" in result.stderr
+
+
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """Files in the places of AlexNet's weights and LPIPS's heads in the cache, pinned by what they hold."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    found = {}
+    for name in ("alexnet", "lpips-alex-heads"):
+        content = name.encode() * 100
+        pinned = replace(NETWORKS[name], sha256=hashlib.sha256(content).hexdigest()[:8], packaged="")
+        monkeypatch.setitem(NETWORKS, name, pinned)
+        found[name] = networks_folder() / pinned.file
+        found[name].parent.mkdir(parents=True, exist_ok=True)
+        found[name].write_bytes(content)
+    return found
+
+
+def test_verify_and_path_know_weights(weights: dict[str, Path]) -> None:
+    result = runner.invoke(app, ["verify", "lpips-alex", "alexnet"])
+    assert result.exit_code == 0, result.exception
+    assert result.stdout.splitlines() == [f"{name}: whole, {path}" for name, path in weights.items()]
+    assert "alexnet: whole" in runner.invoke(app, ["verify"]).stdout
+    assert runner.invoke(app, ["path", "lpips-alex"]).stdout.splitlines() == list(map(str, weights.values()))
+    assert runner.invoke(app, ["path", "alexnet"]).stdout.strip() == str(weights["alexnet"])
+
+
+def test_verify_reads_weights_anew(weights: dict[str, Path]) -> None:
+    """A file that a disk has changed behind its time: what was remembered of it is not asked."""
+    path = weights["alexnet"]
+    assert runner.invoke(app, ["verify", "alexnet"]).exit_code == 0
+    times = path.stat().st_atime_ns, path.stat().st_mtime_ns
+    path.write_bytes(b"X" + path.read_bytes()[1:])
+    os.utime(path, ns=times)
+    result = runner.invoke(app, ["verify", "lpips-alex", "--json"])
+    assert isinstance(result.exception, DataError)
+    assert str(result.exception).endswith("is not as pinned: run `srbench data fetch alexnet`.")
+    first, second = json.loads(result.stdout)["weights"]
+    assert "is not the file that its name says" in first["fault"]
+    assert (second["fault"], second["path"]) == ("", str(weights["lpips-alex-heads"]))
+    with pytest.raises(DataError):  # a run is told as well
+        find(("alexnet",), "alexnet")
+
+
+def test_verify_and_path_of_weights_that_are_not_here(weights: dict[str, Path]) -> None:
+    weights["alexnet"].unlink()
+    result = runner.invoke(app, ["verify", "lpips-alex"])
+    assert isinstance(result.exception, DataError)
+    assert "alexnet (missing) is not as pinned: run `srbench data fetch alexnet`" in str(result.exception)
+    result = runner.invoke(app, ["path", "lpips-alex"])
+    assert result.stdout.splitlines() == list(map(str, weights.values()))
+    assert "srbench: alexnet-owt-7be5be79.pth is not here: run `srbench data fetch alexnet`" in result.stderr
 
 
 def test_errors(mirror: Path) -> None:

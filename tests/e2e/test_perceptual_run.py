@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +15,9 @@ import pytest
 import torch
 from server import Server, serving
 
+from srbench.imaging.files import read_image
+
+MIRROR = Path(os.environ.get("SRBENCH_MIRROR", "nowhere"))
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 RUN = ("run", "--methods", "bicubic,nearest", "--datasets", "./photos", "--scales", "2")
 LPIPS = ("--metrics", "psnr,haarpsi,lpips-squeeze")
@@ -61,10 +65,14 @@ def networks(tmp_path: Path) -> dict[str, Path]:
 
 @pytest.fixture
 def pinned(networks: dict[str, Path], server: Server, tmp_path: Path) -> Cli:
+    return pinned_to(networks, f"{server.url}/none", tmp_path)
+
+
+def pinned_to(networks: dict[str, Path], url: str, tmp_path: Path) -> Cli:
     """srbench with these files' hashes in the place of the public ones; the check itself is the real one."""
     hashes = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in networks.items()}
-    hashes["squeezenet1_1"] = hashes["squeezenet1_1"][:8]
-    program = PINNED.format(hashes=hashes, url=f"{server.url}/none")
+    hashes = {name: sha256 if "heads" in name else sha256[:8] for name, sha256 in hashes.items()}
+    program = PINNED.format(hashes=hashes, url=url)
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", program, *words]
@@ -141,6 +149,87 @@ def test_weights_placed_by_hand(
     table = again.stdout
     assert "LPIPS-SQUEEZE" in table
     assert "unavailable" not in table
+
+
+@pytest.fixture
+def alexnet(tmp_path: Path) -> dict[str, Path]:
+    """A seeded random AlexNet with all its layers, as large as the real file, and heads for LPIPS."""
+    from torchvision import models
+
+    torch.manual_seed(0)
+    folder = tmp_path / "downloads"
+    folder.mkdir()
+    files = {"alexnet": folder / "alexnet-owt-7be5be79.pth", "lpips-alex-heads": folder / "lpips-v0.1-alex.pth"}
+    torch.save(models.alexnet(weights=None).state_dict(), files["alexnet"])
+    channels = (64, 192, 384, 256, 256)
+    heads = {f"lin{index}.model.1.weight": torch.rand(1, count, 1, 1) for index, count in enumerate(channels)}
+    torch.save(heads, files["lpips-alex-heads"])
+    return files
+
+
+def networks_of(folder: Path) -> tuple[torch.nn.Sequential, list[torch.Tensor]]:
+    from torchvision import models
+
+    with torch.device("meta"):
+        net = models.alexnet(weights=None)
+    net.load_state_dict(torch.load(folder / "alexnet-owt-7be5be79.pth", weights_only=True), assign=True)
+    heads = torch.load(folder / "lpips-v0.1-alex.pth", weights_only=True)
+    return net.eval().features, list(heads.values())
+
+
+def lpips_by_definition(features: torch.nn.Sequential, heads: list[torch.Tensor], sr: Path, hr: Path) -> float:
+    """Zhang et al. 2018, section 3, layer by layer."""
+    pair = torch.stack([torch.tensor(read_image(path)).permute(2, 0, 1) for path in (sr, hr)]) / 127.5 - 1
+    x = (pair - torch.tensor([-0.030, -0.088, -0.188]).view(3, 1, 1)) / torch.tensor([0.458, 0.448, 0.450]).view(
+        3, 1, 1
+    )
+    total, layers = 0.0, iter(heads)
+    with torch.inference_mode():
+        for layer in features[:12]:
+            x = layer(x)
+            if isinstance(layer, torch.nn.ReLU):
+                a, b = x / x.norm(dim=1, keepdim=True).clamp_min(1e-10)
+                total += float(((a - b) ** 2 * next(layers)[0]).sum(0).mean())
+    return total
+
+
+def test_lpips_on_set5_with_weights_placed_by_hand(
+    alexnet: dict[str, Path], own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As docs/reference/metrics.md says it: files into SRBENCH_CACHE/networks, verified, found, and used on all five images."""
+    if not (MIRROR / "set5").is_dir():
+        pytest.skip("set5 is not at hand: SRBENCH_MIRROR names no folder that holds it")
+    monkeypatch.setenv("SRBENCH_MIRROR", str(MIRROR))
+    srbench = pinned_to(alexnet, "http://127.0.0.1:9", tmp_path)
+    for path in alexnet.values():
+        place = own_cache / "networks" / path.name
+        place.parent.mkdir(exist_ok=True)
+        path.rename(place)
+    verified = srbench("data", "verify", "lpips-alex")
+    assert verified.returncode == 0, verified.stderr
+    assert verified.stdout.count("whole, ") == 2
+
+    words = ("run", "--methods", "bicubic", "--datasets", "set5", "--scales", "2,4", "--no-speed", "--json")
+    result = srbench(*words, "--metrics", "psnr,ssim,lpips-alex")
+    found = {row["scale"]: row for row in rows(result, "lpips-alex")}
+    assert {(row["status"], row["n"], len(row["per_image"])) for row in found.values()} == {("ok", 5, 5)}
+    assert {row["scale"]: row["value"] for row in rows(result, "psnr")}[2] == pytest.approx(33.6615, abs=0.0005)
+    for two, four in zip(found[2]["per_image"], found[4]["per_image"], strict=True):
+        assert 0 < two["value"] < four["value"]
+
+    (run,) = (tmp_path / "results" / "runs").iterdir()
+    cells = [json.loads(path.read_text()) for path in (run / "cells").glob("*.json")]
+    features, heads = networks_of(own_cache / "networks")
+    compared = 0
+    for cell in (cell for cell in cells if "lpips-alex" in cell["values"]):
+        for image in cell["images"]:
+            sr = run / "images" / cell["key"] / f"{image['name']}.png"
+            hr = next((run / "images" / "hr").glob(f"*-x{cell['id']['scale']}/{image['name']}.png"), None)
+            if sr.is_file() and hr is not None:
+                expected = lpips_by_definition(features, heads, sr, hr)
+                assert image["values"]["lpips-alex"] == pytest.approx(expected, rel=1e-4), image["name"]
+                compared += 1
+    assert compared >= 4
 
 
 def test_weights_in_a_mirrors_folder(

@@ -53,6 +53,45 @@ def test_a_method_that_fails_is_a_row_and_the_exit_code(cli: Cli, tmp_path: Path
     assert "bicubic" in result.stdout
 
 
+def test_against_an_earlier_record(cli: Cli, tmp_path: Path) -> None:
+    """The same numbers agree; a record that was a hundred times as fast shows a regression."""
+    words = ("speed", "--methods", "bicubic,fsrcnn", *SMALL, "--modes", "fp32")
+    assert cli(*words).returncode == 0
+    (path,) = (tmp_path / "results" / "speed").glob("cpu-*.json")
+    record = json.loads(path.read_text())
+    assert all(row["pace_ms"] > 0 for row in record["rows"])
+    for factor, code, word in ((100.0, 0, "faster"), (0.01, 1, "slower")):
+        times = ("median_ms", "lower_quartile_ms", "upper_quartile_ms")
+        rows = [row | {name: factor * row[name] for name in times} for row in record["rows"]]
+        (tmp_path / "old.json").write_text(json.dumps(record | {"rows": rows}))
+        result = cli(*words, "--against", "old.json")
+        assert result.returncode == code, result.stdout
+        assert [line.split()[-1] for line in result.stdout.splitlines() if line.rstrip().endswith(word)] == 2 * [word]
+        assert "0 of 2 rows agree" in result.stdout
+        assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "says"),
+    [
+        (None, 4, "old.json cannot be read"),
+        ({"rows": 3}, 4, "old.json is no record of `srbench speed`: rows"),
+        ({"device": "cuda (NVIDIA H100)"}, 2, "The device of the record is cuda (NVIDIA H100), and here it is cpu"),
+    ],
+)
+def test_a_record_that_cannot_be_compared_with_is_refused_at_once(
+    cli: Cli, tmp_path: Path, change: dict[str, object] | None, code: int, says: str
+) -> None:
+    content = {"date": "", "command": "", "device": "cpu", "machine": {}, "versions": {}, "protocol": "vdsr"}
+    content |= {"bandwidth_gb_s": 1.0, "tflops": {}, "rows": []}  # type: ignore[dict-item]
+    if change is not None:
+        (tmp_path / "old.json").write_text(json.dumps(content | change))
+    result = cli("speed", "--methods", "bicubic", *SMALL, "--against", "old.json")
+    assert (result.returncode, result.stdout) == (code, "")
+    assert says in result.stderr
+    assert not (tmp_path / "results").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -62,6 +101,7 @@ def test_a_method_that_fails_is_a_row_and_the_exit_code(cli: Cli, tmp_path: Path
         (("--batch", "0"), "--batch"),
         (("--methods", "fsrcn"), "fsrcnn"),
         (("--runs", "1"), "runs"),
+        (("--against", "old.json", "--json"), "leave one of them out"),
     ],
 )
 def test_what_is_wrong_is_said(cli: Cli, words: tuple[str, str], says: str) -> None:

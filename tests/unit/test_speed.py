@@ -87,7 +87,7 @@ def test_the_warm_up_waits_for_what_is_slow_at_first() -> None:
 def test_all_are_timed_in_turn() -> None:
     order: list[str] = []
     runs = {name: (lambda name=name: order.append(name)) for name in "ab"}
-    samples = in_rounds(runs, clock_of(CPU), {"a": 7, "b": 2}, rounds=3)  # type: ignore[arg-type]
+    samples = in_rounds(runs, clock_of(CPU), {"a": 7, "b": 2}, rounds=3).samples  # type: ignore[arg-type]
     assert {name: len(times) for name, times in samples.items()} == {"a": 7, "b": 2}
     assert "".join(order) == "aaa" + "aaabb" + "aaaabb"  # the first of each turn is not counted
 

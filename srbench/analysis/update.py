@@ -1,0 +1,154 @@
+"""`srbench check --update`: the figures of our own baselines that runs no longer give, rewritten where they stand.
+
+Only what was measured is rewritten: never a published figure, and never a limit (``at_least``, ``at_most``), which a
+person has set. A figure within its tolerance stays, so that the difference shows what has changed and nothing else.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import srbench
+from srbench.analysis.baseline import figure_text, require_whole
+from srbench.analysis.gate import Verdict, check
+from srbench.analysis.references import OWN_SOURCE, Reference, read_references, reference_paths
+from srbench.bench.store import LoadedRun
+from srbench.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One figure that is rewritten: what became of its row, and the text of its new value."""
+
+    verdict: Verdict
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileUpdate:
+    """What becomes of one file of reference figures.
+
+    Attributes:
+        path: the file.
+        before: its text.
+        after: its text with the new figures.
+        changes: one for each figure that is rewritten.
+        limits: rows that the runs are beyond, but which only a person moves.
+        checked: how many of its figures the runs hold.
+    """
+
+    path: Path
+    before: str
+    after: str
+    changes: tuple[Change, ...]
+    limits: tuple[Verdict, ...]
+    checked: int
+
+    def diff(self) -> list[str]:
+        """The unified difference, without ends of lines."""
+        before, after = self.before.splitlines(), self.after.splitlines()
+        return list(difflib.unified_diff(before, after, str(self.path), str(self.path), lineterm=""))
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What runs make of baselines: their files, and how many figures of the runs stand in none of them."""
+
+    files: tuple[FileUpdate, ...]
+    new: int
+
+
+def plan_update(runs: Sequence[LoadedRun], names: Sequence[str] | None = None) -> Update:
+    """What an update by runs would write; nothing is written.
+
+    Args:
+        runs: finished runs.
+        names: files as :func:`srbench.analysis.references.load_references` takes them; all built-in files with figures
+            of ours if None.
+
+    Raises:
+        UsageError: a run is no baseline, two runs hold one figure, a named file holds no figure of ours, or none that
+            the runs hold.
+        DataError: a file is malformed.
+    """
+    for run in runs:
+        require_whole(run)
+    files: list[FileUpdate] = []
+    verdicts: list[Verdict] = []
+    for path in reference_paths(names):
+        rows = [row for row in read_references(path) if row.use == "gate" and row.own]
+        if not rows and names is None:
+            continue
+        _require_ours(path, rows)
+        found = [verdict for run in runs for verdict in check([run], rows).verdicts]
+        if len({verdict.reference.line for verdict in found}) < len(found):
+            raise UsageError("Two of the runs hold the same figure; update a baseline from one of them.")
+        files.append(_file_update(path, found))
+        verdicts += found
+    if not verdicts:
+        raise UsageError("The runs hold no figure of a baseline of srbench's own; make one of them with --write.")
+    known = {(verdict.run, verdict.reference.figure) for verdict in verdicts}
+    return Update(tuple(files), len(set(_figures(runs)) - known))
+
+
+def _require_ours(path: Path, rows: Sequence[Reference]) -> None:
+    if not rows:
+        raise UsageError(
+            f"{path.name} holds published figures, which are never changed; --update is for a baseline of srbench's "
+            f"own (made by --write, with a source that begins with '{OWN_SOURCE}')."
+        )
+    if path.resolve().is_relative_to(Path(srbench.__file__).resolve().parent):
+        raise UsageError(f"{path.name} is part of the installed srbench; name a baseline of your own with --reference.")
+
+
+def _figures(runs: Sequence[LoadedRun]) -> Iterator[tuple[str, str]]:
+    """Run and figure, in a reference's words."""
+    for run in runs:
+        for cell in run.cells:
+            figure = f"{cell.id.method_label} {cell.id.dataset} x{cell.id.scale} {run.record.protocol}"
+            yield from ((run.record.id, f"{figure} {metric.name}") for metric in run.record.metrics)
+
+
+def _file_update(path: Path, verdicts: Sequence[Verdict]) -> FileUpdate:
+    beyond = [verdict for verdict in verdicts if verdict.status == "fail"]
+    changes = tuple(Change(verdict, _text(verdict)) for verdict in beyond if verdict.reference.rule == "equal")
+    before = path.read_bytes().decode("utf-8")
+    return FileUpdate(
+        path=path,
+        before=before,
+        after=_rewritten(before, {change.verdict.reference.line: change.text for change in changes}),
+        changes=changes,
+        limits=tuple(verdict for verdict in beyond if verdict.reference.rule != "equal"),
+        checked=len(verdicts),
+    )
+
+
+def _text(verdict: Verdict) -> str:
+    """The new figure, with as many digits as its tolerance needs."""
+    row, value = verdict.reference, verdict.measured
+    assert value is not None  # it would be missing
+    text = figure_text(row.metric, value)
+    return text if value == float(text) or abs(value - float(text)) <= (row.tolerance or 0.0) else repr(value)
+
+
+def _rewritten(text: str, values: Mapping[int, str]) -> str:
+    """A CSV file with new values in the records that end in the given lines; all other records as they were."""
+    lines = list(io.StringIO(text, newline=""))
+    records = csv.reader(lines, strict=True)
+    column = [name.removeprefix("\ufeff") for name in next(records)].index("value")
+    done, start = lines[: records.line_num], records.line_num
+    for record in records:
+        raw = "".join(lines[start : records.line_num])
+        start = records.line_num
+        if records.line_num in values:
+            record[column] = values[records.line_num]
+            row = io.StringIO(newline="")
+            csv.writer(row).writerow(record)  # its own end of line is \r\n: only then does it quote both characters
+            raw = row.getvalue().removesuffix("\r\n") + raw[len(raw.rstrip("\r\n")) :]
+        done.append(raw)
+    return "".join(done)
