@@ -63,9 +63,10 @@ def _comment(text: str) -> str:
 def latex_table(record: RunRecord, grid: Grid) -> str:
     """One table, the protocol in words in its caption."""
     body = "\n".join(_latex_row(grid, row) for row in grid.rows)
-    metrics = "-".join(metric.name for metric in grid.metrics) + ("-intervals" if grid.intervals else "")
+    kind = "-intervals" if grid.intervals else f"-to-{grid.baseline}" if grid.baseline else ""
+    metrics = "-".join(metric.name for metric in grid.metrics) + kind
     images = f"{grid.dataset.images} image{'' if grid.dataset.images == 1 else 's'}"
-    words = "95 \\% intervals over images in brackets." if grid.intervals else _RANKS
+    words = "95 \\% intervals over images in brackets." if grid.intervals or grid.baseline else _RANKS
     caption = (
         f"{latex(grid.heading.replace(' ↓', ', smaller is better'))} on {latex(grid.dataset.name)} ({images}). "
         f"Protocol {latex(record.protocol)} ({record.protocol_hash}): {latex(record.protocol_words)}. "
