@@ -63,7 +63,7 @@ def report(
     from srbench.report.leaderboard import leaderboards, write_leaderboards
     from srbench.report.write import write_report
 
-    named: list[str | None] = list(runs or [None])
+    named: list[str | None] = [*runs] if runs else [None]
     folders = {path.resolve(): path for path in (find_run(name, out) for name in named)}
     loaded = [load_run(path) for path in folders.values()]
     several = len(loaded) > 1

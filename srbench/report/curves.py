@@ -107,7 +107,7 @@ def draw_curves(label: str, some: Sequence[Curve], look: Look) -> Figure:
                 axes.annotate(f"{at[1]:.2f}", at, fontsize=6.5, **offset)
         _frame(axes)
         figure.suptitle(f"training of {short(label, 40)}", x=0.01, ha="left", fontsize=7, parse_math=False)
-        legend(figure, handles, [curve.name for curve in some], "center", min(len(some), 4))
+        legend(figure, handles, [curve.name for curve in some], "outside lower center", min(len(some), 4))
     return figure
 
 

@@ -166,4 +166,4 @@ def _legend(figure: Figure, dots: Sequence[Dots]) -> None:
         handles.append(Line2D([], [], label="95 % interval", **bar))
     if any(item.published for item in dots):
         handles.append(Line2D([], [], marker="|", markersize=8, label="published", linestyle="", color=INK))
-    legend(figure, handles, [str(handle.get_label()) for handle in handles], "center", len(handles))
+    legend(figure, handles, [str(handle.get_label()) for handle in handles], "outside lower center", len(handles))

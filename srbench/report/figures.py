@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from srbench.bench.results import DatasetRecord
 from srbench.bench.store import LoadedRun
@@ -37,6 +37,7 @@ STYLE: Any = {
     "svg.hashsalt": "srbench",  # the same file for the same numbers
     "svg.fonttype": "path",
 }
+Where = Literal["outside lower left", "outside lower center"]
 INK, GRID, FAINT = "#222222", "#dddddd", "#8c8c8c"
 
 
@@ -57,10 +58,10 @@ def title(figure: Figure, run: LoadedRun, what: str) -> None:
     figure.suptitle(words, x=0.01, ha="left", fontsize=7, parse_math=False)
 
 
-def legend(figure: Figure, handles: Sequence[Any], names: Sequence[str], where: str, columns: int) -> None:
+def legend(figure: Figure, handles: Sequence[Any], names: Sequence[str], where: Where, columns: int) -> None:
     """A legend outside the axes, whatever the names: matplotlib would leave out ``_a`` and set ``$a$`` as a formula."""
     options: dict[str, Any] = {"frameon": False, "handletextpad": 0.3, "columnspacing": 1.0, "borderpad": 0.0}
-    made = figure.legend(handles, ["name"] * len(names), loc=f"outside lower {where}", ncols=columns, **options)
+    made = figure.legend(handles, ["name"] * len(names), loc=where, ncols=columns, **options)
     for text, name in zip(made.get_texts(), names, strict=True):
         text.set_parse_math(False)
         text.set_text(name)

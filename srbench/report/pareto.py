@@ -106,7 +106,7 @@ def draw_pareto(
         axes.set_xlabel(_cost_title(speed, cost), parse_math=False)
         axes.set_ylabel(metric_title(metric), parse_math=False)
         title(figure, run, place(dataset, speed.scale))
-        legend(figure, list(entries.values()), [short(name) for name in entries], "left", 2)
+        legend(figure, list(entries.values()), [short(name) for name in entries], "outside lower left", 2)
     return figure
 
 
