@@ -183,13 +183,13 @@ class _Builder:
             for label in recipes:
                 places = [scale for scale in scales if (label, scale) in self.planned_at]
                 runs = self._runs(label, places)
+                notes = tuple(map(self._footnote, runs)) if len(runs) == 1 else ()
                 entries = {
                     scale: self._entry(
                         label, scale, means.get((label, scale), {}), ranks[scale], tell_run=len(runs) > 1
                     )
                     for scale in places
                 }
-                notes = tuple(map(self._footnote, runs)) if len(runs) == 1 else ()
                 rows.append(Row(label, False, entries, notes, self._speed(method)))
             rows += self._published([row for row in shown if row.shown_for in (method, *recipes)], scales)
         return Grid(
@@ -277,7 +277,7 @@ class _Builder:
                 texts = [printed(values[m.name], m.digits + 2) for m in self.metrics if m.name in values]
                 seed = f", seed {cell.id.seed}" if cell.id.seed else ""
                 if any(values[m.name] != cell.values.get(m.name) for m in self.metrics if m.name in values):
-                    numbers.append(self._footnote(f"in run {run}{seed}: {' / '.join(texts)}"))
+                    numbers.append(self._footnote(f"run {run}{seed} has {' / '.join(texts)}"))
         return tuple(dict.fromkeys(numbers))
 
     def _published(self, rows: Sequence[Reference], scales: Sequence[int]) -> list[Row]:

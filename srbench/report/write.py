@@ -104,7 +104,7 @@ def _inputs(run: LoadedRun, references: Sequence[Reference], baseline: str) -> s
             "record": [record, run.record.finished is None],
             "baseline": baseline,
             "cells": [cell.model_dump_json() for cell in run.cells],
-            "origins": [[str(cell), origin.run, origin.others] for cell, origin in run.origins.items()],
+            "origins": [[str(cell), repr(origin)] for cell, origin in run.origins.items()],
             "speed": run.speed.model_dump(mode="json") if run.speed else None,
             "pictures": pictures,
             "references": shown,

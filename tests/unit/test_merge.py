@@ -25,6 +25,7 @@ from srbench.report.merge import by_protocol, merge
 from srbench.report.plots import figures
 from srbench.report.select import find_baseline, find_methods, only
 from srbench.report.tables import markdown_table
+from srbench.report.write import write_report
 
 
 def _run(path: Path, started: str, **options: Any) -> LoadedRun:
@@ -66,8 +67,18 @@ def test_the_newest_counts_and_what_differs_is_told(older: LoadedRun, newer: Loa
     for runs in ([older, newer], [newer, older]):
         (set5, _) = grids(merge(runs, tmp_path))
         assert _text(set5, "lanczos") == "33.76 / .9319"
-        assert _notes(set5, "lanczos") == ["run newer", "in run older: 33.7415 / .931484"]
+        assert _notes(set5, "lanczos") == ["run newer", "run older has 33.7415 / .931484"]
         assert _notes(set5, "bicubic") == ["run newer"], "the same figures: nothing to tell"
+
+
+def test_infinite_figures_that_differ_are_told_and_written(newer: LoadedRun, tmp_path: Path) -> None:
+    infinite = {("lanczos", "set5", 2): (float("inf"), 1.0)}
+    old = _run(tmp_path / "old", "2025-01-01", gains={"bicubic": 0.0, "lanczos": 0.1}, figures=infinite)
+    merged = merge([old, newer], tmp_path / "board")
+    assert _notes(grids(merged)[0], "lanczos") == ["run newer", "run old has ∞ / 1.000000"]
+    first = write_report(merged, formats=["json"], plots=False)
+    times = [path.stat().st_mtime_ns for path in first]
+    assert [path.stat().st_mtime_ns for path in write_report(merged, formats=["json"], plots=False)] == times
 
 
 def test_a_failed_cell_gives_way_to_a_result(tmp_path: Path) -> None:
