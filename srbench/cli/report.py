@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,15 +66,22 @@ def report(
 
     named: list[str | None] = [*runs] if runs else [None]
     folders = {path.resolve(): path for path in (find_run(name, out) for name in named)}
-    loaded = [load_run(path) for path in folders.values()]
-    several = len(loaded) > 1
-    folder = to or (LEADERBOARD if several else loaded[0].folder.report)
-    shown, baselines = _choose(leaderboards(loaded, folder) if several else loaded, split(methods), baseline)
-    _print(shown, baselines, split(metrics), intervals=intervals)
-    if several:
-        files = write_leaderboards(shown, folder, split(formats), plots, baselines)
-    else:
-        files = write_report(shown[0], folder, split(formats), plots, baselines[0])
+    several = len(folders) > 1
+    gc.disable()  # cells hold no cycles, and to look for some among thousands takes a fifth of the time
+    try:
+        loaded = [load_run(path) for path in folders.values()]
+        folder = to or (LEADERBOARD if several else loaded[0].folder.report)
+        shown, baselines = _choose(leaderboards(loaded, folder) if several else loaded, split(methods), baseline)
+        _print(shown, baselines, split(metrics), intervals=intervals)
+        if plots:  # figures do
+            gc.freeze()
+            gc.enable()
+        if several:
+            files = write_leaderboards(shown, folder, split(formats), plots, baselines)
+        else:
+            files = write_report(shown[0], folder, split(formats), plots, baselines[0])
+    finally:
+        gc.enable()
     typer.echo(f"report of {len(files)} files in {folder}", err=True)
     if open_:
         _open(folder)
