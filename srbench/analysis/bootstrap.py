@@ -22,8 +22,6 @@ MIN_IMAGES = 5
 _SEED = 20150828
 _EXHAUSTIVE = 5
 """Images up to which all resamples are taken, n to the power n of them, instead of random ones."""
-_WORTH = 4
-"""How many times fewer resamples must differ for it to pay to take each once."""
 _ROWS = 500
 """Rows worked on at a time, for memory's sake."""
 _ALIKE = 1e-9
@@ -99,7 +97,7 @@ def _ordered(t: Values, times: NDArray[np.int64], ranks: tuple[int, int]) -> Val
 
 @lru_cache(maxsize=4)
 def _resamples(n: int) -> tuple[Values, NDArray[np.int64]]:
-    """The resamples that differ and how often each is drawn, the same at every call.
+    """The resamples and how often each counts, the same at every call.
 
     Returns:
         How much of each resample is each image: (n, resamples), columns of sum 1. And (resamples,) whole numbers: of 5
@@ -107,13 +105,12 @@ def _resamples(n: int) -> tuple[Values, NDArray[np.int64]]:
     """
     if n <= _EXHAUSTIVE:
         drawn = np.array(list(itertools.product(range(n), repeat=n)))
-        counts = (drawn[:, :, None] == np.arange(n)).sum(axis=1)
+        every = (drawn[:, :, None] == np.arange(n)).sum(axis=1)
+        counts, times = np.unique(every, axis=0, return_counts=True)
     else:
         counts = np.random.default_rng(_SEED).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
-    distinct, times = np.unique(counts, axis=0, return_counts=True)
-    if len(distinct) * _WORTH > len(counts):  # a sort of nearly all takes longer than to find two ranks among all
-        distinct, times = counts, np.ones(len(counts), np.int64)
-    return np.ascontiguousarray(distinct.T / n), times
+        times = np.ones(RESAMPLES, dtype=np.int64)
+    return np.ascontiguousarray(counts.T / n), times
 
 
 def pseudo_values(values: Values, figure: Callable[[Sequence[float]], float]) -> Values:
