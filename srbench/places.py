@@ -6,6 +6,8 @@ from pathlib import Path
 
 RUNS = Path("results/runs")
 """The folder of runs."""
+LEADERBOARD = Path("results/leaderboard")
+"""The folder of reports of several runs."""
 SPEED = Path("results/speed")
 """The folder of records of speed."""
 

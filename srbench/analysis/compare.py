@@ -178,12 +178,18 @@ def compare_all(
     return compared
 
 
-def report_pairs(run: LoadedRun) -> list[tuple[str, str]]:
-    """The pairs that a report compares: all, or all with the baseline where there are many methods."""
+def default_baseline(run: LoadedRun) -> str:
+    """What a run's methods are compared with unless told otherwise."""
     labels = labels_of(run)
-    if len(labels) <= MAX_ALL_PAIRS:
+    return BASELINE if BASELINE in labels else labels[0]
+
+
+def report_pairs(run: LoadedRun, baseline: str = "") -> list[tuple[str, str]]:
+    """The pairs that a report compares: all with the baseline; without one all, unless there are many methods."""
+    labels = labels_of(run)
+    if not baseline and len(labels) <= MAX_ALL_PAIRS:
         return [(a, b) for index, b in enumerate(labels) for a in labels[index + 1 :]]
-    baseline = BASELINE if BASELINE in labels else labels[0]
+    baseline = baseline or default_baseline(run)
     return [(label, baseline) for label in labels if label != baseline]
 
 

@@ -76,6 +76,7 @@ def samples(run: LoadedRun, metric: str) -> dict[Place, Sample]:
 
 def _sample(place: Place, cells: Sequence[CellResult], metric: str, figure: Figure | None) -> Sample:
     rows = [_values(cell, metric) for cell in cells]
+    parts = rows if figure is None else [_parts(row, figure) for row in rows]
     dataset, scale, label = place
     seed_figures = tuple(cell.values[metric] for cell in cells)
     return Sample(
@@ -83,11 +84,15 @@ def _sample(place: Place, cells: Sequence[CellResult], metric: str, figure: Figu
         dataset=dataset,
         scale=scale,
         images=tuple(image.name for image in cells[0].images),
-        values=np.mean(rows, axis=0),
-        parts=np.mean([_parts(row, figure) for row in rows], axis=0),
+        values=_mean(rows),
+        parts=_mean(parts),
         figure=fmean(seed_figures),
         seed_figures=seed_figures,
     )
+
+
+def _mean(rows: Sequence[Values]) -> Values:
+    return rows[0] if len(rows) == 1 else np.asarray(np.mean(rows, axis=0))
 
 
 def sample_intervals(found: Sequence[Sample]) -> list[Interval | None]:

@@ -12,11 +12,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 SCHEMA_VERSION: Final = 1
 
 
-def _plain(value: float) -> float | str:
+def plain_number(value: float) -> float | str:
+    """A number as JSON can hold it."""
     return value if abs(value) != float("inf") else ("inf" if value > 0 else "-inf")
 
 
-Number = Annotated[float, BeforeValidator(float), PlainSerializer(_plain, when_used="json")]
+Number = Annotated[float, BeforeValidator(float), PlainSerializer(plain_number, when_used="json")]
 
 
 class Frozen(BaseModel):

@@ -5,9 +5,9 @@ Files are written to a temporary name, synced and renamed, so that a file that e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from srbench.atomic import write_atomically
-from srbench.bench.results import SCHEMA_VERSION, CellResult, RunRecord
+from srbench.bench.results import SCHEMA_VERSION, CellId, CellResult, RunRecord
 from srbench.bench.speed_record import RunSpeed, read_speed
 from srbench.canonical import digest
 from srbench.errors import EXIT_DATA, DataError, SrbenchError, UsageError
@@ -134,6 +134,21 @@ class RunFolder:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a cell of a merged run comes from.
+
+    Attributes:
+        run: the id of the run.
+        folder: that run's folder.
+        others: (run, figures) of older runs whose figures of this cell differ.
+    """
+
+    run: str
+    folder: RunFolder
+    others: tuple[tuple[str, Mapping[str, float]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class LoadedRun:
     """A run as reports and gates read it: its record and its finished cells, in the order of the plan."""
 
@@ -142,6 +157,16 @@ class LoadedRun:
     cells: tuple[CellResult, ...]
     speed: RunSpeed | None = None
     """What its methods took, where they were timed."""
+    origins: Mapping[CellId, Origin] = field(default_factory=dict)
+    """Of each cell, where several runs were merged; empty for a single run."""
+
+    def folder_of(self, cell: CellId) -> RunFolder:
+        """Where the pictures of a cell were kept."""
+        return self.origins[cell].folder if cell in self.origins else self.folder
+
+    def run_of(self, cell: CellId) -> str:
+        """The id of the run that a cell is from."""
+        return self.origins[cell].run if cell in self.origins else self.record.id
 
 
 def load_run(path: Path) -> LoadedRun:

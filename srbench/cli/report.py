@@ -1,20 +1,27 @@
-"""`srbench report`: the tables of a run on stdout, and its report in files."""
+"""`srbench report`: the tables of runs on stdout, and their report in files."""
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from srbench.cli.options import Out, split
-from srbench.places import RUNS
+from srbench.places import LEADERBOARD, RUNS
+
+if TYPE_CHECKING:
+    from srbench.bench.results import MetricRecord
+    from srbench.bench.store import LoadedRun
 
 
 def report(
-    run: Annotated[
-        str | None,
-        typer.Argument(metavar="RUN", help="A run by path, id or a start of it.", show_default="the newest"),
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN]...", help="Runs by path, id or a start of it; several are merged.", show_default="the newest"
+        ),
     ] = None,
     out: Out = RUNS,
     formats: Annotated[
@@ -23,33 +30,108 @@ def report(
     plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Draw plots and crop sheets.")] = True,
     to: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Where the files go.", show_default="the folder report in the run's"),
+        typer.Option(
+            metavar="DIR",
+            help="Where the files go.",
+            show_default=f"the folder report in the run's; of several runs {LEADERBOARD}",
+        ),
     ] = None,
+    methods: Annotated[
+        str,
+        typer.Option(help="Only these, in this order, comma separated: labels, names or globs.", show_default="all"),
+    ] = "",
+    baseline: Annotated[
+        str, typer.Option(metavar="METHOD", help="Show the differences to this method too.", show_default=False)
+    ] = "",
     metrics: Annotated[
         str, typer.Option(help="Print tables of these metrics too, comma separated, or all.", show_default=False)
     ] = "",
     intervals: Annotated[
         bool, typer.Option("--intervals/--no-intervals", help="Print the figures with their 95 % intervals too.")
     ] = False,
+    open_: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the report when it is written, in the browser.")
+    ] = False,
 ) -> None:
     """Print a run's tables, published figures beside ours, and write its report: tables, plots and crop sheets.
+
+    Several runs become a leaderboard, the newest result of each cell with a note of its run. Figures of two protocols
+    are never mixed: each protocol has tables, and a folder, of its own.
 
     Exit codes: 0 fine, 2 wrong usage, 4 data missing or the report cannot be written.
     """
     from srbench.bench.store import find_run, load_run
-    from srbench.names import unknown
-    from srbench.report.grid import other_metrics
-    from srbench.report.terminal import print_tables
+    from srbench.report.leaderboard import leaderboards, write_leaderboards
     from srbench.report.write import write_report
 
-    loaded = load_run(find_run(run, out))
-    others = {metric.name: metric for metric in other_metrics(loaded)}
-    names = [name for name in split(metrics) if name not in ("all", "psnr", "ssim")]
+    named: list[str | None] = [*runs] if runs else [None]
+    folders = {path.resolve(): path for path in (find_run(name, out) for name in named)}
+    several = len(folders) > 1
+    gc.disable()  # cells hold no cycles, and to look for some among thousands takes a fifth of the time
+    try:
+        loaded = [load_run(path) for path in folders.values()]
+        folder = to or (LEADERBOARD if several else loaded[0].folder.report)
+        shown, baselines = _choose(leaderboards(loaded, folder) if several else loaded, split(methods), baseline)
+        _print(shown, baselines, split(metrics), intervals=intervals)
+        if plots:  # figures do
+            gc.freeze()
+            gc.enable()
+        if several:
+            files = write_leaderboards(shown, folder, split(formats), plots, baselines)
+        else:
+            files = write_report(shown[0], folder, split(formats), plots, baselines[0])
+    finally:
+        gc.enable()
+    typer.echo(f"report of {len(files)} files in {folder}", err=True)
+    if open_:
+        _open(folder)
+
+
+def _choose(runs: list[LoadedRun], methods: tuple[str, ...], baseline: str) -> tuple[list[LoadedRun], list[str]]:
+    """The runs with the methods asked for, and the baseline of each; runs that have none of them are left out."""
+    from srbench.analysis.compare import labels_of
+    from srbench.report.select import find_baseline, find_methods, only
+
+    every = list(dict.fromkeys(label for run in runs for label in labels_of(run)))
+    wanted = find_methods(every, methods) if methods else every
+    label = find_baseline(every, baseline) if baseline else ""
+    if label and label not in wanted:
+        wanted.append(label)
+    shown = [(run, [label for label in wanted if label in labels_of(run)]) for run in runs]
+    chosen = [only(run, labels) if methods else run for run, labels in shown if labels]
+    return chosen, [label if label in labels else "" for _, labels in shown if labels]
+
+
+def _print(runs: list[LoadedRun], baselines: list[str], metrics: tuple[str, ...], *, intervals: bool) -> None:
+    from rich.console import Console
+
+    from srbench.report.terminal import print_tables
+
+    console = Console(highlight=False)
+    for number, (run, baseline) in enumerate(zip(runs, baselines, strict=True)):
+        if number:
+            console.print()
+        others = _metrics(run, metrics)
+        print_tables(run, console, others=others, intervals=intervals, baseline=baseline)
+
+
+def _metrics(run: LoadedRun, wanted: tuple[str, ...]) -> list[MetricRecord]:
+    from srbench.names import unknown
+    from srbench.report.grid import other_metrics
+
+    others = {metric.name: metric for metric in other_metrics(run)}
+    names = [name for name in wanted if name not in ("all", "psnr", "ssim")]
     for name in names:
         if name not in others:
             raise unknown("metric in the run", name, others)
-    chosen = list(others) if "all" in split(metrics) else names
-    print_tables(loaded, others=[others[name] for name in chosen], intervals=intervals)
-    files = write_report(loaded, to, split(formats), plots)
-    folder = loaded.folder.report if to is None else to
-    typer.echo(f"report of {len(files)} files in {folder}", err=True)
+    return [others[name] for name in (others if "all" in wanted else names)]
+
+
+def _open(folder: Path) -> None:
+    """Show the page of a report, or what there is of it."""
+    import webbrowser
+
+    pages = [folder / name for name in ("report.html", "leaderboard.html", "report.md", "leaderboard.md")]
+    page = next((path for path in pages if path.is_file()), folder)
+    if not webbrowser.open(page.resolve().as_uri()):
+        typer.echo(f"no browser could be started; open {page} yourself", err=True)

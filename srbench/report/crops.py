@@ -17,8 +17,8 @@ from srbench.bench.store import LoadedRun
 from srbench.errors import DataError
 from srbench.imaging.files import read_image, to_uint8
 from srbench.report.escape import one_line, safe_name
+from srbench.report.figures import STYLE, render
 from srbench.report.grid import main_metrics, printed
-from srbench.report.plots import STYLE, render
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,7 +28,7 @@ MAX_PANELS = 9
 MAX_IMAGES = 24
 """Images looked at for the largest disagreement: enough of them, evenly spaced, where there are more."""
 _BOX = "#D55E00"
-_CROP, _CAPTION, _GAP = 1.5, 0.36, 0.08
+_CROP, _CAPTION, _GAP = 0.98, 0.24, 0.05
 """Inches: how wide a crop is, how high its caption, and between panels."""
 _log = logging.getLogger(__name__)
 
@@ -63,13 +63,15 @@ class Sheet:
 
 
 def crop_sheets(run: LoadedRun) -> Iterator[tuple[str, bytes]]:
-    """The (file name, PNG) of one sheet for each data set, at the largest scale of which pictures were kept."""
+    """The (file name, content) of a sheet, PNG and SVG, for each data set, at the largest scale with kept pictures."""
     for dataset in run.record.datasets if main_metrics(run) else ():
         sheet = next(filter(None, (choose(run, dataset, scale) for scale in sorted(run.record.scales)[::-1])), None)
         if sheet is None:
             _log.info("No crops of %s: fewer than two methods have kept pictures of it.", dataset.name)
             continue
-        yield f"{safe_name(f'crops-{dataset.name}-x{sheet.scale}')}.png", render(draw(run, sheet), "png", dpi=160)
+        figure = draw(run, sheet)
+        for kind in ("png", "svg"):
+            yield f"{safe_name(f'crops-{dataset.name}-x{sheet.scale}')}.{kind}", render(figure, kind)
 
 
 def choose(run: LoadedRun, dataset: DatasetRecord, scale: int) -> Sheet | None:
@@ -77,10 +79,10 @@ def choose(run: LoadedRun, dataset: DatasetRecord, scale: int) -> Sheet | None:
     cells = panels([cell for cell in run.cells if (cell.id.dataset, cell.id.scale) == (dataset.name, scale)], run)
     best: tuple[float, Sheet] | None = None
     for image in _spaced(_kept_images(run, dataset, scale, cells)):
-        hr = _read(run, run.folder.hr_path(dataset.content_hash, scale, image))
+        hr = next((hr for path in _hr_paths(run, dataset, scale, image) if (hr := _read(run, path)) is not None), None)
         if hr is None:
             continue
-        found = ((cell.key, _read(run, run.folder.sr_path(cell.key, image))) for cell in cells)
+        found = ((cell.key, _read(run, run.folder_of(cell.id).sr_path(cell.key, image))) for cell in cells)
         alike = {key: sr for key, sr in found if sr is not None and sr.shape[:2] == hr.shape[:2]}
         if len(alike) < 2:
             continue
@@ -122,7 +124,13 @@ def widest_disagreement(pictures: Sequence[NDArray[np.float32]]) -> tuple[Window
 
 def _kept_images(run: LoadedRun, dataset: DatasetRecord, scale: int, cells: Sequence[CellResult]) -> list[str]:
     names = dict.fromkeys(image.name for cell in cells for image in cell.images)
-    return [name for name in names if run.folder.hr_path(dataset.content_hash, scale, name).is_file()]
+    return [name for name in names if any(path.is_file() for path in _hr_paths(run, dataset, scale, name))]
+
+
+def _hr_paths(run: LoadedRun, dataset: DatasetRecord, scale: int, image: str) -> list[Path]:
+    """Where an image's HR picture may have been kept: merged runs have a folder each."""
+    folders = dict.fromkeys(origin.folder for origin in run.origins.values()) or [run.folder]
+    return [folder.hr_path(dataset.content_hash, scale, image) for folder in folders]
 
 
 def _spaced(names: list[str]) -> list[str]:
@@ -155,7 +163,7 @@ def draw(run: LoadedRun, sheet: Sheet) -> Figure:
     crop_high = _CROP * sheet.window.height / sheet.window.width
     high = lines * (crop_high + _CAPTION) + (lines - 1) * _GAP
     shape = sheet.hr.shape
-    whole_wide = min((high - _CAPTION) * shape[1] / shape[0], 4.5)
+    whole_wide = min((high - _CAPTION) * shape[1] / shape[0], 2.9)
     size = (whole_wide + columns * (_CROP + _GAP) + 2 * _GAP, high + 2 * _GAP)
 
     with mpl.rc_context(STYLE):
@@ -182,8 +190,8 @@ def _draw_whole(axes: Any, sheet: Sheet, protocol: str) -> None:
     window = sheet.window
     _show(axes, sheet.hr)
     corner = (window.left - 0.5, window.top - 0.5)
-    axes.add_patch(Rectangle(corner, window.width, window.height, fill=False, edgecolor="white", linewidth=3))
-    axes.add_patch(Rectangle(corner, window.width, window.height, fill=False, edgecolor=_BOX, linewidth=1.6))
+    axes.add_patch(Rectangle(corner, window.width, window.height, fill=False, edgecolor="white", linewidth=2))
+    axes.add_patch(Rectangle(corner, window.width, window.height, fill=False, edgecolor=_BOX, linewidth=1.1))
     _caption(axes, [f"{sheet.image} ({sheet.dataset.name}), x{sheet.scale}", protocol], [False, False], longest=60)
 
 
@@ -203,12 +211,12 @@ def _caption(axes: Any, lines: Sequence[str], bold: Sequence[bool], longest: int
         axes.annotate(
             line if len(line) <= longest else f"{line[: longest - 1]}…",
             (0.5, 0),
-            xytext=(0, -3 - 10 * index),
+            xytext=(0, -2 - 7 * index),
             xycoords="axes fraction",
             textcoords="offset points",
             ha="center",
             va="top",
-            fontsize=8,
+            fontsize=6,
             fontweight="bold" if is_bold else "normal",
             parse_math=False,
         )

@@ -10,7 +10,7 @@ from typing import Any
 from srbench.analysis.bootstrap import LEVEL
 from srbench.analysis.compare import Comparison
 from srbench.analysis.sample import CellIntervals
-from srbench.bench.results import SCHEMA_VERSION, MetricRecord
+from srbench.bench.results import SCHEMA_VERSION, MetricRecord, plain_number
 from srbench.bench.store import LoadedRun
 from srbench.report.frame import comparison_row
 
@@ -25,25 +25,26 @@ def run_document(run: LoadedRun, intervals: CellIntervals) -> str:
     results = []
     lacking = [metric for metric in run.record.metrics if metric.unavailable]
     for cell in run.cells:
-        plain = cell.model_dump(mode="json")
-        for metric, value in plain["values"].items():
+        cell_id = cell.id.model_dump()
+        for metric, value in cell.values.items():
             interval = intervals.get((cell.id, metric))
             results.append(
                 {
-                    **plain["id"],
+                    **cell_id,
+                    **({"run": run.run_of(cell.id)} if run.origins else {}),
                     "protocol_hash": cell.protocol_hash,
                     "metric": metric,
-                    "value": value,
+                    "value": plain_number(value),
                     "ci_low": interval and interval.low,
                     "ci_high": interval and interval.high,
                     "n": len(cell.images),
                     "status": "ok",
                     "per_image": [
-                        {"image": image["name"], "value": image["values"][metric]} for image in plain["images"]
+                        {"image": image.name, "value": plain_number(image.values[metric])} for image in cell.images
                     ],
                 }
             )
-        results += [_unavailable(plain["id"], cell.protocol_hash, metric) for metric in lacking]
+        results += [_unavailable(cell_id, cell.protocol_hash, metric) for metric in lacking]
     failed = [
         {**failure.id.model_dump(), "status": "failed", "kind": failure.kind, "error": failure.error}
         for failure in run.record.failed

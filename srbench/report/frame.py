@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from srbench.analysis.compare import Comparison
@@ -33,6 +36,30 @@ def cells_frame(run: LoadedRun, intervals: CellIntervals) -> pd.DataFrame:
     return pd.DataFrame(_cell_rows(run, intervals), columns=CELL_COLUMNS)
 
 
+def cells_csv(run: LoadedRun, intervals: CellIntervals) -> str:
+    """The same table as CSV, at full precision: the shortest text that reads back as the same number."""
+    return _csv(CELL_COLUMNS, _cell_rows(run, intervals))
+
+
+def images_csv(run: LoadedRun) -> str:
+    """:func:`images_frame` as CSV."""
+    return _csv(IMAGE_COLUMNS, _image_rows(run))
+
+
+def comparisons_csv(run: LoadedRun, comparisons: Sequence[Comparison]) -> str:
+    """:func:`comparisons_frame` as CSV."""
+    rows = _comparison_rows(run, comparisons)  # what two infinities differ by is no number: an empty field
+    return _csv(COMPARISON_COLUMNS, ({k: None if v != v else v for k, v in row.items()} for row in rows))
+
+
+def _csv(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(map(itemgetter(*columns), rows))
+    return text.getvalue()
+
+
 def images_frame(run: LoadedRun) -> pd.DataFrame:
     """One row for each finished cell, image and metric."""
     import pandas as pd
@@ -44,8 +71,12 @@ def comparisons_frame(run: LoadedRun, comparisons: Sequence[Comparison]) -> pd.D
     """One row for each pair of methods, data set, scale and metric; differences are A - B."""
     import pandas as pd
 
+    return pd.DataFrame(_comparison_rows(run, comparisons), columns=COMPARISON_COLUMNS)
+
+
+def _comparison_rows(run: LoadedRun, comparisons: Sequence[Comparison]) -> Iterator[dict[str, Any]]:
     protocol = {"run": run.record.id, "protocol": run.record.protocol, "protocol_hash": run.record.protocol_hash}
-    return pd.DataFrame([protocol | comparison_row(c) for c in comparisons], columns=COMPARISON_COLUMNS)
+    return (protocol | comparison_row(comparison) for comparison in comparisons)
 
 
 def comparison_row(comparison: Comparison) -> dict[str, Any]:
@@ -77,7 +108,7 @@ def comparison_row(comparison: Comparison) -> dict[str, Any]:
 
 def _id(run: LoadedRun, cell: CellId) -> dict[str, Any]:
     return {
-        "run": run.record.id,
+        "run": run.run_of(cell),
         "method": cell.method,
         "recipe": cell.recipe,
         "dataset": cell.dataset,
@@ -108,6 +139,6 @@ def _image_rows(run: LoadedRun) -> Iterator[dict[str, Any]]:
     for cell in run.cells:
         head = _id(run, cell.id)
         for image in cell.images:
-            size = {"image": image.name, "width": image.width, "height": image.height}
+            of_image = {**head, "image": image.name, "width": image.width, "height": image.height}
             for metric, value in image.values.items():
-                yield {**head, **size, "metric": metric, "value": value}
+                yield {**of_image, "metric": metric, "value": value}

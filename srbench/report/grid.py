@@ -65,13 +65,16 @@ class Grid:
     seeds: int = 1
     intervals: bool = False
     """Whether figures are printed with their 95 % interval."""
+    baseline: str = ""
+    """The method whose figures are taken from the others'; empty where figures are shown themselves."""
     speed: RunSpeed | None = None
     """Where the speeds of the last column were taken; None for a table without that column."""
 
     @property
     def heading(self) -> str:
         """The metrics as a cell shows them: ``PSNR (dB) / SSIM``."""
-        return " / ".join(metric_title(metric) for metric in self.metrics)
+        heading = " / ".join(metric_title(metric) for metric in self.metrics)
+        return f"{heading}, differences to {self.baseline}" if self.baseline else heading
 
 
 def metric_title(metric: MetricRecord) -> str:
@@ -114,7 +117,16 @@ def grids(
     shown = [row for row in references if row.shown_for and row.protocol_hash == run.record.protocol_hash]
     speed = run.speed if metrics is None else None
     wanted = tuple(metrics or main_metrics(run))
-    return [_Builder(run, dataset, wanted, speed).grid(shown) for dataset in run.record.datasets]
+    planned: dict[str, list[CellId]] = {dataset.name: [] for dataset in run.record.datasets}
+    for planned_cell in run.record.cells:
+        planned.setdefault(planned_cell.id.dataset, []).append(planned_cell.id)
+    results: dict[str, list[CellResult]] = {}
+    for cell in run.cells:
+        results.setdefault(cell.id.dataset, []).append(cell)
+    return [
+        _Builder(run, dataset, planned[dataset.name], results.get(dataset.name, ()), wanted, speed).grid(shown)
+        for dataset in run.record.datasets
+    ]
 
 
 def speed_title(speed: RunSpeed) -> str:
@@ -134,35 +146,52 @@ class _Builder:
     """Makes the grid of one data set."""
 
     def __init__(
-        self, run: LoadedRun, dataset: DatasetRecord, metrics: tuple[MetricRecord, ...], speed: RunSpeed | None
+        self,
+        run: LoadedRun,
+        dataset: DatasetRecord,
+        planned: Sequence[CellId],
+        results: Sequence[CellResult],
+        metrics: tuple[MetricRecord, ...],
+        speed: RunSpeed | None,
     ) -> None:
         self.record = run.record
+        self.origins = run.origins
         self.dataset = dataset
         self.metrics = metrics
         self.speed = speed
-        self.planned = [cell.id for cell in run.record.cells if cell.id.dataset == dataset.name]
+        self.planned = planned
+        self.failed = {failed.id: failed.error for failed in reversed(run.record.failed)}
         self.results: dict[tuple[str, int], list[CellResult]] = {}
-        for cell in run.cells:
-            if cell.id.dataset == dataset.name:
-                self.results.setdefault((cell.id.method_label, cell.id.scale), []).append(cell)
+        for cell in results:
+            self.results.setdefault((cell.id.method_label, cell.id.scale), []).append(cell)
         self.planned_at: dict[tuple[str, int], list[CellId]] = {}
         for cell_id in self.planned:
             self.planned_at.setdefault((cell_id.method_label, cell_id.scale), []).append(cell_id)
-        self.footnotes: list[str] = []
+        self.footnotes: dict[str, int] = {}
+        """Numbers by text."""
 
     def grid(self, shown: Sequence[Reference]) -> Grid:
         scales = tuple(scale for scale in self.record.scales if any(cell.scale == scale for cell in self.planned))
-        labels = list(dict.fromkeys(label for label, _ in self.planned_at))
+        labels = dict.fromkeys(label for label, _ in self.planned_at)
+        own: dict[str, list[str]] = {}
+        for label in labels:
+            own.setdefault(label.partition(":")[0], []).append(label)
         means = {place: self._means(cells) for place, cells in self.results.items()}
         ranks = {scale: self._ranks({label: means.get((label, scale), {}) for label in labels}) for scale in scales}
         rows: list[Row] = []
-        for method in dict.fromkeys(label.partition(":")[0] for label in labels):
-            own = [label for label in labels if label.partition(":")[0] == method]
-            for label in own:
+        for method, recipes in own.items():
+            for label in recipes:
                 places = [scale for scale in scales if (label, scale) in self.planned_at]
-                entries = {scale: self._entry(label, scale, ranks[scale]) for scale in places}
-                rows.append(Row(label, False, entries, speed=self._speed(method)))
-            rows += self._published([row for row in shown if row.shown_for in (method, *own)], scales)
+                runs = self._runs(label, places)
+                notes = tuple(map(self._footnote, runs)) if len(runs) == 1 else ()
+                entries = {
+                    scale: self._entry(
+                        label, scale, means.get((label, scale), {}), ranks[scale], tell_run=len(runs) > 1
+                    )
+                    for scale in places
+                }
+                rows.append(Row(label, False, entries, notes, self._speed(method)))
+            rows += self._published([row for row in shown if row.shown_for in (method, *recipes)], scales)
         return Grid(
             self.dataset,
             self.metrics,
@@ -197,15 +226,24 @@ class _Builder:
                 )
         return ranks
 
-    def _entry(self, label: str, scale: int, ranks: dict[tuple[str, str], int]) -> Entry:
+    def _runs(self, label: str, scales: Sequence[int]) -> list[str]:
+        """Which of several merged runs a row is from, for footnotes; nothing of a single run."""
+        cells = (cell for scale in scales for cell in self.results.get((label, scale), ()))
+        return list(dict.fromkeys(f"run {self.origins[cell.id].run}" for cell in cells if cell.id in self.origins))
+
+    def _entry(
+        self, label: str, scale: int, means: dict[str, float], ranks: dict[tuple[str, str], int], *, tell_run: bool
+    ) -> Entry:
         cells = self.results.get((label, scale), [])
         notes = self._notes(label, scale)
+        if tell_run:
+            notes += tuple(map(self._footnote, self._runs(label, [scale])))
+        notes += self._other_figures(cells)
         if cells:
             reasons = (metric.unavailable for metric in self.metrics if metric.unavailable)
             notes += tuple(self._footnote(f"{UNAVAILABLE}: {reason}") for reason in reasons)
         if not cells:
             return Entry({}, notes=notes)
-        means = self._means(cells)
         texts = {
             metric.name: UNAVAILABLE if metric.unavailable else printed(means[metric.name], metric.digits)
             for metric in self.metrics
@@ -226,9 +264,20 @@ class _Builder:
         for cell in self.planned_at[label, scale]:
             if cell in have:
                 continue
-            failed = next((failed for failed in self.record.failed if failed.id == cell), None)
+            failed = self.failed.get(cell)
             seed = f" (seed {cell.seed})" if cell.seed else ""
-            numbers.append(self._footnote(f"not run yet{seed}" if failed is None else f"failed{seed}: {failed.error}"))
+            numbers.append(self._footnote(f"not run yet{seed}" if failed is None else f"failed{seed}: {failed}"))
+        return tuple(dict.fromkeys(numbers))
+
+    def _other_figures(self, cells: Sequence[CellResult]) -> tuple[int, ...]:
+        """Footnotes for what older runs of a merged report say of a place, where that is something else."""
+        numbers = []
+        for cell in cells if self.origins else ():
+            for run, values in self.origins[cell.id].others:
+                texts = [printed(values[m.name], m.digits + 2) for m in self.metrics if m.name in values]
+                seed = f", seed {cell.id.seed}" if cell.id.seed else ""
+                if any(values[m.name] != cell.values.get(m.name) for m in self.metrics if m.name in values):
+                    numbers.append(self._footnote(f"run {run}{seed} has {' / '.join(texts)}"))
         return tuple(dict.fromkeys(numbers))
 
     def _published(self, rows: Sequence[Reference], scales: Sequence[int]) -> list[Row]:
@@ -248,6 +297,4 @@ class _Builder:
         return made
 
     def _footnote(self, text: str) -> int:
-        if text not in self.footnotes:
-            self.footnotes.append(text)
-        return self.footnotes.index(text) + 1
+        return self.footnotes.setdefault(text, len(self.footnotes) + 1)

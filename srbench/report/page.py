@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from srbench.analysis.references import Reference
 from srbench.bench.store import LoadedRun
 from srbench.report.escape import markdown, markdown_code
-from srbench.report.grid import grids, metric_title, other_metrics
-from srbench.report.intervals import interval_grids
+from srbench.report.every_table import Tables
+from srbench.report.grid import metric_title
 from srbench.report.tables import markdown_table
 
 
-def markdown_report(run: LoadedRun, references: Sequence[Reference], pictures: Sequence[str]) -> str:
+def markdown_report(run: LoadedRun, tables: Tables, pictures: Sequence[str]) -> str:
     """The report of a run.
 
     Args:
         run: the run.
-        references: published figures to print beside ours.
+        tables: what to print of it.
         pictures: paths of plots and crop sheets, relative to the report.
     """
-    parts = [_head(run), _tables(run, references), _intervals(run)]
+    parts = [_head(run), _tables(run, tables), _differences(tables), _intervals(run, tables)]
     if pictures:
         parts.append("## Pictures\n\n" + "\n\n".join(_picture(path) for path in pictures))
     parts += [_failed(run), _methods(run), _datasets(run), _environment(run)]
@@ -45,28 +44,38 @@ def _head(run: LoadedRun) -> str:
     )
 
 
-def _tables(run: LoadedRun, references: Sequence[Reference]) -> str:
+def _tables(run: LoadedRun, tables: Tables) -> str:
     lines = ["## Results", "", "Means over the images. Best of our methods in bold, second underlined."]
     if len(run.record.seeds) > 1:
         lines.append(f"Learned methods: mean ± standard deviation of {len(run.record.seeds)} seeds.")
-    for metrics in (None, *((metric,) for metric in other_metrics(run))):
-        for grid in grids(run, references, metrics):
-            images = f"{grid.dataset.images} image{'' if grid.dataset.images == 1 else 's'}"
-            lines += ["", f"### {markdown(grid.dataset.name)}: {markdown(grid.heading)}", ""]
-            lines += [f"{images}, protocol {markdown(run.record.protocol)} (`{run.record.protocol_hash}`).", ""]
-            lines.append(markdown_table(grid).rstrip("\n"))
+    for grid in (*tables.main, *tables.others):
+        images = f"{grid.dataset.images} image{'' if grid.dataset.images == 1 else 's'}"
+        lines += ["", f"### {markdown(grid.dataset.name)}: {markdown(grid.heading)}", ""]
+        lines += [f"{images}, protocol {markdown(run.record.protocol)} (`{run.record.protocol_hash}`).", ""]
+        lines.append(markdown_table(grid).rstrip("\n"))
     return "\n".join(lines)
 
 
-def _intervals(run: LoadedRun) -> str:
-    tables = interval_grids(run)
-    if not tables:
+def _differences(tables: Tables) -> str:
+    if not tables.differences:
+        return ""
+    baseline = markdown(tables.differences[0].baseline)
+    lines = [f"## Differences to {baseline}", "", f"Each figure minus {baseline}'s, of the same images, and its 95 %"]
+    lines.append(f"interval: studentised bootstrap over the images. {baseline}'s own row has its figures.")
+    for grid in tables.differences:
+        lines += ["", f"### {markdown(grid.dataset.name)}: {markdown(grid.heading)}", ""]
+        lines.append(markdown_table(grid).rstrip("\n"))
+    return "\n".join(lines)
+
+
+def _intervals(run: LoadedRun, tables: Tables) -> str:
+    if not tables.intervals:
         return ""
     lines = ["## Intervals", "", "The figures with their 95 % intervals: studentised bootstrap over the images."]
     lines.append("Differences of methods are far surer than these, since all are scored on the same images.")
     if len(run.record.seeds) > 1:
         lines.append("±: standard deviation over seeds, which is no part of the interval.")
-    for grid in tables:
+    for grid in tables.intervals:
         lines += ["", f"### {markdown(grid.dataset.name)}: {markdown(grid.heading)}, intervals", ""]
         lines.append(markdown_table(grid).rstrip("\n"))
     return "\n".join(lines)

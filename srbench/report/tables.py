@@ -8,6 +8,8 @@ from srbench.bench.results import RunRecord
 from srbench.report.escape import latex, markdown, safe_name
 from srbench.report.grid import DASH, Entry, Grid, Row, speed_title, speed_words
 
+_SIGNS = str.maketrans({DASH: "---", "∞": "\\(\\infty\\)", "-": "\\(-\\)"})
+"""How the signs in figures are written in LaTeX; a hyphen there is a minus."""
 _RANKS = "Best of our methods in bold, second underlined."
 
 
@@ -63,9 +65,12 @@ def _comment(text: str) -> str:
 def latex_table(record: RunRecord, grid: Grid) -> str:
     """One table, the protocol in words in its caption."""
     body = "\n".join(_latex_row(grid, row) for row in grid.rows)
-    metrics = "-".join(metric.name for metric in grid.metrics) + ("-intervals" if grid.intervals else "")
+    kind = "-intervals" if grid.intervals else f"-to-{grid.baseline}" if grid.baseline else ""
+    metrics = "-".join(metric.name for metric in grid.metrics) + kind
     images = f"{grid.dataset.images} image{'' if grid.dataset.images == 1 else 's'}"
-    words = "95 \\% intervals over images in brackets." if grid.intervals else _RANKS
+    words = "95 \\% intervals over images in brackets." if grid.intervals or grid.baseline else _RANKS
+    if grid.baseline:
+        words += f" The row of {latex(grid.baseline)} has its own figures."
     caption = (
         f"{latex(grid.heading.replace(' ↓', ', smaller is better'))} on {latex(grid.dataset.name)} ({images}). "
         f"Protocol {latex(record.protocol)} ({record.protocol_hash}): {latex(record.protocol_words)}. "
@@ -75,13 +80,14 @@ def latex_table(record: RunRecord, grid: Grid) -> str:
         caption += f" Learned methods: mean and standard deviation of {grid.seeds} seeds."
     caption += "".join(f" Note: {latex(note)}." for note in record.notes)
     notes = [f"\\textsuperscript{{{number}}}\\,{latex(note)}" for number, note in enumerate(grid.footnotes, 1)]
-    foot = ["\\par\\smallskip\\footnotesize", " \\\\\n".join(notes)] if notes else []
+    foot = ["\\par\\smallskip", " \\\\\n".join(notes)] if notes else []
     return "\n".join(
         [
             "\\begin{table}[tb]",
-            "\\centering",
+            "\\centering\\footnotesize\\setlength{\\tabcolsep}{4pt}",  # three scales of two metrics fit an article
             f"\\caption{{{caption}}}",
             f"\\label{{tab:srbench-{safe_name(grid.dataset.name)}-{safe_name(metrics)}}}",
+            "\\smallskip",
             f"\\begin{{tabular}}{{l{'r' * len(grid.scales)}}}",
             "\\toprule",
             "Method" + "".join(f" & \\(\\times {scale}\\)" for scale in grid.scales) + " \\\\",
@@ -113,7 +119,7 @@ def _latex_entry(grid: Grid, entry: Entry | None) -> str:
     marks = {0: "{}", 1: "\\textbf{{{}}}", 2: "\\underline{{{}}}"}
     parts = []
     for metric in grid.metrics:
-        text = entry.texts.get(metric.name, DASH).replace(DASH, "---").replace("∞", "\\(\\infty\\)")
+        text = entry.texts.get(metric.name, DASH).translate(_SIGNS)
         spread = f"\\,\\(\\pm\\)\\,{entry.spreads[metric.name]}" if metric.name in entry.spreads else ""
         parts.append(marks[entry.ranks.get(metric.name, 0)].format(text) + spread)
     return " / ".join(parts) + _latex_sup(entry.notes)

@@ -9,11 +9,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from srbench.analysis.compare import compare_all, report_pairs
 from srbench.analysis.references import Reference, load_references
 from srbench.bench.results import MetricRecord
 from srbench.bench.store import LoadedRun
+from srbench.report.differences import difference_grids
 from srbench.report.escape import one_line
-from srbench.report.grid import DASH, Entry, Grid, Row, grids, speed_title, speed_words
+from srbench.report.grid import DASH, Entry, Grid, Row, grids, main_metrics, speed_title, speed_words
 from srbench.report.intervals import interval_grids
 
 _SCALES_ABREAST = 4
@@ -28,6 +30,7 @@ def print_tables(
     references: Sequence[Reference] | None = None,
     others: Sequence[MetricRecord] = (),
     intervals: bool = False,
+    baseline: str = "",
 ) -> None:
     """Print a table for each data set, methods by scales.
 
@@ -37,6 +40,7 @@ def print_tables(
         references: published figures to print beside ours; the built-in ones if None.
         others: further metrics, two to a table.
         intervals: print the figures again with their 95 % intervals.
+        baseline: a label whose differences to the others are printed.
     """
     console = console or Console(highlight=False)
     references = load_references() if references is None else references
@@ -46,8 +50,16 @@ def print_tables(
     for metrics in (None, *(others[start : start + 2] for start in range(0, len(others), 2))):
         for grid in grids(run, references, metrics):
             _print_grid(console, grid)
+    for grid in _differences(run, baseline, others) if baseline else ():
+        _print_grid(console, grid)
     for grid in interval_grids(run, others) if intervals else ():
         _print_grid(console, grid)
+
+
+def _differences(run: LoadedRun, baseline: str, others: Sequence[MetricRecord]) -> list[Grid]:
+    pairs = report_pairs(run, baseline)
+    found = [c for metric in (*main_metrics(run), *others) for c in compare_all(run, metric, pairs)]
+    return difference_grids(run, found, baseline)
 
 
 def _print_grid(console: Console, grid: Grid) -> None:

@@ -21,17 +21,19 @@ from srbench.errors import DataError
 from srbench.names import unknown
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from srbench.analysis.compare import Comparison
 
 FORMATS = ("md", "csv", "latex", "json")
 STAMP = "report.json"
-_REPORT_VERSION = 3  # raise it when a report of the same run would look different
+_REPORT_VERSION = 4  # raise it when a report of the same run would look different
 
 
 def write_report(
-    run: LoadedRun, out: Path | None = None, formats: Collection[str] = FORMATS, plots: bool = True
+    run: LoadedRun,
+    out: Path | None = None,
+    formats: Collection[str] = FORMATS,
+    plots: bool = True,
+    baseline: str = "",
 ) -> list[Path]:
     """Write a run's report, or leave it alone where it is up to date.
 
@@ -40,6 +42,7 @@ def write_report(
         out: the folder; ``report`` in the run's folder if None.
         formats: some of ``md``, ``csv``, ``latex`` and ``json``.
         plots: draw plots and crop sheets too.
+        baseline: a label whose differences to the others are shown.
 
     Returns:
         The files of the report.
@@ -54,7 +57,7 @@ def write_report(
     folder = run.folder.report if out is None else out
     references = load_references()
     wanted = {*formats, *(["plots"] if plots else [])}
-    inputs = _inputs(run, references)
+    inputs = _inputs(run, references, baseline)
     stamp = _read_stamp(folder)
     old: dict[str, int] = stamp.get("files", {})
     made = set(stamp.get("made", ())) if stamp.get("inputs") == inputs else set()
@@ -65,7 +68,7 @@ def write_report(
             for name in old:  # of other numbers: no part of it may stand beside the new
                 (folder / name).unlink(missing_ok=True)
         files = {name: size for name, size in old.items() if _is_whole(folder, name, size)}
-        for name, content in _contents(run, references, wanted):
+        for name, content in _contents(run, references, wanted, baseline):
             data = content.encode("utf-8", "replace") if isinstance(content, str) else content
             write_atomically(folder / name, data)
             files[name] = len(data)
@@ -84,12 +87,13 @@ def write_report(
     return [folder / name for name in files]
 
 
-def _inputs(run: LoadedRun, references: Sequence[Reference]) -> str:
+def _inputs(run: LoadedRun, references: Sequence[Reference], baseline: str) -> str:
     """A hash of all that a report shows. Kept pictures count by name, size and time: there may be thousands."""
-    images = run.folder.path / "images"
+    folders = {origin.folder.path for origin in run.origins.values()} or {run.folder.path}
     pictures = sorted(
-        (path.relative_to(images).as_posix(), path.stat().st_size, path.stat().st_mtime_ns)
-        for path in images.rglob("*.png")
+        (path.relative_to(folder).as_posix(), path.stat().st_size, path.stat().st_mtime_ns)
+        for folder in folders
+        for path in (folder / "images").rglob("*.png")
     )
     shown = [asdict(row) | {"value": row.text, "where": ""} for row in references if row.shown_for]
     # Executing a run again changes its times even where every cell was known: that alone is no reason.
@@ -98,7 +102,9 @@ def _inputs(run: LoadedRun, references: Sequence[Reference]) -> str:
         {
             "srbench": [__version__, _REPORT_VERSION],
             "record": [record, run.record.finished is None],
-            "cells": [cell.model_dump(mode="json") for cell in run.cells],
+            "baseline": baseline,
+            "cells": [cell.model_dump_json() for cell in run.cells],
+            "origins": [[str(cell), repr(origin)] for cell, origin in run.origins.items()],
             "speed": run.speed.model_dump(mode="json") if run.speed else None,
             "pictures": pictures,
             "references": shown,
@@ -127,58 +133,58 @@ def _is_whole(folder: Path, name: str, size: int) -> bool:
     return path.is_file() and path.stat().st_size == size
 
 
-def _contents(run: LoadedRun, references: Sequence[Reference], wanted: set[str]) -> Iterator[tuple[str, str | bytes]]:
+def _contents(
+    run: LoadedRun, references: Sequence[Reference], wanted: set[str], baseline: str
+) -> Iterator[tuple[str, str | bytes]]:
     """The files to write, heavy libraries imported only for those that need them."""
     pictures: list[str] = []
     if "plots" in wanted:
         from srbench.report.crops import crop_sheets
         from srbench.report.plots import plots
 
-        for folder, drawn in (("plots", plots(run, references)), ("crops", crop_sheets(run))):
+        for folder, drawn in (("plots", plots(run, references, baseline)), ("crops", crop_sheets(run))):
             for name, content in drawn:
                 pictures.append(f"{folder}/{name}")
                 yield pictures[-1], content
-    comparisons = _comparisons(run) if wanted & {"md", "csv"} else []
+    comparisons = _comparisons(run, baseline) if wanted & {"md", "csv"} or baseline else []
     intervals = cell_intervals(run) if wanted & {"csv", "json"} else {}
+    if wanted & {"md", "latex"}:
+        from srbench.report.every_table import every_table
+
+        tables = every_table(run, references, comparisons, baseline)
     if "md" in wanted:
         from srbench.report.matrix import matrix_page
         from srbench.report.page import markdown_report
 
         shown = [path for path in pictures if path.endswith(".png")]
-        yield "report.md", markdown_report(run, references, shown)
+        yield "report.md", markdown_report(run, tables, shown)
         if comparisons:
             yield "compare.md", matrix_page(run, comparisons)
     if "csv" in wanted:
-        from srbench.report.frame import cells_frame, comparisons_frame, images_frame
+        from srbench.report.frame import cells_csv, comparisons_csv, images_csv
 
-        yield "results.csv", _csv(cells_frame(run, intervals))
-        yield "per_image.csv", _csv(images_frame(run))
+        yield "results.csv", cells_csv(run, intervals)
+        yield "per_image.csv", images_csv(run)
         if comparisons:
-            yield "compare.csv", _csv(comparisons_frame(run, comparisons))
+            yield "compare.csv", comparisons_csv(run, comparisons)
     if "latex" in wanted:
-        from srbench.report.grid import grids, other_metrics
-        from srbench.report.intervals import interval_grids
         from srbench.report.tables import latex_tables
 
-        others = [grid for metric in other_metrics(run) for grid in grids(run, references, [metric])]
-        yield "tables.tex", latex_tables(run.record, [*grids(run, references), *others])
-        if with_intervals := interval_grids(run):
-            yield "intervals.tex", latex_tables(run.record, with_intervals)
+        yield "tables.tex", latex_tables(run.record, [*tables.main, *tables.others])
+        if tables.intervals:
+            yield "intervals.tex", latex_tables(run.record, tables.intervals)
+        if tables.differences:
+            yield "differences.tex", latex_tables(run.record, tables.differences)
     if "json" in wanted:
         from srbench.report.document import run_document
 
         yield "results.json", run_document(run, intervals) + "\n"
 
 
-def _comparisons(run: LoadedRun) -> list[Comparison]:
+def _comparisons(run: LoadedRun, baseline: str) -> list[Comparison]:
     """Every pair of methods, or each with the baseline, by each of the main metrics."""
     from srbench.analysis.compare import compare_all, report_pairs
     from srbench.report.grid import main_metrics
 
-    pairs = report_pairs(run)
+    pairs = report_pairs(run, baseline)
     return [comparison for metric in main_metrics(run) for comparison in compare_all(run, metric, pairs)]
-
-
-def _csv(frame: pd.DataFrame) -> str:
-    """Full precision: the shortest text that reads back as the same number."""
-    return str(frame.to_csv(index=False, lineterminator="\n"))

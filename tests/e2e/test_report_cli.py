@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
 import subprocess
 import sys
 import time
@@ -15,7 +17,7 @@ from typer.testing import CliRunner
 
 from srbench.bench.store import load_run
 from srbench.cli.report import report
-from srbench.errors import UsageError
+from srbench.errors import DataError, UsageError
 from srbench.report.write import write_report
 
 app = typer.Typer()
@@ -30,12 +32,12 @@ EVERYTHING = {
     "tables.tex",
     "intervals.tex",
     "results.json",
-    "plots/psnr-set5-x2.png",
-    "plots/psnr-set5-x2.svg",
-    "plots/psnr-set14-x2.png",
-    "plots/psnr-set14-x2.svg",
-    "crops/crops-set5-x2.png",
-    "crops/crops-set14-x2.png",
+    *(
+        f"{stem}-{dataset}-x2.{kind}"
+        for stem in ("plots/psnr", "plots/ssim", "plots/psnr-scatter", "crops/crops")
+        for dataset in ("set5", "set14")
+        for kind in ("png", "svg")
+    ),
 }
 
 
@@ -151,3 +153,116 @@ def test_a_run_without_results(tmp_path: Path) -> None:
 def test_help_lists_the_exit_codes() -> None:
     text = " ".join(CliRunner(env={"COLUMNS": "80"}).invoke(app, ["--help"]).stdout.split())
     assert "Exit codes: 0" in text
+
+
+def test_some_methods_and_a_baseline(folder: Path) -> None:
+    arguments = [str(folder), "--methods", "srcnn-y:t91,l*", "--baseline", "bicubic", "--format", "md,latex,csv"]
+    result = CliRunner(env={"COLUMNS": "80"}).invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "PSNR (dB), differences to bicubic" in result.stdout
+    assert "dcci" not in result.stdout and max(map(len, result.stdout.splitlines())) <= 80
+    report_folder = folder / "report"
+    assert {"differences.tex", "plots/psnr-difference-set5-x2.png"} <= _files(report_folder)
+    text = (report_folder / "report.md").read_text("utf-8")
+    assert "3 of the run's 8 methods are shown" in text and "## Differences to bicubic" in text
+    assert text.index("| srcnn-y:t91 |") < text.index("| lanczos |") < text.index("| bicubic |")
+    with (report_folder / "compare.csv").open() as file:
+        assert {row["b"] for row in csv.DictReader(file)} == {"bicubic"}
+    whole = CliRunner().invoke(app, [str(folder), "--no-plots"])
+    assert whole.exit_code == 0
+    assert _files(report_folder) == {name for name in EVERYTHING if "/" not in name}, "of another choice nothing stays"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--methods", "bicubik"], "Did you mean bicubic"),
+        (["--methods", "zzz*"], "There is no method"),
+        (["--baseline", "lanzcos"], "Did you mean lanczos"),
+        (["--baseline", "srcnn-y"], "--baseline takes one method"),
+    ],
+)
+def test_unknown_names_are_refused_in_a_sentence(folder: Path, arguments: list[str], message: str) -> None:
+    result = CliRunner().invoke(app, [str(folder), *arguments])
+    assert isinstance(result.exception, UsageError) and message in str(result.exception)
+    assert not (folder / "report").exists()
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> list[str]:
+    """Two runs of one protocol that disagree on lanczos, and one of another protocol."""
+    runs = tmp_path / "runs"
+    write_run(runs / "one", gains={"bicubic": 0.0, "lanczos": 0.08}, scales=(2,), failed=())
+    write_run(runs / "two", gains={"bicubic": 0.0, "lanczos": 0.5, "dcci": 0.2}, scales=(2,), failed=())
+    write_run(runs / "three", gains={"bicubic": 1.0}, scales=(2,), failed=(), protocol="srcnn")
+    return [str(runs / name) for name in ("one", "two", "three")]
+
+
+def test_several_runs_are_a_leaderboard(three: list[str], tmp_path: Path) -> None:
+    to = tmp_path / "board"
+    result = CliRunner(env={"COLUMNS": "80"}).invoke(app, [*three, "--to", str(to)])
+    assert result.exit_code == 0, result.output
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert result.stdout.index("protocol vdsr (338ce1a3)") < result.stdout.index("protocol srcnn (")
+    vdsr, srcnn = (next(to.glob(f"{name}-*")) for name in ("vdsr", "srcnn"))
+    assert {path.name for path in to.iterdir()} == {"leaderboard.md", vdsr.name, srcnn.name}
+    plots = {f"plots/{m}-{d}-x2.{k}" for m in ("psnr", "ssim") for d in ("set5", "set14") for k in ("png", "svg")}
+    assert plots | {"report.md", "results.csv", "tables.tex"} <= _files(vdsr)
+    assert "crops/crops-set5-x2.png" in _files(vdsr)
+    document = json.loads((vdsr / "results.json").read_text("utf-8"))
+    assert {row["run"] for row in document["results"]} <= {"one", "two"}
+    page = (to / "leaderboard.md").read_text("utf-8")
+    assert re.search(r"run (one|two) has \d", page), "that the runs disagree on lanczos must be said"
+    again = CliRunner().invoke(app, [*three, "--to", str(to)])
+    assert again.exit_code == 0
+
+
+def test_a_method_of_one_protocol_alone_leaves_the_other_out(three: list[str], tmp_path: Path) -> None:
+    to = tmp_path / "board"
+    result = CliRunner().invoke(app, [*three, "--to", str(to), "--methods", "dcci", "--no-plots"])
+    assert result.exit_code == 0, result.output
+    assert "srcnn (" not in result.stdout and "dcci" in result.stdout
+    with_baseline = CliRunner().invoke(app, [*three, "--to", str(to), "--baseline", "lanczos", "--no-plots"])
+    assert with_baseline.exit_code == 0, with_baseline.output
+    assert "differences to lanczos" in with_baseline.stdout
+
+
+def test_a_run_named_twice_is_one(three: list[str]) -> None:
+    result = CliRunner().invoke(app, [three[0], three[0], "--no-plots"])
+    assert result.exit_code == 0, result.output
+    assert (Path(three[0]) / "report" / "report.md").is_file()
+
+
+def test_a_leaderboard_goes_to_a_folder_of_its_own(
+    three: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert CliRunner().invoke(app, [*three, "--no-plots", "--format", "md"]).exit_code == 0
+    assert (tmp_path / "results" / "leaderboard" / "leaderboard.md").is_file()
+    (tmp_path / "file").write_text("")
+    result = CliRunner().invoke(app, [*three, "--no-plots", "--to", "file"])
+    assert isinstance(result.exception, DataError) and "--to" in str(result.exception)
+
+
+@pytest.mark.parametrize("starts", [True, False])
+def test_open_shows_the_page_or_else_the_tables(folder: Path, monkeypatch: pytest.MonkeyPatch, starts: bool) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or starts)
+    arguments = [str(folder), "--no-plots", "--format", "md", "--open"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert ("no browser" in result.stderr) != starts
+    (folder / "report" / "report.html").write_text("<p>")
+    CliRunner().invoke(app, arguments)
+    assert [url.rpartition("/")[2] for url in opened] == ["report.md", "report.html"]
+    assert opened[0].startswith("file://")
+
+
+def test_no_torch_is_imported(folder: Path, three: list[str], tmp_path: Path) -> None:
+    code = "import sys; from srbench.cli.main import app; app(standalone_mode=False); print('torch' in sys.modules)"
+    for words in ([str(folder), "--baseline", "bicubic"], [*three, "--to", str(tmp_path / "board")]):
+        done = subprocess.run(
+            [sys.executable, "-c", code, "report", *words], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[-1] == "False"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from srbench.analysis.bootstrap import MIN_IMAGES, Interval, intervals, pseudo_values
+from srbench.analysis.bootstrap import MIN_IMAGES, Interval, _ordered, intervals, pseudo_values
 from srbench.metrics.pixel import psnr_of_pooled_mse
 
 SETS = 2000
@@ -156,3 +156,14 @@ def test_the_interval_of_symmetric_values_is_about_their_mean(values: np.ndarray
 def test_pseudo_values_of_a_mean_are_the_values() -> None:
     values = np.random.default_rng(1).normal(30, 3, size=9)
     assert pseudo_values(values, lambda some: sum(some) / len(some)) == pytest.approx(values)
+
+
+@given(
+    arrays(np.float64, (3, 7), elements=st.floats(allow_nan=False, width=16)),
+    st.lists(st.integers(1, 5), min_size=7, max_size=7),
+)
+def test_ranks_among_columns_that_stand_several_times(t: np.ndarray, times: list[int]) -> None:
+    every = np.sort(np.repeat(t, times, axis=1), axis=1)
+    low = sum(times) // 10
+    found = _ordered(t, np.array(times), (sum(times) - 1 - low, low))
+    assert np.array_equal(found, every[:, [-1 - low, low]])

@@ -13,12 +13,22 @@ import pytest
 from rich.console import Console
 from runs import FAILED, METRICS, write_run
 
+from srbench.analysis.compare import compare_all, report_pairs
 from srbench.analysis.references import load_references
 from srbench.analysis.sample import cell_intervals
 from srbench.bench.results import MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.report.escape import latex, markdown, markdown_code, safe_name
-from srbench.report.frame import CELL_COLUMNS, cells_frame, images_frame
+from srbench.report.every_table import every_table
+from srbench.report.frame import (
+    CELL_COLUMNS,
+    cells_csv,
+    cells_frame,
+    comparisons_csv,
+    comparisons_frame,
+    images_csv,
+    images_frame,
+)
 from srbench.report.grid import Grid, grids, main_metrics, other_metrics, printed
 from srbench.report.page import markdown_report
 from srbench.report.plots import plots
@@ -125,7 +135,7 @@ def test_the_terminal_table_fits_80_columns(run: LoadedRun) -> None:
 
 
 def test_markdown_is_escaped(nasty: LoadedRun) -> None:
-    text = markdown_report(nasty, (), ["plots/a.png"])
+    text = markdown_report(nasty, every_table(nasty, ()), ["plots/a.png"])
     assert "<script>" not in text
     tables = [line for line in text.splitlines() if line.startswith("|")]
     widths = {re.sub(r"\\.", "", line).count("|") for line in tables}
@@ -157,14 +167,21 @@ def test_latex_is_booktabs_with_the_protocol_in_the_caption(run: LoadedRun) -> N
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_latex_compiles(run: LoadedRun, nasty: LoadedRun, tmp_path: Path) -> None:
+    """Every kind of table, in a two-column article with booktabs and no other package than the font encoding."""
     for name, loaded in (("plain", run), ("nasty", nasty)):
-        (tmp_path / f"{name}.tex").write_text(latex_tables(loaded.record, grids(loaded)), "utf-8")
+        baseline = "bicubic"
+        compared = [c for m in main_metrics(loaded) for c in compare_all(loaded, m, report_pairs(loaded, baseline))]
+        tables = every_table(loaded, load_references(), compared, baseline)
+        every = [*tables.main, *tables.others, *tables.intervals, *tables.differences]
+        (tmp_path / f"{name}.tex").write_text(latex_tables(loaded.record, every), "utf-8")
     packages = "\\usepackage[T1]{fontenc}\\usepackage{booktabs}"
-    body = "\\input{plain}\\input{nasty}"
+    body = "\\input{plain}\\clearpage\\input{nasty}"
     (tmp_path / "all.tex").write_text(f"\\documentclass{{article}}{packages}\\begin{{document}}{body}\\end{{document}}")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
+    assert "Output written on all.pdf" in done.stdout
+    assert "Missing character" not in done.stdout and "Warning: Citation" not in done.stdout
 
 
 def test_file_names_are_safe_and_distinct() -> None:
@@ -190,7 +207,7 @@ def test_a_narrow_terminal_keeps_the_methods_names(run: LoadedRun) -> None:
 
 
 def test_a_markdown_table_names_its_protocol(run: LoadedRun) -> None:
-    assert "5 images, protocol vdsr (`338ce1a3`)." in markdown_report(run, (), ())
+    assert "5 images, protocol vdsr (`338ce1a3`)." in markdown_report(run, every_table(run, ()), ())
 
 
 LPIPS = MetricRecord(name="lpips-alex", higher_is_better=False, unavailable="alex_net.pth is not here: put it there.")
@@ -219,3 +236,53 @@ def test_the_main_table_is_of_what_was_computed(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", metrics=(LPIPS, METRICS[2]), pictures=1)
     assert [metric.name for metric in main_metrics(run)] == ["mse"]
     assert all(name.startswith("mse-") for name, _ in plots(run))
+
+
+def test_csv_is_what_pandas_writes(tmp_path: Path) -> None:
+    infinite = {("a,b", "set5", 2): (float("inf"), 1.0), ("bicubic", "set5", 2): (float("inf"), 1.0)}
+    gains = {"bicubic": 0.0, "a,b": 1.0, 'quoted "x"': 1e-7}
+    run = write_run(tmp_path / "run", gains=gains, scales=(2,), pictures=0, failed=(FAILED,), figures=infinite)
+    compared = compare_all(run, METRICS[0], report_pairs(run))
+    intervals = cell_intervals(run)
+    for text, frame in (
+        (cells_csv(run, intervals), cells_frame(run, intervals)),
+        (images_csv(run), images_frame(run)),
+        (comparisons_csv(run, compared), comparisons_frame(run, compared)),
+    ):
+        assert text == frame.to_csv(index=False, lineterminator="\n")
+        assert len(text.splitlines()) == len(frame) + 1 > 2
+
+
+def test_differences_are_to_the_baseline(run: LoadedRun) -> None:
+    compared = [c for m in main_metrics(run) for c in compare_all(run, m, report_pairs(run, "lanczos"))]
+    grids_ = every_table(run, (), compared, "lanczos").differences
+    assert [(grid.dataset.name, grid.heading) for grid in grids_[:2]] == [
+        ("set5", "PSNR (dB), differences to lanczos"),
+        ("set14", "PSNR (dB), differences to lanczos"),
+    ]
+    assert _row(grids_[0], "lanczos") == {2: "33.74", 3: "30.47", 4: "28.50"}
+    assert _row(grids_[0], "bicubic")[2].startswith("-.08 [-.08, ")
+    text = markdown_table(grids_[1])
+    (line,) = (line for line in text.splitlines() if line.startswith("| dcci |"))
+    assert line.split(" | ")[2] == "—<sup>1</sup>" and "failed: dcci returned NaN." in text
+    assert not any(row.published for row in grids_[0].rows)
+    assert "differences to lanczos" in latex_tables(run.record, grids_)
+    assert "## Differences to lanczos" in markdown_report(run, every_table(run, (), compared, "lanczos"), ())
+
+
+def test_a_baseline_without_a_result_leaves_dashes(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", scales=(2, 3), pictures=0, failed=(FAILED,))
+    compared = compare_all(run, METRICS[0], report_pairs(run, "dcci"))
+    set14 = next(grid for grid in every_table(run, (), compared, "dcci").differences if grid.dataset.name == "set14")
+    assert _row(set14, "bicubic")[3] == "" and _row(set14, "bicubic")[2].startswith("-.20")
+
+
+@pytest.mark.parametrize("gains", [{"bicubic": 0.0}, {f"method-number-{number}": 0.1 * number for number in range(40)}])
+def test_one_method_and_forty_fit_80_columns(tmp_path: Path, gains: dict[str, float]) -> None:
+    run = write_run(tmp_path / "run", gains=gains, images={"own": ("one",)}, pictures=0, failed=())
+    console = Console(width=80, file=io.StringIO(), highlight=False)
+    print_tables(run, console, others=other_metrics(run), intervals=True, baseline=next(iter(gains)))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert max(map(len, text.splitlines())) <= 80
+    assert all(re.search(rf"^ {name} ", text, re.MULTILINE) for name in gains)
+    assert "1 image)" in text

@@ -1,0 +1,82 @@
+"""Several runs in one report: for each protocol a leaderboard of its own, in a folder of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from srbench.analysis.references import load_references
+from srbench.atomic import write_atomically
+from srbench.bench.store import LoadedRun
+from srbench.errors import DataError
+from srbench.report.escape import markdown, safe_name
+from srbench.report.every_table import every_table
+from srbench.report.merge import by_protocol, merge
+from srbench.report.tables import markdown_table
+from srbench.report.write import FORMATS, write_report
+
+PAGE = "leaderboard.md"
+
+
+def leaderboards(runs: Sequence[LoadedRun], out: Path) -> list[LoadedRun]:
+    """The runs, those of one protocol merged."""
+    return [merge(group, out / board_name(group[0])) for group in by_protocol(runs)]
+
+
+def board_name(run: LoadedRun) -> str:
+    """The folder of a protocol's leaderboard: ``vdsr-338ce1a3``."""
+    return safe_name(f"{run.record.protocol}-{run.record.protocol_hash}")
+
+
+def write_leaderboards(
+    boards: Sequence[LoadedRun],
+    out: Path,
+    formats: Collection[str] = FORMATS,
+    plots: bool = True,
+    baselines: Sequence[str] = (),
+) -> list[Path]:
+    """Write each board's report into its folder and, with ``md``, one page with the tables of all.
+
+    Args:
+        boards: merged runs.
+        out: the folder.
+        formats: as :func:`srbench.report.write.write_report` takes them.
+        plots: draw plots and crop sheets too.
+        baselines: of each board; none if empty.
+
+    Returns:
+        The files.
+
+    Raises:
+        UsageError: an unknown format.
+        DataError: the folder cannot be written to.
+    """
+    files: list[Path] = []
+    for board, baseline in zip(boards, baselines or [""] * len(boards), strict=True):
+        files += write_report(board, out / board_name(board), formats, plots, baseline)
+    if "md" in formats:
+        try:
+            write_atomically(out / PAGE, leaderboard_page(boards))
+        except OSError as error:
+            raise DataError(
+                f"The report cannot be written to {out} ({error.strerror}); choose another folder with --to."
+            ) from None
+        files.insert(0, out / PAGE)
+    return files
+
+
+def leaderboard_page(boards: Sequence[LoadedRun]) -> str:
+    """leaderboard.md: the main tables, each protocol under its own heading."""
+    references = load_references()
+    several = "Figures of different protocols cannot be compared: each protocol stands apart."
+    parts = ["# srbench leaderboard", *([several] if len(boards) > 1 else [])]
+    for board in boards:
+        record, name = board.record, board_name(board)
+        parts.append(f"## Protocol {markdown(record.protocol)} (`{record.protocol_hash}`)")
+        parts.append(f"{markdown(record.protocol_words)}. Means over the images, best in bold, second underlined.")
+        for grid in every_table(board, references).main:
+            images = f"{grid.dataset.images} image{'' if grid.dataset.images == 1 else 's'}"
+            parts.append(f"### {markdown(grid.dataset.name)} ({images}): {markdown(grid.heading)}")
+            parts.append(markdown_table(grid).rstrip("\n"))
+        parts.append(f"More of it, intervals and plots: the folder [{markdown(name)}]({name}/).")
+    return "\n\n".join(parts) + "\n"
