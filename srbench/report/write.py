@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from srbench.analysis.compare import Comparison
 
-FORMATS = ("md", "csv", "latex", "json")
+FORMATS = ("md", "csv", "latex", "json", "html")
 STAMP = "report.json"
-_REPORT_VERSION = 3  # raise it when a report of the same run would look different
+_REPORT_VERSION = 4  # raise it when a report of the same run would look different
 
 
 def write_report(
@@ -38,7 +38,7 @@ def write_report(
     Args:
         run: the run.
         out: the folder; ``report`` in the run's folder if None.
-        formats: some of ``md``, ``csv``, ``latex`` and ``json``.
+        formats: some of ``md``, ``csv``, ``latex``, ``json`` and ``html``.
         plots: draw plots and crop sheets too.
 
     Returns:
@@ -168,6 +168,10 @@ def _contents(run: LoadedRun, references: Sequence[Reference], wanted: set[str])
         from srbench.report.document import run_document
 
         yield "results.json", run_document(run, intervals) + "\n"
+    if "html" in wanted:
+        from srbench.report.html.page import html_page
+
+        yield "report.html", html_page(run, references)
 
 
 def _comparisons(run: LoadedRun) -> list[Comparison]:
