@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from srbench.analysis.compare import Comparison, compare_all, report_pairs
 from srbench.bench.results import (
     CellId,
     CellResult,
@@ -24,6 +25,7 @@ from srbench.bench.store import LoadedRun, RunFolder, load_run
 from srbench.data.catalog import manifest_names, resolve
 from srbench.imaging.files import write_png
 from srbench.protocol import Protocol, get_protocol
+from srbench.report.grid import main_metrics
 
 METRICS = (
     MetricRecord(name="psnr", higher_is_better=True, unit="dB", digits=2),
@@ -150,6 +152,12 @@ def write_run(
     )
     folder.write_record(record)
     return load_run(path)
+
+
+def compared(run: LoadedRun) -> list[Comparison]:
+    """Every pair of its methods by its main metrics, as reports compare them."""
+    pairs = report_pairs(run)
+    return [comparison for metric in main_metrics(run) for comparison in compare_all(run, metric, pairs)]
 
 
 def _content(name: str) -> str:

@@ -138,7 +138,7 @@ def _contents(run: LoadedRun, references: Sequence[Reference], wanted: set[str])
             for name, content in drawn:
                 pictures.append(f"{folder}/{name}")
                 yield pictures[-1], content
-    comparisons = _comparisons(run) if wanted & {"md", "csv"} else []
+    comparisons = _comparisons(run) if wanted & {"md", "csv", "html"} else []
     intervals = cell_intervals(run) if wanted & {"csv", "json"} else {}
     if "md" in wanted:
         from srbench.report.matrix import matrix_page
@@ -171,7 +171,7 @@ def _contents(run: LoadedRun, references: Sequence[Reference], wanted: set[str])
     if "html" in wanted:
         from srbench.report.html.page import html_page
 
-        yield "report.html", html_page(run, references)
+        yield "report.html", html_page(run, references, comparisons)
 
 
 def _comparisons(run: LoadedRun) -> list[Comparison]:

@@ -30,6 +30,7 @@ EVERYTHING = {
     "tables.tex",
     "intervals.tex",
     "results.json",
+    "report.html",
     "plots/psnr-set5-x2.png",
     "plots/psnr-set5-x2.svg",
     "plots/psnr-set14-x2.png",

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from srbench.analysis.bootstrap import Interval
-from srbench.analysis.compare import BASELINE, Comparison, compare_all, find_labels, labels_of, report_pairs
+from srbench.analysis.compare import BASELINE, Comparison, find_labels, labels_of
 from srbench.analysis.references import Reference, is_genuine
 from srbench.analysis.sample import Sample, sample_intervals, samples
 from srbench.bench.results import MetricRecord
@@ -63,12 +63,18 @@ class Figure:
     published: tuple[Published, ...] = ()
 
 
-def page_document(run: LoadedRun, references: Sequence[Reference], baseline: str | None = None) -> dict[str, Any]:
+def page_document(
+    run: LoadedRun,
+    references: Sequence[Reference],
+    comparisons: Sequence[Comparison],
+    baseline: str | None = None,
+) -> dict[str, Any]:
     """All of the page but its pictures, ready for JSON.
 
     Args:
         run: the run.
         references: published figures; those for other protocols or images are left out.
+        comparisons: of pairs of its methods, for the matrices.
         baseline: the method that differences are taken from at first; bicubic, or the first, if None.
 
     Raises:
@@ -85,7 +91,7 @@ def page_document(run: LoadedRun, references: Sequence[Reference], baseline: str
         "scales": list(run.record.scales),
         "figures": [asdict(figure) for figure in _figures(run, labels, found, references)],
         "speed": _speed(run, labels),
-        "comparisons": list(_comparisons(run, labels)),
+        "comparisons": list(_matrices(run, labels, comparisons)),
         "baseline": labels.index(_baseline(run, labels, baseline)) if labels else 0,
     }
 
@@ -219,13 +225,11 @@ def _speed(run: LoadedRun, labels: Sequence[str]) -> dict[str, Any] | None:
     }
 
 
-def _comparisons(run: LoadedRun, labels: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """The matrices: for each metric, data set and scale all pairs, and what a star means there."""
-    pairs = report_pairs(run)
+def _matrices(run: LoadedRun, labels: Sequence[str], comparisons: Sequence[Comparison]) -> Iterator[dict[str, Any]]:
+    """For each metric, data set and scale all pairs, and what a star means there."""
     metrics = [metric.name for metric in run.record.metrics]
     datasets = [dataset.name for dataset in run.record.datasets]
-    compared = [comparison for metric in main_metrics(run) for comparison in compare_all(run, metric, pairs)]
-    for matrix in matrices(compared):
+    for matrix in matrices(comparisons):
         yield {
             "dataset": datasets.index(matrix.dataset),
             "scale": matrix.scale,

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from srbench import __version__
+from srbench.analysis.compare import Comparison
 from srbench.analysis.references import Reference
 from srbench.bench.store import LoadedRun
 from srbench.report.html.assets import library, program, script_json, source_hash, style
@@ -16,12 +17,18 @@ from srbench.report.html.data import page_document
 from srbench.report.html.pictures import album
 
 
-def html_page(run: LoadedRun, references: Sequence[Reference], baseline: str | None = None) -> str:
+def html_page(
+    run: LoadedRun,
+    references: Sequence[Reference],
+    comparisons: Sequence[Comparison],
+    baseline: str | None = None,
+) -> str:
     """The page of a run, one file that holds all it needs.
 
     Args:
         run: the run.
         references: published figures to print beside ours.
+        comparisons: of pairs of its methods: what the matrix shows.
         baseline: the method that differences are taken from at first; the reader may choose another.
 
     Raises:
@@ -29,7 +36,7 @@ def html_page(run: LoadedRun, references: Sequence[Reference], baseline: str | N
         DataError: a library whose JavaScript the page needs is not installed whole.
     """
     pictures = album(run)
-    document = page_document(run, references, baseline) | {"crops": pictures.crops}
+    document = page_document(run, references, comparisons, baseline) | {"crops": pictures.crops}
     script = program()
     environment = Environment(
         loader=PackageLoader("srbench.report.html"),

@@ -14,7 +14,7 @@ function drawImages() {
 
 function imagesHead(lines) {
   const base = page.methods[chosen.baseline].label;
-  const heads = lines.map(({ method }) => make("th", { scope: "col" }, page.methods[method].label));
+  const heads = lines.map(({ method }) => make("th", { scope: "col", class: bestFirst(chosen.metric) }, page.methods[method].label));
   return make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "image"), make("th", { scope: "col" }, base), heads));
 }
 

@@ -12,5 +12,6 @@ for (const id of ["intervals", "published"]) byId(id).addEventListener("change",
 byId("filter").addEventListener("input", (event) => resultsTable?.search(event.target.value).draw());
 startImages();
 follow(["dataset", "scale", "metric", "hidden"], drawMatrix);
+byId("matrix").addEventListener("keydown", moveInMatrix);
 startChart(byId("speed-plot"), ["dataset", "scale", "metric"], drawSpeed);
 startChart(byId("differences-plot"), ["dataset", "scale", "metric", "baseline"], drawDifferences);

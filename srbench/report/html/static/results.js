@@ -22,10 +22,10 @@ function drawResults() {
 function resultHead(metrics) {
   const { speed } = page;
   const groups = metrics.map((metric) => make("th", { colspan: page.scales.length, class: "group-start", "data-dt-order": "disable" }, page.metrics[metric].title));
-  const scales = metrics.flatMap(() =>
-    page.scales.map((scale, index) => make("th", { scope: "col", class: headClass(scale, index) }, `×${scale}`)),
+  const scales = metrics.flatMap((metric) =>
+    page.scales.map((scale, index) => make("th", { scope: "col", class: `${headClass(scale, index)} ${bestFirst(metric)}` }, `×${scale}`)),
   );
-  const speedHead = make("th", { rowspan: 2, scope: "col", class: "group-start" }, speed ? `MP/s ×${speed.scale}` : "");
+  const speedHead = make("th", { rowspan: 2, scope: "col", class: "group-start more-first" }, speed ? `MP/s ×${speed.scale}` : "");
   return make(
     "thead",
     {},
@@ -36,6 +36,11 @@ function resultHead(metrics) {
 
 function headClass(scale, index) {
   return [index === 0 && "group-start", scale === chosen.scale && "chosen"].filter(Boolean).join(" ");
+}
+
+/** The class of columns whose first sorting is by the largest. */
+function bestFirst(metric) {
+  return page.metrics[metric].higher ? "more-first" : "";
 }
 
 function resultRow(method, metrics, notes) {
@@ -122,6 +127,7 @@ async function replaceTable(place, table, old, filter) {
     info: false,
     autoWidth: false,
     order: [],
+    columnDefs: [{ targets: "more-first", orderSequence: ["desc", "asc"] }],
     layout: { topStart: null, topEnd: null, bottomStart: null, bottomEnd: null },
     language: { zeroRecords: "Nothing has that in its name." },
   });
