@@ -18,6 +18,7 @@ ARGUMENTS = (
 
 
 def main() -> int:
+    """Read the command line, and take the picture."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("page", type=Path, help="report.html")
     parser.add_argument("out", type=Path, help="the PNG to write")
@@ -36,6 +37,7 @@ def main() -> int:
 
 
 def shoot(executable: str, options: argparse.Namespace) -> None:
+    """Open the page in a browser of its own, bring it where it is wanted, and write the picture."""
     from playwright.sync_api import sync_playwright
 
     width, height = map(int, options.size.split("x"))

@@ -27,6 +27,7 @@ ARGUMENTS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on the PATH")
+MANY = {"bicubic": 0.0} | {f"m{number}": 0.1 * number for number in range(12)}
 LACKING = MetricRecord(name="lpips", higher_is_better=False, unavailable="no weights")
 X3 = "\N{MULTIPLICATION SIGN}3"
 HOSTILE = "<script>alert(1)</script>"
@@ -237,6 +238,9 @@ def test_methods_images_and_zoom_of_the_viewer(opened: Callable[..., Opened], us
     assert seen.page.locator("#right").evaluate("s => s.selectedOptions[0].text") == "lanczos"
     seen.page.locator("#film button", has_text="dcci-ibp").click(modifiers=["Shift"])
     assert seen.page.locator("#left").evaluate("s => s.selectedOptions[0].text") == "dcci-ibp"
+    seen.page.locator("#film button", has_text="bilinear").focus()
+    seen.page.keyboard.press("Shift+Enter")
+    assert seen.page.locator("#left").evaluate("s => s.selectedOptions[0].text") == "bilinear"
     both = [seen.painted("compare"), seen.painted("truth")]
     seen.page.locator("#zoom-in").click()
     assert seen.page.locator("#zoom-level").inner_text() == "1.5\N{MULTIPLICATION SIGN}"
@@ -317,6 +321,8 @@ def test_charts_and_the_baseline(opened: Callable[..., Opened], usual: Path) -> 
     seen.wait("document.querySelectorAll('#images tbody tr').length === 5")
     row = seen.page.locator("#images tbody tr", has_text="baby").inner_text().split()
     assert row[:3] == ["baby", "28.26", "+5.05"]
+    seen.page.locator("#images").get_by_role("button", name="bird").click()
+    assert seen.page.locator("#viewer-place").inner_text().startswith("bird")
     seen.page.get_by_label("Filter images").fill("but")
     seen.wait("document.querySelectorAll('#images tbody tr').length === 1")
 
@@ -385,12 +391,13 @@ def test_names_are_text_everywhere(opened: Callable[..., Opened], hostile: Path)
         ({"gains": {"bicubic": 0.0}, "failed": ()}, "nothing to compare with bicubic"),
         ({"gains": {"bicubic": 0.0}, "failed": (("bicubic", "set5", 2), ("bicubic", "set14", 2))}, "returned NaN"),
         ({"seeds": (0, 1, 2)}, "±"),
-        ({"metrics": (METRICS[0], LACKING)}, "LPIPS"),
+        ({"metrics": (METRICS[0], LACKING)}, "is unavailable: no weights"),
         ({"figures": {("dcci-ibp", "set5", 2): (float("inf"), 1.0)}}, "∞"),
         ({"images": {"mine": ("one",)}, "failed": ()}, "1 image"),
+        ({"gains": MANY, "failed": ()}, "m11 minus bicubic"),
         ({"images": {"mine": ("one", "two")}, "failed": ()}, "2 images"),
     ],
-    ids=["no-pictures", "one-method", "no-results", "seeds", "unavailable", "infinite", "one-image", "two-images"],
+    ids=["no-pictures", "one-method", "no-results", "seeds", "unavailable", "infinite", "one-image", "many", "two-images"],
 )  # fmt: skip
 def test_every_kind_of_run(opened: Callable[..., Opened], tmp_path: Path, options: dict[str, Any], words: str) -> None:
     seen = opened(written(write_run(tmp_path / "run", scales=(2,), **options)))

@@ -49,6 +49,7 @@ def html_page(
     return environment.get_template("page.html.j2").render(
         run=run.record,
         facts=_facts(run),
+        methods=len(document["methods"]),
         done=len(run.cells),
         has_pictures=bool(pictures.crops),
         has_speed=run.speed is not None,

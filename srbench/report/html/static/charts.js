@@ -9,7 +9,16 @@ function chartText(text) {
 
 function axis(title, more = {}) {
   const line = inkOf("line");
-  return { title: { text: title, standoff: 10 }, gridcolor: line, linecolor: line, zeroline: false, ticks: "", automargin: true, fixedrange: true, ...more };
+  return {
+    title: { text: title, standoff: 10 },
+    gridcolor: line,
+    linecolor: line,
+    zeroline: false,
+    ticks: "",
+    automargin: true,
+    fixedrange: true,
+    ...more,
+  };
 }
 
 function layout(more) {

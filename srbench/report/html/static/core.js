@@ -6,7 +6,10 @@ const page = JSON.parse(byId("document").textContent);
 const chosen = {
   dataset: 0,
   scale: page.scales[0],
-  metric: Math.max(0, page.metrics.findIndex((metric) => !metric.unavailable)),
+  metric: Math.max(
+    0,
+    page.metrics.findIndex((metric) => !metric.unavailable),
+  ),
   baseline: page.baseline,
   hidden: new Set(),
 };
@@ -64,7 +67,9 @@ function shownMethods() {
 function rankedMethods(methods = shownMethods()) {
   const sign = page.metrics[chosen.metric].higher ? -1 : 1;
   const value = (method) => toNumber(figureOf(method)?.value);
-  return methods.filter((method) => !Number.isNaN(value(method))).sort((a, b) => compare(sign * value(a), sign * value(b)));
+  return methods
+    .filter((method) => !Number.isNaN(value(method)))
+    .sort((a, b) => compare(sign * value(a), sign * value(b)));
 }
 
 /** The place where the reader looks, in words. */

@@ -6,7 +6,10 @@ function differences() {
   if (base?.value == null) return [];
   return rankedMethods()
     .filter((method) => method !== chosen.baseline)
-    .map((method) => ({ method, values: figureOf(method).images.map((value, image) => minus(toNumber(value), toNumber(base.images[image]))) }));
+    .map((method) => ({
+      method,
+      values: figureOf(method).images.map((value, image) => minus(toNumber(value), toNumber(base.images[image]))),
+    }));
 }
 
 /** Dots that do not hide each other: spread evenly in a narrow band. */
@@ -25,8 +28,16 @@ function dotsTrace({ method, values }, line) {
     x: values,
     y: values.map((_, image) => line + offsets[image]),
     text: page.datasets[chosen.dataset].images.map(chartText),
-    customdata: values.map((value, image) => [signed(value, digits), unit, printed(toNumber(own.images[image]), digits), printed(toNumber(base.images[image]), digits), chartText(page.methods[method].label), image]),
-    hovertemplate: "<b>%{text}</b><br>%{customdata[4]}: %{customdata[0]} %{customdata[1]}<br>%{customdata[2]} against %{customdata[3]}<extra></extra>",
+    customdata: values.map((value, image) => [
+      signed(value, digits),
+      unit,
+      printed(toNumber(own.images[image]), digits),
+      printed(toNumber(base.images[image]), digits),
+      chartText(page.methods[method].label),
+      image,
+    ]),
+    hovertemplate:
+      "<b>%{text}</b><br>%{customdata[4]}: %{customdata[0]} %{customdata[1]}<br>%{customdata[2]} against %{customdata[3]}<extra></extra>",
     marker: { size: values.length > 40 ? 6 : 9, color: colourOf(method), opacity: values.length > 40 ? 0.45 : 0.6 },
   };
 }
@@ -36,7 +47,18 @@ function meanTrace({ method, values }, line) {
   const { digits, unit } = page.metrics[chosen.metric];
   const cell = comparisonOf(method, chosen.baseline);
   const middle = cell ? toNumber(cell.difference) : mean(values);
-  const reach = cell?.low == null ? null : { type: "data", symmetric: false, array: [cell.high - middle], arrayminus: [middle - cell.low], color: inkOf("ink"), thickness: 2, width: 6 };
+  const reach =
+    cell?.low == null
+      ? null
+      : {
+          type: "data",
+          symmetric: false,
+          array: [cell.high - middle],
+          arrayminus: [middle - cell.low],
+          color: inkOf("ink"),
+          thickness: 2,
+          width: 6,
+        };
   const words = `${signed(middle, digits)} ${unit}${cell?.low == null ? "" : ` ${range(cell.low, cell.high, digits, signed)}`}`;
   return {
     type: "scatter",
@@ -60,7 +82,11 @@ function drawDifferences(Plotly, element) {
   draw(Plotly, element, traces, {
     height: Math.max(220, 110 + 46 * lines.length),
     hovermode: "closest",
-    xaxis: axis(chartText(`${title} minus that of ${baseline}`), { zeroline: true, zerolinecolor: inkOf("dim"), zerolinewidth: 1.5 }),
+    xaxis: axis(chartText(`${title} minus that of ${baseline}`), {
+      zeroline: true,
+      zerolinecolor: inkOf("dim"),
+      zerolinewidth: 1.5,
+    }),
     yaxis: axis("", {
       tickvals: lines.map((_, index) => place(index)),
       ticktext: lines.map(({ method }) => chartText(clipped(page.methods[method].label))),
@@ -71,7 +97,10 @@ function drawDifferences(Plotly, element) {
   });
   element.removeAllListeners?.("plotly_click");
   element.on("plotly_click", ({ points }) => lookAt(page.datasets[chosen.dataset].images[points[0].customdata[5]]));
-  element.setAttribute("aria-label", `Differences from ${baseline} on ${placeWords()}: ${lines.map((line) => `${page.methods[line.method].label} ${signed(mean(line.values), page.metrics[chosen.metric].digits)}`).join(", ")}.`);
+  element.setAttribute(
+    "aria-label",
+    `Differences from ${baseline} on ${placeWords()}: ${lines.map((line) => `${page.methods[line.method].label} ${signed(mean(line.values), page.metrics[chosen.metric].digits)}`).join(", ")}.`,
+  );
   drawDifferencesNote(lines);
 }
 

@@ -3,12 +3,19 @@
 function drawFilm(crop, shown, left, right) {
   const order = rankedMethods(shown);
   const frames = [...order, ...shown.filter((method) => !order.includes(method))].map((method) => {
-    const badge = method === left && method === right ? "both" : method === left ? "left" : method === right ? "right" : "";
+    const badge =
+      method === left && method === right ? "both" : method === left ? "left" : method === right ? "right" : "";
     const canvas = make("canvas", { "aria-hidden": "true" });
     showThumb(canvas, crop.scales[chosen.scale].sr[method]);
     return make(
       "button",
-      { type: "button", "data-method": method, "data-side": badge || null, style: { "--c": colourOf(method, true) }, onclick: (event) => choose(event.shiftKey ? { left: method } : { right: method }) },
+      {
+        type: "button",
+        "data-method": method,
+        "data-side": badge || null,
+        style: { "--c": colourOf(method, true) },
+        onclick: (event) => choose(event.shiftKey ? { left: method } : { right: method }),
+      },
       canvas,
       make("span", { class: "name" }, make("span", { class: "dot" }), make("b", {}, page.methods[method].label)),
       make("span", { class: "value" }, imageFigure(crop, method), make("span", { class: "badge" }, badge)),
@@ -33,9 +40,18 @@ function drawThumbs() {
     return make(
       "label",
       { "data-tip": words },
-      make("input", { type: "radio", name: "crop", "aria-label": words, checked: crop === current, onchange: () => choose({ crop }) }),
+      make("input", {
+        type: "radio",
+        name: "crop",
+        "aria-label": words,
+        checked: crop === current,
+        onchange: () => choose({ crop }),
+      }),
       make("img", { src: sourceOf(crop.whole), alt: `${crop.image}, the whole image`, decoding: "async" }),
-      make("span", { class: "frame", style: { top: `${top}%`, left: `${left}%`, width: `${width}%`, height: `${height}%` } }),
+      make("span", {
+        class: "frame",
+        style: { top: `${top}%`, left: `${left}%`, width: `${width}%`, height: `${height}%` },
+      }),
     );
   });
   const focused = byId("thumbs").contains(document.activeElement);

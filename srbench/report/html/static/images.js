@@ -9,21 +9,36 @@ function drawImages() {
   const largest = Math.max(...lines.flatMap(({ values }) => values.map(Math.abs).filter(Number.isFinite)), 1e-9);
   const rows = images.map((name, image) => imageRow(name, image, lines, largest));
   const table = make("table", {}, imagesHead(lines), make("tbody", {}, rows));
-  replaceTable(byId("images"), table, imagesTable, byId("image-filter")).then((made) => (imagesTable = made), () => {});
+  replaceTable(byId("images"), table, imagesTable, byId("image-filter")).then(
+    (made) => (imagesTable = made),
+    () => {},
+  );
 }
 
 function imagesHead(lines) {
   const base = page.methods[chosen.baseline].label;
-  const heads = lines.map(({ method }) => make("th", { scope: "col", class: bestFirst(chosen.metric) }, page.methods[method].label));
-  return make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "image"), make("th", { scope: "col" }, base), heads));
+  const heads = lines.map(({ method }) =>
+    make("th", { scope: "col", class: bestFirst(chosen.metric) }, page.methods[method].label),
+  );
+  return make(
+    "thead",
+    {},
+    make("tr", {}, make("th", { scope: "col" }, "image"), make("th", { scope: "col" }, base), heads),
+  );
 }
 
 function imageRow(name, image, lines, largest) {
   const { digits } = page.metrics[chosen.metric];
   const base = toNumber(figureOf(chosen.baseline)?.images[image]);
-  const title = hasCrop(name) ? make("button", { type: "button", class: "link", onclick: () => lookAt(name) }, name) : name;
+  const title = hasCrop(name)
+    ? make("button", { type: "button", class: "link", onclick: () => lookAt(name) }, name)
+    : name;
   const cells = lines.map(({ values }) => {
-    const attributes = { "data-order": sortKey(values[image], chosen.metric), "data-search": "", style: { background: shade(values[image], largest) } };
+    const attributes = {
+      "data-order": sortKey(values[image], chosen.metric),
+      "data-search": "",
+      style: { background: shade(values[image], largest) },
+    };
     return make("td", attributes, signed(values[image], digits));
   });
   return make(

@@ -28,7 +28,10 @@ function loadDataTables() {
 
 /** Without a library what it draws is replaced by a sentence; the rest of the page stands. */
 function excuse(element) {
-  return () => element.replaceChildren(make("p", { class: "empty" }, "This browser is too old to unpack the chart; the tables hold the same figures."));
+  return () =>
+    element.replaceChildren(
+      make("p", { class: "empty" }, "This browser is too old to unpack the chart; the tables hold the same figures."),
+    );
 }
 
 /** Act once an element comes near the window. */

@@ -1,7 +1,9 @@
 // Every pair of methods: differences, intervals, wins, tests.
 
 function matrixOf(metric = chosen.metric) {
-  return page.comparisons.find((matrix) => matrix.dataset === chosen.dataset && matrix.scale === chosen.scale && matrix.metric === metric);
+  return page.comparisons.find(
+    (matrix) => matrix.dataset === chosen.dataset && matrix.scale === chosen.scale && matrix.metric === metric,
+  );
 }
 
 /** The comparison of two methods where the reader looks, if the report made it. */
@@ -15,15 +17,28 @@ function drawMatrix() {
   byId("matrix-detail").textContent = "";
   if (!matrix) {
     const { title } = page.metrics[chosen.metric];
-    byId("matrix-note").textContent = `No two methods were compared by ${title} on ${placeWords()}: there are fewer than two with figures, or it is not among the metrics that are tested.`;
+    byId("matrix-note").textContent =
+      `No two methods were compared by ${title} on ${placeWords()}: there are fewer than two with figures, or it is not among the metrics that are tested.`;
     return;
   }
   const order = rankedMethods();
   const rows = order.filter((method) => matrix.rows.includes(method));
   const columns = order.filter((method) => matrix.columns.includes(method));
-  byId("matrix-note").textContent = `${placeWords()}, ${plural(matrix.n, "image")}: row minus column, of the same images; blue where the row is better. ${matrix.verdict}.`;
-  byId("matrix").replaceChildren(make("table", { class: "matrix" }, matrixHead(columns), make("tbody", {}, rows.map((row) => matrixRow(row, columns)))));
-  if (rows.length && columns.length > 1) showDetail(byId("matrix").querySelector("button"));
+  byId("matrix-note").textContent =
+    `${placeWords()}, ${plural(matrix.n, "image")}: row minus column, of the same images; blue where the row is better. ${matrix.verdict}.`;
+  byId("matrix").replaceChildren(
+    make(
+      "table",
+      { class: "matrix" },
+      matrixHead(columns),
+      make(
+        "tbody",
+        {},
+        rows.map((row) => matrixRow(row, columns)),
+      ),
+    ),
+  );
+  showDetail(byId("matrix").querySelector("button"));
 }
 
 function matrixHead(columns) {
@@ -32,12 +47,28 @@ function matrixHead(columns) {
 }
 
 function matrixRow(row, columns) {
-  const largest = Math.max(...matrixOf().cells.map((cell) => Math.abs(toNumber(cell.difference))).filter(Number.isFinite), 1e-9);
+  const largest = Math.max(
+    ...matrixOf()
+      .cells.map((cell) => Math.abs(toNumber(cell.difference)))
+      .filter(Number.isFinite),
+    1e-9,
+  );
   const cells = columns.map((column) => {
     const cell = comparisonOf(row, column);
-    return cell ? make("td", { style: { "--shade": shade(toNumber(cell.difference), largest) } }, pairButton(cell)) : make("td", {});
+    return cell
+      ? make("td", { style: { "--shade": shade(toNumber(cell.difference), largest) } }, pairButton(cell))
+      : make("td", {});
   });
-  return make("tr", {}, make("th", { scope: "row" }, make("span", { class: "method" }, dotOf(row), make("span", {}, page.methods[row].label))), cells);
+  return make(
+    "tr",
+    {},
+    make(
+      "th",
+      { scope: "row" },
+      make("span", { class: "method" }, dotOf(row), make("span", {}, page.methods[row].label)),
+    ),
+    cells,
+  );
 }
 
 function pairButton(cell) {
@@ -45,7 +76,14 @@ function pairButton(cell) {
   const value = signed(toNumber(cell.difference), digits) + (cell.star ? "*" : "");
   const button = make(
     "button",
-    { type: "button", tabindex: -1, "data-pair": `${cell.row} ${cell.column}`, onmouseenter: () => showDetail(button), onfocus: () => showDetail(button), onclick: () => button.focus() },
+    {
+      type: "button",
+      tabindex: -1,
+      "data-pair": `${cell.row} ${cell.column}`,
+      onmouseenter: () => showDetail(button),
+      onfocus: () => showDetail(button),
+      onclick: () => button.focus(),
+    },
     make("span", { class: cell.star ? "best" : "" }, value),
     cell.low == null ? null : make("span", { class: "ci" }, range(cell.low, cell.high, digits, signed)),
   );
@@ -62,7 +100,8 @@ function showDetail(button) {
   const { digits, unit } = page.metrics[chosen.metric];
   const [wins, ties, losses] = cell.wins;
   const reach = cell.low == null ? "" : `, 95 % interval ${range(cell.low, cell.high, digits, signed)}`;
-  const test = cell.p === "—" ? "Not tested." : `Wilcoxon p ${cell.p.replace(/^([.\d])/, "= $1")}, by Holm ${cell.holm}.`;
+  const test =
+    cell.p === "—" ? "Not tested." : `Wilcoxon p ${cell.p.replace(/^([.\d])/, "= $1")}, by Holm ${cell.holm}.`;
   byId("matrix-detail").replaceChildren(
     make("b", {}, page.methods[cell.row].label),
     " minus ",

@@ -43,8 +43,20 @@ function topOf(...maps) {
 }
 
 // Ramps whose lightness alone tells the order; the second is blue against orange about black.
-const ERROR_RAMP = [[6, 6, 10], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]];
-const NEARER_RAMP = [[255, 160, 92], [213, 94, 0], [14, 14, 16], [0, 114, 178], [120, 200, 255]];
+const ERROR_RAMP = [
+  [6, 6, 10],
+  [87, 16, 110],
+  [188, 55, 84],
+  [249, 142, 9],
+  [252, 255, 164],
+];
+const NEARER_RAMP = [
+  [255, 160, 92],
+  [213, 94, 0],
+  [14, 14, 16],
+  [0, 114, 178],
+  [120, 200, 255],
+];
 
 function rampColour(ramp, share) {
   const at = Math.max(0, Math.min(1, share)) * (ramp.length - 1);

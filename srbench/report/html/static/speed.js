@@ -2,7 +2,11 @@
 
 function timedMethods() {
   return rankedMethods()
-    .map((method) => ({ method, row: page.speed.rows.find((row) => row.method === method), value: toNumber(figureOf(method).value) }))
+    .map((method) => ({
+      method,
+      row: page.speed.rows.find((row) => row.method === method),
+      value: toNumber(figureOf(method).value),
+    }))
     .filter(({ row, value }) => row?.megapixels && Number.isFinite(value));
 }
 
@@ -24,8 +28,14 @@ function speedTrace(points, narrow) {
     y: points.map(({ value }) => value),
     text: points.map(({ method }) => chartText(page.methods[method].label)),
     texttemplate: "\u2002%{text}\u2002",
-    customdata: points.map(({ row, value }) => [printed(value, digits), unit, short(row.megapixels), short(row.median)]),
-    hovertemplate: "<b>%{text}</b><br>%{customdata[0]} %{customdata[1]}<br>%{customdata[2]} MP/s, %{customdata[3]} ms<extra></extra>",
+    customdata: points.map(({ row, value }) => [
+      printed(value, digits),
+      unit,
+      short(row.megapixels),
+      short(row.median),
+    ]),
+    hovertemplate:
+      "<b>%{text}</b><br>%{customdata[0]} %{customdata[1]}<br>%{customdata[2]} MP/s, %{customdata[3]} ms<extra></extra>",
     textposition: labelPlaces(points),
     textfont: { color: inkOf("ink"), size: narrow ? 11 : 13 },
     cliponaxis: false,
@@ -49,7 +59,9 @@ function labelPlaces(points) {
     const side = logs[index] <= middle ? "right" : "left";
     const neighbour = points.findIndex((_, other) => other !== index && near(index, other));
     if (neighbour < 0) return `middle ${side}`;
-    return compare(values[index], values[neighbour]) * (neighbour > index ? 1 : -1) >= 0 && index < neighbour ? `top ${side}` : `bottom ${side}`;
+    return compare(values[index], values[neighbour]) * (neighbour > index ? 1 : -1) >= 0 && index < neighbour
+      ? `top ${side}`
+      : `bottom ${side}`;
   });
 }
 
@@ -71,11 +83,21 @@ function drawSpeed(Plotly, element) {
   const narrow = element.clientWidth < 560;
   draw(Plotly, element, [frontTrace(front), speedTrace(points, narrow)], {
     height: narrow ? 400 : 460,
-    xaxis: axis(`megapixels of output a second, ×${page.speed.scale}`, { type: "log", dtick: 1, exponentformat: "none", range: logRange(points) }),
-    yaxis: axis(chartText(`${metric.title} on ${placeWords()}`), { autorange: metric.higher ? true : "reversed" }),
+    xaxis: axis(`megapixels of output a second, ×${page.speed.scale}`, {
+      type: "log",
+      dtick: logSpan(points) > 2 ? 1 : "D2", // decades alone, or 2 and 5 between them
+      exponentformat: "none",
+      range: logRange(points),
+    }),
+    yaxis: axis(chartText(`${metric.title} on ${clipped(page.datasets[chosen.dataset].name)} ×${chosen.scale}`), {
+      autorange: metric.higher ? true : "reversed",
+    }),
   });
   const names = front.map(({ method }) => page.methods[method].label);
-  element.setAttribute("aria-label", `Quality against speed on ${placeWords()}. Faster and better than all others, the fastest first: ${names.join(", ")}.`);
+  element.setAttribute(
+    "aria-label",
+    `Quality against speed on ${placeWords()}. Faster and better than all others, the fastest first: ${names.join(", ")}.`,
+  );
   byId("speed-note").textContent = speedWords(points, names);
 }
 
@@ -85,11 +107,21 @@ function logRange(points) {
   return points.length ? [Math.min(...logs) - 0.45, Math.max(...logs) + 0.45] : [-1, 1];
 }
 
+function logSpan(points) {
+  const [low, high] = logRange(points);
+  return high - low;
+}
+
 function speedWords(points, names) {
   const { device, scale, size } = page.speed;
   const lacking = shownMethods().filter((method) => !points.some((point) => point.method === method));
-  const words = [`Up and to the right is better. The dotted line joins the methods that no other beats in both: ${names.join(", ") || "none"}.`];
-  words.push(`Speed is of the whole way from LR at ×${scale}, one ${size}×${size} LR image, on ${device}${scale === chosen.scale ? "" : `; quality is at ×${chosen.scale}`}.`);
-  if (lacking.length) words.push(`Without a place here: ${lacking.map((method) => page.methods[method].label).join(", ")}.`);
+  const words = [
+    `Up and to the right is better. The dotted line joins the methods that no other beats in both: ${names.join(", ") || "none"}.`,
+  ];
+  words.push(
+    `Speed is of the whole way from LR at ×${scale}, one ${size}×${size} LR image, on ${device}${scale === chosen.scale ? "" : `; quality is at ×${chosen.scale}`}.`,
+  );
+  if (lacking.length)
+    words.push(`Without a place here: ${lacking.map((method) => page.methods[method].label).join(", ")}.`);
   return words.join(" ");
 }

@@ -30,7 +30,12 @@ function gainTile() {
   const gain = minus(toNumber(figureOf(best).value), toNumber(figureOf(baseline).value));
   const cell = comparisonOf(best, baseline);
   const reach = cell ? range(cell.low, cell.high, digits, signed) : "";
-  return tile(`${name.toUpperCase()} over ${page.methods[baseline].label}`, signed(gain, digits), unit, reach ? `95 % interval ${reach}` : "no interval here");
+  return tile(
+    `${name.toUpperCase()} over ${page.methods[baseline].label}`,
+    signed(gain, digits),
+    unit,
+    reach ? `95 % interval ${reach}` : "no interval here",
+  );
 }
 
 function speedTile() {
@@ -48,7 +53,12 @@ function publishedTile() {
   const gains = shown.map(({ difference }) => (higher ? 1 : -1) * Number(difference));
   const reached = gains.filter((gain) => gain > -1.5 * 10 ** -digits).length;
   const reach = `from ${signed(Math.min(...gains), digits)} to ${signed(Math.max(...gains), digits)} ${unit}`;
-  return tile(`published ${name.toUpperCase()} reached`, `${reached} of ${shown.length}`, "", `ours minus theirs: ${reach}`);
+  return tile(
+    `published ${name.toUpperCase()} reached`,
+    `${reached} of ${shown.length}`,
+    "",
+    `ours minus theirs: ${reach}`,
+  );
 }
 
 function drawSummary() {

@@ -7,7 +7,14 @@ function segments(id, choices, current, act) {
     make(
       "label",
       { "data-tip": reason || null },
-      make("input", { type: "radio", name: id, value, checked: value === current, disabled: Boolean(reason), onchange: () => act(value) }),
+      make("input", {
+        type: "radio",
+        name: id,
+        value,
+        checked: value === current,
+        disabled: Boolean(reason),
+        onchange: () => act(value),
+      }),
       make("span", {}, text),
     ),
   );
@@ -15,8 +22,18 @@ function segments(id, choices, current, act) {
 }
 
 function startSwitches() {
-  segments("dataset", page.datasets.map(({ name }, value) => ({ value, text: name })), chosen.dataset, (dataset) => choose({ dataset }));
-  segments("scale", page.scales.map((value) => ({ value, text: `×${value}` })), chosen.scale, (scale) => choose({ scale }));
+  segments(
+    "dataset",
+    page.datasets.map(({ name }, value) => ({ value, text: name })),
+    chosen.dataset,
+    (dataset) => choose({ dataset }),
+  );
+  segments(
+    "scale",
+    page.scales.map((value) => ({ value, text: `×${value}` })),
+    chosen.scale,
+    (scale) => choose({ scale }),
+  );
   const metrics = page.metrics.map(({ title, unavailable }, value) => ({ value, text: title, reason: unavailable }));
   segments("metric", metrics, chosen.metric, (metric) => choose({ metric }));
   startChips();

@@ -91,7 +91,8 @@ function keyView(event) {
 function startPan(pane) {
   pane.addEventListener("pointerdown", (event) => pane.setPointerCapture(event.pointerId));
   pane.addEventListener("pointermove", (event) => {
-    if (pane.hasPointerCapture(event.pointerId)) moveView(-event.movementX / pane.clientWidth, -event.movementY / pane.clientHeight);
+    if (pane.hasPointerCapture(event.pointerId))
+      moveView(-event.movementX / pane.clientWidth, -event.movementY / pane.clientHeight);
   });
   pane.addEventListener("dblclick", () => zoomTo(view.zoom > 1 ? 1 : 3));
 }

@@ -26,13 +26,20 @@ function lookAt(image) {
   const crop = cropsHere().find((candidate) => candidate.image === image);
   if (!crop) return;
   choose({ crop });
-  byId("viewer").scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+  byId("viewer").scrollIntoView({
+    behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth",
+  });
 }
 
 /** The method of a side: as chosen, or where that has no picture the baseline at left and the best at right. */
 function sideOf(side, shown) {
   const best = [...rankedMethods(shown), ...shown.filter((method) => !rankedMethods(shown).includes(method))];
-  const fallback = side === "left" ? (shown.includes(chosen.baseline) && best[0] !== chosen.baseline ? chosen.baseline : best.at(-1)) : best[0];
+  const fallback =
+    side === "left"
+      ? shown.includes(chosen.baseline) && best[0] !== chosen.baseline
+        ? chosen.baseline
+        : best.at(-1)
+      : best[0];
   return shown.includes(chosen[side]) ? chosen[side] : fallback;
 }
 
@@ -43,7 +50,9 @@ async function layersOf(crop, left, right) {
   const errors = [errorsOf(a, hr), errorsOf(b, hr)];
   if (chosen.mode === "error") {
     const top = topOf(...errors);
-    const [mapA, mapB] = errors.map((values) => mapCanvas(values, hr.width, hr.height, ERROR_RAMP, (value) => value / top));
+    const [mapA, mapB] = errors.map((values) =>
+      mapCanvas(values, hr.width, hr.height, ERROR_RAMP, (value) => value / top),
+    );
     return { a: mapA, b: mapB, hr, top };
   }
   const gains = errors[0].map((value, at) => value - errors[1][at]);
@@ -54,7 +63,6 @@ async function layersOf(crop, left, right) {
 
 async function drawViewer() {
   const crop = cropHere();
-  byId("viewer").classList.toggle("bare", !crop);
   for (const part of ["film", "thumbs"]) byId(part).hidden = !crop;
   byId("viewer").querySelector(".panes").hidden = !crop;
   if (!crop) {
@@ -89,14 +97,23 @@ function paintPanes() {
 
 function drawSides(crop, shown, left, right) {
   const options = () => shown.map((method) => make("option", { value: method }, page.methods[method].label));
-  for (const [side, method] of [["left", left], ["right", right]]) {
+  for (const [side, method] of [
+    ["left", left],
+    ["right", right],
+  ]) {
     byId(side).replaceChildren(...options());
     byId(side).value = method;
     byId(`${side}-figure`).textContent = imageFigure(crop, method);
   }
-  byId("viewer-place").textContent = `${crop.image}, ${placeWords()}, ${crop.window[3]}×${crop.window[2]} of ${crop.size[1]}×${crop.size[0]} pixels`;
+  byId("viewer-place").textContent =
+    `${crop.image}, ${placeWords()}, ${crop.window[3]}×${crop.window[2]} of ${crop.size[1]}×${crop.size[0]} pixels`;
   const names = [left, right].map((method) => page.methods[method].label);
-  byId("compare").querySelector("canvas").setAttribute("aria-label", `${crop.image} at ×${chosen.scale} by ${names[0]} left of the divider and ${names[1]} right of it`);
+  byId("compare")
+    .querySelector("canvas")
+    .setAttribute(
+      "aria-label",
+      `${crop.image} at ×${chosen.scale} by ${names[0]} left of the divider and ${names[1]} right of it`,
+    );
   byId("truth").querySelector("canvas").setAttribute("aria-label", `${crop.image}, the high-resolution original`);
   byId("divider").setAttribute("aria-valuetext", `${names[0]} left, ${names[1]} right`);
 }
@@ -113,7 +130,12 @@ function drawLegend(top, left, right) {
   const legend = byId("legend");
   if (chosen.mode === "picture") legend.replaceChildren("drag to move, double click to zoom");
   else if (chosen.mode === "error") legend.replaceChildren("error 0", ramp(ERROR_RAMP), `${top} of 255`);
-  else legend.replaceChildren(`${page.methods[left].label} nearer`, ramp(NEARER_RAMP), `${page.methods[right].label} nearer`);
+  else
+    legend.replaceChildren(
+      `${page.methods[left].label} nearer`,
+      ramp(NEARER_RAMP),
+      `${page.methods[right].label} nearer`,
+    );
 }
 
 function ramp(colours) {
@@ -124,13 +146,16 @@ function startViewer() {
   if (!byId("viewer")) return;
   Object.assign(chosen, { mode: "picture", split: 0.5, crop: null, left: null, right: null, view });
   segments("mode", MODES, chosen.mode, (mode) => choose({ mode }));
-  for (const side of ["left", "right"]) byId(side).addEventListener("change", (event) => choose({ [side]: Number(event.target.value) }));
+  for (const side of ["left", "right"])
+    byId(side).addEventListener("change", (event) => choose({ [side]: Number(event.target.value) }));
   startView();
   startSlider();
   follow(["split", "view"], paintPanes);
   follow(["dataset", "scale", "crop"], drawThumbs);
   follow(["dataset", "scale", "metric", "crop", "left", "right", "mode", "baseline"], drawViewer);
   new ResizeObserver(paintPanes).observe(byId("compare"));
-  const metric = "Figures are of the whole image. Crops are the places where the methods differ most, stored without loss.";
-  byId("viewer-note").textContent = `${metric} Divider: drag, or the arrow keys. Zoom: the buttons, + and −, or ctrl and the wheel. Below: choose the method on the right, with shift the one on the left.`;
+  const metric =
+    "Figures are of the whole image. Crops are the places where the methods differ most, stored without loss.";
+  byId("viewer-note").textContent =
+    `${metric} Divider: drag, or the arrow keys. Zoom: the buttons, + and −, or ctrl and the wheel. Below: choose the method on the right, with shift the one on the left.`;
 }
