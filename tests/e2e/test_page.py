@@ -397,7 +397,7 @@ def test_names_are_text_everywhere(opened: Callable[..., Opened], hostile: Path)
         ({"gains": MANY, "failed": ()}, "m11 minus bicubic"),
         ({"images": {"mine": ("one", "two")}, "failed": ()}, "2 images"),
     ],
-    ids=["no-pictures", "one-method", "no-results", "seeds", "unavailable", "infinite", "one-image", "many", "two-images"],
+    ids=["no-pictures", "one-method", "no-results", "seeds", "unavailable", "infinite", "one", "many", "two"],
 )  # fmt: skip
 def test_every_kind_of_run(opened: Callable[..., Opened], tmp_path: Path, options: dict[str, Any], words: str) -> None:
     seen = opened(written(write_run(tmp_path / "run", scales=(2,), **options)))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from runs import ARTEFACT, BICUBIC, compared, write_run
@@ -23,7 +23,8 @@ from srbench.report.html.page import html_page
 from srbench.report.html.pictures import album, widest
 
 
-@given(st.recursive(st.text() | st.floats(allow_nan=False, allow_infinity=False), st.lists))
+@settings(deadline=None)
+@given(st.lists(st.text() | st.sampled_from(["</script>", "<!--", "\u2028", "\u2029", "&amp;"])))
 def test_json_in_a_script_holds_no_markup_and_reads_back(value: object) -> None:
     text = script_json(value)
     assert not set("<>&\u2028\u2029") & set(text)
@@ -84,6 +85,7 @@ def test_windows_lie_apart_and_hold_the_widest_disagreement() -> None:
     assert second.cut(other).sum() == 100 * 20 * 30
 
 
+@settings(deadline=None)
 @given(st.integers(1, 60), st.integers(1, 60))
 def test_windows_of_any_size_lie_inside(height: int, width: int) -> None:
     pictures = [np.zeros((height, width), np.float32), np.ones((height, width), np.float32)]
