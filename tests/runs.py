@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from srbench.analysis.compare import Comparison, compare_all, report_pairs
 from srbench.bench.results import (
     CellId,
     CellResult,
@@ -25,6 +26,7 @@ from srbench.bench.store import LoadedRun, RunFolder, load_run
 from srbench.data.catalog import manifest_names, resolve
 from srbench.imaging.files import write_png
 from srbench.protocol import Protocol, get_protocol
+from srbench.report.grid import main_metrics
 
 METRICS = (
     MetricRecord(name="psnr", higher_is_better=True, unit="dB", digits=2),
@@ -173,6 +175,12 @@ def speed_record(speeds: Mapping[str, float | None], device: str = "cpu") -> Run
         for method, speed in speeds.items()
     )
     return RunSpeed(asked=device, device=device, size="128", scale=2, sources=dict.fromkeys(speeds, "0"), rows=rows)
+
+
+def compared(run: LoadedRun) -> list[Comparison]:
+    """Every pair of its methods by its main metrics, as reports compare them."""
+    pairs = report_pairs(run)
+    return [comparison for metric in main_metrics(run) for comparison in compare_all(run, metric, pairs)]
 
 
 def _content(name: str) -> str:

@@ -51,7 +51,7 @@ def check(
     """Compare runs with published figures or a baseline; exit 1 if a figure differs, is missing, or none was checked.
 
     A row of a reference holds a figure to a value, or from below or above, or one method's speed to another's in the
-    same run: docs/reference/check.md. On GitHub Actions failures become annotations, and the step summary tells the result.
+    same run: docs/reference/check.md. On GitHub Actions failures become annotations, the step summary tells the result.
 
     Exit codes: 0 fine, 1 a figure differs or is missing, 2 wrong usage, 4 data missing or unusable.
     """

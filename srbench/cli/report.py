@@ -25,8 +25,11 @@ def report(
     ] = None,
     out: Out = RUNS,
     formats: Annotated[
-        str, typer.Option("--format", metavar="FORMATS", help="Files to write: md, csv, latex, json, comma separated.")
-    ] = "md,csv,latex,json",
+        str,
+        typer.Option(
+            "--format", metavar="FORMATS", help="Files to write: md, csv, latex, json, html, comma separated."
+        ),
+    ] = "md,csv,latex,json,html",
     plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Draw plots and crop sheets.")] = True,
     to: Annotated[
         Path | None,

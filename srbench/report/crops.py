@@ -79,14 +79,14 @@ def choose(run: LoadedRun, dataset: DatasetRecord, scale: int) -> Sheet | None:
     cells = panels([cell for cell in run.cells if (cell.id.dataset, cell.id.scale) == (dataset.name, scale)], run)
     best: tuple[float, Sheet] | None = None
     for image in _spaced(_kept_images(run, dataset, scale, cells)):
-        hr = next((hr for path in _hr_paths(run, dataset, scale, image) if (hr := _read(run, path)) is not None), None)
+        hr = read_hr(run, dataset, scale, image)
         if hr is None:
             continue
-        found = ((cell.key, _read(run, run.folder_of(cell.id).sr_path(cell.key, image))) for cell in cells)
+        found = ((cell.key, read_picture(run, run.folder_of(cell.id).sr_path(cell.key, image))) for cell in cells)
         alike = {key: sr for key, sr in found if sr is not None and sr.shape[:2] == hr.shape[:2]}
         if len(alike) < 2:
             continue
-        window, disagreement = widest_disagreement([_gray(picture) for picture in alike.values()])
+        window, disagreement = widest_disagreement([gray(picture) for picture in alike.values()])
         if best is None or disagreement > best[0]:
             best = disagreement, Sheet(dataset, scale, image, hr, alike, window)
     return None if best is None else best[1]
@@ -124,20 +124,26 @@ def widest_disagreement(pictures: Sequence[NDArray[np.float32]]) -> tuple[Window
 
 def _kept_images(run: LoadedRun, dataset: DatasetRecord, scale: int, cells: Sequence[CellResult]) -> list[str]:
     names = dict.fromkeys(image.name for cell in cells for image in cell.images)
-    return [name for name in names if any(path.is_file() for path in _hr_paths(run, dataset, scale, name))]
+    return [name for name in names if any(path.is_file() for path in hr_paths(run, dataset, scale, name))]
 
 
-def _hr_paths(run: LoadedRun, dataset: DatasetRecord, scale: int, image: str) -> list[Path]:
+def hr_paths(run: LoadedRun, dataset: DatasetRecord, scale: int, image: str) -> list[Path]:
     """Where an image's HR picture may have been kept: merged runs have a folder each."""
     folders = dict.fromkeys(origin.folder for origin in run.origins.values()) or [run.folder]
     return [folder.hr_path(dataset.content_hash, scale, image) for folder in folders]
+
+
+def read_hr(run: LoadedRun, dataset: DatasetRecord, scale: int, image: str) -> Picture | None:
+    """The HR picture that was kept of an image; None where there is none that is whole."""
+    pictures = (read_picture(run, path) for path in hr_paths(run, dataset, scale, image))
+    return next((hr for hr in pictures if hr is not None), None)
 
 
 def _spaced(names: list[str]) -> list[str]:
     return names[:: math.ceil(len(names) / MAX_IMAGES)] if names else names
 
 
-def _read(run: LoadedRun, path: Path) -> Picture | None:
+def read_picture(run: LoadedRun, path: Path) -> Picture | None:
     """A kept picture; None where it is not there or damaged: a report does without it."""
     if not path.is_file():
         return None
@@ -148,7 +154,8 @@ def _read(run: LoadedRun, path: Path) -> Picture | None:
         return None
 
 
-def _gray(picture: Picture) -> NDArray[np.float32]:
+def gray(picture: Picture) -> NDArray[np.float32]:
+    """A picture's mean over its channels."""
     return picture.astype(np.float32) if picture.ndim == 2 else picture.mean(axis=2, dtype=np.float32)
 
 

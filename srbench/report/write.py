@@ -23,9 +23,9 @@ from srbench.names import unknown
 if TYPE_CHECKING:
     from srbench.analysis.compare import Comparison
 
-FORMATS = ("md", "csv", "latex", "json")
+FORMATS = ("md", "csv", "latex", "json", "html")
 STAMP = "report.json"
-_REPORT_VERSION = 4  # raise it when a report of the same run would look different
+_REPORT_VERSION = 5  # raise it when a report of the same run would look different
 
 
 def write_report(
@@ -40,7 +40,7 @@ def write_report(
     Args:
         run: the run.
         out: the folder; ``report`` in the run's folder if None.
-        formats: some of ``md``, ``csv``, ``latex`` and ``json``.
+        formats: some of ``md``, ``csv``, ``latex``, ``json`` and ``html``.
         plots: draw plots and crop sheets too.
         baseline: a label whose differences to the others are shown.
 
@@ -146,7 +146,7 @@ def _contents(
             for name, content in drawn:
                 pictures.append(f"{folder}/{name}")
                 yield pictures[-1], content
-    comparisons = _comparisons(run, baseline) if wanted & {"md", "csv"} or baseline else []
+    comparisons = _comparisons(run, baseline) if wanted & {"md", "csv", "html"} or baseline else []
     intervals = cell_intervals(run) if wanted & {"csv", "json"} else {}
     if wanted & {"md", "latex"}:
         from srbench.report.every_table import every_table
@@ -179,6 +179,10 @@ def _contents(
         from srbench.report.document import run_document
 
         yield "results.json", run_document(run, intervals) + "\n"
+    if "html" in wanted:
+        from srbench.report.html.page import html_page
+
+        yield "report.html", html_page(run, references, comparisons, baseline or None)
 
 
 def _comparisons(run: LoadedRun, baseline: str) -> list[Comparison]:

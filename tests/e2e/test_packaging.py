@@ -85,7 +85,13 @@ def shown(python: str, cwd: Path, *path: Path) -> dict[str, object]:
 
 def test_the_wheel_holds_all_and_claims_one_name(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    for path in ("methods/bicubic.py", "datasets/set5.toml", "reference/published.csv", "py.typed"):
+    for path in (
+        "methods/bicubic.py",
+        "datasets/set5.toml",
+        "reference/published.csv",
+        "py.typed",
+        "report/html/static/page.css",
+    ):
         assert f"srbench/{path}" in names
     assert {name.split("/")[0].split("-")[0] for name in names} == {"srbench"}
     assert "srbench/datasets/__init__.py" not in names

@@ -196,7 +196,7 @@ def lpips_by_definition(features: torch.nn.Sequential, heads: list[torch.Tensor]
 def test_lpips_on_set5_with_weights_placed_by_hand(
     alexnet: dict[str, Path], own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As docs/reference/metrics.md says it: files into SRBENCH_CACHE/networks, verified, found, and used on all five images."""
+    """As docs/reference/metrics.md says: files into SRBENCH_CACHE/networks, verified, found, used on all five."""
     if not (MIRROR / "set5").is_dir():
         pytest.skip("set5 is not at hand: SRBENCH_MIRROR names no folder that holds it")
     monkeypatch.setenv("SRBENCH_MIRROR", str(MIRROR))

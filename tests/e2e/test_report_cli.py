@@ -32,6 +32,7 @@ EVERYTHING = {
     "tables.tex",
     "intervals.tex",
     "results.json",
+    "report.html",
     *(
         f"{stem}-{dataset}-x2.{kind}"
         for stem in ("plots/psnr", "plots/ssim", "plots/psnr-scatter", "crops/crops")

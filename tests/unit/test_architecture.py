@@ -83,6 +83,7 @@ def test_nothing_is_called_utils() -> None:
         ("import srbench.cli.main", {"torch", "numpy", "pandas", "matplotlib", "pydantic", "skimage", "cv2", "PIL"}),
         ("import srbench.bench.plan, srbench.bench.engines.local", {"torch", "pandas", "matplotlib", "cv2", "scipy"}),
         ("import srbench.report.write, srbench.report.page, srbench.report.terminal", {"torch", "matplotlib"}),
+        ("import srbench.report.html.page", {"torch", "matplotlib", "pandas", "scipy", "cv2", "plotly", "itables"}),
         ("import srbench.analysis.gate, srbench.report.plots, srbench.report.crops", {"torch"}),
         ("import srbench.analysis.compare, srbench.report.pair, srbench.report.matrix", {"torch", "scipy", "pandas"}),
         ("from srbench.registry import Registry; r = Registry(); r.metric('ssim'), r.metric('psnr')", {"torch", "cv2"}),

@@ -1,0 +1,268 @@
+"""What the page shows of a run, as one document of plain values; places are named by their number in the lists."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from srbench.analysis.bootstrap import Interval
+from srbench.analysis.compare import BASELINE, Comparison, find_labels, labels_of
+from srbench.analysis.references import Reference, is_genuine
+from srbench.analysis.sample import Sample, sample_intervals, samples
+from srbench.bench.results import MetricRecord
+from srbench.bench.store import LoadedRun
+from srbench.report.grid import Entry, grids, main_metrics, metric_title, printed
+from srbench.report.intervals import printed_p, signed
+from srbench.report.matrix import matrices
+from srbench.report.palette import PLOTLY_MARKERS, looks
+
+Number = float | str | None
+"""As JSON has it: infinities are the strings ``inf`` and ``-inf``, and what is not a number is null."""
+_ON_DARK = {
+    "#000000": "#F2F0EB",
+    "#0072B2": "#3D9BD9",
+    "#882255": "#D0578F",
+    "#D55E00": "#F0803C",
+    "#009E73": "#2CC295",
+    "#CC79A7": "#E6A8CB",
+    "#999933": "#BDBD5E",
+    "#332288": "#8C7CE0",
+    "#117733": "#4DB36F",
+    "#AA4499": "#D47FC6",
+}
+"""Lighter, of the same hue, where a colour of the plots would be too faint on a dark page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A publication's figure beside one of ours."""
+
+    name: str
+    text: str
+    difference: str
+    """Ours minus theirs, to the digits that they printed."""
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One method's figure on a data set at a scale by a metric; without ``value`` the notes say why."""
+
+    dataset: int
+    scale: int
+    method: int
+    metric: int
+    text: str
+    rank: int
+    spread: str
+    notes: tuple[str, ...]
+    value: Number = None
+    low: float | None = None
+    high: float | None = None
+    seeds: int = 0
+    images: tuple[Number, ...] = ()
+    """In the order of the data set's images."""
+    published: tuple[Published, ...] = ()
+
+
+def page_document(
+    run: LoadedRun,
+    references: Sequence[Reference],
+    comparisons: Sequence[Comparison],
+    baseline: str | None = None,
+) -> dict[str, Any]:
+    """All of the page but its pictures, ready for JSON.
+
+    Args:
+        run: the run.
+        references: published figures; those for other protocols or images are left out.
+        comparisons: of pairs of its methods, for the matrices.
+        baseline: the method that differences are taken from at first; bicubic, or the first, if None.
+
+    Raises:
+        UsageError: the run has no such baseline.
+    """
+    labels = labels_of(run)
+    found = {metric.name: samples(run, metric.name) for metric in run.record.metrics}
+    return {
+        "run": run.record.id,
+        "protocol": run.record.protocol,
+        "metrics": [_metric(metric) | {"main": metric in main_metrics(run)} for metric in run.record.metrics],
+        "methods": _methods(run, labels),
+        "datasets": _datasets(run, found),
+        "scales": list(run.record.scales),
+        "figures": [asdict(figure) for figure in _figures(run, labels, found, references)],
+        "speed": _speed(run, labels),
+        "comparisons": list(_matrices(run, labels, comparisons)),
+        "baseline": labels.index(_baseline(run, labels, baseline)) if labels else 0,
+    }
+
+
+def _baseline(run: LoadedRun, labels: Sequence[str], asked: str | None) -> str:
+    if asked is not None:
+        return find_labels(run, asked)[0]
+    return BASELINE if BASELINE in labels else labels[0]
+
+
+def _metric(metric: MetricRecord) -> dict[str, Any]:
+    return {
+        "name": metric.name,
+        "title": metric_title(metric),
+        "unit": metric.unit,
+        "higher": metric.higher_is_better,
+        "digits": metric.digits,
+        "unavailable": metric.unavailable,
+    }
+
+
+def _methods(run: LoadedRun, labels: Sequence[str]) -> list[dict[str, Any]]:
+    records = {record.name: record for record in run.record.methods}
+    look_of = looks(labels)
+    methods = []
+    for label in labels:
+        record = records.get(label.partition(":")[0])
+        methods.append(
+            {
+                "label": label,
+                "colour": look_of[label].colour,
+                "on_dark": _ON_DARK.get(look_of[label].colour, look_of[label].colour),
+                "symbol": PLOTLY_MARKERS[look_of[label].marker],
+                "family": record.family if record else "",
+                "learned": record is not None and record.learned,
+            }
+        )
+    return methods
+
+
+def _datasets(run: LoadedRun, found: dict[str, dict[Any, Sample]]) -> list[dict[str, Any]]:
+    images: dict[str, tuple[str, ...]] = {}
+    for by_place in found.values():
+        for sample in by_place.values():
+            images.setdefault(sample.dataset, sample.images)
+    return [
+        {"name": dataset.name, "title": dataset.title, "images": list(images.get(dataset.name, ()))}
+        for dataset in run.record.datasets
+    ]
+
+
+def _figures(
+    run: LoadedRun, labels: Sequence[str], found: dict[str, dict[Any, Sample]], references: Sequence[Reference]
+) -> Iterator[Figure]:
+    names = [dataset.name for dataset in run.record.datasets]
+    for number, metric in enumerate(run.record.metrics):
+        by_place = found[metric.name]
+        ends = dict(zip(by_place, sample_intervals(list(by_place.values())), strict=True))
+        for grid in grids(run, metrics=[metric]):
+            for row in grid.rows:
+                for scale, entry in row.entries.items():
+                    place = (grid.dataset.name, scale, row.name)
+                    sample = by_place.get(place)
+                    shown = list(_published(run, references, sample, metric)) if sample else []
+                    yield Figure(
+                        dataset=names.index(grid.dataset.name),
+                        scale=scale,
+                        method=labels.index(row.name),
+                        metric=number,
+                        text=entry.texts.get(metric.name, ""),
+                        rank=entry.ranks.get(metric.name, 0),
+                        spread=entry.spreads.get(metric.name, ""),
+                        notes=_notes(entry, grid.footnotes),
+                        published=tuple(shown),
+                        **_numbers(sample, ends.get(place), metric),
+                    )
+
+
+def _notes(entry: Entry, footnotes: Sequence[str]) -> tuple[str, ...]:
+    return tuple(footnotes[number - 1] for number in entry.notes)
+
+
+def _numbers(sample: Sample | None, interval: Interval | None, metric: MetricRecord) -> dict[str, Any]:
+    if sample is None:
+        return {}
+    return {
+        "value": _plain(sample.figure),
+        "low": interval and interval.low,
+        "high": interval and interval.high,
+        "seeds": len(sample.seed_figures),
+        "images": tuple(_plain(round(value, metric.digits + 2)) for value in sample.values.tolist()),
+    }
+
+
+def _published(
+    run: LoadedRun, references: Sequence[Reference], sample: Sample, metric: MetricRecord
+) -> Iterator[Published]:
+    """Figures of the same protocol, images and metric that are to be shown for this method."""
+    genuine = any(record.name == sample.dataset and is_genuine(record) for record in run.record.datasets)
+    for row in references if genuine else ():
+        if (
+            row.shown_for in (sample.label, sample.label.partition(":")[0])
+            and (row.dataset, row.scale, row.metric) == (sample.dataset, sample.scale, metric.name)
+            and row.protocol_hash == run.record.protocol_hash
+        ):
+            digits = len(row.text.partition(".")[2])
+            difference = signed(round(sample.figure - row.value, digits) + 0.0, digits)
+            yield Published(name=row.method, text=printed(row.value, digits), difference=difference, source=row.source)
+
+
+def _speed(run: LoadedRun, labels: Sequence[str]) -> dict[str, Any] | None:
+    if run.speed is None:
+        return None
+    rows = [(number, run.speed.of(label.partition(":")[0])) for number, label in enumerate(labels)]
+    return {
+        "device": run.speed.device,
+        "size": run.speed.size,
+        "scale": run.speed.scale,
+        "rows": [
+            {
+                "method": number,
+                "megapixels": row.megapixels_per_s,
+                "median": row.median_ms,
+                "lower": row.lower_quartile_ms,
+                "upper": row.upper_quartile_ms,
+                "parameters": row.parameters,
+                "error": row.error,
+            }
+            for number, row in rows
+            if row is not None
+        ],
+    }
+
+
+def _matrices(run: LoadedRun, labels: Sequence[str], comparisons: Sequence[Comparison]) -> Iterator[dict[str, Any]]:
+    """For each metric, data set and scale all pairs, and what a star means there."""
+    metrics = [metric.name for metric in run.record.metrics]
+    datasets = [dataset.name for dataset in run.record.datasets]
+    for matrix in matrices(comparisons):
+        yield {
+            "dataset": datasets.index(matrix.dataset),
+            "scale": matrix.scale,
+            "metric": metrics.index(matrix.metric.name),
+            "n": matrix.n,
+            "verdict": matrix.verdict,
+            "rows": [labels.index(label) for label in matrix.rows],
+            "columns": [labels.index(label) for label in matrix.columns],
+            "cells": [_comparison(cell, labels) for cell in matrix.cells.values()],
+        }
+
+
+def _comparison(comparison: Comparison, labels: Sequence[str]) -> dict[str, Any]:
+    interval = comparison.interval
+    return {
+        "row": labels.index(comparison.a.label),
+        "column": labels.index(comparison.b.label),
+        "difference": _plain(comparison.difference),
+        "low": interval and interval.low,
+        "high": interval and interval.high,
+        "wins": [comparison.wins, comparison.ties, comparison.losses],
+        "p": printed_p(comparison.p),
+        "holm": printed_p(comparison.holm),
+        "star": comparison.significant,
+    }
+
+
+def _plain(value: float) -> Number:
+    if math.isnan(value):
+        return None
+    return value if math.isfinite(value) else str(value)

@@ -1,0 +1,17 @@
+// Start everything; each part follows the choices that it shows.
+
+startTheme();
+startTips();
+startSwitches();
+startViewer();
+startBaseline();
+startRecord();
+follow(["dataset", "scale", "metric", "baseline", "hidden"], drawSummary);
+follow(["dataset", "scale", "metric", "hidden"], drawResults);
+for (const id of ["intervals", "published"]) byId(id).addEventListener("change", drawResults);
+byId("filter").addEventListener("input", (event) => resultsTable?.search(event.target.value).draw());
+startImages();
+follow(["dataset", "scale", "metric", "hidden"], drawMatrix);
+byId("matrix").addEventListener("keydown", moveInMatrix);
+startChart(byId("speed-plot"), ["dataset", "scale", "metric"], drawSpeed);
+startChart(byId("differences-plot"), ["dataset", "scale", "metric", "baseline"], drawDifferences);

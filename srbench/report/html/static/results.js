@@ -1,0 +1,195 @@
+// The table of results: methods by metrics and scales of one data set.
+
+let resultsTable = null;
+
+/** The metrics that papers print, and the chosen one. */
+function tableMetrics() {
+  return page.metrics
+    .map((_, metric) => metric)
+    .filter((metric) => page.metrics[metric].main || metric === chosen.metric);
+}
+
+function drawResults() {
+  const metrics = tableMetrics();
+  const methods = shownMethods();
+  const best = rankedMethods(methods);
+  const order = [...best, ...methods.filter((method) => !best.includes(method))];
+  const notes = new Map();
+  const rows = order.map((method) => resultRow(method, metrics, notes));
+  const table = make("table", {}, resultHead(metrics), make("tbody", {}, rows));
+  replaceTable(byId("table"), table, resultsTable, byId("filter")).then(
+    (made) => (resultsTable = made),
+    () => {},
+  );
+  byId("table-notes").replaceChildren(...tableNotes(metrics, notes));
+}
+
+function resultHead(metrics) {
+  const { speed } = page;
+  const groups = metrics.map((metric) =>
+    make(
+      "th",
+      { colspan: page.scales.length, class: "group-start", "data-dt-order": "disable" },
+      page.metrics[metric].title,
+    ),
+  );
+  const scales = metrics.flatMap((metric) =>
+    page.scales.map((scale, index) =>
+      make("th", { scope: "col", class: `${headClass(scale, index)} ${bestFirst(metric)}` }, `×${scale}`),
+    ),
+  );
+  const speedHead = make(
+    "th",
+    { rowspan: 2, scope: "col", class: "group-start more-first" },
+    speed ? `MP/s ×${speed.scale}` : "",
+  );
+  return make(
+    "thead",
+    {},
+    make(
+      "tr",
+      { class: "groups" },
+      make("th", { rowspan: 2, scope: "col" }, "method"),
+      groups,
+      speed ? speedHead : null,
+    ),
+    make("tr", {}, scales),
+  );
+}
+
+function headClass(scale, index) {
+  return [index === 0 && "group-start", scale === chosen.scale && "chosen"].filter(Boolean).join(" ");
+}
+
+/** The class of columns whose first sorting is by the largest. */
+function bestFirst(metric) {
+  return page.metrics[metric].higher ? "more-first" : "";
+}
+
+function resultRow(method, metrics, notes) {
+  const { label, family, learned } = page.methods[method];
+  const words = `${label} ${family}${learned ? " learned" : ""}`;
+  const head = make(
+    "th",
+    { scope: "row", "data-order": label, "data-search": words, "data-tip": `${family}${learned ? ", learned" : ""}` },
+    make("span", { class: "method" }, dotOf(method), make("span", {}, label)),
+  );
+  const cells = metrics.flatMap((metric) =>
+    page.scales.map((scale, index) => resultCell(method, metric, scale, index, notes)),
+  );
+  return make("tr", {}, head, cells, page.speed ? speedCell(method) : null);
+}
+
+function resultCell(method, metric, scale, index, notes) {
+  const figure = figureOf(method, { scale, metric });
+  const value = toNumber(figure?.value);
+  const classes = `${headClass(scale, index)} ${figure?.value == null ? "missing" : ""}`;
+  const attributes = {
+    class: classes,
+    "data-order": sortKey(value, metric),
+    "data-search": "",
+    "data-tip": figure ? figureTip(figure) : null,
+  };
+  return make("td", attributes, figure ? figureNodes(figure, notes) : "");
+}
+
+/** What is missing comes last, whichever way is better. */
+function sortKey(value, metric) {
+  if (Number.isNaN(value)) return page.metrics[metric].higher ? -1e12 : 1e12;
+  return Math.max(-1e11, Math.min(1e11, value));
+}
+
+function figureNodes(figure, notes) {
+  const { digits } = page.metrics[figure.metric];
+  const numbers = figure.notes.map((note) => noteNumber(notes, note));
+  const style = figure.rank === 1 ? "best" : figure.rank === 2 ? "second" : "";
+  return [
+    make("span", { class: style }, figure.text || "—"),
+    figure.spread ? make("span", { class: "spread" }, ` ± ${figure.spread}`) : null,
+    numbers.length ? make("sup", {}, numbers.join(", ")) : null,
+    byId("intervals").checked && figure.low != null
+      ? make("span", { class: "range" }, range(figure.low, figure.high, digits))
+      : null,
+    byId("published").checked
+      ? figure.published.map(({ text, difference }) =>
+          make("span", { class: "under" }, `${text} (${proper(difference)})`),
+        )
+      : null,
+  ];
+}
+
+function noteNumber(notes, note) {
+  if (!notes.has(note)) notes.set(note, notes.size + 1);
+  return notes.get(note);
+}
+
+function figureTip(figure) {
+  const { digits, unit } = page.metrics[figure.metric];
+  const lines = [...figure.notes];
+  if (figure.low != null)
+    lines.push(
+      `95 % interval ${range(figure.low, figure.high, digits)} ${unit}, over ${plural(figure.images.length, "image")}`,
+    );
+  else if (figure.value != null) lines.push(`${plural(figure.images.length, "image")}: no interval`);
+  if (figure.seeds > 1) lines.push(`mean ± standard deviation of ${figure.seeds} seeds`);
+  for (const { name, text, difference, source } of figure.published)
+    lines.push(`published ${text} (${name}): ours is ${proper(difference)}\n${source}`);
+  return lines.join("\n");
+}
+
+function speedCell(method) {
+  const row = page.speed.rows.find((timed) => timed.method === method);
+  const tip = row?.megapixels
+    ? `${short(row.median)} ms (quartiles ${short(row.lower)} to ${short(row.upper)})`
+    : row?.error || "not timed";
+  return make(
+    "td",
+    { class: "group-start", "data-order": row?.megapixels ?? -1, "data-search": "", "data-tip": tip },
+    row?.megapixels ? short(row.megapixels) : "—",
+  );
+}
+
+function tableNotes(metrics, notes) {
+  const { name, images } = page.datasets[chosen.dataset];
+  const words = [
+    `${name}, ${plural(images.length, "image")}: means over the images, the best in bold, the second underlined.`,
+  ];
+  const sources = byId("published").checked ? sourcesOf(metrics) : [];
+  if (sources.length)
+    words.push("Small: the published figure, and in brackets ours minus it; its source shows on hover and below.");
+  if (page.speed) {
+    const { scale, size, device } = page.speed;
+    words.push(`MP/s: megapixels of output a second at ×${scale}, from one ${size}×${size} LR image`);
+    words.push(`with all enlargement, on ${device}.`);
+  }
+  const lines = [make("p", {}, words.join(" "))];
+  for (const [note, number] of notes) lines.push(make("p", {}, make("sup", {}, number), ` ${note}`));
+  if (sources.length) lines.push(make("p", {}, `Published: ${sources.join("; ")}.`));
+  for (const { title, unavailable } of page.metrics)
+    if (unavailable) lines.push(make("p", {}, `${title} is unavailable: ${unavailable}.`));
+  return lines;
+}
+
+function sourcesOf(metrics) {
+  const shown = page.figures.filter((figure) => figure.dataset === chosen.dataset && metrics.includes(figure.metric));
+  return [...new Set(shown.flatMap((figure) => figure.published.map(({ name, source }) => `${name}: ${source}`)))];
+}
+
+/** Put a table in place and let DataTables sort and filter it; without the library it still stands. */
+async function replaceTable(place, table, old, filter) {
+  old?.destroy();
+  place.replaceChildren(table);
+  const DataTable = await loadDataTables();
+  if (!table.isConnected) throw new Error("another table came in between");
+  const made = new DataTable(table, {
+    paging: false,
+    info: false,
+    autoWidth: false,
+    order: [],
+    columnDefs: [{ targets: "more-first", orderSequence: ["desc", "asc"] }],
+    layout: { topStart: null, topEnd: null, bottomStart: null, bottomEnd: null },
+    language: { zeroRecords: "Nothing has that in its name." },
+  });
+  made.search(filter.value).draw();
+  return made;
+}

@@ -1,0 +1,66 @@
+// The place where the reader looks in four figures.
+
+function tile(what, big, unit, who) {
+  return make(
+    "div",
+    { class: "tile" },
+    make("div", { class: "what" }, what),
+    make("div", { class: "big" }, big, unit ? make("small", {}, ` ${unit}`) : null),
+    make("div", { class: "who" }, who),
+  );
+}
+
+function named(method, ...rest) {
+  return [dotOf(method), " ", page.methods[method].label, ...rest];
+}
+
+function bestTile() {
+  const [best] = rankedMethods();
+  const metric = page.metrics[chosen.metric];
+  const title = `best ${metric.name.toUpperCase()} on ${placeWords()}`;
+  if (best === undefined) return tile(title, "—", "", "no method has a figure here");
+  return tile(title, figureOf(best).text, metric.unit, named(best));
+}
+
+function gainTile() {
+  const [best] = rankedMethods();
+  const { baseline } = chosen;
+  if (best === undefined || best === baseline || !figureOf(baseline)) return null;
+  const { digits, unit, name } = page.metrics[chosen.metric];
+  const gain = minus(toNumber(figureOf(best).value), toNumber(figureOf(baseline).value));
+  const cell = comparisonOf(best, baseline);
+  const reach = cell ? range(cell.low, cell.high, digits, signed) : "";
+  return tile(
+    `${name.toUpperCase()} over ${page.methods[baseline].label}`,
+    signed(gain, digits),
+    unit,
+    reach ? `95 % interval ${reach}` : "no interval here",
+  );
+}
+
+function speedTile() {
+  const timed = (page.speed?.rows ?? []).filter((row) => row.megapixels && !chosen.hidden.has(row.method));
+  if (!timed.length) return null;
+  const fastest = timed.reduce((a, b) => (b.megapixels > a.megapixels ? b : a));
+  return tile(`fastest, ×${page.speed.scale}`, short(fastest.megapixels), "MP/s", named(fastest.method));
+}
+
+/** How many published figures the run reaches, to a unit in the last digit; over all data sets and scales. */
+function publishedTile() {
+  const shown = page.figures.filter((figure) => figure.metric === chosen.metric).flatMap((figure) => figure.published);
+  if (!shown.length) return null;
+  const { unit, name, digits, higher } = page.metrics[chosen.metric];
+  const gains = shown.map(({ difference }) => (higher ? 1 : -1) * Number(difference));
+  const reached = gains.filter((gain) => gain > -1.5 * 10 ** -digits).length;
+  const reach = `from ${signed(Math.min(...gains), digits)} to ${signed(Math.max(...gains), digits)} ${unit}`;
+  return tile(
+    `published ${name.toUpperCase()} reached`,
+    `${reached} of ${shown.length}`,
+    "",
+    `ours minus theirs: ${reach}`,
+  );
+}
+
+function drawSummary() {
+  byId("tiles").replaceChildren(...[bestTile(), gainTile(), speedTile(), publishedTile()].filter(Boolean));
+}

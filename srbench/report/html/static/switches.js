@@ -1,0 +1,54 @@
+// Data set, scale, metric; and which methods are shown.
+
+/** Fill a fieldset with radio buttons, which bring the keyboard with them. */
+function segments(id, choices, current, act) {
+  const field = byId(id);
+  const buttons = choices.map(({ value, text, reason }) =>
+    make(
+      "label",
+      { "data-tip": reason || null },
+      make("input", {
+        type: "radio",
+        name: id,
+        value,
+        checked: value === current,
+        disabled: Boolean(reason),
+        onchange: () => act(value),
+      }),
+      make("span", {}, text),
+    ),
+  );
+  field.append(...buttons);
+}
+
+function startSwitches() {
+  segments(
+    "dataset",
+    page.datasets.map(({ name }, value) => ({ value, text: name })),
+    chosen.dataset,
+    (dataset) => choose({ dataset }),
+  );
+  segments(
+    "scale",
+    page.scales.map((value) => ({ value, text: `×${value}` })),
+    chosen.scale,
+    (scale) => choose({ scale }),
+  );
+  const metrics = page.metrics.map(({ title, unavailable }, value) => ({ value, text: title, reason: unavailable }));
+  segments("metric", metrics, chosen.metric, (metric) => choose({ metric }));
+  startChips();
+}
+
+/** One switch for each method, of all tables and charts. */
+function startChips() {
+  const chips = page.methods.map(({ label }, method) =>
+    make("button", { type: "button", "aria-pressed": "true", onclick: () => toggle(method) }, dotOf(method), label),
+  );
+  const toggle = (method) => {
+    const hidden = new Set(chosen.hidden);
+    if (!hidden.delete(method)) hidden.add(method);
+    chips[method].setAttribute("aria-pressed", String(!hidden.has(method)));
+    choose({ hidden });
+  };
+  byId("chips").append(...chips);
+}
