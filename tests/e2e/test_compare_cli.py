@@ -153,7 +153,7 @@ def test_a_report_holds_the_matrix_and_the_intervals(out: Path, tmp_path: Path) 
 def test_a_run_of_one_method_on_few_images_has_neither(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", gains={"bicubic": 0.0}, images={"mine": ("a", "b")}, pictures=0, failed=())
     names = {path.name for path in write_report(run, plots=False)}
-    assert names == {"report.md", "results.csv", "per_image.csv", "tables.tex", "results.json"}
+    assert names == {"report.md", "results.csv", "per_image.csv", "tables.tex", "results.json", "report.html"}
 
 
 def test_a_real_run(cli: Cli, tmp_path: Path) -> None:

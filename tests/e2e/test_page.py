@@ -85,7 +85,7 @@ def opened(browser: Any) -> Iterator[Callable[..., Opened]]:
     """Opens a file; at the end nothing may have gone wrong in any page."""
     contexts, every = [], []
 
-    def open_file(path: Path, **options: Any) -> Opened:
+    def open_file(path: Path, before: str = "", **options: Any) -> Opened:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 860}} | options)
         contexts.append(context)
         result = Opened(context.new_page())
@@ -98,6 +98,7 @@ def opened(browser: Any) -> Iterator[Callable[..., Opened]]:
             "request",
             lambda r: None if r.url.startswith(("file:", "data:", "blob:")) else troubles.append(f"GET {r.url}"),
         )
+        page.add_init_script(before)
         page.goto(path.as_uri())
         return result
 
@@ -339,6 +340,16 @@ def test_the_matrix_by_keys(opened: Callable[..., Opened], usual: Path) -> None:
     seen.page.keyboard.press("ArrowRight")
     assert seen.page.locator("#matrix-detail").inner_text() != first
     assert seen.page.locator("#matrix button[tabindex='0']").count() == 1
+
+
+def test_a_browser_that_cannot_unpack_the_libraries_shows_the_tables(
+    opened: Callable[..., Opened], usual: Path
+) -> None:
+    seen = opened(usual, before="delete globalThis.DecompressionStream")
+    assert seen.texts("#table tbody th")[0] == "srcnn-y:t91-9-5-5"
+    assert seen.page.locator("#matrix tbody tr").count() == 8
+    seen.page.locator("#speed").scroll_into_view_if_needed()
+    seen.wait("document.querySelector('#speed-plot').innerText.includes('too old')")
 
 
 def test_dark_and_light(opened: Callable[..., Opened], usual: Path) -> None:

@@ -88,6 +88,7 @@ function paintPanes() {
   const { a, b, hr } = painted.layers;
   const [compare, truth] = [byId("compare"), byId("truth")];
   for (const pane of [compare, truth]) sharpen(pane);
+  truth.style.touchAction = view.zoom > 1 ? "none" : "pan-y"; // a finger scrolls the page unless there is more to see
   const canvas = compare.querySelector("canvas");
   canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
   paint(compare, a, 0, chosen.split);
