@@ -89,9 +89,14 @@ def test_find_run(tmp_path: Path) -> None:
 def test_a_damaged_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no run\.json"):
         load_run(tmp_path)
-    for content in ("{", '{"schema_version": 99}'):
+    for content, message in (
+        ("{", "damaged"),
+        ("[]", "damaged"),
+        ('{"schema_version": 1}', "damaged"),
+        ('{"schema_version": 99}', "is of schema version 99 and this srbench reads version 1"),
+    ):
         (tmp_path / "run.json").write_text(content)
-        with pytest.raises(DataError, match="damaged or not of schema version 1") as error:
+        with pytest.raises(DataError, match=message) as error:
             load_run(tmp_path)
         assert "\n" not in str(error.value)
 
