@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from srbench.cli.guard import complain
 from srbench.cli.options import Config, Json, Out, Plugins, numbers, split
 from srbench.errors import EXIT_CELL_FAILED, EXIT_DATA, EXIT_INTERRUPTED, EXIT_OK, SrbenchError, UsageError
 from srbench.places import RUNS
@@ -123,6 +124,8 @@ def run(
     trouble = None if no_report else _write_report(loaded)
     _show_results(loaded, as_json=json)
     stderr().print(f"{summary}; results in {folder}", markup=False, soft_wrap=True)
+    if gone := sum(planned.status == "ok" for planned in loaded.record.cells) - len(loaded.cells):
+        complain(f"{gone} finished cells are no longer in {folder}, or were altered there; run again.")
     if trouble is not None:
         raise trouble
     raise typer.Exit(exit_code(loaded))

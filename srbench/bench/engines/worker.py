@@ -61,17 +61,21 @@ def _settle_down(output: Connection) -> None:
 
 def _die_with_parent() -> None:
     """End when the run ends, even if that was killed and this process hangs."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-    threading.Thread(target=_watch_parent, daemon=True).start()
-
-
-def _watch_parent() -> None:
     parent = parent_process()
     if parent is None:
         return
-    connection.wait([parent.sentinel])
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            if ctypes.CDLL(None).prctl(1, signal.SIGKILL) == 0:  # PR_SET_PDEATHSIG
+                if os.getppid() != parent.pid:  # it was killed before that
+                    os._exit(1)
+                return
+    threading.Thread(target=_watch, args=(parent.sentinel,), daemon=True).start()
+
+
+def _watch(sentinel: int) -> None:
+    """Wait for the end of the run, and end."""
+    connection.wait([sentinel])
     if hasattr(os, "killpg"):
         with contextlib.suppress(OSError):
             os.killpg(0, signal.SIGKILL)
