@@ -50,17 +50,8 @@ class Net(LearnedMethod):
     def network(self, scale):
         return nn.Sequential(nn.Conv2d(1, scale**2, 3, padding=1), nn.PixelShuffle(scale))
 """
-WORDS = (
-    "run",
-    "--plugin",
-    "p.py",
-    "--methods",
-    "bicubic,slow,net,nearest",
-    "--datasets",
-    "./photos",
-    "--scales",
-    "2,3",
-)
+WORDS = ("run", "--plugin", "p.py", "--methods", "bicubic,slow,net,nearest", "--datasets", "./photos", "--no-speed")
+CELLS = 8  # at two scales
 TABLES = ("results.csv", "per_image.csv", "tables.tex")
 GRACE = 10.0
 """Seconds in which the workers of a killed run must be gone."""
@@ -94,7 +85,7 @@ class Lab:
 
     def start(self, life: str, jobs: int) -> subprocess.Popen[bytes]:
         """Start the run, or go on with it."""
-        words = (*WORDS, "--no-speed", "--jobs", str(jobs), "--out", life)
+        words = (*WORDS, "--scales", "2,3", "--jobs", str(jobs), "--out", life)
         environment = {**os.environ, "SRBENCH_CACHE": str(self.folder / f"cache-{life}")}
         return subprocess.Popen(
             [sys.executable, "-m", "srbench", *words],
@@ -117,7 +108,7 @@ class Lab:
         """How far a life is, in words."""
         cells = len(list((self.folder / life).glob("*/cells/*.json")))
         if cells:
-            return f"{cells} of 8 cells"
+            return f"{cells} of {CELLS} cells"
         return "training" if list((self.folder / f"cache-{life}").glob("weights/checkpoints/*")) else "nothing yet"
 
     def orphans(self) -> int:

@@ -18,7 +18,7 @@ from srbench.bench.record import Record
 from srbench.bench.results import CellResult, FailedCell
 from srbench.bench.run_speed import due, write_speed
 from srbench.bench.speed_record import RunSpeed
-from srbench.bench.store import RunFolder, StoreError, run_folders
+from srbench.bench.store import LoadedRun, RunFolder, StoreError, load_run, run_folders
 from srbench.bench.task import Began, CellTask, Event, Failure, ImageDone, Outcome, Task, TrainTask, Waiting
 from srbench.bench.workbench import Setting, Workbench
 from srbench.canonical import digest
@@ -149,6 +149,10 @@ class Engine:
                 time.sleep(POLL)
         self._record.finish()
         return self.folder
+
+    def load(self) -> LoadedRun:
+        """The run as this engine has seen it end, whatever another process writes into run.json by now."""
+        return load_run(self.folder.path, self._record.content())
 
     def time_methods(self) -> str:
         """Time the run's methods beside their quality, where that has not been done; returns why it failed, or nothing.

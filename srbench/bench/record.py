@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from functools import cached_property
 
 from srbench.bench.environment import machine, versions
 from srbench.bench.plan import Plan, PlannedJob
@@ -27,6 +28,7 @@ class Record:
         self._states = [PlannedCell(id=job.id) for job in plan.jobs]
         self._failed: dict[int, FailedCell] = {}
         self._started = _now()
+        self._finished: str | None = None
         self._begun = False
 
     def begin(self) -> None:
@@ -54,7 +56,10 @@ class Record:
 
     def finish(self) -> None:
         """Write that the run is over, unless run.json says so already; it is then the newest run."""
-        if not self._is_finished():
+        known = self._known_to_be_finished()
+        if known is not None:
+            self._started, self._finished = known.started, known.finished
+        else:
             self.check_folder()
             self._write(_now())
         self._folder.mark_newest()
@@ -70,20 +75,29 @@ class Record:
                 f"{self._folder.path} was removed while the run was going on, with what it had stored; run again."
             )
 
-    def _is_finished(self) -> bool:
-        """Whether run.json already says all that there is to say."""
+    @cached_property
+    def _environment(self) -> dict[str, str]:
+        return versions() | machine()  # which asks git, so once is enough
+
+    def _known_to_be_finished(self) -> RunRecord | None:
+        """run.json, if it already says all that there is to say."""
         if not self._folder.record_path.is_file():
-            return False
+            return None
         try:
             record = self._folder.read_record()
         except DataError:
-            return False
+            return None
         as_now = record.cells == tuple(self._states) and record.metrics == self._plan.metric_records()
-        return record.finished is not None and not record.failed and as_now
+        return record if record.finished is not None and not record.failed and as_now else None
 
     def _write(self, finished: str | None) -> None:
+        self._finished = finished
+        self._folder.write_record(self.content())
+
+    def content(self) -> RunRecord:
+        """What has been noted, as run.json says it unless another process has written there since."""
         plan = self._plan
-        record = RunRecord(
+        return RunRecord(
             id=plan.run_id,
             command=self._command,
             protocol=plan.protocol.name,
@@ -97,12 +111,11 @@ class Record:
             seeds=tuple(sorted({job.id.seed for job in plan.jobs})),
             cells=tuple(self._states),
             failed=tuple(self._failed[index] for index in sorted(self._failed)),
-            environment=versions() | machine(),
+            environment=self._environment,
             started=self._started,
             notes=plan.notes,
-            finished=finished,
+            finished=self._finished,
         )
-        self._folder.write_record(record)
 
 
 def _now() -> str:

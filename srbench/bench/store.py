@@ -156,8 +156,12 @@ class LoadedRun:
     """What its methods took, where they were timed."""
 
 
-def load_run(path: Path) -> LoadedRun:
+def load_run(path: Path, record: RunRecord | None = None) -> LoadedRun:
     """Read a run's folder.
+
+    Args:
+        path: the folder.
+        record: what to take for its run.json, which another process may be about to replace.
 
     Raises:
         DataError: it is not one, or run.json is damaged.
@@ -165,7 +169,7 @@ def load_run(path: Path) -> LoadedRun:
     folder = RunFolder(path)
     if not folder.record_path.is_file():
         raise DataError(f"{path} holds no run.json, so it is not the folder of a run.")
-    record = folder.read_record()
+    record = record or folder.read_record()
     cells: list[CellResult] = []
     for planned in record.cells:
         cell = folder.read_cell(planned.key) if planned.key is not None and planned.status == "ok" else None

@@ -78,7 +78,6 @@ def run(
         raise UsageError(f"--train is missing, always or never, not '{train}'.")
     from srbench.bench.engine import Options
     from srbench.bench.plan import Request, make_plan, run_command
-    from srbench.bench.store import load_run
     from srbench.cli.console import stderr
     from srbench.registry import Registry
 
@@ -118,8 +117,8 @@ def run(
         command=run_command(request, _differing(given, flags, plugin or [])),
     )
     with redirect_stdout(sys.stderr):
-        folder, summary = _execute(plan, registry, options, timed=speed)
-    loaded = load_run(folder)
+        loaded, summary = _execute(plan, registry, options, timed=speed)
+    folder = loaded.folder.path
     # the report first: whoever reads the table from a pipe may stop reading, and a full disk must not cost the table
     trouble = None if no_report else _write_report(loaded)
     _show_results(loaded, as_json=json)
@@ -144,23 +143,24 @@ def _differing(given: dict[str, object], flags: dict[str, bool], plugins: list[P
     return words + [word for path in plugins for word in ("--plugin", str(path))]
 
 
-def _execute(plan: Plan, registry: Registry, options: Options, *, timed: bool) -> tuple[Path, str]:
-    """Run a plan under a display; returns its folder and what was done, in words."""
+def _execute(plan: Plan, registry: Registry, options: Options, *, timed: bool) -> tuple[LoadedRun, str]:
+    """Run a plan under a display; returns what came of it, and what was done, in words."""
     from srbench.bench.engine import Engine
     from srbench.cli.console import RunConsole
 
     with RunConsole(len(plan.jobs)) as console:
         try:
             with Engine(plan, registry, options, console) as engine:
-                folder = engine.execute()
+                engine.execute()
                 if timed and (trouble := engine.time_methods()):
                     console.say(trouble, markup=False)
+                loaded = engine.load()
         except KeyboardInterrupt:
             console.console.print(
                 f"\ninterrupted; what is done is kept. To go on: {options.command}", markup=False, soft_wrap=True
             )
             raise typer.Exit(EXIT_INTERRUPTED) from None
-    return folder.path, f"cells: {console.computed} computed, {console.known} known before, {console.failed} failed"
+    return loaded, f"cells: {console.computed} computed, {console.known} known before, {console.failed} failed"
 
 
 def _write_report(loaded: LoadedRun) -> SrbenchError | None:

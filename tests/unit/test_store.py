@@ -77,7 +77,7 @@ def test_folders_are_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     real = os.fsync
 
     def note(descriptor: int) -> None:
-        synced.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name.split(".")[0])
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name.split(".")[0])
         real(descriptor)
 
     if not Path("/proc/self/fd").is_dir():

@@ -227,8 +227,8 @@ class Pool:
     def _transgression(self, worker: _Worker) -> str:
         """Which limit a worker has passed, in words; empty for none."""
         until = self._end_of(worker)
-        if until is not None and time.monotonic() > until:
-            return f"did not finish within {self._timeout:g} s"
+        if until is not None and worker.began is not None and time.monotonic() > until:
+            return f"did not finish within {until - worker.began:g} s"
         if self._memory and (held := resident_bytes(worker.process.pid)) > self._memory:
             return f"held {held / 2**30:.2f} GiB of memory, and --cell-memory allows {self._memory / 2**30:g}"
         return ""
