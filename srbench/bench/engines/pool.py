@@ -131,7 +131,7 @@ class Pool:
                 saving = [worker for worker in saving if self._is_saving(worker)]
             for worker in self._workers:
                 if worker not in saving:
-                    worker.process.join(TO_END)
+                    _wait_for_end(worker.process)
         finally:  # also when Ctrl-C is pressed again
             for worker in list(self._workers):
                 self._kill(worker)
@@ -188,7 +188,7 @@ class Pool:
                     worker.began = time.monotonic()
                 self._hear(task, message)
         except (EOFError, OSError):  # it is ending, or a plugin has closed what is not its own
-            worker.process.join(TO_END)
+            _wait_for_end(worker.process)
             self._kill(worker)
         return None if worker.process.is_alive() else self._died(worker)
 
@@ -284,6 +284,13 @@ def _interrupts_held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _wait_for_end(process: BaseProcess) -> None:
+    """Give a process some time to end. Not by its sentinel, which it can close and live on."""
+    until = time.monotonic() + TO_END
+    while process.is_alive() and time.monotonic() < until:
+        time.sleep(0.01)
 
 
 def _ending(code: int | None) -> str:
