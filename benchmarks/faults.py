@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -136,26 +137,26 @@ def is_alive(pid: int) -> bool:
         return not Path("/proc/self").exists()
 
 
-def finish(lab: Lab, life: str, jobs: int) -> float:
-    """Run to the end; returns the seconds."""
-    began = time.monotonic()
-    if code := lab.start(life, jobs).wait():
+def finish(lab: Lab, life: str, process: subprocess.Popen[bytes]) -> None:
+    """Let a run come to its end."""
+    if code := process.wait():
         raise SystemExit(f"the run ended with {code}:\n{(lab.folder / f'{life}.log').read_text()}")
-    return time.monotonic() - began
 
 
-def torment(lab: Lab, kills: int, seed: int, say: bool) -> Tally:
+def torment(lab: Lab, kills: int, seed: int, tell: Callable[[str], None]) -> Tally:
     """Kill so often, in as many lives as that takes."""
     moments = random.Random(seed)
-    seconds = finish(lab, "whole", 0)
+    began = time.monotonic()
+    finish(lab, "whole", lab.start("whole", 0))
+    seconds = time.monotonic() - began
     whole = lab.left("whole")
     lab.orphans()
     tally = Tally()
     while tally.kills < kills:
         life, jobs = f"life{tally.lives}", 2 * (tally.lives % 2)
         tally.lives += 1
+        process = lab.start(life, jobs)
         while tally.kills < kills:
-            process = lab.start(life, jobs)
             try:
                 process.wait(moments.uniform(0.1, 1.1) * seconds)
                 break
@@ -165,14 +166,15 @@ def torment(lab: Lab, kills: int, seed: int, say: bool) -> Tally:
             tally.kills += 1
             tally.at[lab.stage(life)] += 1
             tally.orphans += lab.orphans()
-            if say:
-                print(f"{life}, jobs {jobs}: kill {tally.kills}, {lab.stage(life)}", file=sys.stderr)
-        finish(lab, life, jobs)
+            tell(f"{life}, {jobs} workers: kill {tally.kills}, {lab.stage(life)}")
+            process = lab.start(life, jobs)
+        finish(lab, life, process)
         lab.orphans()
         left = lab.left(life)
-        tally.differing += [
-            f"{life}/{name}" for name in whole.keys() | left.keys() if whole.get(name) != left.get(name)
-        ]
+        names = sorted(whole.keys() | left.keys())
+        differing = [f"{life}/{name}" for name in names if whole.get(name) != left.get(name)]
+        tally.differing += differing
+        tell(f"{life}: {len(differing)} of {len(names)} files differ")
     return tally
 
 
@@ -183,7 +185,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        tally = torment(Lab(Path(folder), given.seed), given.kills, given.seed, not given.json)
+        tally = torment(Lab(Path(folder), given.seed), given.kills, given.seed, _say)
     if given.json:
         print(json.dumps({"schema_version": 1, **asdict(tally)}))
     else:
@@ -192,6 +194,10 @@ def main() -> None:
         print(f"files that differ from the run that was left alone: {', '.join(tally.differing) or 'none'}")
         print(f"processes left behind: {tally.orphans}")
     sys.exit(1 if tally.differing or tally.orphans else 0)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
