@@ -24,6 +24,7 @@ from srbench.bench.engines.output import Printed, resident_bytes
 from srbench.bench.engines.worker import DUMP, serve
 from srbench.bench.task import Began, Event, Failure, ImageDone, Outcome, SpeedTask, Task, TrainTask, Waiting
 from srbench.bench.workbench import Setting
+from srbench.errors import UsageError
 from srbench.training.progress import Progress
 
 LOOK = 0.1
@@ -64,6 +65,9 @@ class Pool:
         workers: how many processes at most; they are started as tasks come.
         timeout: seconds after which a cell's process is killed; 0 for none.
         memory: bytes that a process may hold; 0 for any.
+
+    Raises:
+        UsageError: on Windows, which has neither the signals nor the pipes.
     """
 
     def __init__(
@@ -76,6 +80,10 @@ class Pool:
         timeout: float = 0.0,
         memory: int = 0,
     ) -> None:
+        if os.name == "nt":
+            raise UsageError(
+                "Worker processes need Linux or macOS: leave out --jobs, --cell-timeout and --cell-memory."
+            )
         self._setting = setting
         self._hear = hear
         self._say = say
