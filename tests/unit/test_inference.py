@@ -43,16 +43,16 @@ def test_large_images_are_tiled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_does_not_fit_is_done_in_tiles() -> None:
-    """A device that holds no more than 100 x 100 pixels at once."""
-    planes = np.random.default_rng(1).random((1, 190, 230), dtype=np.float32)
+    """On a device that holds no more than 120 x 120 pixels at once."""
+    planes = np.random.default_rng(1).random((1, 300, 400), dtype=np.float32)
 
     def small(x: torch.Tensor) -> torch.Tensor:
-        if x.shape[-1] * x.shape[-2] > (2 * 100) ** 2:
+        if x.shape[-1] * x.shape[-2] > (2 * 120) ** 2:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return x
 
     output = super_resolve(Doubles(small), planes, 2, CPU)
-    assert output.tile == 58
+    assert output.tile == 100  # 400, 200, 100
     np.testing.assert_array_equal(output.planes, planes.repeat(2, 1).repeat(2, 2))
     assert super_resolve(Doubles(), planes, 2, CPU).tile is None
 
