@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import uuid
 from pathlib import Path
@@ -12,14 +13,15 @@ from platformdirs import user_cache_path
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Replace a file's content so that no reader, and no crash, ever sees half of it.
 
-    Written to a temporary name in the same folder, synced to the disk, then renamed.
+    Written to a temporary name in the same folder, synced to the disk, then renamed; then the folder is synced, or a
+    power cut could forget the name.
 
     Raises:
         OSError: the folder cannot be made or written to.
     """
     data = content.encode() if isinstance(content, str) else content
     path = path.resolve()  # a link goes on leading to its file
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     if path.exists() and not path.is_file():  # a device or a pipe is written to, never replaced
         path.write_bytes(data)
         return
@@ -31,8 +33,29 @@ def write_atomically(path: Path, content: str | bytes) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the first error is the one to tell
+            temporary.unlink(missing_ok=True)
         raise
+    _sync_folder(path.parent)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, each one's name synced."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Sync the names in a folder, where the system can: Windows and some network drives cannot."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def cache_folder() -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,6 +14,21 @@ from srbench.method import Method
 TILE_ABOVE = 4_000_000
 """Images with more input pixels than this are worked on in tiles, where the method allows it."""
 TILE = 1024
+SMALLEST_TILE = 64
+"""Where tiles of this side do not fit on a device either, nothing does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """An image as a method gave it.
+
+    Attributes:
+        planes: (C, H, W) float32.
+        tile: the side in input pixels of the tiles that it was worked on in; None if it was in one piece.
+    """
+
+    planes: NDArray[np.float32]
+    tile: int | None = None
 
 
 def resolve_device(name: str, threads: int = 0) -> torch.device:
@@ -42,7 +59,14 @@ def resolve_device(name: str, threads: int = 0) -> torch.device:
 def run_method(
     method: Method, planes: NDArray[np.float32], scale: int, device: torch.device, *, tile: int | None = None
 ) -> NDArray[np.float32]:
-    """Super-resolve one image.
+    """Super-resolve one image; :func:`super_resolve` without saying how."""
+    return super_resolve(method, planes, scale, device, tile=tile).planes
+
+
+def super_resolve(
+    method: Method, planes: NDArray[np.float32], scale: int, device: torch.device, *, tile: int | None = None
+) -> Output:
+    """Super-resolve one image. One that does not fit on the device is tried again in tiles, and in smaller ones.
 
     Args:
         method: ready to use (weights loaded).
@@ -51,25 +75,49 @@ def run_method(
         device: where to run.
         tile: side of a tile in input pixels; by default images beyond :data:`TILE_ABOVE` are tiled by :data:`TILE`.
 
-    Returns:
-        (C, H, W) float32.
-
     Raises:
-        MethodError: the method returned another type, shape or a value that is not finite.
+        MethodError: the method returned another type, shape or a value that is not finite, or the device's memory
+            does not suffice.
     """
     x = torch.from_numpy(planes)[None].to(device)
     if tile is None and x.shape[-1] * x.shape[-2] > TILE_ABOVE:
         tile = TILE
-    with torch.inference_mode():
-        if tile is None or method.info.halo is None:
-            out = _checked(method, x, scale)
-        else:
-            out = tiled(method, x, scale, tile, method.info.halo)
+    if method.info.halo is None:
+        tile = None
+    while (out := _attempt(method, x, scale, tile)) is None:
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+        tile = _smaller(method, x, tile)
     result: NDArray[np.float32] = out[0].to("cpu", torch.float32).numpy()
     if not np.isfinite(result).all():
         bad = "NaN" if np.isnan(result).any() else "infinity"
         raise MethodError(f"{method.info.name} returned {bad} at x{scale}")
-    return result
+    return Output(result, tile)
+
+
+def _attempt(method: Method, x: torch.Tensor, scale: int, tile: int | None) -> torch.Tensor | None:
+    """The image, whole or in tiles; None if the device's memory did not suffice."""
+    try:
+        with torch.inference_mode():
+            if tile is None or method.info.halo is None:
+                return _checked(method, x, scale)
+            return tiled(method, x, scale, tile, method.info.halo)
+    except torch.OutOfMemoryError:  # handled by the caller: here the traceback still holds the tensors
+        return None
+
+
+def _smaller(method: Method, x: torch.Tensor, tile: int | None) -> int:
+    """The side of the tiles to try next: half as large.
+
+    Raises:
+        MethodError: there are none.
+    """
+    if method.info.halo is None:
+        raise MethodError(f"{method.info.name} needs more memory than the device has, and cannot work in tiles")
+    side = -(-min(tile or max(x.shape[-2:]), max(x.shape[-2:])) // 2)
+    if side < SMALLEST_TILE:
+        raise MethodError(f"{method.info.name} needs more memory than the device has, even in tiles; free some of it")
+    return side
 
 
 def _checked(method: Method, x: torch.Tensor, scale: int) -> torch.Tensor:

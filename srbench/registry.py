@@ -90,6 +90,7 @@ class Registry:
         self._metrics: dict[str, EntryPoint | Metric] = dict(_entry_points(METRICS))
         self._plugin_of: dict[str, Path] = {}
         self._cards: dict[str, Card] = {}
+        self.plugins = tuple(path.resolve() for path in plugins)
         for path in plugins:
             self._add_plugin(path)
 

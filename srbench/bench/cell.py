@@ -16,7 +16,7 @@ from srbench.canonical import digest
 from srbench.data.catalog import Dataset, Sample
 from srbench.errors import DataError, MethodError
 from srbench.imaging.files import to_uint8
-from srbench.inference import run_method
+from srbench.inference import Output, super_resolve
 from srbench.method import LearnedMethod, Method
 from srbench.metrics.metric import Pair
 from srbench.protocol import Case, Protocol
@@ -26,7 +26,7 @@ KEEP_PIXELS = 20_000_000
 """Prepared images are kept from cell to cell while a data set has no more HR pixels than this."""
 
 Picture = NDArray[np.uint8]
-Keep = Callable[[int, str, Picture, Picture], None]
+ImageDone = Callable[[int, str, Picture, Picture], None]
 """Called with an image's index, its name, its SR picture and its HR picture."""
 
 
@@ -66,6 +66,20 @@ class CaseSource:
         if pixels <= KEEP_PIXELS:
             self._key, self._cases = key, kept
 
+    def ensure(self, dataset: Dataset) -> None:
+        """Have a data set fetched.
+
+        Raises:
+            DataError: it cannot be had.
+        """
+        if (known := self._failed.get((dataset.content_hash,))) is not None:
+            raise known
+        try:
+            dataset.ensure()
+        except DataError as error:
+            self._failed[(dataset.content_hash,)] = error
+            raise
+
     def _samples(self, dataset: Dataset) -> Iterator[Sample]:
         try:
             yield from dataset.samples()
@@ -101,8 +115,7 @@ def compute_cell(
     weights_sha256: str | None,
     cases: CaseSource,
     device: torch.device,
-    keep: Keep | None = None,
-    image_done: Callable[[], None] = lambda: None,
+    image_done: ImageDone = lambda index, name, sr, hr: None,
 ) -> CellResult:
     """Run a method over a data set and score it.
 
@@ -112,14 +125,13 @@ def compute_cell(
     """
     images: list[ImageResult] = []
     for index, (name, case) in enumerate(cases.cases(job.dataset, job.id.scale, plan.protocol)):
-        sr = _super_resolve(method, case, name, device)
+        output = _super_resolve(method, case, name, device)
+        sr = case.finish(method.info, output.planes)
         picture = case.picture(sr)
         values = score(plan, name, case.pair(sr), (picture, case.hr), str(device))
         height, width = case.hr.shape[:2]
-        images.append(ImageResult(name=name, width=width, height=height, values=values))
-        if keep is not None:
-            keep(index, name, picture, case.hr)
-        image_done()
+        images.append(ImageResult(name=name, width=width, height=height, values=values, tile=output.tile))
+        image_done(index, name, picture, case.hr)
     inputs = plan.inputs(job, weights_sha256)
     how = plan.protocol.aggregate
     return CellResult(
@@ -166,12 +178,11 @@ def score(
     return values
 
 
-def _super_resolve(method: Method, case: Case, name: str, device: torch.device) -> NDArray[np.float64]:
+def _super_resolve(method: Method, case: Case, name: str, device: torch.device) -> Output:
     try:
-        output = run_method(method, case.method_input(method.info), case.scale, device)
+        return super_resolve(method, case.method_input(method.info), case.scale, device)
     except MethodError as error:
         raise MethodError(f"{error} ({name})") from error
     except (Exception, SystemExit) as error:  # whatever a method raises fails its cell and no other
         message = str(error).splitlines()[0] if str(error) else "no message"
         raise MethodError(f"{method.info.name} raised {type(error).__name__} on {name}: {message}") from error
-    return case.finish(method.info, output)

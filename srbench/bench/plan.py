@@ -13,7 +13,7 @@ from typing import Any, Literal
 import srbench
 from srbench.bench.availability import availability
 from srbench.bench.results import (
-    SCHEMA_VERSION,
+    CELL_SCHEMA_VERSION,
     CellId,
     DatasetRecord,
     MethodRecord,
@@ -91,7 +91,7 @@ class Plan:
     def inputs(self, job: PlannedJob, weights_sha256: str | None) -> dict[str, Any]:
         """All that decides a cell's numbers, as plain data; its digest is the cell's key."""
         return {
-            "schema": SCHEMA_VERSION,
+            "schema": CELL_SCHEMA_VERSION,
             "engine": engine_hash(),
             "method": job.id.method,
             "version": job.card.info.version,

@@ -10,6 +10,9 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 SCHEMA_VERSION: Final = 1
+"""Of run.json and of the documents that ``--json`` prints."""
+CELL_SCHEMA_VERSION: Final = 2
+"""Of the files of cells. 1 had no checksum; it is read as well."""
 
 
 def plain_number(value: float) -> float | str:
@@ -55,12 +58,14 @@ class ImageResult(Frozen):
     width: int
     height: int
     values: dict[str, Number]
+    tile: int | None = None
+    """The side in input pixels of the tiles that it was worked on in; None for one piece."""
 
 
 class CellResult(Frozen):
     """A finished cell: the content of ``cells/<key>.json``. Nothing in it changes from one execution to the next."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1, 2] = CELL_SCHEMA_VERSION
     key: str
     id: CellId
     protocol_hash: str

@@ -6,13 +6,14 @@ What has been timed is not timed again until the method, its device or the numbe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench.atomic import write_atomically
 from srbench.bench.plan import Plan
 from srbench.bench.speed_record import RunSpeed, SpeedRow, read_speed
+from srbench.bench.task import SpeedTask
 
 if TYPE_CHECKING:
     import torch
@@ -25,52 +26,58 @@ SECONDS = 0.5
 """Of timed runs a row, and at least five of them: this column is a by-product; `srbench speed` takes its time."""
 
 
-def time_methods(
-    plan: Plan,
-    registry: Registry,
-    folder: Path,
-    device: Callable[[], torch.device],
-    asked: str,
-) -> None:
-    """Time the methods of a plan that have not been timed so, and keep that in the run's folder.
+def due(plan: Plan, folder: Path, asked: str, left_out: Collection[str] = ()) -> SpeedTask | None:
+    """The methods of a plan to be timed; None if they have been timed so.
 
     Args:
         plan: its methods and smallest scale.
-        registry: where they come from.
         folder: the run's.
-        device: where to run; asked for only if something has to be timed, since that imports torch.
         asked: the device and threads as asked for.
+        left_out: methods not to be timed.
     """
     scale = min(job.id.scale for job in plan.jobs)
-    wanted = {card.name: card.source_hash for card in plan.cards if scale in card.info.scales}
+    wanted = {
+        card.name: card.source_hash for card in plan.cards if scale in card.info.scales and card.name not in left_out
+    }
     known = read_speed(folder)
     if known is not None and (known.asked, known.scale) == (asked, scale) and known.sources.items() >= wanted.items():
-        return
+        return None
+    return SpeedTask(asked=asked, scale=scale, methods=tuple(wanted)) if wanted else None
+
+
+def measure(
+    plan: Plan, registry: Registry, device: torch.device, asked: str, scale: int, methods: Collection[str]
+) -> RunSpeed:
+    """Time methods of a plan on a device."""
     from srbench.bench.environment import device_name
     from srbench.bench.modes import Mode
     from srbench.bench.speed import Request, SpeedTest
     from srbench.registry import Choice
 
-    where = device()
-    test = SpeedTest(registry, plan.protocol, where)
-    size = SIZES[where.type]
+    cards = [card for card in plan.cards if card.name in methods]
+    test = SpeedTest(registry, plan.protocol, device)
+    size = SIZES[device.type]
     rows: list[SpeedRow] = []
     for learned in (False, True):
         request = Request(
-            choices=tuple(Choice(card, "") for card in plan.cards if card.name in wanted and card.learned == learned),
+            choices=tuple(Choice(card, "") for card in cards if card.learned == learned),
             scales=(scale,),
             sizes=(size,),
-            modes=(Mode(channels_last=learned and where.type == "cpu"),),  # as cells are computed
+            modes=(Mode(channels_last=learned and device.type == "cpu"),),  # as cells are computed
             parts=("whole",),
             seconds=SECONDS,
         )
         rows += test.rows(request)
-    record = RunSpeed(
+    return RunSpeed(
         asked=asked,
-        device=device_name(str(where)),
+        device=device_name(str(device)),
         size=size,
         scale=scale,
-        sources=wanted,
+        sources={card.name: card.source_hash for card in cards},
         rows=tuple(rows),
     )
-    write_atomically(folder / "speed.json", record.model_dump_json(indent=1) + "\n")
+
+
+def write_speed(folder: Path, speed: RunSpeed) -> None:
+    """Keep it in a run's folder."""
+    write_atomically(folder / "speed.json", speed.model_dump_json(indent=1) + "\n")

@@ -1,18 +1,20 @@
-"""Where results lie: ``<out>/<run id>/{run.json, cells/<key>.json, images/, report/}``.
+"""Where results lie: ``<out>/<run id>/{run.json, cells/<key>.json, images/, report/, locks/}``.
 
-Files are written to a temporary name, synced and renamed, so that a file that exists is whole.
+Files are written to a temporary name, synced and renamed, so that a file that exists is whole. A cell's file has a
+checksum as well: one that was altered later counts as not there.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from srbench.atomic import write_atomically
@@ -20,12 +22,9 @@ from srbench.bench.results import SCHEMA_VERSION, CellId, CellResult, RunRecord
 from srbench.bench.speed_record import RunSpeed, read_speed
 from srbench.canonical import digest
 from srbench.errors import EXIT_DATA, DataError, SrbenchError, UsageError
-from srbench.imaging.files import write_png
+from srbench.locks import Lock
 from srbench.names import unknown
 from srbench.places import RUNS
-
-_Model = TypeVar("_Model", RunRecord, CellResult)
-Picture = NDArray[np.uint8]
 
 
 class StoreError(SrbenchError):
@@ -71,7 +70,7 @@ class RunFolder:
         Raises:
             DataError: it is missing, damaged or of another schema.
         """
-        return _read(self.record_path, RunRecord)
+        return _read_record(self.record_path)
 
     def read_cell(self, key: str) -> CellResult | None:
         """A finished cell, or None if there is none that is whole."""
@@ -79,15 +78,23 @@ class RunFolder:
         if not path.is_file():
             return None
         try:
-            cell = _read(path, CellResult)
-        except DataError:
-            return None  # cut or altered: as if it had never been finished
-        return cell if cell.key == key else None
+            plain = json.loads(path.read_bytes())
+            sealed = plain.pop("sha256", None) == digest(plain)
+            cell = CellResult.model_validate(plain)
+        except (OSError, ValueError, AttributeError, TypeError):
+            return None  # cut or damaged: as if it had never been finished
+        return cell if cell.key == key and (sealed or cell.schema_version == 1) else None
 
     def write_cell(self, cell: CellResult) -> None:
-        """Store a finished cell."""
+        """Store a finished cell, with the checksum of its content."""
+        plain = cell.model_dump(mode="json")
+        text = json.dumps(plain | {"sha256": digest(plain)}, indent=1, ensure_ascii=False, allow_nan=False)
         with self.writing():
-            write_atomically(self.cell_path(cell.key), cell.model_dump_json(indent=1) + "\n")
+            write_atomically(self.cell_path(cell.key), text + "\n")
+
+    def lock(self, key: str) -> Lock:
+        """The lock of a cell, held by the process that computes it; not taken yet."""
+        return Lock(self.path / "locks" / f"{key}.lock")
 
     def write_record(self, record: RunRecord) -> None:
         """Store run.json."""
@@ -95,16 +102,21 @@ class RunFolder:
             write_atomically(self.record_path, record.model_dump_json(indent=1) + "\n")
 
     def mark_newest(self) -> None:
-        """Make this the newest run, which `report` and `check` take unless told otherwise."""
+        """Make this the newest run, which `report` and `check` take unless told otherwise.
+
+        Newer than every other, even if the clock has been put back since.
+        """
         with self.writing():
             self.record_path.touch()
+            others = [path / "run.json" for path in run_folders(self.path.parent) if path.name != self.path.name]
+            latest = max((_modified(other) for other in others), default=0)
+            if latest >= _modified(self.record_path):
+                os.utime(self.record_path, ns=(latest + 1_000_000, latest + 1_000_000))
 
-    def write_pictures(self, sr_path: Path, sr: Picture, hr_path: Path, hr: Picture) -> None:
-        """Keep an image's SR picture, and its HR picture if it is not there yet; uint8 (H, W) or (H, W, 3)."""
+    def write_picture(self, path: Path, png: bytes) -> None:
+        """Keep a picture."""
         with self.writing():
-            write_png(sr_path, sr)
-            if not hr_path.exists():
-                write_png(hr_path, hr)
+            write_atomically(path, png)
 
     def copy_pictures(self, other: RunFolder, cell: CellResult, image: str) -> None:
         """Take over from another run what it kept of an image."""
@@ -169,8 +181,12 @@ class LoadedRun:
         return self.origins[cell].run if cell in self.origins else self.record.id
 
 
-def load_run(path: Path) -> LoadedRun:
+def load_run(path: Path, record: RunRecord | None = None) -> LoadedRun:
     """Read a run's folder.
+
+    Args:
+        path: the folder.
+        record: what to take for its run.json, which another process may be about to replace.
 
     Raises:
         DataError: it is not one, or run.json is damaged.
@@ -178,7 +194,7 @@ def load_run(path: Path) -> LoadedRun:
     folder = RunFolder(path)
     if not folder.record_path.is_file():
         raise DataError(f"{path} holds no run.json, so it is not the folder of a run.")
-    record = folder.read_record()
+    record = record or folder.read_record()
     cells: list[CellResult] = []
     for planned in record.cells:
         cell = folder.read_cell(planned.key) if planned.key is not None and planned.status == "ok" else None
@@ -198,7 +214,7 @@ def find_run(name: str | None, out: Path = RUNS) -> Path:
         runs = list(run_folders(out))
         if not runs:
             raise UsageError(f"There is no run under {out} yet; start one with `srbench run`.")
-        return max(runs, key=lambda path: (path / "run.json").stat().st_mtime)
+        return max(runs, key=lambda path: _modified(path / "run.json"))
     if (Path(name) / "run.json").is_file():
         return Path(name)
     matches = [path for path in run_folders(out) if path.name.startswith(name)]
@@ -222,14 +238,33 @@ def _file_name(image: str) -> str:
     return f"{image.encode()[:100].decode(errors='ignore')}-{digest(image)[:12]}.png"
 
 
-def _read(path: Path, model: type[_Model]) -> _Model:
+def _modified(path: Path) -> int:
+    """When a file was last written, in nanoseconds; 0 if it is gone."""
+    with contextlib.suppress(OSError):
+        return path.stat().st_mtime_ns
+    return 0
+
+
+def _read_record(path: Path) -> RunRecord:
     try:
-        return model.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
+        return RunRecord.model_validate_json(content)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from None
     except ValidationError as error:
+        version = _schema_version(content)
+        if isinstance(version, int) and version != SCHEMA_VERSION:
+            raise DataError(
+                f"{path} is of schema version {version} and this srbench reads version {SCHEMA_VERSION}: use the "
+                "srbench that wrote it, or run again."
+            ) from None
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
-        raise DataError(
-            f"{path} is damaged or not of schema version {SCHEMA_VERSION}: {where}: {first['msg']}."
-        ) from None
+        raise DataError(f"{path} is damaged: {where}: {first['msg']}; run again.") from None
+
+
+def _schema_version(content: bytes) -> Any:
+    """What a file says of itself; None if it is not even JSON."""
+    with contextlib.suppress(ValueError, AttributeError):
+        return json.loads(content).get("schema_version")
+    return None

@@ -25,7 +25,7 @@ def stderr() -> Console:
 
 
 class RunConsole:
-    """Shows a run; a :class:`srbench.bench.engines.local.Watcher`."""
+    """Shows a run; a :class:`srbench.bench.engine.Watcher`."""
 
     def __init__(self, cells: int) -> None:
         self.console = stderr()
@@ -34,10 +34,10 @@ class RunConsole:
         self.failed = 0
         self._cells = cells
         self._done = 0
-        self._began = time.monotonic()
+        self._began: dict[str, float] = {}
         self._bars: Bars | None = None
         self._run: TaskID | None = None
-        self._cell: TaskID | None = None
+        self._under_way: dict[str, TaskID] = {}  # a bar for each cell and training that is being worked on
 
     @property
     def has_bars(self) -> bool:
@@ -68,20 +68,20 @@ class RunConsole:
 
     def cell_started(self, job: PlannedJob) -> None:
         """A cell is being computed."""
-        self._began = time.monotonic()
+        self._began[str(job.id)] = time.monotonic()
         self.begin(str(job.id), len(job.dataset.items))
 
-    def image_done(self) -> None:
+    def image_done(self, job: PlannedJob) -> None:
         """One image of it is done."""
-        if self._bars is not None and self._cell is not None:
-            self._bars.advance(self._cell)
+        if self._bars is not None and str(job.id) in self._under_way:
+            self._bars.advance(self._under_way[str(job.id)])
 
     def cell_ended(self, job: PlannedJob, outcome: CellResult | FailedCell, *, known: bool) -> None:
         """It is finished, had been finished before, or failed."""
         from srbench.bench.results import FailedCell
 
         self._done += 1
-        self.end()
+        self.end(str(job.id))
         self.advance()
         count = f"[{self._done}/{self._cells}]"
         if isinstance(outcome, FailedCell):
@@ -92,7 +92,7 @@ class RunConsole:
         else:
             self.computed += 1
             if self._bars is None:
-                seconds = time.monotonic() - self._began
+                seconds = time.monotonic() - self._began.get(str(job.id), time.monotonic())
                 values = ", ".join(f"{name} {value:.4f}" for name, value in outcome.values.items())
                 self.say(escape(f"{count} {job.id}: {values} ({seconds:.1f} s)"))
 
@@ -105,23 +105,36 @@ class RunConsole:
             )
         return TrainingLine(self, str(training)).report
 
-    def begin(self, description: str, total: int) -> None:
-        """Show a bar for what is being done now."""
-        if self._bars is not None:
-            self._cell = self._bars.add_task(escape(description), total=total)
+    def training_ended(self, training: Training) -> None:
+        """They are trained, or that failed."""
+        self.end(f"training {training}")
 
-    def move(self, description: str, completed: int) -> bool:
-        """Move that bar; False where there are no bars."""
-        if self._bars is None or self._cell is None:
+    def waiting(self, what: str) -> None:
+        """Another process is at the same thing, and is waited for."""
+        self.say(f"another process is at {what}: waiting for it", markup=False)
+
+    def output(self, text: str) -> None:
+        """What a worker printed."""
+        self.say(text, markup=False)
+
+    def begin(self, name: str, total: int) -> None:
+        """Show a bar for something that is being done now."""
+        self.end(name)
+        if self._bars is not None:
+            self._under_way[name] = self._bars.add_task(escape(name), total=total)
+
+    def move(self, name: str, description: str, completed: int) -> bool:
+        """Move its bar; False where there are no bars."""
+        if self._bars is None or name not in self._under_way:
             return False
-        self._bars.update(self._cell, completed=completed, description=escape(description))
+        self._bars.update(self._under_way[name], completed=completed, description=escape(description))
         return True
 
-    def end(self) -> None:
-        """Take that bar away."""
-        if self._bars is not None and self._cell is not None:
-            self._bars.remove_task(self._cell)
-        self._cell = None
+    def end(self, name: str) -> None:
+        """Take its bar away."""
+        bar = self._under_way.pop(name, None)
+        if self._bars is not None and bar is not None:
+            self._bars.remove_task(bar)
 
     def advance(self) -> None:
         """One of the cells, or of the trainings, is done."""
@@ -142,6 +155,7 @@ class TrainingLine:
     def __init__(self, console: RunConsole, label: str) -> None:
         self.console = console
         self.label = label
+        self._name = f"training {label}"
         self._first: Progress | None = None
         self._began = self._spoke = time.monotonic()
 
@@ -150,19 +164,19 @@ class TrainingLine:
         now = time.monotonic()
         if self._first is None:
             self._first, self._began, self._spoke = progress, now, now
-            self.console.begin(f"training {self.label}", progress.steps)
+            self.console.begin(self._name, progress.steps)
             if progress.step:
                 self.console.say(escape(f"training {self.label}: goes on after batch {progress.step}"))
             elif not self.console.has_bars:
                 self.console.say(escape(f"training {self.label} ..."))
         if progress.step >= progress.steps:
-            self.console.end()
+            self.console.end(self._name)
             best = f"{progress.best:.2f} dB" if progress.best is not None else "done"
             seconds = now - self._began
             self.console.say(escape(f"trained {self.label}: {best} on its validation images ({seconds:.0f} s)"))
             return
         text = f"training {self.label}: {self.words(progress, now)}"
-        if not self.console.move(text, progress.step) and now - self._spoke > self.LINE_EVERY:
+        if not self.console.move(self._name, text, progress.step) and now - self._spoke > self.LINE_EVERY:
             self._spoke = now
             self.console.say(escape(f"{text}, {progress.step} of {progress.steps}"))
 

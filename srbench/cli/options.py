@@ -71,6 +71,8 @@ def _as_given(path: Path, key: str, value: Any, default: Any) -> Any:
         isinstance(default, Path) and isinstance(value, str)
     ):
         return value
+    if isinstance(default, float) and type(value) in (int, float):
+        return value
     raise UsageError(f"{path}: {key} cannot be {_as_toml(value)}; write it as on the command line.")
 
 

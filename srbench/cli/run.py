@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from srbench.cli.guard import complain
 from srbench.cli.options import Config, Json, Out, Plugins, numbers, split
 from srbench.errors import EXIT_CELL_FAILED, EXIT_DATA, EXIT_INTERRUPTED, EXIT_OK, SrbenchError, UsageError
 from srbench.places import RUNS
 
 if TYPE_CHECKING:
-    from srbench.bench.engines.local import Options
+    from srbench.bench.engine import Options
     from srbench.bench.plan import Plan
     from srbench.bench.store import LoadedRun
     from srbench.registry import Registry
@@ -43,7 +44,18 @@ def run(
         str, typer.Option(help="Train weights that are missing, always, or never.", metavar="missing|always|never")
     ] = "missing",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
-    threads: Annotated[int, typer.Option(help="CPU threads of torch; 0 leaves it to torch.", min=0)] = 0,
+    threads: Annotated[
+        int, typer.Option(help="CPU threads of torch a process; 0 is one for figures, all for timings.", min=0)
+    ] = 0,
+    jobs: Annotated[
+        int, typer.Option(help="Worker processes, each a cell at a time; 0 computes in this process.", min=0)
+    ] = 0,
+    cell_timeout: Annotated[
+        float, typer.Option(help="Seconds after which a cell is given up; 0 never. In a worker.", min=0.0)
+    ] = 0.0,
+    cell_memory: Annotated[
+        float, typer.Option(help="GiB beyond which a cell's worker is killed; 0 never.", min=0.0)
+    ] = 0.0,
     keep_images: Annotated[int, typer.Option(help="SR pictures kept a cell, for crop sheets.", min=0)] = KEEP_IMAGES,
     out: Out = RUNS,
     force: Annotated[bool, typer.Option("--force/--no-force", help="Recompute cells that are finished.")] = False,
@@ -56,16 +68,16 @@ def run(
 ) -> None:
     """Run methods over data sets and print a table.
 
-    Finished cells are kept and never recomputed: after an interruption the same command goes on where it was.
+    Finished cells are kept and never recomputed: after an interruption the same command goes on where it was. With
+    --jobs, cells are computed in worker processes: one that crashes, hangs or outgrows its limit takes only its cell.
 
     Exit codes: 0 fine, 2 wrong usage, 3 a cell failed, 4 data missing or corrupt or results not writable,
     130 interrupted.
     """
     if train not in ("missing", "always", "never"):
         raise UsageError(f"--train is missing, always or never, not '{train}'.")
-    from srbench.bench.engines.local import Options
+    from srbench.bench.engine import Options
     from srbench.bench.plan import Request, make_plan, run_command
-    from srbench.bench.store import load_run
     from srbench.cli.console import stderr
     from srbench.registry import Registry
 
@@ -89,24 +101,30 @@ def run(
     if dry_run:
         _show_plan(plan, out, as_json=json)
         return
-    given = {"train": train, "device": device, "threads": threads, "keep-images": keep_images, "out": out}
+    given = {"train": train, "device": device, "threads": threads, "jobs": jobs, "cell-timeout": cell_timeout}
+    given |= {"cell-memory": cell_memory, "keep-images": keep_images, "out": out}
     flags = {"--no-speed": not speed, "--no-report": no_report, "--json": json}
     options = Options(
         out=out,
         train=train,  # type: ignore[arg-type]  # checked above
         device=device,
         threads=threads,
+        jobs=jobs,
+        cell_timeout=cell_timeout,
+        cell_memory=cell_memory,
         force=force,
         keep_images=keep_images,
         command=run_command(request, _differing(given, flags, plugin or [])),
     )
     with redirect_stdout(sys.stderr):
-        folder, summary = _execute(plan, registry, options, timed=speed)
-    loaded = load_run(folder)
+        loaded, summary = _execute(plan, registry, options, timed=speed)
+    folder = loaded.folder.path
     # the report first: whoever reads the table from a pipe may stop reading, and a full disk must not cost the table
     trouble = None if no_report else _write_report(loaded)
     _show_results(loaded, as_json=json)
     stderr().print(f"{summary}; results in {folder}", markup=False, soft_wrap=True)
+    if gone := sum(planned.status == "ok" for planned in loaded.record.cells) - len(loaded.cells):
+        complain(f"{gone} finished cells are no longer in {folder}, or were altered there; run again.")
     if trouble is not None:
         raise trouble
     raise typer.Exit(exit_code(loaded))
@@ -114,29 +132,35 @@ def run(
 
 def _differing(given: dict[str, object], flags: dict[str, bool], plugins: list[Path]) -> list[str]:
     """The options that a resumed run needs beside those of its plan, where they are not the defaults."""
-    defaults = {"train": "missing", "device": "auto", "threads": 0, "keep-images": KEEP_IMAGES, "out": RUNS}
-    words = [word for name, value in given.items() if value != defaults[name] for word in (f"--{name}", str(value))]
+    defaults = {"train": "missing", "device": "auto", "keep-images": KEEP_IMAGES, "out": RUNS}
+    words = [
+        word
+        for name, value in given.items()
+        if value != defaults.get(name, 0)
+        for word in (f"--{name}", f"{value:g}" if isinstance(value, float) else str(value))
+    ]
     words += [flag for flag, on in flags.items() if on]
     return words + [word for path in plugins for word in ("--plugin", str(path))]
 
 
-def _execute(plan: Plan, registry: Registry, options: Options, *, timed: bool) -> tuple[Path, str]:
-    """Run a plan under a display; returns its folder and what was done, in words."""
-    from srbench.bench.engines.local import LocalEngine
+def _execute(plan: Plan, registry: Registry, options: Options, *, timed: bool) -> tuple[LoadedRun, str]:
+    """Run a plan under a display; returns what came of it, and what was done, in words."""
+    from srbench.bench.engine import Engine
     from srbench.cli.console import RunConsole
 
     with RunConsole(len(plan.jobs)) as console:
         try:
-            engine = LocalEngine(plan, registry, options, console)
-            folder = engine.execute()
-            if timed and (trouble := engine.time_methods()):
-                console.say(trouble, markup=False)
+            with Engine(plan, registry, options, console) as engine:
+                engine.execute()
+                if timed and (trouble := engine.time_methods()):
+                    console.say(trouble, markup=False)
+                loaded = engine.load()
         except KeyboardInterrupt:
             console.console.print(
                 f"\ninterrupted; what is done is kept. To go on: {options.command}", markup=False, soft_wrap=True
             )
             raise typer.Exit(EXIT_INTERRUPTED) from None
-    return folder.path, f"cells: {console.computed} computed, {console.known} known before, {console.failed} failed"
+    return loaded, f"cells: {console.computed} computed, {console.known} known before, {console.failed} failed"
 
 
 def _write_report(loaded: LoadedRun) -> SrbenchError | None:

@@ -50,7 +50,13 @@ def train(
                 console.say(f"{training} is trained already", markup=False)
             try:
                 path = obtain(
-                    training, registry.method(training.method), where, console.training, again=force, done=done
+                    training,
+                    registry.method(training.method),
+                    where,
+                    console.training,
+                    again=force,
+                    done=done,
+                    waiting=lambda other: console.waiting(f"training {other}"),
                 )
             except KeyboardInterrupt:
                 stderr().print("\ninterrupted; the same command goes on where it was", markup=False)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from srbench.data.manifest import Archive
 from srbench.errors import DataError
 from srbench.imaging.files import image_size, pixels_sha256, read_image
+from srbench.locks import locked
 
 Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 Role = Literal["test", "validation", "train", "user"]
@@ -140,15 +141,28 @@ class Dataset:
         Raises:
             DataError: an image cannot be had, is not the one that the manifest means, or cannot be read.
         """
-        if any(file.found() is None for item in self.items for file in item.files):
-            from srbench.data.fetch import fetch
-
-            fetch(self, progress=progress)
+        self.ensure(progress)
         for item in self.items:
             lr = None if item.lr is None else self._read(item, item.lr)
             hr = self._read(item, item.hr)
             scale = item.scale if lr is None or item.scale else scale_of(item)
             yield Sample(item.name, hr, lr, scale)
+
+    def ensure(self, progress: Progress = True) -> None:
+        """Fetch what is missing; if another process is at it, wait for that one.
+
+        Raises:
+            DataError: an image cannot be had.
+        """
+        if self._lacks_files():
+            from srbench.data.fetch import data_root, fetch
+
+            with locked(data_root() / "locks" / f"{self.name}.lock"):
+                if self._lacks_files():
+                    fetch(self, progress=progress)
+
+    def _lacks_files(self) -> bool:
+        return any(file.found() is None for item in self.items for file in item.files)
 
     def pixel_hashes(self) -> frozenset[str]:
         """Every hash that a picture of it is known by, to find test images in training data.

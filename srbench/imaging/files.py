@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-__all__ = ["ImageArray", "image_size", "pixels_sha256", "read_image", "to_uint8", "write_png"]
+__all__ = ["ImageArray", "encode_png", "image_size", "pixels_sha256", "read_image", "to_uint8", "write_png"]
 
 ImageArray: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -107,8 +107,8 @@ def pixels_sha256(image: NDArray[np.uint8] | NDArray[np.uint16]) -> str:
     return digest.hexdigest()
 
 
-def write_png(path: Path, image: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
-    """Write an (H, W) or (H, W, 3) RGB image, uint8 or uint16, as a PNG; the file appears whole or not at all."""
+def encode_png(image: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
+    """An (H, W) or (H, W, 3) RGB image, uint8 or uint16, as the bytes of a PNG."""
     import cv2
 
     _check(image)
@@ -116,8 +116,14 @@ def write_png(path: Path, image: NDArray[np.uint8] | NDArray[np.uint16]) -> None
     done, encoded = cv2.imencode(".png", np.ascontiguousarray(samples), [cv2.IMWRITE_PNG_COMPRESSION, 1])
     if not done:
         raise ValueError(f"OpenCV could not encode an image of shape {image.shape}")
+    return encoded.tobytes()
+
+
+def write_png(path: Path, image: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
+    """Write an (H, W) or (H, W, 3) RGB image, uint8 or uint16, as a PNG; the file appears whole or not at all."""
+    content = encode_png(image)
     try:
-        write_atomically(path, encoded.tobytes())
+        write_atomically(path, content)
     except OSError as error:
         raise DataError(f"{path} cannot be written ({_brief(error)}): check the folder and its free space.") from error
 

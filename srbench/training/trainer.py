@@ -21,6 +21,7 @@ from torch import Tensor
 
 from srbench.errors import DataError, MethodError
 from srbench.inference import run_method
+from srbench.locks import locked
 from srbench.method import LearnedMethod, Method
 from srbench.metrics.pixel import psnr
 from srbench.protocol import Case
@@ -65,8 +66,11 @@ def obtain(
     *,
     again: bool = False,
     done: set[str] | None = None,
+    waiting: Callable[[Training], None] = lambda training: None,
 ) -> Path:
     """The weights that are asked for: found, or trained, after those that they begin with.
+
+    No two processes train the same weights at once: the second waits for the first, and takes what that one has made.
 
     Args:
         training: which.
@@ -75,6 +79,7 @@ def obtain(
         watch: returns whom to tell how a training goes on.
         again: train them although they are here.
         done: file names of what has been trained in this run, which is not trained again; new ones are added.
+        waiting: told if another process is training them.
 
     Raises:
         DataError: training or validation data are missing, or belong to a test set.
@@ -86,10 +91,13 @@ def obtain(
         return found
     start = None
     if training.after is not None:
-        start = obtain(training.after, method_class, device, watch, again=again, done=done)
-    path = train_and_save(training, method_class, device, watch(training), start)
+        start = obtain(training.after, method_class, device, watch, again=again, done=done, waiting=waiting)
+    with locked(trained_folder() / "locks" / f"{training.file_name}.lock", lambda: waiting(training)):
+        found = training.find()  # another process may have trained them meanwhile
+        if found is None or again:
+            found = train_and_save(training, method_class, device, watch(training), start)
     done.add(training.file_name)
-    return path
+    return found
 
 
 def train_and_save(
@@ -101,6 +109,11 @@ def train_and_save(
         raise MethodError(f"{method.info.name} is not a learned method")
     path = trained_folder() / training.file_name
     checkpoint = Checkpoint(path.parent / "checkpoints" / path.name, training.file_name)
+
+    def keep_curve(points: Sequence[Point]) -> None:
+        with _writing(path):
+            write_csv(path.with_suffix(".csv"), points)
+
     trained = train(
         method,
         training.recipe,
@@ -109,7 +122,7 @@ def train_and_save(
         report,
         start=start,
         checkpoint=checkpoint,
-        validated=lambda points: write_csv(path.with_suffix(".csv"), points),
+        validated=keep_curve,
     )
     recipe = training.recipe
     metadata = {
@@ -126,13 +139,20 @@ def train_and_save(
         "device": _device_name(device),
         "torch": torch.__version__,
     }
-    try:
+    with _writing(path):
         save_weights(path, trained.state, metadata)
         write_pictures(path.with_suffix(""), str(training), trained.curve)
-    except OSError as error:
-        raise DataError(f"Weights cannot be written to {path}: {error.strerror}; set SRBENCH_CACHE.") from None
     checkpoint.path.unlink(missing_ok=True)
     return path
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turn what keeps weights, or their curve, from being written into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"Weights cannot be written to {path}: {error.strerror}; set SRBENCH_CACHE.") from None
 
 
 def train(

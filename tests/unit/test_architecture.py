@@ -31,7 +31,7 @@ LAYERS = (
     ("imaging",),
     ("method",),
     ("recipe",),
-    ("atomic", "canonical", "names", "places", "source", "toml_file"),
+    ("atomic", "canonical", "locks", "names", "places", "source", "toml_file"),
     ("errors", "__init__"),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
@@ -81,7 +81,10 @@ def test_nothing_is_called_utils() -> None:
     ("code", "forbidden"),
     [
         ("import srbench.cli.main", {"torch", "numpy", "pandas", "matplotlib", "pydantic", "skimage", "cv2", "PIL"}),
-        ("import srbench.bench.plan, srbench.bench.engines.local", {"torch", "pandas", "matplotlib", "cv2", "scipy"}),
+        (
+            "import srbench.bench.engine, srbench.bench.engines.local, srbench.bench.engines.pool",
+            {"torch", "pandas", "matplotlib", "cv2", "scipy"},
+        ),
         ("import srbench.report.write, srbench.report.page, srbench.report.terminal", {"torch", "matplotlib"}),
         ("import srbench.report.html.page", {"torch", "matplotlib", "pandas", "scipy", "cv2", "plotly", "itables"}),
         ("import srbench.analysis.gate, srbench.report.plots, srbench.report.crops", {"torch"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from srbench.errors import MethodError, UsageError
-from srbench.inference import resolve_device, run_method
+from srbench.inference import resolve_device, run_method, super_resolve
 from srbench.method import Method, MethodInfo
 
 CPU = torch.device("cpu")
@@ -39,6 +40,33 @@ def test_large_images_are_tiled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("srbench.inference.TILE", 4)
     run_method(method, PLANES, 2, CPU)
     assert len(seen) == 6
+
+
+def test_what_does_not_fit_is_done_in_tiles() -> None:
+    """On a device that holds no more than 120 x 120 pixels at once."""
+    planes = np.random.default_rng(1).random((1, 300, 400), dtype=np.float32)
+
+    def small(x: torch.Tensor) -> torch.Tensor:
+        if x.shape[-1] * x.shape[-2] > (2 * 120) ** 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return x
+
+    output = super_resolve(Doubles(small), planes, 2, CPU)
+    assert output.tile == 100  # 400, 200, 100
+    np.testing.assert_array_equal(output.planes, planes.repeat(2, 1).repeat(2, 2))
+    assert super_resolve(Doubles(), planes, 2, CPU).tile is None
+
+
+def test_what_does_not_fit_in_tiles_either_is_an_error() -> None:
+    def full(x: torch.Tensor) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(MethodError, match="more memory than the device has, even in tiles"):
+        super_resolve(Doubles(full), PLANES.repeat(40, 1).repeat(40, 2), 2, CPU)
+    untiled = Doubles(full)
+    untiled.info = dataclasses.replace(Doubles.info, halo=None)  # type: ignore[misc]
+    with pytest.raises(MethodError, match="cannot work in tiles"):
+        super_resolve(untiled, PLANES, 2, CPU)
 
 
 @pytest.mark.parametrize(

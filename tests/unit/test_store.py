@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,61 @@ def test_round_trip(tmp_path: Path) -> None:
     folder.write_cell(cell())
     assert folder.read_cell("k") == cell()
     assert folder.read_cell("other") is None
+
+
+def test_every_altered_byte_is_noticed(tmp_path: Path) -> None:
+    """Whatever is done to a cell's file, it holds what was stored or counts as not there."""
+    folder = RunFolder(tmp_path)
+    folder.write_cell(cell())
+    path = folder.cell_path("k")
+    whole = path.read_bytes()
+    noticed = 0
+    for position in range(len(whole)):
+        for changed in (whole[:position] + bytes([whole[position] ^ 4]) + whole[position + 1 :], whole[:position]):
+            path.write_bytes(changed)
+            found = folder.read_cell("k")
+            assert found in (None, cell())
+            noticed += found is None
+    assert noticed > 1.5 * len(whole)  # the rest is white space
+    path.write_text(whole.decode().replace("33.5", "35.3"))
+    assert folder.read_cell("k") is None
+
+
+def test_cells_of_older_schemas_are_read_and_of_newer_ones_are_not(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write_cell(cell())
+    plain: dict[str, Any] = json.loads(folder.cell_path("k").read_text())
+    del plain["sha256"]
+    for version, is_read in ((1, True), (2, False), (3, False)):
+        folder.cell_path("k").write_text(json.dumps(plain | {"schema_version": version}))
+        assert (folder.read_cell("k") is not None) == is_read
+
+
+def test_the_newest_run_is_so_though_the_clock_was_put_back(tmp_path: Path) -> None:
+    for name, ahead in (("first", 10_000), ("second", 0)):
+        (tmp_path / name).mkdir()
+        record = tmp_path / name / "run.json"
+        record.write_text("{}")
+        os.utime(record, (time.time() + ahead, time.time() + ahead))
+    assert find_run(None, tmp_path).name == "first"
+    RunFolder(tmp_path / "second").mark_newest()
+    assert find_run(None, tmp_path).name == "second"
+
+
+def test_folders_are_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name of a file, and that of its new folder, must not be forgotten in a power cut."""
+    synced: list[str] = []
+    real = os.fsync
+
+    def note(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name.split(".")[0])
+        real(descriptor)
+
+    if not Path("/proc/self/fd").is_dir():
+        pytest.skip("the system does not tell what a descriptor is")
+    monkeypatch.setattr(os, "fsync", note)
+    write_atomically(tmp_path / "a" / "b" / "file", "content")
+    assert synced == [tmp_path.name, "a", "", "b"]  # the file itself has a temporary, hidden name
 
 
 def test_infinity_is_kept_in_standard_json(tmp_path: Path) -> None:
@@ -89,9 +145,14 @@ def test_find_run(tmp_path: Path) -> None:
 def test_a_damaged_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no run\.json"):
         load_run(tmp_path)
-    for content in ("{", '{"schema_version": 99}'):
+    for content, message in (
+        ("{", "damaged"),
+        ("[]", "damaged"),
+        ('{"schema_version": 1}', "damaged"),
+        ('{"schema_version": 99}', "is of schema version 99 and this srbench reads version 1"),
+    ):
         (tmp_path / "run.json").write_text(content)
-        with pytest.raises(DataError, match="damaged or not of schema version 1") as error:
+        with pytest.raises(DataError, match=message) as error:
             load_run(tmp_path)
         assert "\n" not in str(error.value)
 

@@ -1,0 +1,378 @@
+"""Executes a plan: finds out which tasks it takes, has an executor carry them out, and stores what comes of them.
+
+The engine knows what depends on what; the executor knows where things run. Whatever the executor, the tasks are the
+same, so are their numbers, and this process alone writes results.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self, TypeAlias
+
+from srbench.bench.plan import Plan, PlannedJob, Train
+from srbench.bench.record import Record
+from srbench.bench.results import CellResult, FailedCell
+from srbench.bench.run_speed import due, write_speed
+from srbench.bench.speed_record import RunSpeed
+from srbench.bench.store import LoadedRun, RunFolder, StoreError, load_run, run_folders
+from srbench.bench.task import Began, CellTask, Event, Failure, ImageDone, Outcome, Task, TrainTask, Waiting
+from srbench.bench.workbench import Setting, Workbench
+from srbench.canonical import digest
+from srbench.errors import DeviceError
+from srbench.locks import POLL, Lock
+from srbench.registry import Registry
+from srbench.training.job import Training
+from srbench.training.progress import Report
+from srbench.weights import weights_sha256 as sha256_of
+
+
+class Watcher(Protocol):
+    """Who is told how a run goes on."""
+
+    def cell_started(self, job: PlannedJob) -> None:
+        """A cell is being computed; several may be at once."""
+
+    def image_done(self, job: PlannedJob) -> None:
+        """One image of it is done."""
+
+    def cell_ended(self, job: PlannedJob, outcome: CellResult | FailedCell, *, known: bool) -> None:
+        """It is finished (``known``: it had been before) or failed."""
+
+    def training(self, training: Training) -> Report:
+        """Weights are being trained: returns what is to be told how that goes on."""
+
+    def training_ended(self, training: Training) -> None:
+        """They are trained, or that failed."""
+
+    def waiting(self, what: str) -> None:
+        """Another process is at the same thing, and is waited for."""
+
+    def output(self, text: str) -> None:
+        """What a worker printed."""
+
+
+class Executor(Protocol):
+    """Where tasks are carried out."""
+
+    def has_room(self) -> bool:
+        """Whether another task can be started."""
+
+    def start(self, task: Task) -> None:
+        """Take on a task."""
+
+    def next(self, timeout: float | None = None) -> tuple[Task, Outcome] | None:
+        """Wait until a task ends; None if none has after so many seconds."""
+
+    def close(self, *, interrupted: bool) -> None:
+        """End; what is being trained leaves a checkpoint."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to execute, as opposed to what."""
+
+    out: Path
+    train: Train = "missing"
+    device: str = "auto"
+    threads: int = 0
+    """CPU threads of torch; 0 is one for figures, and all for timings."""
+    jobs: int = 0
+    """Worker processes; 0 computes in this process, unless cells have limits."""
+    cell_timeout: float = 0.0
+    """Seconds after which a cell is given up; 0 never."""
+    cell_memory: float = 0.0
+    """GiB of memory beyond which a worker is killed; 0 never."""
+    force: bool = False
+    keep_images: int = 20
+    """SR pictures kept for each cell, for crop sheets: of the first so many images."""
+    command: str = "srbench run"
+
+    @property
+    def workers(self) -> int:
+        """How many worker processes; limits need one at least."""
+        return max(self.jobs, 1) if self.cell_timeout or self.cell_memory else self.jobs
+
+
+Step: TypeAlias = CellTask | TrainTask | tuple[str, CellResult] | Failure | None
+"""What a cell needs next: to be computed, weights, nothing as it is known by this key or has failed, or patience."""
+
+
+class Engine:
+    """Runs a plan; a context manager, so that workers end with it."""
+
+    def __init__(self, plan: Plan, registry: Registry, options: Options, watcher: Watcher) -> None:
+        self.plan = plan
+        self.registry = registry
+        self.options = options
+        self.watcher = watcher
+        self.folder = RunFolder(options.out / plan.run_id)
+        self._record = Record(plan, self.folder, options.command)
+        self._executor = self._make_executor()
+        self._left = dict.fromkeys(range(len(plan.jobs)))  # a set that keeps the plan's order
+        self._running: dict[str, int] = {}  # keys of cells
+        self._trained: dict[str, Path | Failure | None] = {}  # by file name; None while it is being trained
+        self._reports: dict[str, Report] = {}
+        self._locks: dict[str, Lock] = {}
+        self._elsewhere: dict[int, None] = {}  # cells that another process computes
+        self._deadly: set[str] = set()  # methods that took a process with them
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with ExitStack() as stack:
+            for lock in self._locks.values():
+                stack.callback(lock.release)
+            self._executor.close(interrupted=kind is not None)
+
+    def execute(self) -> RunFolder:
+        """Compute what is not known, first things first. Interrupted, it leaves every finished cell behind.
+
+        Raises:
+            SrbenchError: results cannot be written, or the device is not here.
+        """
+        if not self.folder.record_path.is_file():
+            self._record.begin()
+        while self._left or self._running:
+            self._start_tasks()
+            if self._running or None in self._trained.values():
+                ended = self._executor.next(POLL if self._elsewhere and self._executor.has_room() else None)
+                if ended is not None:
+                    self._end(*ended)
+            elif self._left:
+                time.sleep(POLL)
+        self._record.finish()
+        return self.folder
+
+    def load(self) -> LoadedRun:
+        """The run as this engine has seen it end, whatever another process writes into run.json by now."""
+        return load_run(self.folder.path, self._record.content())
+
+    def time_methods(self) -> str:
+        """Time the run's methods beside their quality, where that has not been done; returns why it failed, or nothing.
+
+        Raises:
+            SrbenchError: results cannot be written, or the device is not here.
+        """
+        asked = f"{self.options.device}, threads {self.options.threads}"
+        task = due(self.plan, self.folder.path, asked, self._deadly)
+        if task is None:
+            return ""
+        self._executor.start(task)
+        ended = self._executor.next()
+        assert ended is not None
+        outcome = ended[1]
+        if isinstance(outcome, Failure):  # the figures are there, and a method that breaks now changes none
+            _raise_if_general(outcome)
+            return f"methods were not timed: {outcome.error}"
+        assert isinstance(outcome, RunSpeed)
+        with self.folder.writing():
+            write_speed(self.folder.path, outcome)
+        return ""
+
+    def _make_executor(self) -> Executor:
+        options = self.options
+        if options.workers:
+            from srbench.bench.engines.pool import Pool
+
+            setting = Setting.of(self.plan, self.registry, options.device, options.threads)
+            return Pool(
+                setting,
+                self._hear,
+                self.watcher.output,
+                workers=options.workers,
+                timeout=options.cell_timeout,
+                memory=int(options.cell_memory * 2**30),
+            )
+        from srbench.bench.engines.local import InProcess
+
+        return InProcess(Workbench(self.plan, self.registry, options.device, options.threads), self._hear)
+
+    # what is to be done ---------------------------------------------------------------------------------------------
+
+    def _start_tasks(self) -> None:
+        """Go through the cells that are left, in the plan's order, until the executor has no room for more."""
+        for index in list(self._left):
+            if not self._executor.has_room():
+                return
+            try:
+                step = self._step(index)
+            except StoreError:
+                raise
+            except Exception as error:  # weights that cannot be read, say
+                step = Failure.of(error)
+            if step is None:
+                continue
+            if not isinstance(step, TrainTask):
+                del self._left[index]
+            if isinstance(step, Failure):
+                self._settle(index, None, step)
+            elif isinstance(step, tuple):
+                self._settle(index, *step, known=True)
+            else:
+                self._start(step, index)
+
+    def _start(self, task: CellTask | TrainTask, index: int) -> None:
+        self._record.begin()
+        if isinstance(task, CellTask):
+            self._running[task.key] = index
+        else:
+            self._trained[task.training.file_name] = None
+        self._executor.start(task)
+
+    def _step(self, index: int) -> Step:
+        """What a cell needs next."""
+        job = self.plan.jobs[index]
+        weights = self._weights(job.training) if job.training else None
+        if job.training is not None and not isinstance(weights, Path):
+            return weights
+        file = weights if isinstance(weights, Path) else None
+        sha256 = sha256_of(file) if file else None
+        key = digest(self.plan.inputs(job, sha256))
+        if key in self._running:  # under another name; it will be known
+            return None
+        if not self.options.force and (cell := self._known(key)) is not None:
+            return key, cell
+        if not self._lock(key, index):
+            return None
+        if not self.options.force and (cell := self._known(key)) is not None:  # finished by another process just now
+            self._unlock(key)
+            return key, cell
+        pictures = self.options.keep_images
+        items = job.dataset.items[:pictures]
+        hr = [self.folder.hr_path(job.dataset.content_hash, job.id.scale, item.name) for item in items]
+        wanted = not all(path.exists() for path in hr)
+        return CellTask(job=job, key=key, weights=file, weights_sha256=sha256, pictures=pictures, hr=wanted)
+
+    def _weights(self, training: Training) -> Path | TrainTask | Failure | None:
+        """Weights, or the task that trains them where that is allowed and due; None while it is being done."""
+        if training.file_name in self._trained:
+            return self._trained[training.file_name]
+        found = training.find()
+        again = self.options.train == "always"
+        if found is not None and not again:
+            return found
+        if self.options.train == "never":
+            return Failure(
+                kind="method",
+                error=f"there are no weights for {training.label} x{training.scale}; train them with "
+                f"`srbench train {training.label} --scales {training.scale}` or pass --train missing",
+            )
+        if training.after is not None and not isinstance(first := self._weights(training.after), Path):
+            return first
+        return TrainTask(training=training, again=again, done=frozenset(self._trained))
+
+    def _known(self, key: str) -> CellResult | None:
+        """A finished cell of this run, or of another, which is then copied."""
+        cell = self.folder.read_cell(key)
+        if cell is not None:
+            return cell
+        for path in run_folders(self.options.out):
+            other = RunFolder(path)
+            cell = other.read_cell(key)
+            if cell is None:
+                continue
+            self._record.check_folder()
+            for image in cell.images[: self.options.keep_images]:
+                self.folder.copy_pictures(other, cell, image.name)
+            self.folder.write_cell(cell)
+            return cell
+        return None
+
+    def _lock(self, key: str, index: int) -> bool:
+        """Take a cell's lock; False if another process has it."""
+        self._record.begin()
+        self._record.check_folder()
+        lock = self.folder.lock(key)
+        if lock.acquire():
+            self._locks[key] = lock
+            self._elsewhere.pop(index, None)
+            return True
+        if index not in self._elsewhere:
+            self._elsewhere[index] = None
+            self.watcher.waiting(str(self.plan.jobs[index].id))
+        return False
+
+    def _unlock(self, key: str) -> None:
+        if key in self._locks:
+            self._locks.pop(key).release()
+
+    # what comes of it -----------------------------------------------------------------------------------------------
+
+    def _hear(self, task: Task, event: Event) -> None:
+        """What a task tells while it goes on."""
+        if isinstance(event, Waiting):
+            self.watcher.waiting(event.what)
+        elif isinstance(task, TrainTask):
+            if isinstance(event, Began) and event.training is not None:
+                self._reports[task.training.file_name] = self.watcher.training(event.training)
+            elif not isinstance(event, Began | ImageDone):
+                self._reports[task.training.file_name](event)
+        elif isinstance(task, CellTask):
+            if isinstance(event, Began):
+                self.watcher.cell_started(task.job)
+            elif isinstance(event, ImageDone):
+                self._keep_pictures(task, event)
+                self.watcher.image_done(task.job)
+
+    def _keep_pictures(self, task: CellTask, done: ImageDone) -> None:
+        if done.sr is None:
+            return
+        self._record.check_folder()
+        self.folder.write_picture(self.folder.sr_path(task.key, done.name), done.sr)
+        hr = self.folder.hr_path(task.job.dataset.content_hash, task.job.id.scale, done.name)
+        if done.hr is not None and not hr.exists():
+            self.folder.write_picture(hr, done.hr)
+
+    def _end(self, task: Task, outcome: Outcome) -> None:
+        """A task has ended."""
+        if isinstance(outcome, Failure):
+            _raise_if_general(outcome)
+        if isinstance(task, TrainTask):
+            assert isinstance(outcome, Path | Failure)
+            self._trained[task.training.file_name] = outcome
+            self.watcher.training_ended(task.training)
+        elif isinstance(task, CellTask):
+            assert isinstance(outcome, CellResult | Failure)
+            self._record.check_folder()
+            if isinstance(outcome, CellResult):
+                self.folder.write_cell(outcome)
+            elif outcome.fatal:
+                self._deadly.add(task.job.card.name)
+            self._settle(self._running.pop(task.key), task.key, outcome)
+            self._unlock(task.key)
+
+    def _settle(self, index: int, key: str | None, outcome: CellResult | Failure, *, known: bool = False) -> None:
+        """Note what came of a cell, and tell."""
+        job = self.plan.jobs[index]
+        if isinstance(outcome, Failure):
+            result: CellResult | FailedCell = FailedCell(
+                id=job.id,
+                kind="data" if outcome.kind == "data" else "method",
+                error=outcome.error,
+                traceback=outcome.traceback,
+            )
+        else:
+            result = outcome
+        self._record.settle(index, key, result)
+        self._elsewhere.pop(index, None)
+        if not known:
+            self._record.begin()
+            self._record.save()
+        self.watcher.cell_ended(job, result, known=known)
+
+
+def _raise_if_general(failure: Failure) -> None:
+    """Raise what would befall every task alike.
+
+    Raises:
+        DeviceError: the device is not here.
+    """
+    if failure.kind == "device":
+        raise DeviceError(failure.error)

@@ -1,0 +1,78 @@
+"""What can be seen of a worker from outside: what it prints, and how much memory it holds."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+KEPT = 200
+"""Lines of a task's output that are kept, to stand in for a traceback."""
+
+
+class Printed:
+    """What a worker prints: handed on line by line, but for the traceback that faulthandler prints when it crashes.
+
+    Args:
+        say: gets the lines.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.is_open = True
+        self._say = say
+        self._part = b""
+        self._lines: deque[str] = deque(maxlen=KEPT)
+        self._dump: list[str] | None = None
+
+    def expect_dump(self) -> None:
+        """What comes now is a traceback that was asked for."""
+        self._dump = []
+
+    def forget(self) -> None:
+        """Another task begins."""
+        self._lines.clear()
+        self._dump = None
+
+    def read(self, descriptor: int) -> None:
+        """Take what is there, without waiting."""
+        try:
+            while data := os.read(descriptor, 65536):
+                *lines, self._part = (self._part + data).split(b"\n")
+                for line in lines:
+                    self._take(line.decode("utf-8", "replace").rstrip("\r"))
+            self.is_open = False
+        except BlockingIOError:
+            return
+        except OSError:
+            self.is_open = False
+
+    def traceback(self) -> str:
+        """Where the worker was when it ended, as far as it has told; else what it printed last."""
+        if self._part:
+            self._take(self._part.decode("utf-8", "replace"))
+            self._part = b""
+        return "\n".join(self._dump or self._lines)
+
+    def _take(self, line: str) -> None:
+        if self._dump is None and line.startswith("Fatal Python error"):
+            self._dump = []
+        if self._dump is not None:
+            self._dump.append(line)
+            return
+        self._lines.append(line)
+        self._say(line)
+
+
+def resident_bytes(pid: int | None) -> int:
+    """The memory that a process holds; 0 if it is gone, or the system does not tell."""
+    if pid is None:
+        return 0
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    with contextlib.suppress(OSError, ValueError, subprocess.SubprocessError):  # macOS, BSD
+        told = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, timeout=5)
+        return int(told.stdout) * 1024
+    return 0

@@ -1,0 +1,122 @@
+"""run.json while a run goes on: what is planned, what came of it so far."""
+
+from __future__ import annotations
+
+import datetime
+from functools import cached_property
+
+from srbench.bench.environment import machine, versions
+from srbench.bench.plan import Plan, PlannedJob
+from srbench.bench.results import CellResult, FailedCell, PlannedCell, RunRecord
+from srbench.bench.store import RunFolder, StoreError
+from srbench.errors import DataError
+
+
+class Record:
+    """Keeps run.json in step with a run.
+
+    Args:
+        plan: what is run.
+        folder: where.
+        command: the command line that repeats it.
+    """
+
+    def __init__(self, plan: Plan, folder: RunFolder, command: str) -> None:
+        self._plan = plan
+        self._folder = folder
+        self._command = command
+        self._states = [PlannedCell(id=job.id) for job in plan.jobs]
+        self._failed: dict[int, FailedCell] = {}
+        self._started = _now()
+        self._finished: str | None = None
+        self._begun = False
+
+    def begin(self) -> None:
+        """Say that the run is under way, before anything is computed.
+
+        What run.json said of an earlier execution is true no more, and must not be reported, or pass a gate, if this
+        one is cut short.
+        """
+        if not self._begun:
+            self._write(None)
+            self._begun = True
+
+    def settle(self, index: int, key: str | None, outcome: CellResult | FailedCell) -> None:
+        """Note what came of a cell."""
+        failed = isinstance(outcome, FailedCell)
+        if isinstance(outcome, FailedCell):
+            self._failed[index] = outcome
+        job: PlannedJob = self._plan.jobs[index]
+        self._states[index] = PlannedCell(id=job.id, key=key, status="failed" if failed else "ok")
+
+    def save(self) -> None:
+        """Write what has been noted."""
+        self.check_folder()
+        self._write(None)
+
+    def finish(self) -> None:
+        """Write that the run is over, unless run.json says so already; it is then the newest run."""
+        known = self._known_to_be_finished()
+        if known is not None:
+            self._started, self._finished = known.started, known.finished
+        else:
+            self.check_folder()
+            self._write(_now())
+        self._folder.mark_newest()
+
+    def check_folder(self) -> None:
+        """Notice that somebody removed the run's folder: what is written now would stand there alone.
+
+        Raises:
+            StoreError: it is gone.
+        """
+        if self._begun and not self._folder.record_path.is_file():
+            raise StoreError(
+                f"{self._folder.path} was removed while the run was going on, with what it had stored; run again."
+            )
+
+    @cached_property
+    def _environment(self) -> dict[str, str]:
+        return versions() | machine()  # which asks git, so once is enough
+
+    def _known_to_be_finished(self) -> RunRecord | None:
+        """run.json, if it already says all that there is to say."""
+        if not self._folder.record_path.is_file():
+            return None
+        try:
+            record = self._folder.read_record()
+        except DataError:
+            return None
+        as_now = record.cells == tuple(self._states) and record.metrics == self._plan.metric_records()
+        return record if record.finished is not None and not record.failed and as_now else None
+
+    def _write(self, finished: str | None) -> None:
+        self._finished = finished
+        self._folder.write_record(self.content())
+
+    def content(self) -> RunRecord:
+        """What has been noted, as run.json says it unless another process has written there since."""
+        plan = self._plan
+        return RunRecord(
+            id=plan.run_id,
+            command=self._command,
+            protocol=plan.protocol.name,
+            protocol_hash=plan.protocol.hash,
+            protocol_words=plan.protocol.describe(),
+            protocol_content=plan.protocol.content(),
+            metrics=plan.metric_records(),
+            methods=plan.method_records(),
+            datasets=plan.dataset_records(),
+            scales=tuple(sorted({job.id.scale for job in plan.jobs})),
+            seeds=tuple(sorted({job.id.seed for job in plan.jobs})),
+            cells=tuple(self._states),
+            failed=tuple(self._failed[index] for index in sorted(self._failed)),
+            environment=self._environment,
+            started=self._started,
+            notes=plan.notes,
+            finished=self._finished,
+        )
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -1,0 +1,139 @@
+"""What a run is made of: tasks that any process can carry out, what it tells meanwhile, and what comes of them.
+
+All of it is plain data that can be sent to another process, or to another machine. A task reads files and writes none
+but weights: results go back to the engine, which alone writes them.
+"""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from srbench.bench.plan import PlannedJob
+from srbench.bench.results import CellResult
+from srbench.bench.speed_record import RunSpeed
+from srbench.errors import DataError, DeviceError, SrbenchError
+from srbench.training.job import Training
+from srbench.training.progress import Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellTask:
+    """Compute a cell; its outcome is a CellResult.
+
+    Attributes:
+        job: the cell.
+        key: what it will be kept by.
+        weights: the file, for a learned method.
+        weights_sha256: of its tensors.
+        pictures: how many SR pictures are wanted, of the first images.
+        hr: whether their HR pictures are wanted too.
+    """
+
+    job: PlannedJob
+    key: str
+    weights: Path | None = None
+    weights_sha256: str | None = None
+    pictures: int = 0
+    hr: bool = True
+
+    def __str__(self) -> str:
+        return str(self.job.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainTask:
+    """Train weights; its outcome is their file.
+
+    Attributes:
+        training: which.
+        again: train them although they are here.
+        done: file names of those that this run has dealt with; the weights that these begin with are among them.
+    """
+
+    training: Training
+    again: bool = False
+    done: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        return f"training {self.training}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeedTask:
+    """Time methods; its outcome is a RunSpeed.
+
+    Attributes:
+        asked: the device and threads as asked for.
+        scale: the scale.
+        methods: their names.
+    """
+
+    asked: str
+    scale: int
+    methods: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "timing the methods"
+
+
+Task: TypeAlias = CellTask | TrainTask | SpeedTask
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """The work itself begins: all that it needs is imported and fetched. For a training: which, as stages differ."""
+
+    training: Training | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageDone:
+    """An image is done: its name, and the PNGs of those of its pictures that are wanted."""
+
+    name: str
+    sr: bytes | None = None
+    hr: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Another process is at the same thing, and is waited for."""
+
+    what: str
+
+
+Event: TypeAlias = Began | ImageDone | Progress | Waiting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """No outcome.
+
+    Attributes:
+        kind: whose fault it is; a device that is not here ends the run.
+        error: one sentence.
+        traceback: of Python, as far as there is one.
+        fatal: whether it took a process with it.
+    """
+
+    kind: Literal["method", "data", "device"]
+    error: str
+    traceback: str = ""
+    fatal: bool = False
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        """What an exception means."""
+        kind: Literal["method", "data", "device"] = "method"
+        if isinstance(error, DataError):
+            kind = "data"
+        elif isinstance(error, DeviceError):
+            kind = "device"
+        sentence = str(error) if isinstance(error, SrbenchError) else f"{type(error).__name__}: {error}"
+        return cls(kind=kind, error=sentence, traceback="".join(traceback.format_exception(error)))
+
+
+Outcome: TypeAlias = CellResult | Path | RunSpeed | Failure

@@ -1,0 +1,187 @@
+"""Carries out tasks, whatever process it stands in: that of the run, a worker's, or one on another machine."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from srbench.bench.plan import Plan, PlannedJob, engine_hash
+from srbench.bench.results import CellResult
+from srbench.bench.speed_record import RunSpeed
+from srbench.bench.store import StoreError
+from srbench.bench.task import Began, CellTask, Event, Failure, ImageDone, Outcome, SpeedTask, Task, TrainTask, Waiting
+from srbench.errors import MethodError
+from srbench.registry import Registry
+from srbench.training.job import Training
+from srbench.training.progress import Report
+
+if TYPE_CHECKING:  # torch is imported with the first task, and not before
+    import torch
+
+    from srbench.bench.cell import CaseSource, Picture
+
+Tell = Callable[[Event], None]
+
+
+@lru_cache(maxsize=1)
+def _default_threads() -> int:
+    """How many threads torch takes by itself: asked before anybody else sets another number."""
+    import torch
+
+    return torch.get_num_threads()
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """All that another process needs to set up a workbench: plain data, names for what is code."""
+
+    plan: Plan
+    """Without its jobs, which come one by one, and without its metrics, which are functions."""
+    metrics: tuple[str, ...]
+    plugins: tuple[Path, ...]
+    engine: str
+    """The hash of the code that makes numbers, as the run began."""
+    device: str
+    threads: int
+
+    @classmethod
+    def of(cls, plan: Plan, registry: Registry, device: str, threads: int) -> Setting:
+        """What a plan needs."""
+        names = tuple(metric.name for metric in plan.metrics)
+        bare = dataclasses.replace(plan, metrics=(), jobs=())
+        return cls(bare, names, registry.plugins, engine_hash(), device, threads)
+
+    def workbench(self) -> Workbench:
+        """A workbench in this process.
+
+        Raises:
+            UsageError: a plugin cannot be imported any more.
+            MethodError: srbench itself was changed since the run began.
+        """
+        if engine_hash() != self.engine:
+            raise MethodError("srbench's own code was changed while the run was going on; run again")
+        registry = Registry(self.plugins)
+        plan = dataclasses.replace(self.plan, metrics=tuple(registry.metric(name) for name in self.metrics))
+        return Workbench(plan, registry, self.device, self.threads)
+
+
+class Workbench:
+    """Carries out the tasks of a plan.
+
+    Figures are computed, and weights trained, with one CPU thread unless more are asked for: another number of threads
+    adds in another order, and gives other last bits. Figures thus depend neither on the machine's number of cores nor
+    on how many cells are computed at once.
+
+    Args:
+        plan: protocol, metrics and what they need.
+        registry: where methods come from.
+        device: its name, as on the command line.
+        threads: CPU threads of torch; 0 is one, and for timing all.
+    """
+
+    def __init__(self, plan: Plan, registry: Registry, device: str, threads: int) -> None:
+        self.plan = plan
+        self.registry = registry
+        self._device_name = device
+        self._threads = threads
+
+    def carry_out(self, task: Task, tell: Tell) -> Outcome:
+        """Do it. Whatever it raises is its outcome, but for what befalls all tasks alike.
+
+        Raises:
+            StoreError: ``tell`` could not write.
+            KeyboardInterrupt: it is to end.
+        """
+        try:
+            if isinstance(task, CellTask):
+                return self._compute(task, tell)
+            if isinstance(task, TrainTask):
+                return self._train(task, tell)
+            return self._time(task, tell)
+        except StoreError:
+            raise
+        except (Exception, SystemExit) as error:
+            return Failure.of(error)
+
+    def _compute(self, task: CellTask, tell: Tell) -> CellResult:
+        from srbench.bench.cell import compute_cell, load_method
+        from srbench.imaging.files import encode_png
+
+        def image_done(index: int, name: str, sr: Picture, hr: Picture) -> None:
+            wanted = index < task.pictures
+            tell(ImageDone(name, encode_png(sr) if wanted else None, encode_png(hr) if wanted and task.hr else None))
+
+        device = self._ready(self._threads or 1)
+        job = task.job
+        method_class = self.registry.method(job.card.name)
+        self._check_code(job)
+        self._cases.ensure(job.dataset)
+        tell(Began())
+        method = load_method(job, method_class, task.weights, device)
+        try:
+            return compute_cell(self.plan, job, method, task.weights_sha256, self._cases, device, image_done)
+        finally:
+            method.close()
+
+    def _train(self, task: TrainTask, tell: Tell) -> Path:
+        from srbench.training.trainer import obtain
+
+        def watch(training: Training) -> Report:
+            tell(Began(training))
+            return tell
+
+        device = self._ready(self._threads or 1)
+        return obtain(
+            task.training,
+            self.registry.method(task.training.method),
+            device,
+            watch,
+            again=task.again,
+            done=set(task.done),
+            waiting=lambda training: tell(Waiting(f"training {training}")),
+        )
+
+    def _time(self, task: SpeedTask, tell: Tell) -> RunSpeed:
+        from srbench.bench.run_speed import measure
+
+        device = self._ready(self._threads)
+        tell(Began())
+        return measure(self.plan, self.registry, device, task.asked, task.scale, task.methods)
+
+    def _ready(self, threads: int) -> torch.device:
+        """The device, with so many threads where it is the CPU; 0 is as many as torch had when it was imported."""
+        import torch
+
+        default = _default_threads()
+        threads = threads or default
+        if threads != torch.get_num_threads():
+            torch.set_num_threads(threads)
+        return self._device
+
+    @cached_property
+    def _device(self) -> torch.device:
+        from srbench.inference import resolve_device
+
+        return resolve_device(self._device_name)
+
+    @cached_property
+    def _cases(self) -> CaseSource:
+        from srbench.bench.cell import CaseSource
+
+        return CaseSource()
+
+    def _check_code(self, job: PlannedJob) -> None:
+        """Refuse code that is not the one which was planned: its numbers would be kept as the other's.
+
+        A process that was started later imports the files as they are then.
+        """
+        changed = [job.id.method] if self.registry.card(job.card.name).source_hash != job.card.source_hash else []
+        for name, known in self.plan.metric_hashes.items():
+            if not known.startswith(self.registry.metric_hash(name)):
+                changed.append(name)
+        if changed:
+            raise MethodError(f"the code of {', '.join(changed)} was changed while the run was going on; run again")
