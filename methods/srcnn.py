@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -44,16 +45,21 @@ class SrcnnNetwork(nn.Module):
 
         The paper starts from Gaussian noise and needs 8e8 backprops, most of them to learn what is known: that SR is
         close to its input. The other filters begin without a mean, since brightness is what all places have in common,
-        and larger, since what is left are small differences. It trains much faster so.
+        and larger, since what is left are small differences. Of RGB three quarters of them begin gray: most detail is
+        in all channels at once. It trains much faster so.
         """
         layers = (self.extract, self.map, self.reconstruct)
         for layer in layers:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
         filters = self.extract.weight.data
+        channels = self.extract.in_channels
+        if channels > 1:
+            gray = filters[: 3 * len(filters) // 4]
+            gray.copy_(gray[:, :1] / math.sqrt(channels))  # as strong, all channels together, as one channel's alone
         filters.sub_(filters.mean(dim=(1, 2, 3), keepdim=True)).mul_(4.0)
         nn.init.normal_(self.reconstruct.weight, std=1e-3)
-        for channel in range(self.extract.in_channels):
+        for channel in range(channels):
             for layer in layers:
                 centre = layer.kernel_size[0] // 2
                 layer.weight.data[channel] = 0.0
@@ -171,5 +177,5 @@ class SrcnnY955(SrcnnY):
 class SrcnnRgb(SrcnnY):
     """SRCNN 9-1-5 on the three channels together (section 4.4 of the paper)."""
 
-    info = dataclasses.replace(SrcnnY.info, name="srcnn-rgb", channels="rgb")
-    recipes: ClassVar[Mapping[str, Recipe]] = _recipes(24_000, 8_000, 3e-3)
+    info = dataclasses.replace(SrcnnY.info, name="srcnn-rgb", channels="rgb", version=3)
+    recipes: ClassVar[Mapping[str, Recipe]] = _recipes(60_000, 16_000, 3e-3)

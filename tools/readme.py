@@ -1,22 +1,28 @@
-"""Write the README's tables and picture from runs made here, so that they are never older than the numbers.
+"""Write the README's tables and pictures from runs made here, so that they are never older than the numbers.
 
-``python tools/readme.py RUN_ON_EMBEDDED RUN_ON_PUBLISHED_SETS``, each a run's folder.
+``python tools/readme.py RUN_ON_EMBEDDED RUN_ON_PUBLISHED_SETS``, each a run's folder with its report. The crop sheet
+and the picture of the page show photographs of the first alone: they are free. Needs playwright and a Chromium.
 """
 
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+from PIL import Image
 
 from srbench.analysis.references import load_references
 from srbench.bench.store import load_run
+from srbench.report.crops import choose, draw
+from srbench.report.figures import render
 from srbench.report.grid import grids, main_metrics
-from srbench.report.plots import plots
 from srbench.report.tables import markdown_table
 
 ROOT = Path(__file__).resolve().parent.parent
-PICTURE = "docs/images/psnr-embedded-x2.svg"
+IMAGES = ROOT / "docs" / "images"
 
 
 def tables(folder: str) -> str:
@@ -36,14 +42,33 @@ def put(text: str, mark: str, content: str) -> str:
     return re.sub(pattern, lambda found: f"{found[1]}{content}\n{found[2]}", text, flags=re.DOTALL)
 
 
+def crop_sheet(folder: str) -> None:
+    """The sheet of a run's first data set at the scale where most is lost."""
+    run = load_run(Path(folder))
+    sheet = choose(run, run.record.datasets[0], max(run.record.scales))
+    if sheet is None:
+        raise SystemExit(f"{folder} has kept no pictures; run it with --keep-images")
+    (IMAGES / "crops-embedded.png").write_bytes(render(draw(run, sheet), "png", dpi=160))
+
+
+def page(folder: str) -> None:
+    """A window's view of a run's page."""
+    with tempfile.TemporaryDirectory() as place:
+        shot = Path(place) / "page.png"
+        report = Path(folder) / "report" / "report.html"
+        command = [sys.executable, ROOT / "tools" / "screenshot.py", report, shot, "--size", "1280x1000"]
+        subprocess.run(command, check=True)
+        Image.open(shot).convert("RGB").save(IMAGES / "page.webp", quality=88, method=6)
+
+
 def main(embedded: str, published: str) -> None:
-    """Rewrite README.md and its picture."""
+    """Rewrite README.md and its pictures."""
     readme = ROOT / "README.md"
     text = put(readme.read_text("utf-8"), "embedded", tables(embedded))
     readme.write_text(put(text, "published", tables(published)), "utf-8")
-    name = Path(PICTURE).name
-    (ROOT / PICTURE).parent.mkdir(parents=True, exist_ok=True)
-    (ROOT / PICTURE).write_bytes(dict(plots(load_run(Path(embedded))))[name])
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    crop_sheet(embedded)
+    page(embedded)
 
 
 if __name__ == "__main__":
