@@ -53,8 +53,8 @@ GAINS = {  # dB over bicubic
     "lanczos": 0.08,
     "dcci": 0.2,
     "dcci-ibp": 1.25,
-    "srcnn-y:t91": 2.4,
-    "srcnn-y:t91-9-5-5": 2.65,
+    "srcnn-y-955:t91": 2.4,
+    "srcnn-y-955:t91-9-5-5": 2.65,
 }
 FAILED = ("dcci", "set14", 3)
 ARTEFACT = (slice(60, 84), slice(96, 120))

@@ -158,7 +158,7 @@ def test_the_table_shows_figures_the_best_and_published_ones(opened: Callable[..
 def test_sorting_by_mouse_and_by_keys(opened: Callable[..., Opened], usual: Path) -> None:
     seen = opened(usual)
     seen.sorted_by_library()
-    assert seen.texts("#table tbody th")[0] == "srcnn-y:t91-9-5-5"
+    assert seen.texts("#table tbody th")[0] == "srcnn-y-955:t91-9-5-5"
     speed = seen.page.locator("#table th", has_text="MP/s")
     speed.click()
     assert seen.texts("#table tbody th")[0] == "nearest"
@@ -232,7 +232,7 @@ def test_methods_images_and_zoom_of_the_viewer(opened: Callable[..., Opened], us
     seen = opened(usual)
     seen.wait("document.querySelector('#film canvas')?.width > 60")
     assert seen.page.locator("#left").evaluate("s => s.selectedOptions[0].text") == "bicubic"
-    assert seen.page.locator("#right").evaluate("s => s.selectedOptions[0].text") == "srcnn-y:t91-9-5-5"
+    assert seen.page.locator("#right").evaluate("s => s.selectedOptions[0].text") == "srcnn-y-955:t91-9-5-5"
     seen.page.locator("#left").select_option(label="nearest")
     assert "28.26 dB" in seen.page.locator("#left-figure").inner_text()
     seen.page.locator("#film button", has_text="lanczos").click()
@@ -346,7 +346,7 @@ def test_a_browser_that_cannot_unpack_the_libraries_shows_the_tables(
     opened: Callable[..., Opened], usual: Path
 ) -> None:
     seen = opened(usual, before="delete globalThis.DecompressionStream")
-    assert seen.texts("#table tbody th")[0] == "srcnn-y:t91-9-5-5"
+    assert seen.texts("#table tbody th")[0] == "srcnn-y-955:t91-9-5-5"
     assert seen.page.locator("#matrix tbody tr").count() == 8
     seen.page.locator("#speed").scroll_into_view_if_needed()
     seen.wait("document.querySelector('#speed-plot').innerText.includes('too old')")

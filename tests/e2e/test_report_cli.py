@@ -157,7 +157,7 @@ def test_help_lists_the_exit_codes() -> None:
 
 
 def test_some_methods_and_a_baseline(folder: Path) -> None:
-    arguments = [str(folder), "--methods", "srcnn-y:t91,l*", "--baseline", "bicubic", "--format", "md,latex,csv"]
+    arguments = [str(folder), "--methods", "srcnn-y-955:t91,l*", "--baseline", "bicubic", "--format", "md,latex,csv"]
     result = CliRunner(env={"COLUMNS": "80"}).invoke(app, arguments)
     assert result.exit_code == 0, result.output
     assert "PSNR (dB), differences to bicubic" in result.stdout
@@ -166,7 +166,7 @@ def test_some_methods_and_a_baseline(folder: Path) -> None:
     assert {"differences.tex", "plots/psnr-difference-set5-x2.png"} <= _files(report_folder)
     text = (report_folder / "report.md").read_text("utf-8")
     assert "3 of the run's 8 methods are shown" in text and "## Differences to bicubic" in text
-    assert text.index("| srcnn-y:t91 |") < text.index("| lanczos |") < text.index("| bicubic |")
+    assert text.index("| srcnn-y-955:t91 |") < text.index("| lanczos |") < text.index("| bicubic |")
     with (report_folder / "compare.csv").open() as file:
         assert {row["b"] for row in csv.DictReader(file)} == {"bicubic"}
     whole = CliRunner().invoke(app, [str(folder), "--no-plots"])
@@ -180,7 +180,7 @@ def test_some_methods_and_a_baseline(folder: Path) -> None:
         (["--methods", "bicubik"], "Did you mean bicubic"),
         (["--methods", "zzz*"], "There is no method"),
         (["--baseline", "lanzcos"], "Did you mean lanczos"),
-        (["--baseline", "srcnn-y"], "--baseline takes one method"),
+        (["--baseline", "srcnn-y-955"], "--baseline takes one method"),
     ],
 )
 def test_unknown_names_are_refused_in_a_sentence(folder: Path, arguments: list[str], message: str) -> None:

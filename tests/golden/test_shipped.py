@@ -52,7 +52,7 @@ def test_they_are_small() -> None:
 
 
 def test_their_page_is_what_their_metadata_says() -> None:
-    before = (ROOT / "docs" / "weights.md").read_text("utf-8")
+    before = (ROOT / "docs" / "reference" / "weights.md").read_text("utf-8")
     code = "import weights; print(weights.page(), end='')"
     page = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "tools", capture_output=True, text=True, check=True)
     assert page.stdout == before, "run tools/weights.py"

@@ -100,7 +100,7 @@ def test_a_baseline_holds_the_run_it_was_written_from(tmp_path: Path) -> None:
     assert check([run], rows, complete=True).ok
     tolerance = {(row.method, row.metric): row.tolerance for row in rows if (row.dataset, row.scale) == ("set5", 2)}
     assert tolerance["bicubic", "psnr"] == 0.001
-    assert tolerance["srcnn-y:t91", "psnr"] == 0.15
+    assert tolerance["srcnn-y-955:t91", "psnr"] == 0.15
     assert tolerance["bicubic", "ssim"] == 0.00005
     worse = write_run(tmp_path / "worse", gains={"bicubic": -0.1}, failed=(), pictures=0)
     messages = [verdict.message for verdict in check([worse], rows).failures]

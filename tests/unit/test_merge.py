@@ -50,14 +50,14 @@ def older(tmp_path: Path) -> LoadedRun:
 
 @pytest.fixture
 def newer(tmp_path: Path) -> LoadedRun:
-    return _run(tmp_path / "newer", "2026-02-01T00:00:00Z", gains={"bicubic": 0.0, "lanczos": 0.1, "srcnn-y:t91": 2.4})
+    return _run(tmp_path / "newer", "2026-02-01T00:00:00Z", gains={"bicubic": 0.0, "lanczos": 0.1, "srcnn-y-955:t91": 2.4})
 
 
 def test_methods_of_both_the_best_first_with_their_runs(older: LoadedRun, newer: LoadedRun, tmp_path: Path) -> None:
     merged = merge([older, newer], tmp_path)
-    assert labels_of(merged) == ["srcnn-y:t91", "dcci", "lanczos", "bicubic"]
+    assert labels_of(merged) == ["srcnn-y-955:t91", "dcci", "lanczos", "bicubic"]
     (set5, _) = grids(merged, load_references())
-    assert _notes(set5, "srcnn-y:t91") == ["run newer"]
+    assert _notes(set5, "srcnn-y-955:t91") == ["run newer"]
     assert _notes(set5, "dcci") == ["run older"]
     assert any(row.published for row in set5.rows)
     assert "<sup>" in markdown_table(set5)
@@ -121,7 +121,7 @@ def test_files_tell_the_run_of_each_row(older: LoadedRun, newer: LoadedRun, tmp_
     for text in (cells_csv(merged, cell_intervals(merged)), images_csv(merged)):
         rows = list(csv.DictReader(io.StringIO(text)))
         runs = {(row["method"], row["run"]) for row in rows}
-        assert runs == {("srcnn-y", "newer"), ("lanczos", "newer"), ("bicubic", "newer"), ("dcci", "older")}
+        assert runs == {("srcnn-y-955", "newer"), ("lanczos", "newer"), ("bicubic", "newer"), ("dcci", "older")}
 
 
 def test_metrics_of_one_run_alone_are_dashes_in_the_other(older: LoadedRun, tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_speeds_of_one_machine_are_merged_and_of_two_left_out(
     assert {row.method: row.median_ms for row in same.rows} == {
         "bicubic": 2.0,
         "lanczos": 2.0,
-        "srcnn-y": 2.0,
+        "srcnn-y-955": 2.0,
         "dcci": 1.0,
     }
     assert merge([_timed(older, "a", 1.0), _timed(newer, "b", 2.0)], tmp_path).speed is None
@@ -169,12 +169,12 @@ def test_crops_come_from_the_runs_folders(tmp_path: Path) -> None:
 
 def test_some_methods_in_the_order_asked_for(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", pictures=0)
-    labels = find_methods(labels_of(run), ["srcnn-y", "l*", "bicubic"])
-    assert labels == ["srcnn-y:t91", "srcnn-y:t91-9-5-5", "lanczos", "bicubic"]
+    labels = find_methods(labels_of(run), ["srcnn-y-955", "l*", "bicubic"])
+    assert labels == ["srcnn-y-955:t91", "srcnn-y-955:t91-9-5-5", "lanczos", "bicubic"]
     cut = only(run, labels)
     assert labels_of(cut) == labels
     assert [row.name for row in grids(cut)[0].rows] == labels
-    assert [method.name for method in cut.record.methods] == ["srcnn-y", "lanczos", "bicubic"]
+    assert [method.name for method in cut.record.methods] == ["srcnn-y-955", "lanczos", "bicubic"]
     assert not cut.record.failed
     assert cut.record.notes == ("4 of the run's 8 methods are shown",)
     assert only(run, labels_of(run)) is run
@@ -182,9 +182,9 @@ def test_some_methods_in_the_order_asked_for(tmp_path: Path) -> None:
 
 
 def test_unknown_methods_are_named(tmp_path: Path) -> None:
-    labels = ["bicubic", "srcnn-y:t91", "srcnn-y:x"]
+    labels = ["bicubic", "srcnn-y-955:t91", "srcnn-y-955:x"]
     with pytest.raises(UsageError, match="Did you mean bicubic"):
         find_methods(labels, ["bicubik"])
     with pytest.raises(UsageError, match="one method"):
-        find_baseline(labels, "srcnn-y")
-    assert find_baseline(labels, "srcnn-y:x") == "srcnn-y:x"
+        find_baseline(labels, "srcnn-y-955")
+    assert find_baseline(labels, "srcnn-y-955:x") == "srcnn-y-955:x"

@@ -72,7 +72,7 @@ COSTS = {
     "lanczos": (1.2, 0),
     "dcci": (14.0, 0),
     "dcci-ibp": (250.0, 0),
-    "srcnn-y": (150.0, 8129),
+    "srcnn-y-955": (150.0, 8129),
 }
 
 
@@ -106,7 +106,7 @@ def test_lines_are_sorted_and_know_the_published_figure(run: LoadedRun) -> None:
     assert [line.label for line in dots] == sorted(GAINS, key=lambda label: -GAINS[label])
     published = {line.label: line.published for line in dots}
     assert published["bicubic"] == (("bicubic", 33.66),)
-    assert published["srcnn-y:t91"] == (("SRCNN 9-5-5 (ImageNet)", 36.66),)
+    assert published["srcnn-y-955:t91"] == (("SRCNN 9-5-5 (ImageNet)", 36.66),)
     assert published["nearest"] == ()
     assert "dcci" not in [line.label for line in _lines(run, dataset=1)]
 
@@ -150,8 +150,8 @@ def test_differences_to_a_baseline(run: LoadedRun) -> None:
     compared = compare_all(run, PSNR, report_pairs(run, "lanczos"), ["set5"])
     lines = difference_lines(compared, PSNR)
     assert len(lines) == len(GAINS) - 1 and "lanczos" not in [line.label for line in lines]
-    assert lines[0].label == "srcnn-y:t91-9-5-5"
-    assert lines[0].mean == pytest.approx(GAINS["srcnn-y:t91-9-5-5"] - GAINS["lanczos"])
+    assert lines[0].label == "srcnn-y-955:t91-9-5-5"
+    assert lines[0].mean == pytest.approx(GAINS["srcnn-y-955:t91-9-5-5"] - GAINS["lanczos"])
     figure = draw_dots(run, run.record.datasets[0], 2, PSNR, lines, looks(GAINS), "lanczos")
     assert figure.axes[0].get_xlabel() == "PSNR (dB) minus lanczos's"
     names = [name for name, _ in figures(run, (), "lanczos")]
@@ -237,7 +237,7 @@ def test_the_front_is_what_nothing_beats(run: LoadedRun) -> None:
     points = choices(_speed(COSTS), "latency", means)
     assert {point.label for point in points} == set(GAINS)
     best = [point.label for point in front(points, higher_is_better=True)]
-    assert best == ["nearest", "bilinear", "bicubic", "lanczos", "dcci", "srcnn-y:t91-9-5-5"]
+    assert best == ["nearest", "bilinear", "bicubic", "lanczos", "dcci", "srcnn-y-955:t91-9-5-5"]
     worst = front(points, higher_is_better=False)
     assert [point.label for point in worst] == ["nearest"]
 
@@ -302,10 +302,10 @@ CURVE = "step,rate,train_loss,train_psnr,validation_psnr,validation_mse\n100,1,1
 
 
 def _trained(run: LoadedRun, cache: Path, table: str) -> LoadedRun:
-    """The run with weights of srcnn-y:t91 at x2 in the cache, and their curve beside them."""
+    """The run with weights of srcnn-y-955:t91 at x2 in the cache, and their curve beside them."""
     tensors = {"a": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}}
     head = json.dumps(tensors).encode()
-    path = cache / "weights" / "srcnn-y_x2_0123456789abcdef.safetensors"
+    path = cache / "weights" / "srcnn-y-955_x2_0123456789abcdef.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(len(head).to_bytes(8, "little") + head + b"\0")
     path.with_suffix(".csv").write_text(table)
@@ -313,7 +313,7 @@ def _trained(run: LoadedRun, cache: Path, table: str) -> LoadedRun:
 
     inputs = {"weights": weights_sha256(path)}
     cells = [
-        cell.model_copy(update={"inputs": inputs}) if cell.id.method_label == "srcnn-y:t91" else cell
+        cell.model_copy(update={"inputs": inputs}) if cell.id.method_label == "srcnn-y-955:t91" else cell
         for cell in run.cells
     ]
     return dataclasses.replace(run, cells=tuple(cells))
@@ -323,12 +323,12 @@ def test_curves_of_the_weights_that_the_run_used(run: LoadedRun, own_cache: Path
     assert not curves(run)
     trained = _trained(run, own_cache, CURVE)
     found = curves(trained)
-    assert list(found) == ["srcnn-y:t91"]
-    (curve,) = found["srcnn-y:t91"]
+    assert list(found) == ["srcnn-y-955:t91"]
+    (curve,) = found["srcnn-y-955:t91"]
     assert (curve.name, curve.steps, curve.validation) == ("x2", (100.0, 200.0), (25.0, 26.5))
-    figure = draw_curves("srcnn-y:t91", [curve], looks(GAINS)["srcnn-y:t91"])
+    figure = draw_curves("srcnn-y-955:t91", [curve], looks(GAINS)["srcnn-y-955:t91"])
     assert "26.50" in [text.get_text() for text in figure.axes[0].texts]
-    assert "curve-srcnn-y:t91" in [name for name, _ in figures(trained, (), "")]
+    assert "curve-srcnn-y-955:t91" in [name for name, _ in figures(trained, (), "")]
 
 
 @pytest.mark.parametrize("table", ["", "step\n1\n", CURVE.replace("26.5", "x"), CURVE.replace(",26.5,1", ""), "\0"])

@@ -72,7 +72,7 @@ def test_a_grid_holds_methods_by_scales(run: LoadedRun) -> None:
     assert _row(set5, "bicubic", published=True) == _row(set5, "bicubic")
     assert _row(set14, "SRCNN 9-5-5 (ImageNet)", published=True)[2] == "32.42 / .9063"
     names = [row.name for row in set5.rows]
-    assert names.index("SRCNN 9-5-5 (ImageNet)") == names.index("srcnn-y:t91-9-5-5") + 1
+    assert names.index("SRCNN 9-5-5 (ImageNet)") == names.index("srcnn-y-955:t91-9-5-5") + 1
 
 
 def test_published_figures_of_another_protocol_are_not_shown(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_failed_cells_are_dashes_with_a_footnote(run: LoadedRun) -> None:
 
 
 def test_seeds_are_averaged_and_their_spread_is_told(tmp_path: Path) -> None:
-    run = write_run(tmp_path / "run", gains={"bicubic": 0.0, "srcnn-y:t91": 2.4}, seeds=(0, 1, 2), pictures=0)
+    run = write_run(tmp_path / "run", gains={"bicubic": 0.0, "srcnn-y-955:t91": 2.4}, seeds=(0, 1, 2), pictures=0)
     text = markdown_table(grids(run)[0])
     assert "**36.07** ± .01" in text
     assert "<ins>33.66</ins> / <ins>.9299</ins> |" in text
