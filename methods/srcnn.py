@@ -178,4 +178,4 @@ class SrcnnRgb(SrcnnY):
     """SRCNN 9-1-5 on the three channels together (section 4.4 of the paper)."""
 
     info = dataclasses.replace(SrcnnY.info, name="srcnn-rgb", channels="rgb", version=3)
-    recipes: ClassVar[Mapping[str, Recipe]] = _recipes(60_000, 16_000, 3e-3)
+    recipes: ClassVar[Mapping[str, Recipe]] = _recipes(60_000, 16_000, 1.5e-3)
