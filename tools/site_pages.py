@@ -30,7 +30,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages."""
     pages: dict[str, Callable[[], Iterator[str]]] = {"cli": cli, "methods": methods, "data-sets": data_sets}
     contents = {name: "\n".join(page()) + "\n" for name, page in pages.items()}
-    contents["figures"] = (ROOT / "results" / "reference" / "README.md").read_text("utf-8")
+    figures = (ROOT / "results" / "reference" / "README.md").read_text("utf-8")
+    contents["figures"] = figures.replace("../../docs/reference/", "")
     for name, content in contents.items():
         files.append(File.generated(config, f"reference/{name}.md", content=content))
     return files
