@@ -43,6 +43,7 @@ DEFAULTS = {
     "clip_gradient": None,
     "ema": 0.0,
     "precision": "fp32",
+    "fit": (),
     "seed": 0,
 }
 
@@ -81,6 +82,7 @@ def test_the_hash_is_what_it_was() -> None:
         {"scales": (2, 3)},
         {"precision": "bf16"},
         {"on_test_images": True},
+        {"fit": (("atoms", 5),)},
     ],
 )
 def test_every_field_is_hashed(changed: dict[str, object]) -> None:

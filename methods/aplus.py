@@ -1,0 +1,336 @@
+"""A+: each patch is enlarged by the linear map of the dictionary atom that it is most like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from srbench.method import FittedMethod, MethodInfo, Recipe
+
+from ._ksvd import ksvd
+
+SOURCE = (
+    "Timofte, De Smet, Van Gool: A+: Adjusted Anchored Neighborhood Regression for Fast Super-Resolution, ACCV 2014"
+)
+
+CHUNK = 4096
+"""Patches that are compared with all atoms at once."""
+SEARCHED = 32_768
+"""Samples that are compared with all atoms at once: 128 MB of products with 1024 atoms."""
+SOLVED = 32
+"""Regressors that are solved for at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class AplusSettings:
+    """What an A+ is fitted by; the defaults are the paper's.
+
+    Attributes:
+        atoms: anchors, each with a regressor of its own.
+        sparsity: atoms a patch, while the dictionary is learned.
+        iterations: of K-SVD.
+        dictionary: patches that the projection and the dictionary are learned from.
+        samples: patches that the regressors are fitted to.
+        neighbours: of these, those nearest to an atom, which its regressor is fitted to.
+        ridge: lambda of the regression.
+        energy: of the features, that the projection keeps.
+        flat: features shorter than this keep their length, so that noise is not made large.
+    """
+
+    atoms: int = 1024
+    sparsity: int = 3
+    iterations: int = 20
+    dictionary: int = 200_000
+    samples: int = 5_000_000
+    neighbours: int = 2048
+    ridge: float = 0.1
+    energy: float = 0.999
+    flat: float = 0.1
+
+
+class AplusNetwork(nn.Module):
+    """Features, anchors and regressors of one scale. Nothing in it is learned by gradients: all are buffers.
+
+    A patch is the 3s x 3s pixels of the enlarged image over 3x3 LR pixels, one around each LR pixel. Every pixel of SR
+    is the enlarged image's plus the mean of what the nine patches over it say is missing.
+
+    Args:
+        scale: the scale.
+        atoms: how many. Weights of another number, or of more features, can be loaded all the same.
+        features: of a patch.
+    """
+
+    projection: Tensor
+    """(d, 4, 3s, 3s): the principal components of the four gradients of a patch."""
+    atoms: Tensor
+    """(K, d), of length 1."""
+    regressors: Tensor
+    """(K, 9 s^2, d): from features to the pixels that are missing."""
+
+    def __init__(self, scale: int, atoms: int = 16, features: int = 8) -> None:
+        super().__init__()
+        self.scale = scale
+        side = 3 * scale
+        self.register_buffer("projection", torch.randn(features, 4, side, side) / side)
+        self.register_buffer("atoms", F.normalize(torch.randn(atoms, features)))
+        self.register_buffer("regressors", torch.randn(atoms, side * side, features) * 0.01)
+
+    def _load_from_state_dict(self, state: Mapping[str, Tensor], prefix: str, *rest: object) -> None:
+        """Take on the number of atoms and features of the weights that are loaded, which data have decided."""
+        names = ("projection", "atoms", "regressors")
+        found = {name: state[prefix + name] for name in names if prefix + name in state}
+        if len(found) == len(names) and _fit_together(**found, scale=self.scale):
+            for name, tensor in found.items():
+                setattr(self, name, torch.empty_like(tensor, device=self.atoms.device))
+        super()._load_from_state_dict(state, prefix, *rest)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 1, H, W), enlarged, to the same size."""
+        height, width = x.shape[2:]
+        scale = self.scale
+        full = F.pad(x, (0, -width % scale, 0, -height % scale), mode="replicate")
+        z = self.features(F.pad(full, (3 * scale,) * 4, mode="replicate"))
+        patches = self.missing(z.permute(0, 2, 3, 1).reshape(-1, z.shape[1]))
+        patches = patches.view(len(x), -1, patches.shape[1]).transpose(1, 2)
+        size = (full.shape[2] + 4 * scale, full.shape[3] + 4 * scale)
+        details = F.fold(patches, size, 3 * scale, stride=scale) / 9
+        return x + details[:, :, 2 * scale : 2 * scale + height, 2 * scale : 2 * scale + width]
+
+    def features(self, x: Tensor) -> Tensor:
+        """(N, 1, (h + 4) s, (w + 4) s) to the (N, d, h, w) features of the patches that begin at (s, s) and so on."""
+        return F.conv2d(gradients(x, self.scale), self.projection, stride=self.scale)
+
+    def missing(self, z: Tensor) -> Tensor:
+        """(n, d) features to the (n, 9 s^2) pixels that their patches lack: each by its nearest atom's regressor."""
+        nearest = torch.cat([(part @ self.atoms.T).abs_().argmax(1) for part in torch.split(z, CHUNK)])
+        if z.device.type != "cpu":
+            parts = zip(torch.split(z, CHUNK), torch.split(nearest, CHUNK), strict=True)
+            return torch.cat([torch.bmm(self.regressors[near], part[:, :, None])[..., 0] for part, near in parts])
+        order = nearest.argsort(stable=True)  # on a CPU a product for each atom beats one for each patch
+        groups = torch.split(z[order], torch.bincount(nearest, minlength=len(self.atoms)).tolist())
+        patches = z.new_empty((len(z), self.regressors.shape[1]))
+        patches[order] = torch.cat([group @ map_.T for group, map_ in zip(groups, self.regressors, strict=True)])
+        return patches
+
+
+def _fit_together(projection: Tensor, atoms: Tensor, regressors: Tensor, *, scale: int) -> bool:
+    side, features = 3 * scale, len(projection)
+    wanted = ((features, 4, side, side), (len(atoms), features), (len(atoms), side * side, features))
+    return (projection.shape, atoms.shape, regressors.shape) == wanted
+
+
+def gradients(x: Tensor, scale: int) -> Tensor:
+    """First and second differences along rows and columns, of pixels that lie one LR pixel apart.
+
+    The paper's filters are ``[1 0.. -1]`` and ``[1 0.. -2 0.. 1] / 2`` with s - 1 zeros in each gap. The first has no
+    centre where s is odd; it then reaches one pixel further on than back, as MATLAB's ``conv2(..., 'same')`` puts it.
+
+    Args:
+        x: (N, 1, H + 2s, W + 2s).
+        scale: s.
+
+    Returns:
+        (N, 4, H, W).
+    """
+    height, width = x.shape[2] - 2 * scale, x.shape[3] - 2 * scale
+    ahead, back = (scale + 1) // 2, scale // 2
+
+    def at(down: int, right: int) -> Tensor:
+        return x[:, :, scale + down : scale + down + height, scale + right : scale + right + width]
+
+    maps = (
+        at(0, ahead) - at(0, -back),
+        at(ahead, 0) - at(-back, 0),
+        (at(0, scale) + at(0, -scale)) / 2 - at(0, 0),
+        (at(scale, 0) + at(-scale, 0)) / 2 - at(0, 0),
+    )
+    return torch.cat(maps, 1)
+
+
+# fitting --------------------------------------------------------------------------------------------------------------
+
+
+class Places:
+    """The patches of all images that lie wholly inside, with what their features look at.
+
+    Args:
+        examples: (1, H, W) enlarged images and targets.
+        scale: the scale.
+    """
+
+    def __init__(self, examples: Sequence[tuple[Tensor, Tensor]], scale: int) -> None:
+        self.examples, self.scale = examples, scale
+        self.grids = [tuple(max(side // scale - 4, 0) for side in x.shape[1:]) for x, _ in examples]
+        self.ends = torch.tensor([rows * columns for rows, columns in self.grids]).cumsum(0)
+
+    def __len__(self) -> int:
+        return int(self.ends[-1])
+
+    def draw(self, count: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+        """Draw patches, none twice; all where there are no more.
+
+        Yields:
+            For each image: the enlarged image, what it lacks, and the patches' rows and columns, maybe none. Patch
+            (0, 0) begins at pixel (s, s), and the next ones follow ``s`` pixels apart.
+        """
+        everything = count >= len(self)
+        drawn = torch.randperm(len(self), generator=generator)[:count].sort().values if not everything else None
+        begin = 0
+        for (x, target), (_, columns), end in zip(self.examples, self.grids, self.ends.tolist(), strict=True):
+            if drawn is None:
+                here = torch.arange(begin, end)
+            else:
+                first, last = torch.searchsorted(drawn, torch.tensor([begin, end])).tolist()
+                here = drawn[first:last]
+            here = here - begin
+            yield x, target - x, here // max(columns, 1), here % max(columns, 1)
+            begin = end
+
+
+def patches_at(maps: Tensor, scale: int, rows: Tensor, columns: Tensor) -> Tensor:
+    """Patches of (C, H, W) that begin at multiples of ``scale``: (n, C, 3s, 3s)."""
+    side = 3 * scale
+    return maps.unfold(1, side, scale).unfold(2, side, scale)[:, rows, columns].transpose(0, 1)
+
+
+def principal(features: Tensor, energy: float) -> Tensor:
+    """The (d, D) directions in which (n, D) features keep that share of their energy, the weakest first."""
+    values, vectors = torch.linalg.eigh((features.T @ features).double())
+    lost = values.clamp(min=0).cumsum(0) / values.clamp(min=0).sum()
+    first = int((lost < 1 - energy).sum())
+    directions: Tensor = vectors[:, first:].T.to(features.dtype).contiguous()
+    return directions
+
+
+def nearest(samples: Tensor, atoms: Tensor, count: int, report: Callable[[], None]) -> Tensor:
+    """The samples that are nearest to each atom, all being of length 1: (K, count) indices."""
+    values, indices = atoms.new_empty((len(atoms), 0)), atoms.new_empty((len(atoms), 0), dtype=torch.long)
+    for number, part in enumerate(torch.split(samples, SEARCHED)):
+        match = torch.cat((values, atoms @ part.T), 1)
+        values, place = match.topk(min(count, match.shape[1]), 1, sorted=False)
+        known = indices.shape[1]
+        new = place - known + number * SEARCHED
+        indices = torch.where(place < known, indices.gather(1, place.clamp(max=known - 1)), new) if known else new
+        report()
+    return indices
+
+
+def ridge_regression(samples: Tensor, targets: Tensor, groups: Tensor, ridge: float) -> Tensor:
+    """For each of (K, m) groups of samples, the (p, d) map P to its targets: least squares with ``ridge |P|^2``.
+
+    In the paper's words ``P = H L^T (L L^T + ridge I)^-1``, with samples (n, d) as L's columns, targets (n, p) as H's.
+    """
+    maps = []
+    for group in torch.split(groups, SOLVED):
+        low, high = samples[group], targets[group].to(samples.dtype)
+        gram = low.mT @ low
+        gram.diagonal(dim1=1, dim2=2).add_(ridge)
+        maps.append(torch.linalg.solve(gram, low.mT @ high).mT)
+    return torch.cat(maps)
+
+
+QUICK = Recipe(steps=1, fit=(("atoms", 256), ("dictionary", 20_000), ("iterations", 8), ("samples", 300_000)))
+"""Fewer atoms from fewer samples: above bicubic after seconds."""
+
+STANDARD = Recipe(
+    train=("t91",),
+    validation=("bsds200",),
+    validation_images=20,
+    protocol="srcnn",
+    shrink=tuple(round(0.98**k, 6) for k in range(12)),
+    steps=1,
+)
+"""The paper's: 91 images at 12 sizes, 1024 atoms, and up to 5 million patches for their regressors."""
+
+
+class Aplus(FittedMethod):
+    """A+ on luma."""
+
+    info = MethodInfo(name="aplus", family="patch", channels="y", input="upsampled", paper=SOURCE, halo=24, multiple=12)
+    recipes: ClassVar[Mapping[str, Recipe]] = {"standard": STANDARD, "quick": QUICK, "paper": STANDARD}
+
+    def network(self, scale: int) -> nn.Module:
+        """Features, anchors and regressors."""
+        return AplusNetwork(scale)
+
+    def fit(
+        self,
+        network: nn.Module,
+        examples: Sequence[tuple[Tensor, Tensor]],
+        recipe: Recipe,
+        scale: int,
+        generator: torch.Generator,
+        report: Callable[[int, int], None],
+    ) -> None:
+        """Learn projection and dictionary from some patches, then a regressor for each atom from many."""
+        assert isinstance(network, AplusNetwork)
+        settings = recipe.settings(AplusSettings)
+        places = Places(examples, scale)
+        if len(places) < settings.atoms:
+            raise ValueError(f"the images have {len(places)} patches, fewer than the {settings.atoms} atoms to learn")
+        count = min(settings.samples, len(places))
+        done, total = 0, settings.iterations + len(examples) + -(-count // SEARCHED)
+
+        def tell() -> None:
+            nonlocal done
+            done += 1
+            report(done, total)
+
+        with torch.no_grad():
+            network.projection, features = _projection(network, places, settings, generator)
+            network.atoms = ksvd(features, settings.atoms, settings.sparsity, settings.iterations, generator, tell)
+            samples, targets = _samples(network, places, count, settings.flat, generator, tell)
+            groups = nearest(samples, network.atoms, settings.neighbours, tell)
+            network.regressors = ridge_regression(samples, targets, groups, settings.ridge)
+
+
+def _projection(
+    network: AplusNetwork, places: Places, settings: AplusSettings, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Principal components of the gradients of some patches, and those patches' features by them."""
+    device, scale = network.atoms.device, places.scale
+    parts = []
+    for x, _, rows, columns in places.draw(settings.dictionary, generator):
+        maps = gradients(x.to(device)[None], scale)[0]
+        if len(rows):
+            parts.append(patches_at(maps, scale, rows.to(device), columns.to(device)))
+    raw = torch.cat(parts)
+    flat = raw.flatten(1)
+    directions = principal(flat, settings.energy)
+    return directions.view(-1, *raw.shape[1:]), flat @ directions.T
+
+
+def _samples(
+    network: AplusNetwork,
+    places: Places,
+    count: int,
+    flat: float,
+    generator: torch.Generator,
+    tell: Callable[[], None],
+) -> tuple[Tensor, Tensor]:
+    """(n, d) features of length 1 and (n, 9 s^2) missing pixels, divided as their features are.
+
+    Features shorter than ``flat`` keep their length as far as the missing pixels are concerned, as in the authors'
+    code: so flat patches, whose direction is noise, count less.
+    """
+    scale, device = places.scale, network.atoms.device
+    samples = torch.empty((count, network.atoms.shape[1]), device=device)
+    targets = torch.empty((count, 9 * scale * scale), dtype=torch.float16, device=device)  # half the memory
+    begin = 0
+    for x, lacks, rows, columns in places.draw(count, generator):
+        if len(rows):
+            end = begin + len(rows)
+            rows, columns = rows.to(device), columns.to(device)
+            z = network.features(x.to(device)[None])[0][:, rows, columns].T
+            missing = patches_at(lacks.to(device)[:, scale:, scale:], scale, rows, columns).flatten(1)
+            length = z.norm(dim=1, keepdim=True)
+            samples[begin:end] = z / length.clamp(min=1e-12)
+            targets[begin:end] = missing / torch.where(length < flat, 1.0, length)
+            begin = end
+        tell()
+    return samples, targets
