@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from srbench.method import FittedMethod, MethodInfo, Recipe
 
+from ._anchored import AnchoredNetwork, gradients, in_steps, nearest_atom, patches_at, product_by_atom
 from ._ksvd import ksvd
 
 SOURCE = (
     "Timofte, De Smet, Van Gool: A+: Adjusted Anchored Neighborhood Regression for Fast Super-Resolution, ACCV 2014"
 )
 
-CHUNK = 4096
-"""Patches that are compared with all atoms at once."""
 SEARCHED = 32_768
 """Samples that are compared with all atoms at once: 128 MB of products with 1024 atoms."""
+SIZES = {2: (28, 22), 3: (31, 35), 4: (36, 45)}
+"""Features and patterns at each scale, as T91 leads to."""
 SOLVED = 32
 """Regressors that are solved for at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class AplusSettings:
-    """What an A+ is fitted by; the defaults are the paper's.
+    """What an A+ is fitted by; the defaults are the paper's but for ``detail``.
 
     Attributes:
         atoms: anchors, each with a regressor of its own.
@@ -38,7 +39,8 @@ class AplusSettings:
         samples: patches that the regressors are fitted to.
         neighbours: of these, those nearest to an atom, which its regressor is fitted to.
         ridge: lambda of the regression.
-        energy: of the features, that the projection keeps.
+        energy: share of the features' energy that the projection keeps.
+        detail: share of the energy of what the regressors predict that their patterns keep; 1 is the paper's.
         flat: features shorter than this keep their length, so that noise is not made large.
     """
 
@@ -50,109 +52,8 @@ class AplusSettings:
     neighbours: int = 2048
     ridge: float = 0.1
     energy: float = 0.999
+    detail: float = 0.9995
     flat: float = 0.1
-
-
-class AplusNetwork(nn.Module):
-    """Features, anchors and regressors of one scale. Nothing in it is learned by gradients: all are buffers.
-
-    A patch is the 3s x 3s pixels of the enlarged image over 3x3 LR pixels, one around each LR pixel. Every pixel of SR
-    is the enlarged image's plus the mean of what the nine patches over it say is missing.
-
-    Args:
-        scale: the scale.
-        atoms: how many. Weights of another number, or of more features, can be loaded all the same.
-        features: of a patch.
-    """
-
-    projection: Tensor
-    """(d, 4, 3s, 3s): the principal components of the four gradients of a patch."""
-    atoms: Tensor
-    """(K, d), of length 1."""
-    regressors: Tensor
-    """(K, 9 s^2, d): from features to the pixels that are missing."""
-
-    def __init__(self, scale: int, atoms: int = 16, features: int = 8) -> None:
-        super().__init__()
-        self.scale = scale
-        side = 3 * scale
-        self.register_buffer("projection", torch.randn(features, 4, side, side) / side)
-        self.register_buffer("atoms", F.normalize(torch.randn(atoms, features)))
-        self.register_buffer("regressors", torch.randn(atoms, side * side, features) * 0.01)
-
-    def _load_from_state_dict(self, state: Mapping[str, Tensor], prefix: str, *rest: object) -> None:
-        """Take on the number of atoms and features of the weights that are loaded, which data have decided."""
-        names = ("projection", "atoms", "regressors")
-        found = {name: state[prefix + name] for name in names if prefix + name in state}
-        if len(found) == len(names) and _fit_together(**found, scale=self.scale):
-            for name, tensor in found.items():
-                setattr(self, name, torch.empty_like(tensor, device=self.atoms.device))
-        super()._load_from_state_dict(state, prefix, *rest)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, 1, H, W), enlarged, to the same size."""
-        height, width = x.shape[2:]
-        scale = self.scale
-        full = F.pad(x, (0, -width % scale, 0, -height % scale), mode="replicate")
-        z = self.features(F.pad(full, (3 * scale,) * 4, mode="replicate"))
-        patches = self.missing(z.permute(0, 2, 3, 1).reshape(-1, z.shape[1]))
-        patches = patches.view(len(x), -1, patches.shape[1]).transpose(1, 2)
-        size = (full.shape[2] + 4 * scale, full.shape[3] + 4 * scale)
-        details = F.fold(patches, size, 3 * scale, stride=scale) / 9
-        return x + details[:, :, 2 * scale : 2 * scale + height, 2 * scale : 2 * scale + width]
-
-    def features(self, x: Tensor) -> Tensor:
-        """(N, 1, (h + 4) s, (w + 4) s) to the (N, d, h, w) features of the patches that begin at (s, s) and so on."""
-        return F.conv2d(gradients(x, self.scale), self.projection, stride=self.scale)
-
-    def missing(self, z: Tensor) -> Tensor:
-        """(n, d) features to the (n, 9 s^2) pixels that their patches lack: each by its nearest atom's regressor."""
-        nearest = torch.cat([(part @ self.atoms.T).abs_().argmax(1) for part in torch.split(z, CHUNK)])
-        if z.device.type != "cpu":
-            parts = zip(torch.split(z, CHUNK), torch.split(nearest, CHUNK), strict=True)
-            return torch.cat([torch.bmm(self.regressors[near], part[:, :, None])[..., 0] for part, near in parts])
-        order = nearest.argsort(stable=True)  # on a CPU a product for each atom beats one for each patch
-        groups = torch.split(z[order], torch.bincount(nearest, minlength=len(self.atoms)).tolist())
-        patches = z.new_empty((len(z), self.regressors.shape[1]))
-        patches[order] = torch.cat([group @ map_.T for group, map_ in zip(groups, self.regressors, strict=True)])
-        return patches
-
-
-def _fit_together(projection: Tensor, atoms: Tensor, regressors: Tensor, *, scale: int) -> bool:
-    side, features = 3 * scale, len(projection)
-    wanted = ((features, 4, side, side), (len(atoms), features), (len(atoms), side * side, features))
-    return (projection.shape, atoms.shape, regressors.shape) == wanted
-
-
-def gradients(x: Tensor, scale: int) -> Tensor:
-    """First and second differences along rows and columns, of pixels that lie one LR pixel apart.
-
-    The paper's filters are ``[1 0.. -1]`` and ``[1 0.. -2 0.. 1] / 2`` with s - 1 zeros in each gap. The first has no
-    centre where s is odd; it then reaches one pixel further on than back, as MATLAB's ``conv2(..., 'same')`` puts it.
-
-    Args:
-        x: (N, 1, H + 2s, W + 2s).
-        scale: s.
-
-    Returns:
-        (N, 4, H, W).
-    """
-    height, width = x.shape[2] - 2 * scale, x.shape[3] - 2 * scale
-    ahead, back = (scale + 1) // 2, scale // 2
-
-    def at(down: int, right: int) -> Tensor:
-        return x[:, :, scale + down : scale + down + height, scale + right : scale + right + width]
-
-    maps = (
-        at(0, ahead) - at(0, -back),
-        at(ahead, 0) - at(-back, 0),
-        (at(0, scale) + at(0, -scale)) / 2 - at(0, 0),
-        (at(scale, 0) + at(-scale, 0)) / 2 - at(0, 0),
-    )
-    return torch.cat(maps, 1)
-
-
-# fitting --------------------------------------------------------------------------------------------------------------
 
 
 class Places:
@@ -190,12 +91,6 @@ class Places:
             here = here - begin
             yield x, target - x, here // max(columns, 1), here % max(columns, 1)
             begin = end
-
-
-def patches_at(maps: Tensor, scale: int, rows: Tensor, columns: Tensor) -> Tensor:
-    """Patches of (C, H, W) that begin at multiples of ``scale``: (n, C, 3s, 3s)."""
-    side = 3 * scale
-    return maps.unfold(1, side, scale).unfold(2, side, scale)[:, rows, columns].transpose(0, 1)
 
 
 def principal(features: Tensor, energy: float) -> Tensor:
@@ -255,8 +150,8 @@ class Aplus(FittedMethod):
     recipes: ClassVar[Mapping[str, Recipe]] = {"standard": STANDARD, "quick": QUICK, "paper": STANDARD}
 
     def network(self, scale: int) -> nn.Module:
-        """Features, anchors and regressors."""
-        return AplusNetwork(scale)
+        """Features, anchors and regressors, of the size that the recipe ``standard`` leads to."""
+        return AnchoredNetwork(scale, AplusSettings().atoms, *SIZES[scale])
 
     def fit(
         self,
@@ -268,7 +163,7 @@ class Aplus(FittedMethod):
         report: Callable[[int, int], None],
     ) -> None:
         """Learn projection and dictionary from some patches, then a regressor for each atom from many."""
-        assert isinstance(network, AplusNetwork)
+        assert isinstance(network, AnchoredNetwork)
         settings = recipe.settings(AplusSettings)
         places = Places(examples, scale)
         if len(places) < settings.atoms:
@@ -286,11 +181,14 @@ class Aplus(FittedMethod):
             network.atoms = ksvd(features, settings.atoms, settings.sparsity, settings.iterations, generator, tell)
             samples, targets = _samples(network, places, count, settings.flat, generator, tell)
             groups = nearest(samples, network.atoms, settings.neighbours, tell)
-            network.regressors = ridge_regression(samples, targets, groups, settings.ridge)
+            maps = ridge_regression(samples, targets, groups, settings.ridge)
+            del samples, targets
+            network.basis, maps = _patterns(maps, nearest_atom(features, network.atoms), features, settings.detail)
+            network.regressors, network.steps = in_steps(maps)
 
 
 def _projection(
-    network: AplusNetwork, places: Places, settings: AplusSettings, generator: torch.Generator
+    network: AnchoredNetwork, places: Places, settings: AplusSettings, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Principal components of the gradients of some patches, and those patches' features by them."""
     device, scale = network.atoms.device, places.scale
@@ -305,8 +203,15 @@ def _projection(
     return directions.view(-1, *raw.shape[1:]), flat @ directions.T
 
 
+def _patterns(maps: Tensor, which: Tensor, features: Tensor, detail: float) -> tuple[Tensor, Tensor]:
+    """The principal patterns of what maps predict from some features, and the maps to these instead of to pixels."""
+    directions = principal(product_by_atom(maps, which, features), detail)
+    side = math.isqrt(directions.shape[1])
+    return directions.view(-1, 1, side, side), directions @ maps
+
+
 def _samples(
-    network: AplusNetwork,
+    network: AnchoredNetwork,
     places: Places,
     count: int,
     flat: float,

@@ -30,7 +30,7 @@ class Prior(NamedTuple):
     steps: int
 
 
-PRIORS = {2: Prior(0.02, 1.0, 60), 3: Prior(0.02, 1.0, 60), 4: Prior(0.02, 1.0, 60)}
+PRIORS = {2: Prior(0.02, 1.4, 60), 3: Prior(0.04, 1.2, 60), 4: Prior(0.02, 1.2, 60)}
 """Chosen on T91 and BSDS200, training images."""
 
 RATE = 0.3

@@ -9,18 +9,17 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from scipy.signal import convolve2d
-from srbench.methods._ksvd import ALIKE, ksvd, omp, replace, update
-from srbench.methods.aplus import (
-    Aplus,
-    AplusNetwork,
-    AplusSettings,
-    Places,
+from srbench.methods._anchored import (
+    LEVELS,
+    AnchoredNetwork,
     gradients,
-    nearest,
+    in_steps,
     patches_at,
-    principal,
-    ridge_regression,
+    product_by_atom,
+    product_by_patch,
 )
+from srbench.methods._ksvd import ALIKE, ksvd, omp, replace, update
+from srbench.methods.aplus import Aplus, AplusSettings, Places, nearest, principal, ridge_regression
 
 from srbench.errors import UsageError
 from srbench.recipe import Recipe
@@ -33,10 +32,10 @@ def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def network(scale: int, atoms: int = 16, features: int = 8) -> AplusNetwork:
+def network(scale: int, atoms: int = 16, features: int = 8, patterns: int = 5) -> AnchoredNetwork:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return AplusNetwork(scale, atoms, features)
+        return AnchoredNetwork(scale, atoms, features, patterns)
 
 
 def as_tensor(array: NDArray[Any]) -> torch.Tensor:
@@ -73,7 +72,9 @@ def test_an_image_is_predicted_patch_by_patch(scale: int) -> None:
     image = rng(1).random((5 * scale, 4 * scale)).astype(np.float32)
     padded = np.pad(image, 3 * scale, mode="edge").astype(np.float64)
     maps = paper_gradients(padded, scale)
-    projection, atoms, regressors = (net.get_buffer(n).double().numpy() for n in ("projection", "atoms", "regressors"))
+    projection, atoms, basis = (net.get_buffer(name).double().numpy() for name in ("projection", "atoms", "basis"))
+    maps_to_patterns = (net.regressors.double() * net.steps.double()).numpy()
+    regressors = np.einsum("rp,krd->kpd", basis.reshape(len(basis), -1), maps_to_patterns)
     side, total, count = 3 * scale, np.zeros_like(padded), np.zeros_like(padded)
     for i in range(-1, 5 + 1):
         for j in range(-1, 4 + 1):
@@ -89,10 +90,26 @@ def test_an_image_is_predicted_patch_by_patch(scale: int) -> None:
     np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-5)
 
 
+def test_both_ways_of_grouping_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("srbench.methods._anchored.CHUNK", 30)
+    generator = torch.Generator().manual_seed(0)
+    maps, z = torch.randn(9, 12, 5, generator=generator), torch.randn(100, 5, generator=generator)
+    which = torch.randint(7, (100,), generator=generator)  # two maps have no row
+    expected = torch.stack([maps[k] @ row for k, row in zip(which.tolist(), z, strict=True)])
+    for product in (product_by_atom, product_by_patch):
+        torch.testing.assert_close(product(maps, which, z), expected, rtol=0, atol=1e-5)
+
+
+def test_its_work_can_be_counted() -> None:
+    """On torch's meta device, where nothing is computed."""
+    out = network(3).to("meta")(torch.empty(2, 1, 20, 17, device="meta"))
+    assert out.shape == (2, 1, 20, 17)
+
+
 def test_an_atom_serves_its_opposite() -> None:
     net = network(3)
     z = torch.randn(50, 8, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(net.missing(-z), -net.missing(z))
+    torch.testing.assert_close(net.coded(-z), -net.coded(z))
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -222,6 +239,15 @@ def test_ridge_regression() -> None:
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
 
 
+def test_regressors_are_kept_in_8_bits() -> None:
+    maps = as_tensor(rng(0).normal(size=(6, 9, 5)) * np.logspace(0, -6, 5))
+    maps[3, :, 2] = 0.0
+    levels, steps = in_steps(maps)
+    assert levels.dtype == torch.int8
+    assert int(levels.abs().max()) == LEVELS
+    assert ((levels * steps - maps).abs() <= 0.5001 * steps).all()
+
+
 # the whole ------------------------------------------------------------------------------------------------------------
 
 
@@ -259,11 +285,12 @@ def test_a_fit_learns_what_is_missing(scale: int) -> None:
     border = (slice(None), slice(3 * scale, -3 * scale), slice(3 * scale, -3 * scale))
     error, before = (float((image - target)[border].square().mean()) for image in (sr, x))
     assert error < 0.05 * before
+    assert net.regressors.shape == (24, len(net.basis), len(net.projection))
 
 
 def test_weights_bring_their_own_sizes(tmp_path: Any) -> None:
     path = tmp_path / "weights.safetensors"
-    large = network(2, atoms=30, features=11)
+    large = network(2, atoms=30, features=11, patterns=7)
     save_weights(path, large.state_dict(), {})
     small = network(2)
     load_weights(path, small)
