@@ -19,16 +19,16 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from srbench.recipe import Perceptual, Recipe, Transfer
 
 if TYPE_CHECKING:  # `srbench report` reads method descriptions and must not import torch
-    from torch import Tensor, nn
+    from torch import Generator, Tensor, nn
 
-__all__ = ["LearnedMethod", "Method", "MethodInfo", "Perceptual", "Recipe", "Transfer"]
+__all__ = ["FittedMethod", "LearnedMethod", "Method", "MethodInfo", "Perceptual", "Recipe", "Transfer"]
 
 Family = Literal["interpolation", "edge", "patch", "statistical", "prediction"]
 INPUTS = ("lr", "upsampled")
@@ -123,3 +123,37 @@ class LearnedMethod(Method):
         """Run the network."""
         result: Tensor = self.model(x)
         return result
+
+
+class FittedMethod(LearnedMethod):
+    """A learned method that fits itself to examples by an algorithm of its own, in place of steps down a gradient.
+
+    The harness prepares the examples and keeps test images out of them; it validates what comes of the fit, and keeps
+    it. The network's buffers are its weights. Of the recipe, ``train``, ``validation``, ``protocol``, ``shrink`` and
+    ``seed`` count as ever, images with a side below ``patch`` are left out, and ``fit`` holds the method's own settings
+    (``recipe.settings(MySettings)`` gives them as a dataclass of the method's, checked).
+    """
+
+    @abstractmethod
+    def fit(
+        self,
+        network: nn.Module,
+        examples: Sequence[tuple[Tensor, Tensor]],
+        recipe: Recipe,
+        scale: int,
+        generator: Generator,
+        report: Callable[[int, int], None],
+    ) -> None:
+        """Fit a fresh network, in place.
+
+        Args:
+            network: from ``network``, on the device to compute on.
+            examples: whole images, on the CPU: (C, h, w) inputs as ``upscale`` gets them, and the (C, H, W) targets.
+            recipe: with ``fit``, the settings.
+            scale: the scale.
+            generator: of all chance, on the CPU: with one seed a CPU gives the same bits.
+            report: to be called now and then with how much is done, and of how much. It may raise KeyboardInterrupt.
+
+        Raises:
+            ValueError: the examples will not do; says why.
+        """

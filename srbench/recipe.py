@@ -5,16 +5,33 @@ A recipe is written into its weights' metadata, and its hash keys them: two reci
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from srbench.canonical import digest
 from srbench.errors import UsageError
 from srbench.names import unknown
 from srbench.toml_file import read_toml
+
+SettingsClass = TypeVar("SettingsClass")
+
+
+def _pairs(value: Any) -> Any:
+    """A table as pairs."""
+    return tuple(value.items()) if isinstance(value, Mapping) else value
+
+
+def _sorted(pairs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """One content in one order, so that it has one hash."""
+    return tuple(sorted(pairs))
+
+
+Settings = Annotated[tuple[tuple[str, int | float | str], ...], BeforeValidator(_pairs), AfterValidator(_sorted)]
+"""Names and values; may be given as a mapping."""
 
 
 class Perceptual(BaseModel):
@@ -122,6 +139,9 @@ class Recipe(BaseModel):
     """Decay of the exponential moving average of the weights, which is what is validated and kept; 0 is off."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """``bf16`` computes the network in bfloat16 where the device is a CUDA GPU, and in float32 elsewhere."""
+    fit: Settings = ()
+    """For a method that fits itself (:class:`srbench.method.FittedMethod`): its own settings, where they differ from
+    the method's defaults. Patches, batches, loss and rates then mean nothing."""
     seed: int = 0
 
     def content(self) -> dict[str, Any]:
@@ -170,6 +190,21 @@ class Recipe(BaseModel):
     def reset_at(self, scale: int) -> tuple[str, ...]:
         """Prefixes of the parameters that the training at ``scale`` does not take over from the one before it."""
         return self.transfer.reset if self.transfer is not None and scale != self.transfer.scale else ()
+
+    def settings(self, kind: type[SettingsClass]) -> SettingsClass:
+        """:attr:`fit` as the dataclass in which a method declares its settings, with their defaults.
+
+        Raises:
+            UsageError: a setting is unknown, or of another type than its default.
+        """
+        known = {field.name: field.default for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+        for name, value in self.fit:
+            if name not in known:
+                raise unknown("setting to fit by", name, known)
+            wanted = type(known[name])
+            if type(value) is not wanted and not (wanted is float and type(value) is int):
+                raise UsageError(f"The setting '{name}' of a fit is {wanted.__name__}, not {value!r}.")
+        return kind(**dict(self.fit))
 
 
 def read_recipe(path: Path, known: Mapping[str, Recipe]) -> Recipe:

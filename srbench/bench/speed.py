@@ -197,11 +197,11 @@ class SpeedTest:
         grown = scale if info.input == "upsampled" else 1
         shape = (count, *self._lr_shape(method, height * grown, width * grown))
         work = count_work(method.network(scale), shape) if isinstance(method, LearnedMethod) else None
-        parameters = sum(p.numel() for p in method.model.parameters()) if isinstance(method, LearnedMethod) else 0
+        weights = method.model.state_dict() if isinstance(method, LearnedMethod) else {}  # buffers may be weights too
         row = row.model_copy(
             update={
                 "tile": tile,
-                "parameters": parameters,
+                "parameters": sum(tensor.numel() for tensor in weights.values()),
                 "macs": work.macs if work else None,
                 "memory_mb": None if memory is None else round(memory / 1e6, 1),
             }

@@ -46,6 +46,21 @@ def training_batches(
     return batches(inputs, targets, recipe.batch, generator, flips=recipe.flips)
 
 
+def training_images(info: MethodInfo, recipe: Recipe, scale: int) -> list[tuple[Tensor, Tensor]]:
+    """Whole (C, h, w) inputs and (C, H, W) targets in [0, 1], of every image at every size of the recipe.
+
+    Raises:
+        DataError: data are missing, belong to a test set, or no image is as large as a patch.
+    """
+    images = [
+        (torch.from_numpy(case.method_input(info)), torch.from_numpy(case.method_target(info)))
+        for case in _cases(recipe.train, recipe, scale, recipe.shrink)
+    ]
+    if not images:
+        raise DataError(f"The recipe cannot be trained: no training image is as large as {recipe.patch} pixels.")
+    return images
+
+
 def validation_cases(recipe: Recipe, scale: int) -> list[Case]:
     """The validation images, at each scale that the network is for; pairs at their own.
 

@@ -14,40 +14,31 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 
 import torch
 from torch import Tensor
 
-from srbench.errors import DataError, MethodError
-from srbench.inference import run_method
+from srbench.errors import DataError, MethodError, UsageError
 from srbench.locks import locked
-from srbench.method import LearnedMethod, Method
-from srbench.metrics.pixel import psnr
+from srbench.method import FittedMethod, LearnedMethod, Method
 from srbench.protocol import Case
 from srbench.recipe import Recipe
 from srbench.training.curve import write_csv, write_pictures
 from srbench.training.examples import training_batches, validation_cases
+from srbench.training.fitting import fit
 from srbench.training.interrupt import deferred_interrupt
 from srbench.training.job import Training
 from srbench.training.progress import Point, Progress, Report
 from srbench.training.session import Session
+from srbench.training.validation import Trained, psnrs, validate
 from srbench.weights import save_weights, trained_folder
+
+__all__ = ["Checkpoint", "Trained", "obtain", "psnrs", "train", "train_and_save", "validate"]
 
 REPORT_EVERY = 20
 """Batches between reports."""
 CHECKPOINT_EVERY = 120.0
 """Seconds between checkpoints, beside those after each validation."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """What a training leaves: the best weights, their PSNR in dB, the validations on the way, and how long it took."""
-
-    state: dict[str, Tensor]
-    best_psnr: float
-    curve: tuple[Point, ...]
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +171,10 @@ def train(
         validated: called after each validation with all of them.
     """
     with _own_random_numbers(device, recipe.seed):
+        if isinstance(method, FittedMethod):
+            return fit(method, recipe, scale, device, report, validated)
+        if recipe.fit:
+            raise UsageError(f"{method.info.name} is trained in steps, so its recipe has no settings to fit by.")
         session = Session(method.network((recipe.scales or (scale,))[0]), recipe, method.info, scale, device, start)
         batches = training_batches(method.info, recipe, scale, device, session.generator)
         cases = validation_cases(recipe, scale)
@@ -269,17 +264,3 @@ def _progress(session: Session) -> Progress:
         psnr=last.validation_psnr if last else None,
         best=session.best_psnr if last else None,
     )
-
-
-def psnrs(method: Method, cases: Sequence[Case], device: torch.device) -> list[float]:
-    """The PSNR in dB of each image under the protocol."""
-    values = []
-    for case in cases:
-        sr = case.finish(method.info, run_method(method, case.method_input(method.info), case.scale, device))
-        values.append(psnr(*case.pair(sr)))
-    return values
-
-
-def validate(method: Method, cases: Sequence[Case], device: torch.device) -> float:
-    """Mean PSNR in dB under the protocol."""
-    return fmean(psnrs(method, cases, device))

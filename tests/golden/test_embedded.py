@@ -10,10 +10,11 @@ Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def test_methods_that_need_no_training_give_the_baseline(cli: Cli) -> None:
-    run = cli("run", "--methods", "nearest,bilinear,bicubic*,lanczos,dcci*", "--no-report", "--json")
+    run = cli("run", "--methods", "nearest,bilinear,bicubic*,lanczos,dcci*,gradient-prior", "--no-report", "--json")
     assert run.returncode == 0, run.stderr
     rows = json.loads(run.stdout)["results"]
-    assert {row["method"] for row in rows} >= {"nearest", "bilinear", "bicubic", "lanczos", "dcci", "dcci-ibp"}
+    names = {"nearest", "bilinear", "bicubic", "lanczos", "dcci", "dcci-ibp", "gradient-prior"}
+    assert {row["method"] for row in rows} >= names
     assert {row["n"] for row in rows} == {5}
     check = cli("check")
     assert check.returncode == 0, check.stdout

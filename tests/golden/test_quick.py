@@ -21,6 +21,7 @@ GAINS = {  # dB over bicubic at x3 that must be there, with room for other machi
     "fsrcnn": 0.4,
     "fsrcnn-s": 0.4,
     "autoencoder": 0.1,
+    "aplus": 0.7,
 }
 SCALE = 3
 

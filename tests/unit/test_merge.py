@@ -50,7 +50,8 @@ def older(tmp_path: Path) -> LoadedRun:
 
 @pytest.fixture
 def newer(tmp_path: Path) -> LoadedRun:
-    return _run(tmp_path / "newer", "2026-02-01T00:00:00Z", gains={"bicubic": 0.0, "lanczos": 0.1, "srcnn-y-955:t91": 2.4})
+    gains = {"bicubic": 0.0, "lanczos": 0.1, "srcnn-y-955:t91": 2.4}
+    return _run(tmp_path / "newer", "2026-02-01T00:00:00Z", gains=gains)
 
 
 def test_methods_of_both_the_best_first_with_their_runs(older: LoadedRun, newer: LoadedRun, tmp_path: Path) -> None:

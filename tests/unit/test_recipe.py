@@ -43,6 +43,7 @@ DEFAULTS = {
     "clip_gradient": None,
     "ema": 0.0,
     "precision": "fp32",
+    "fit": (),
     "seed": 0,
 }
 
@@ -81,6 +82,7 @@ def test_the_hash_is_what_it_was() -> None:
         {"scales": (2, 3)},
         {"precision": "bf16"},
         {"on_test_images": True},
+        {"fit": (("atoms", 5),)},
     ],
 )
 def test_every_field_is_hashed(changed: dict[str, object]) -> None:
@@ -91,6 +93,7 @@ def test_every_field_is_hashed(changed: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     ("method", "hashes"),
     [
+        ("aplus", {"standard": "c5e8594f901f", "quick": "1e69f857132b", "paper": "f2f79fa52988"}),
         ("autoencoder", {"standard": "f236723b9c2e", "quick": "e09483b03c96", "paper": "0944b9bf2455"}),
         ("fsrcnn", {"quick": "e439be3ebc68", "standard": "493645db2169", "paper": "365ea660359c"}),
         ("srcnn-y", {"quick": "5b499e83c662", "standard": "a9dc8f0c1612", "paper": "53659a8b3284"}),

@@ -45,7 +45,7 @@ def test_built_ins_come_through_entry_points() -> None:
     registry = Registry()
     expected = {
         "nearest", "bilinear", "bicubic", "lanczos", "bicubic-ibp", "dcci", "dcci-ibp", "srcnn-y", "srcnn-y-935",
-        "srcnn-y-955", "srcnn-rgb", "fsrcnn", "fsrcnn-s", "autoencoder",
+        "srcnn-y-955", "srcnn-rgb", "fsrcnn", "fsrcnn-s", "autoencoder", "aplus", "gradient-prior",
         "tutorial-srcnn-rgb", "tutorial-fsrcnn-rgb", "tutorial-srcnn-y",
     }  # fmt: skip
     assert expected <= set(registry.method_names)

@@ -1,0 +1,40 @@
+"""What a training leaves, and how good it is on the images that it is validated with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import torch
+from torch import Tensor
+
+from srbench.inference import run_method
+from srbench.method import Method
+from srbench.metrics.pixel import psnr
+from srbench.protocol import Case
+from srbench.training.progress import Point
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a training leaves: the best weights, their PSNR in dB, the validations on the way, and how long it took."""
+
+    state: dict[str, Tensor]
+    best_psnr: float
+    curve: tuple[Point, ...]
+    seconds: float
+
+
+def psnrs(method: Method, cases: Sequence[Case], device: torch.device) -> list[float]:
+    """The PSNR in dB of each image under the protocol."""
+    values = []
+    for case in cases:
+        sr = case.finish(method.info, run_method(method, case.method_input(method.info), case.scale, device))
+        values.append(psnr(*case.pair(sr)))
+    return values
+
+
+def validate(method: Method, cases: Sequence[Case], device: torch.device) -> float:
+    """Mean PSNR in dB under the protocol."""
+    return fmean(psnrs(method, cases, device))
