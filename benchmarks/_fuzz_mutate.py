@@ -14,7 +14,21 @@ from typing import Any
 NUMBERS = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1, 2**31, 2**63, -(2**63), 2**64, 10**30, 10**400, 0.5, 1e308, -0.0),
-    *(float("nan"), float("inf"), -float("inf"), "nan", "inf", "", " ", "x", "\0", "a\nb", "\x1b[31m", "\ud800", "é" * 300),
+    *(
+        float("nan"),
+        float("inf"),
+        -float("inf"),
+        "nan",
+        "inf",
+        "",
+        " ",
+        "x",
+        "\0",
+        "a\nb",
+        "\x1b[31m",
+        "\ud800",
+        "é" * 300,
+    ),
     *("../../x", "/etc/passwd", "C:\\x", "a" * 5000, "@deep", "@digits", "1e999", "١٢", [], {}, [[]], {"a": 1}),
 )
 """What stands where something else is expected; ``@`` is replaced in the text, since no parser would write it."""
@@ -22,9 +36,39 @@ RAW = {'"@deep"': "[" * 100_000, '"@digits"': "1" * 5000}
 TOML = (
     *("true", "false", "0", "-1", "9223372036854775808", "1" * 5000, "0x" + "f" * 5000, "1e999", "inf", "-inf", "nan"),
     *('""', '"x"', r'"\u0000"', r'"a\nb"', r'"\u001b[31m"', '"../../x"', '"/etc/passwd"', '"' + "a" * 5000 + '"', "[]"),
-    *("{}", "[inf, inf]", "[-inf, inf]", "[1e400, 2e400]", "[1" + "0" * 400 + ", 2" + "0" * 400 + "]", "[[]]", "[" * 5000),
-    *("1979-05-27", "2020-13-45", "12:00:00", '["x"]', "{a = 1}", "{a = {}}", "[1, 2]", "[100000000, 100000000]", '"x.toml"'),
-    *('"~nobody0/x"', '"http://["', '"file://["', '"os.path"', '"/dev/null"', r'"\u0000.toml"', '"é"', "1000000000000", "[0.1, 0.2]", '[["", 1.0]]', '"' + "a/" * 300 + '.toml"'),
+    *(
+        "{}",
+        "[inf, inf]",
+        "[-inf, inf]",
+        "[1e400, 2e400]",
+        "[1" + "0" * 400 + ", 2" + "0" * 400 + "]",
+        "[[]]",
+        "[" * 5000,
+    ),
+    *(
+        "1979-05-27",
+        "2020-13-45",
+        "12:00:00",
+        '["x"]',
+        "{a = 1}",
+        "{a = {}}",
+        "[1, 2]",
+        "[100000000, 100000000]",
+        '"x.toml"',
+    ),
+    *(
+        '"~nobody0/x"',
+        '"http://["',
+        '"file://["',
+        '"os.path"',
+        '"/dev/null"',
+        r'"\u0000.toml"',
+        '"é"',
+        "1000000000000",
+        "[0.1, 0.2]",
+        '[["", 1.0]]',
+        '"' + "a/" * 300 + '.toml"',
+    ),
 )
 
 
@@ -72,7 +116,9 @@ def damaged_png(rng: random.Random, data: bytes, others: Sequence[bytes]) -> byt
             case 0 | 1:
                 content = damaged(rng, content, others)
             case 2:
-                kind = rng.choice((b"tRNS", b"PLTE", b"eXIf", b"iCCP", b"zTXt", b"acTL", b"fcTL", b"IDAT", b"IEND", b"gAMA"))
+                kind = rng.choice(
+                    (b"tRNS", b"PLTE", b"eXIf", b"iCCP", b"zTXt", b"acTL", b"fcTL", b"IDAT", b"IEND", b"gAMA")
+                )
             case 3:
                 chunks.insert(rng.randrange(len(chunks)), chunks[number])
             case 4:  # a bomb, or as many rows as the header's lie asks for
@@ -129,8 +175,10 @@ def damaged_toml(rng: random.Random, data: bytes, others: Sequence[bytes]) -> by
             case 5 if len(lines) > 1:
                 del lines[at]
             case 6:
-                dotted = ".".join(["a"] * rng.choice((2, 300, 3000)))
-                lines.insert(at, f"{rng.choice((dotted, '[' + dotted + ']', 'x', key or 'y', '[x]'))} = {rng.choice(TOML)}")
+                dotted = ".".join(["a"] * rng.choice((2, 300, 30_000)))
+                lines.insert(
+                    at, f"{rng.choice((dotted, '[' + dotted + ']', 'x', key or 'y', '[x]'))} = {rng.choice(TOML)}"
+                )
             case _:
                 words = lines[at].split(" ")
                 words[rng.randrange(len(words))] = rng.choice(TOML)
@@ -163,7 +211,9 @@ def damaged_safetensors(rng: random.Random, data: bytes, others: Sequence[bytes]
         made = json.dumps(header).encode()
     elif rng.random() < 0.3:
         tensor = header[rng.choice([name for name in header if name != "__metadata__"])]
-        tensor["dtype"] = rng.choice(("F64", "I8", "BOOL", "BF16", "F8_E4M3", "F8_E8M0", "F4", "C64", "U64", "F6_E2M3", "X"))
+        tensor["dtype"] = rng.choice(
+            ("F64", "I8", "BOOL", "BF16", "F8_E4M3", "F8_E8M0", "F4", "C64", "U64", "F6_E2M3", "X")
+        )
         if rng.random() < 0.5:
             tensor["shape"] = rng.choice(([0], [0, 2**62], [2**32, 2**32], [], [1] * 100, [-1]))
         made = json.dumps(header).encode()

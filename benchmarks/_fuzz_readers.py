@@ -125,15 +125,21 @@ def _recipes() -> Any:
 
 
 def _read_config(path: Path) -> None:
-    import click
+    import typer
+
+    try:
+        _run_command().make_context("run", ["--config", str(path)])
+    except typer.BadParameter.__bases__[0] as error:  # click's, wherever typer keeps it: a wrong option raises it too
+        raise SrbenchError(str(error)) from None
+
+
+@functools.cache
+def _run_command() -> Any:
     import typer
 
     from srbench.cli.main import app
 
-    try:
-        typer.main.get_command(app).commands["run"].make_context("run", ["--config", str(path)])  # type: ignore[attr-defined]
-    except click.UsageError as error:  # what a wrong option on the command line raises too
-        raise SrbenchError(str(error)) from None
+    return typer.main.get_command(app).commands["run"]  # type: ignore[attr-defined]
 
 
 def _run_files() -> dict[str, bytes]:
@@ -145,29 +151,60 @@ def _run_files() -> dict[str, bytes]:
     key = "0" * 64
     cell_id = results.CellId(method="net", recipe="only", dataset="photos", scale=2, protocol="vdsr")
     images = tuple(
-        results.ImageResult(name=name, width=9, height=8, values={"psnr": 30.25, "ssim": float("inf")}) for name in "abc"
+        results.ImageResult(name=name, width=9, height=8, values={"psnr": 30.25, "ssim": float("inf")})
+        for name in "abc"
     )
     cell = results.CellResult(
-        **{"key": key, "id": cell_id, "protocol_hash": "0" * 8, "values": {"psnr": 30.25}, "images": images},
-        **{"inputs": {"dataset": "0" * 64, "metrics": {"psnr": "1"}}, "environment": {"torch": "2"}},
+        key=key,
+        id=cell_id,
+        protocol_hash="0" * 8,
+        values={"psnr": 30.25},
+        images=images,
+        inputs={"dataset": "0" * 64, "metrics": {"psnr": "1"}},
+        environment={"torch": "2"},
     )
     method = results.MethodRecord(name="net", family="prediction", channels="y", learned=True)
     dataset = results.DatasetRecord(name="photos", title="Photos", images=3, content_hash="0" * 64)
     record = results.RunRecord(
-        **{"id": "r", "command": "srbench run", "protocol": "vdsr", "protocol_hash": "0" * 8, "protocol_words": "words"},
-        **{"protocol_content": {"luma": "uint8"}, "methods": (method,), "datasets": (dataset,), "scales": (2,)},
+        id="r",
+        command="srbench run",
+        protocol="vdsr",
+        protocol_hash="0" * 8,
+        protocol_words="words",
+        protocol_content={"luma": "uint8"},
+        methods=(method,),
+        datasets=(dataset,),
+        scales=(2,),
         metrics=(results.MetricRecord(name="psnr", higher_is_better=True, digits=2),),
-        **{"cells": (results.PlannedCell(id=cell_id, key=key, status="ok"),), "environment": {}, "started": "now"},
-        **{"failed": (results.FailedCell(id=cell_id, kind="data", error="why"),), "seeds": (0,)},
+        cells=(results.PlannedCell(id=cell_id, key=key, status="ok"),),
+        environment={},
+        started="now",
+        failed=(results.FailedCell(id=cell_id, kind="data", error="why"),),
+        seeds=(0,),
     )
     row = SpeedRow(
-        **{"method": "net", "scale": 2, "size": "9", "lr_height": 9, "lr_width": 9, "part": "whole", "mode": "fp32"},
-        **{"batch": 1, "median_ms": 1.5, "macs": 7},
+        method="net",
+        scale=2,
+        size="9",
+        lr_height=9,
+        lr_width=9,
+        part="whole",
+        mode="fp32",
+        batch=1,
+        median_ms=1.5,
+        macs=7,
     )
     speed = RunSpeed(asked="cpu", device="cpu", size="9", scale=2, sources={"net": "0"}, rows=(row,))
     measured = SpeedRecord(
-        **{"date": "now", "command": "srbench speed", "device": "cpu", "machine": {"cpu": "x"}, "versions": {}},
-        **{"protocol": "vdsr", "bandwidth_gb_s": 9.5, "tflops": {"fp32": 0.1}, "rows": (row,)},
+        date="now",
+        command="srbench speed",
+        device="cpu",
+        machine={"cpu": "x"},
+        versions={},
+        protocol="vdsr",
+        bandwidth_gb_s=9.5,
+        tflops={"fp32": 0.1},
+        rows=(row,),
     )
     plain = cell.model_dump(mode="json")
     return {
@@ -321,7 +358,10 @@ KINDS: dict[str, Kind] = {
     "GIF": Kind(_images("GIF", "RGB", "L"), (_bytes,), _read_image, "a.gif"),
     "manifest": Kind(_manifests, (mutate.damaged_toml, _bytes), _read_manifest, "a.toml"),
     "protocol": Kind(
-        _toml(_PROTOCOL, 'base = "paired"\ncanvas = [24, 24]\n'), (mutate.damaged_toml, _bytes), _read_protocol, "a.toml"
+        _toml(_PROTOCOL, 'base = "paired"\ncanvas = [24, 24]\n'),
+        (mutate.damaged_toml, _bytes),
+        _read_protocol,
+        "a.toml",
     ),
     "recipe": Kind(_toml(_RECIPE), (mutate.damaged_toml, _bytes), _read_recipe, "a.toml"),
     "config": Kind(_toml(_CONFIG), (mutate.damaged_toml, _bytes), _read_config, "a.toml"),

@@ -95,8 +95,10 @@ def _told(error: Exception) -> str:
     """An exception and where it comes from, the same for all inputs that find the same fault."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "srbench" in frame.filename]
     where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "elsewhere"
-    return f"{type(error).__name__} in {where}: {str(error)[:100]!a}" if isinstance(error, AssertionError) else (
-        f"{type(error).__name__} in {where}"
+    return (
+        f"{type(error).__name__} in {where}: {str(error)[:100]!a}"
+        if isinstance(error, AssertionError)
+        else (f"{type(error).__name__} in {where}")
     )
 
 
@@ -132,9 +134,7 @@ def torment(name: str, count: int, seed: int) -> tuple[Tally, dict[str, int]]:
     return tally, firsts
 
 
-def _watch(
-    process: Any, shared: Shared, tally: Tally, receiver: Connection, found: Callable[[int, str], None]
-) -> str:
+def _watch(process: Any, shared: Shared, tally: Tally, receiver: Connection, found: Callable[[int, str], None]) -> str:
     """Wait for the process to end; kill it, and say why, where an input takes too long or too much."""
     fault = ""
     while process.is_alive() and not fault:
@@ -191,11 +191,15 @@ def main(words: Sequence[str] | None = None) -> int:
         count = given.inputs // len(names) + (place < given.inputs % len(names))
         tallies[name], firsts = torment(name, count, given.seed)
         tally = tallies[name]
-        print(f"{name}: {count} inputs, {tally.accepted} accepted, {tally.refused} refused", file=sys.stderr, flush=True)
+        print(
+            f"{name}: {count} inputs, {tally.accepted} accepted, {tally.refused} refused", file=sys.stderr, flush=True
+        )
         for what, number in firsts.items():
             print(f'  {tally.findings[what]} x {what}: --only "{name}:{number}"', file=sys.stderr, flush=True)
     if given.json:
-        print(json.dumps({"schema_version": 1, "seed": given.seed, "kinds": {n: asdict(t) for n, t in tallies.items()}}))
+        print(
+            json.dumps({"schema_version": 1, "seed": given.seed, "kinds": {n: asdict(t) for n, t in tallies.items()}})
+        )
     else:
         _print_table(tallies)
         print(f"\n{time.monotonic() - began:.0f} s, seed {given.seed}")
@@ -208,7 +212,9 @@ def _print_table(tallies: dict[str, Tally]) -> None:
     for name, t in tallies.items():
         counts = f"{t.inputs} | {t.accepted} | {t.refused} | {t.findings.total()}"
         print(f"| {name} | {counts} | {t.median_ms:.2f} | {t.slowest_s:.2f} | {t.peak_mib:.0f} |")
-    print(f"| all | {sum(t.inputs for t in tallies.values())} | | | {sum(t.findings.total() for t in tallies.values())} | | | |")
+    print(
+        f"| all | {sum(t.inputs for t in tallies.values())} | | | {sum(t.findings.total() for t in tallies.values())} | | | |"
+    )
 
 
 if __name__ == "__main__":

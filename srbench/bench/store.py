@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from srbench.atomic import write_atomically
 from srbench.bench.results import SCHEMA_VERSION, CellId, CellResult, RunRecord
 from srbench.bench.speed_record import RunSpeed, read_speed
-from srbench.canonical import digest
+from srbench.canonical import digest, parse_json
 from srbench.errors import EXIT_DATA, DataError, SrbenchError, UsageError
 from srbench.locks import Lock
 from srbench.names import unknown
@@ -78,10 +78,10 @@ class RunFolder:
         if not path.is_file():
             return None
         try:
-            plain = json.loads(path.read_bytes())
+            plain = parse_json(path.read_bytes())
             sealed = plain.pop("sha256", None) == digest(plain)
             cell = CellResult.model_validate(plain)
-        except (OSError, ValueError, AttributeError, TypeError):
+        except (OSError, ValueError, AttributeError, TypeError, OverflowError):
             return None  # cut or damaged: as if it had never been finished
         return cell if cell.key == key and (sealed or cell.schema_version == 1) else None
 
@@ -266,5 +266,5 @@ def _read_record(path: Path) -> RunRecord:
 def _schema_version(content: bytes) -> Any:
     """What a file says of itself; None if it is not even JSON."""
     with contextlib.suppress(ValueError, AttributeError):
-        return json.loads(content).get("schema_version")
+        return parse_json(content).get("schema_version")
     return None
