@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import random
@@ -152,13 +153,13 @@ def _replaced(rng: random.Random, node: Any) -> Any:
         if chance < 0.1:
             del node[key]
         elif chance < 0.2 and isinstance(node, dict):
-            node[rng.choice(("x", "", "\0", "psnr", "__proto__"))] = rng.choice(VALUES)
+            node[rng.choice(("x", "", "\0", "psnr", "__proto__"))] = copy.deepcopy(rng.choice(VALUES))
         elif chance < 0.2:
-            node *= rng.choice((2, 30))
+            node.extend(copy.deepcopy(node) * rng.choice((1, 29)))
         else:
             node[key] = _replaced(rng, node[key])
         return node
-    return rng.choice(VALUES)
+    return copy.deepcopy(rng.choice(VALUES))
 
 
 def damaged_toml(rng: random.Random, data: bytes, others: Sequence[bytes]) -> bytes:
@@ -229,18 +230,18 @@ def damaged_zip(rng: random.Random, data: bytes, others: Sequence[bytes]) -> byt
     with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(made, "w") as target:
         for info in source.infolist():
             content = source.read(info)
-            copy = zipfile.ZipInfo(info.filename)
-            copy.compress_type = rng.choice((0, 8, 8, 8, 12, 14))
+            member = zipfile.ZipInfo(info.filename)
+            member.compress_type = rng.choice((0, 8, 8, 8, 12, 14))
             match rng.randrange(10):
                 case 0:
-                    copy.external_attr = rng.choice((0o120777, 0o040755, 0o020666, 0xFFFF)) << 16
+                    member.external_attr = rng.choice((0o120777, 0o040755, 0o020666, 0xFFFF)) << 16
                 case 1:
-                    copy.filename = rng.choice(("../x", "/x", "..\\x", "a/" * 200, "\0", "", "x" * 60000))
+                    member.filename = rng.choice(("../x", "/x", "..\\x", "a/" * 200, "\0", "", "x" * 60000))
                 case 2:
                     content = bytes(rng.choice((0, 1_000_000, 5_000_000)))
                 case 3:
-                    copy.extra = rng.randbytes(rng.randrange(20))
-            target.writestr(copy, content)
+                    member.extra = rng.randbytes(rng.randrange(20))
+            target.writestr(member, content)
     content = bytearray(made.getvalue())
     for _ in range(rng.randrange(3)):  # in a header or the directory, where sizes and offsets are
         mark = rng.choice((b"PK\1\2", b"PK\3\4", b"PK\5\6"))

@@ -51,18 +51,18 @@ class RunFolder:
 
     def cell_path(self, key: str) -> Path:
         """The file of a finished cell."""
-        return self.path / "cells" / f"{key}.json"
+        return _inside(self.path / "cells", f"{key}.json")
 
     def sr_path(self, key: str, image: str) -> Path:
         """The SR picture (PNG) of an image, where it was kept."""
-        return self.path / "images" / key / _file_name(image)
+        return _inside(self.path / "images", key, _file_name(image))
 
     def hr_path(self, content: str, scale: int, image: str) -> Path:
         """The HR picture (PNG, cropped to a multiple of the scale) of an image, where it was kept.
 
         ``content`` is the data set's content hash: other images of the same name are other pictures.
         """
-        return self.path / "images" / "hr" / f"{content[:16]}-x{scale}" / _file_name(image)
+        return _inside(self.path / "images" / "hr", f"{content[:16]}-x{scale}", _file_name(image))
 
     def read_record(self) -> RunRecord:
         """run.json.
@@ -75,9 +75,9 @@ class RunFolder:
     def read_cell(self, key: str) -> CellResult | None:
         """A finished cell, or None if there is none that is whole."""
         path = self.cell_path(key)
-        if not path.is_file():
-            return None
         try:
+            if not path.is_file():
+                return None
             plain = parse_json(path.read_bytes())
             sealed = plain.pop("sha256", None) == digest(plain)
             cell = CellResult.model_validate(plain)
@@ -229,6 +229,18 @@ def find_run(name: str | None, out: Path = RUNS) -> Path:
 def run_folders(out: Path) -> Iterator[Path]:
     """The folders of all runs under ``out``."""
     return (path.parent for path in sorted(out.glob("*/run.json")))
+
+
+def _inside(folder: Path, *names: str) -> Path:
+    """A file in a folder, by names that may be another's.
+
+    Raises:
+        DataError: they lead out of it.
+    """
+    for name in map(Path, names):
+        if name.is_absolute() or ".." in name.parts or "\0" in str(name):
+            raise DataError(f"A name leads out of {folder} ({name}): do not trust that run.")
+    return folder.joinpath(*names)
 
 
 def _file_name(image: str) -> str:

@@ -18,7 +18,7 @@ from srbench.errors import DataError
 MAX_MEMBER = 1 << 30
 """Bytes that an image in an archive may have."""
 MAX_RATIO = 20
-"""How many times as large as an archive its images together may be, if they are more than that: images hardly shrink."""
+"""How many times as large as an archive its images may be, if they are larger than one may: images hardly shrink."""
 
 
 def unpack(archive: Path, images: Sequence[ImageFile], folder: Path, done: Callable[[str], None]) -> None:

@@ -161,7 +161,7 @@ class Manifest(_Model):
     homepage: str = ""
     citation: str = ""
     notes: str = ""
-    base_url: str = ""
+    base_url: str = Field(default="", max_length=2000)
     package: str = Field(default="", pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$")
     crop_of: str = ""
     splits: dict[Name, Split]
