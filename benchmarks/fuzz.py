@@ -144,7 +144,7 @@ def _watch(process: Any, shared: Shared, tally: Tally, receiver: Connection, fou
         if time.monotonic() - shared.since.value > 6 * SECONDS:
             fault = "hangs"
         elif held > MEMORY:
-            fault = f"more than {MEMORY >> 30} GiB"
+            fault = f"more than {MEMORY >> 20} MiB"
     if fault:
         process.kill()
     with contextlib.suppress(EOFError):
