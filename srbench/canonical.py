@@ -12,6 +12,18 @@ def canonical_json(data: Any) -> str:
     return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
+def parse_json(content: bytes | str) -> Any:
+    """What JSON says.
+
+    Raises:
+        ValueError: it is none, or nested too deeply to be read.
+    """
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
 def digest(data: Any) -> str:
     """The sha256 of plain data, in hexadecimal."""
     return hashlib.sha256(canonical_json(data).encode()).hexdigest()

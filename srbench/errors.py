@@ -14,10 +14,21 @@ EXIT_DATA = 4
 EXIT_INTERRUPTED = 130
 
 
+LONGEST = 1000
+"""Characters of a message: what a file holds where a name should be may be of any length."""
+
+
 class SrbenchError(Exception):
     """The base of all errors that srbench explains instead of printing a traceback."""
 
     exit_code: int = EXIT_USAGE
+
+    def __str__(self) -> str:
+        """The message as one line that no terminal obeys, whatever a file's names and values put into it."""
+        text = " ".join(super().__str__().splitlines())
+        if len(text) > LONGEST:
+            text = f"{text[: LONGEST * 2 // 3]} ... {text[-LONGEST // 4 :]}"
+        return text if text.isprintable() else "".join(map(_printable, text))
 
 
 class UsageError(SrbenchError):
@@ -40,3 +51,7 @@ class MethodError(SrbenchError):
     """A method that raised, or returned something that its contract forbids: its cell fails, the others go on."""
 
     exit_code = EXIT_CELL_FAILED
+
+
+def _printable(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()

@@ -8,6 +8,7 @@ tables, each reproducing its family's bicubic figures to the fourth decimal.
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,7 @@ from srbench.canonical import digest
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.imaging.border import mod_crop, shave
 from srbench.imaging.color import gray_of, luma, rgb_to_ycbcr, ycbcr_to_rgb
+from srbench.imaging.files import MAX_PIXELS
 from srbench.imaging.resize import Border, Kernel, imresize, round_half_up
 from srbench.imaging.squash import squash
 from srbench.method import MethodInfo
@@ -378,9 +380,9 @@ def get_protocol(name: str) -> Protocol:
 
 def _from_toml(path: Path, above: tuple[Path, ...] = ()) -> Protocol:
     """A user's protocol: the fields of :class:`Protocol`, and ``base`` naming the one whose fields it changes."""
+    table = read_toml(path, "protocol")
     if path.resolve() in above:
         raise UsageError(f"Protocol file {path} is its own base; name a built-in one.")
-    table = read_toml(path, "protocol")
     base = table.pop("base", None)
     if not isinstance(base, str | None):
         raise UsageError(f"{path}: base must be the name of a protocol, not {base!r}.")
@@ -410,12 +412,14 @@ def _checked(path: Path, key: str, value: Any, expected: Any) -> Any:
             return None
         if not isinstance(value, list) or len(value) != 2 or any(type(side) is not int or side < 1 for side in value):
             raise UsageError(f"{path}: {key} must be a height and a width such as [224, 224], or false.")
+        if value[0] * value[1] > MAX_PIXELS:
+            raise UsageError(f"{path}: {key} must not have more than {MAX_PIXELS} pixels.")
         return tuple(value)
     if key == "enlarged_range":
         if value is False:
             return None
         numbers = [v for v in value if type(v) in (int, float)] if isinstance(value, list) else []
-        if len(numbers) != 2 or len(value) != 2 or not numbers[0] < numbers[1]:
+        if len(numbers) != 2 or len(value) != 2 or not -math.inf < numbers[0] < numbers[1] < math.inf:
             raise UsageError(f"{path}: {key} must be two rising numbers such as [16, 235], or false.")
         return (float(value[0]), float(value[1]))
     if choices:

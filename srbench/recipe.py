@@ -37,7 +37,7 @@ Settings = Annotated[tuple[tuple[str, int | float | str], ...], BeforeValidator(
 class Perceptual(BaseModel):
     """A loss between the features that a VGG network, trained on ImageNet, finds in SR and in HR."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     network: Literal["vgg16", "vgg19"] = "vgg16"
     layers: tuple[tuple[int, float], ...] = ((3, 1.0), (8, 1.0), (15, 1.0), (22, 1.0))
@@ -51,7 +51,7 @@ class Perceptual(BaseModel):
 class Transfer(BaseModel):
     """Train one scale first, and begin the others with its network (FSRCNN, section 3.4)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     scale: int
     """The scale that is trained from the start."""
@@ -73,7 +73,7 @@ class Recipe(BaseModel):
     before there was the field (``tests/unit/test_recipe.py`` holds the list).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     train: tuple[str, ...] = ("embedded:train",)
     """Data sets to train on, as on the command line. Test sets are refused, by name and by image hash."""

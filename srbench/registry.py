@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from srbench.atomic import cache_folder, write_atomically
+from srbench.canonical import parse_json
 from srbench.errors import UsageError
 from srbench.method import Family, LearnedMethod, Method, MethodInfo
 from srbench.metrics import bridge
@@ -144,8 +145,8 @@ class Registry:
         source = source_hash(path)
         kept = cache_folder() / "cards" / f"{name}-{_contract_hash()[:8]}-{source[:24]}.json"
         try:
-            return _from_json(json.loads(kept.read_text("utf-8")), path, source, origin)
-        except (OSError, ValueError, KeyError, TypeError):
+            return _from_json(parse_json(kept.read_text("utf-8")), path, source, origin)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             card = _describe(self.method(name), path, origin)
         with contextlib.suppress(OSError):  # a read-only cache costs time, not results
             write_atomically(kept, json.dumps(_to_json(card)))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srbench.atomic import cache_folder, write_atomically
-from srbench.canonical import digest
+from srbench.canonical import digest, parse_json
 from srbench.errors import DataError
 from srbench.recipe import Recipe
 
@@ -51,11 +51,12 @@ def weights_sha256(path: Path) -> str:
     content = path.read_bytes()
     end = 8 + int.from_bytes(content[:8], "little")
     try:
-        tensors = json.loads(content[8:end])
-    except ValueError:
+        tensors = parse_json(content[8:end])
+        tensors.pop("__metadata__", None)
+        header = digest(tensors)
+    except (ValueError, TypeError, AttributeError):
         return hashlib.sha256(content).hexdigest()  # damaged, which loading it will tell
-    tensors.pop("__metadata__", None)
-    return hashlib.sha256(digest(tensors).encode() + content[end:]).hexdigest()
+    return hashlib.sha256(header.encode() + content[end:]).hexdigest()
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
@@ -68,7 +69,9 @@ def read_metadata(path: Path) -> dict[str, Any]:
 
     try:
         with safe_open(path, "pt") as file:
-            found: dict[str, Any] = json.loads((file.metadata() or {}).get("srbench", "{}"))
+            found = parse_json((file.metadata() or {}).get("srbench", "{}"))
+        if not isinstance(found, dict):
+            raise ValueError("its metadata is no table")
     except (SafetensorError, OSError, ValueError) as error:
         raise DataError(f"The weights {path} are damaged ({error}); delete the file and train again.") from None
     return found

@@ -212,7 +212,7 @@ def _row(where: str, header: list[str], row: list[str]) -> Reference:
     use: Literal["gate", "show"] = "gate" if field["use"] == "gate" else "show"
     if field["use"] not in ("gate", "show"):
         raise DataError(f"{where}: use must be gate or show, not '{field['use']}'.")
-    if not field["scale"].isdecimal() or int(field["scale"]) < 1:
+    if not field["scale"].isdecimal() or len(field["scale"]) > 9 or int(field["scale"]) < 1:
         raise DataError(f"{where}: scale must be a whole number such as 2, not '{field['scale']}'.")
     if use == "show" and (field["tolerance"] or field.get("rule") or not field["shown_for"]):
         raise DataError(f"{where}: a row to show has shown_for, no tolerance and no rule.")

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from srbench.atomic import write_atomically
 from srbench.bench.results import SCHEMA_VERSION, CellId, CellResult, RunRecord
 from srbench.bench.speed_record import RunSpeed, read_speed
-from srbench.canonical import digest
+from srbench.canonical import digest, parse_json
 from srbench.errors import EXIT_DATA, DataError, SrbenchError, UsageError
 from srbench.locks import Lock
 from srbench.names import unknown
@@ -51,18 +51,18 @@ class RunFolder:
 
     def cell_path(self, key: str) -> Path:
         """The file of a finished cell."""
-        return self.path / "cells" / f"{key}.json"
+        return _inside(self.path / "cells", f"{key}.json")
 
     def sr_path(self, key: str, image: str) -> Path:
         """The SR picture (PNG) of an image, where it was kept."""
-        return self.path / "images" / key / _file_name(image)
+        return _inside(self.path / "images", key, _file_name(image))
 
     def hr_path(self, content: str, scale: int, image: str) -> Path:
         """The HR picture (PNG, cropped to a multiple of the scale) of an image, where it was kept.
 
         ``content`` is the data set's content hash: other images of the same name are other pictures.
         """
-        return self.path / "images" / "hr" / f"{content[:16]}-x{scale}" / _file_name(image)
+        return _inside(self.path / "images" / "hr", f"{content[:16]}-x{scale}", _file_name(image))
 
     def read_record(self) -> RunRecord:
         """run.json.
@@ -75,13 +75,13 @@ class RunFolder:
     def read_cell(self, key: str) -> CellResult | None:
         """A finished cell, or None if there is none that is whole."""
         path = self.cell_path(key)
-        if not path.is_file():
-            return None
         try:
-            plain = json.loads(path.read_bytes())
+            if not path.is_file():
+                return None
+            plain = parse_json(path.read_bytes())
             sealed = plain.pop("sha256", None) == digest(plain)
             cell = CellResult.model_validate(plain)
-        except (OSError, ValueError, AttributeError, TypeError):
+        except (OSError, ValueError, AttributeError, TypeError, OverflowError):
             return None  # cut or damaged: as if it had never been finished
         return cell if cell.key == key and (sealed or cell.schema_version == 1) else None
 
@@ -231,6 +231,18 @@ def run_folders(out: Path) -> Iterator[Path]:
     return (path.parent for path in sorted(out.glob("*/run.json")))
 
 
+def _inside(folder: Path, *names: str) -> Path:
+    """A file in a folder, by names that may be another's.
+
+    Raises:
+        DataError: they lead out of it.
+    """
+    for name in map(Path, names):
+        if name.is_absolute() or ".." in name.parts or "\0" in str(name):
+            raise DataError(f"A name leads out of {folder} ({name}): do not trust that run.")
+    return folder.joinpath(*names)
+
+
 def _file_name(image: str) -> str:
     """A picture's file name; a name that file systems refuse as too long is shortened and told apart by a hash."""
     if len(image.encode()) <= 200:
@@ -266,5 +278,5 @@ def _read_record(path: Path) -> RunRecord:
 def _schema_version(content: bytes) -> Any:
     """What a file says of itself; None if it is not even JSON."""
     with contextlib.suppress(ValueError, AttributeError):
-        return json.loads(content).get("schema_version")
+        return parse_json(content).get("schema_version")
     return None

@@ -17,6 +17,8 @@ from srbench.errors import DataError
 
 MAX_MEMBER = 1 << 30
 """Bytes that an image in an archive may have."""
+MAX_RATIO = 20
+"""How many times as large as an archive its images may be, if they are larger than one may: images hardly shrink."""
 
 
 def unpack(archive: Path, images: Sequence[ImageFile], folder: Path, done: Callable[[str], None]) -> None:
@@ -37,15 +39,20 @@ def unpack(archive: Path, images: Sequence[ImageFile], folder: Path, done: Calla
     sums = []
     try:
         with zipfile.ZipFile(archive) as opened:
+            _check_size(opened, [image.path.relative_to(folder).as_posix() for image in images], archive)
             for image in images:
                 member = image.path.relative_to(folder).as_posix()
                 sums.append(f"{_unpack_one(opened, member, image.path, archive.name)}  {member}\n")
                 done(image.path.name)
         write_atomically(sums_path(images[0]), "".join(sums))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-        raise DataError(f"{archive.name} is corrupt ({error}): delete it and fetch it again.") from error
     except OSError as error:
+        if error.errno is None:  # no system's error: bzip2's word for what it cannot read
+            raise DataError(f"{archive.name} is corrupt ({error}): delete it and fetch it again.") from error
         raise DataError(f"{folder} cannot be written ({error.strerror}): check its free space.") from error
+    except DataError:
+        raise
+    except Exception as error:  # zipfile and its decompressors raise anything on what is no whole zip
+        raise DataError(f"{archive.name} is corrupt ({error}): delete it and fetch it again.") from error
 
 
 def check_space(folder: Path, needed: int) -> None:
@@ -61,6 +68,15 @@ def check_space(folder: Path, needed: int) -> None:
             f"{folder} needs {needed / 1e9:.1f} GB and its disk has {free / 1e9:.1f} GB left: make room, or name "
             "another folder in SRBENCH_DATA."
         )
+
+
+def _check_size(opened: zipfile.ZipFile, members: Sequence[str], archive: Path) -> None:
+    """Refuse a bomb before anything is written. The sizes can be relied on: zipfile reads no more of a member."""
+    wanted = set(members)
+    size = sum(info.file_size for info in opened.infolist() if info.filename in wanted)
+    packed = archive.stat().st_size
+    if size > max(MAX_MEMBER, MAX_RATIO * packed):
+        raise DataError(f"{archive.name} would unpack {packed} bytes to {size}: do not trust it.")
 
 
 def _unpack_one(opened: zipfile.ZipFile, member: str, target: Path, archive: str) -> str:

@@ -163,8 +163,13 @@ def _folder(manifest: Manifest) -> Path:
         # a user's manifest shall not mix with another of the same name
         own = hashlib.sha256(manifest.model_dump_json(exclude={"file"}).encode()).hexdigest()[:8]
         return data_root() / f"{manifest.name}-{own}"
-    local = unquote(urlsplit(manifest.base_url).path) if manifest.is_remote else manifest.base_url
-    return Path(manifest.file).parent / Path(local).expanduser()
+    try:
+        local = unquote(urlsplit(manifest.base_url).path) if manifest.is_remote else manifest.base_url
+        folder = Path(manifest.file).parent / Path(local).expanduser()
+        folder.is_dir()  # or is it no name that the system takes?
+        return folder
+    except (ValueError, RuntimeError, OSError) as error:  # a broken address, the home of a user that there is not
+        raise DataError(f"{manifest.file}: base_url cannot be {manifest.base_url!r} ({error}): correct it.") from error
 
 
 def _item(manifest: Manifest, split: Split, entry: ImageEntry, folder: Path) -> Item:

@@ -24,6 +24,8 @@ ATTEMPTS = 3
 BACKOFF = 0.5
 """Seconds before the second attempt; twice as many before each further one."""
 CHUNK = 1 << 16
+LARGEST = 4 << 30
+"""Bytes of a file whose size nobody told: a server that never ends must not fill the disk."""
 
 
 class Unreachable(DataError):
@@ -57,7 +59,7 @@ def download(
         url: http(s).
         target: the file to be written, which must not exist; its folder is made.
         resume_as: the path that ``.part`` is named for, if ``target`` is but a temporary name.
-        size: bytes, if known: more are refused.
+        size: bytes, if known: more are refused; without it :data:`LARGEST`.
         sha256: of the file, if known.
         advance: told how many bytes have arrived; less than zero when it has to start again.
         stop: ends the download when set.
@@ -174,7 +176,7 @@ class _Transfer:
             first = False
             self.file.write(chunk)
             self.owner.advance(len(chunk))
-            if self.owner.size and self.file.tell() > self.owner.size:
+            if self.file.tell() > (self.owner.size or LARGEST):
                 self.continues = False
                 raise Refused(f"{self.url} sent a file with a wrong hash (it is larger than it should be)")
         if expected is not None and self.file.tell() < expected:

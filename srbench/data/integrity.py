@@ -52,7 +52,7 @@ def sums_path(file: ImageFile) -> Path:
 def _unpacked_sums(file: ImageFile) -> dict[str, str]:
     try:
         lines = sums_path(file).read_text("utf-8").splitlines()
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return {}
     return {Path(path).name: digest for digest, _, path in (line.partition("  ") for line in lines)}
 

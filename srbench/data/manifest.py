@@ -23,14 +23,17 @@ own manifest may give a folder (relative to the manifest) as ``base_url``: its i
 from __future__ import annotations
 
 import re
-import tomllib
+from collections import Counter
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from srbench.errors import DataError
+from srbench.toml_file import parse_toml
 
+MOST_IMAGES = 100_000
+"""That ``numbered`` may stand for: a few bytes of TOML must not fill the memory."""
 Kind = Literal["hr", "pairs", "embedded"]
 Role = Literal["test", "train", "splits"]
 
@@ -38,8 +41,10 @@ Role = Literal["test", "train", "splits"]
 def _relative(path: str) -> str:
     """A path that stays below its folder, on every system."""
     parts = PurePosixPath(path).parts
-    if not parts or path.startswith("/") or ".." in parts or "\\" in path or ":" in path:
+    if not parts or path.startswith("/") or ".." in parts or any(sign in path for sign in "\\:\0"):
         raise ValueError("must be a relative path with forward slashes and without '..'")
+    if any(len(part.encode()) > 255 for part in parts) or len(parts) > 50:
+        raise ValueError("is too long for a path")
     return path
 
 
@@ -108,6 +113,8 @@ class Numbered(_Model):
             raise ValueError("path needs one number field, such as {} or {:04d}")
         if self.first > self.last:
             raise ValueError("first must not exceed last")
+        if self.last - self.first >= MOST_IMAGES:
+            raise ValueError(f"has more than {MOST_IMAGES} images")
         return self
 
     def images(self) -> tuple[ImageEntry, ...]:
@@ -130,10 +137,8 @@ class Split(_Model):
             raise ValueError("needs either images or numbered")
         entries = self.entries()
         for what in ("name", "path"):
-            seen = [str(getattr(entry, what)).lower() for entry in entries]
-            twice = (
-                next((value for value in seen if seen.count(value) > 1), None) if len(set(seen)) < len(seen) else None
-            )
+            seen = Counter(str(getattr(entry, what)).lower() for entry in entries)
+            twice = next((value for value, count in seen.items() if count > 1), None)
             if twice:
                 raise ValueError(f"two images have the {what} '{twice}'")
         return self
@@ -156,8 +161,8 @@ class Manifest(_Model):
     homepage: str = ""
     citation: str = ""
     notes: str = ""
-    base_url: str = ""
-    package: str = ""
+    base_url: str = Field(default="", max_length=2000)
+    package: str = Field(default="", pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$")
     crop_of: str = ""
     splits: dict[Name, Split]
 
@@ -197,8 +202,8 @@ def parse_manifest(content: bytes, *, name: str, file: str) -> Manifest:
         DataError: naming the file and the first field that is wrong.
     """
     try:
-        fields: dict[str, Any] = tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        fields = parse_toml(content)
+    except ValueError as error:
         raise DataError(f"{file} is not valid TOML ({error}): correct it.") from error
     try:
         return Manifest.model_validate({"name": name, "file": file, **fields})

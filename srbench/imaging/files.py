@@ -29,6 +29,8 @@ __all__ = ["ImageArray", "encode_png", "image_size", "pixels_sha256", "read_imag
 ImageArray: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 
 FORMATS = ("PNG", "BMP", "JPEG", "TIFF", "WEBP", "PPM")
+MAX_PIXELS = 200_000_000
+"""That a picture may have; Pillow's own limit against decompression bombs is a little lower."""
 _HINT = "save it as an 8 or 16 bit gray or RGB PNG"
 _WRONG_MODES = {
     "CMYK": "is CMYK",
@@ -40,7 +42,7 @@ _WRONG_MODES = {
 
 
 def read_image(
-    source: Path | bytes, *, name: str | None = None, max_pixels: int = 200_000_000
+    source: Path | bytes, *, name: str | None = None, max_pixels: int = MAX_PIXELS
 ) -> NDArray[np.uint8] | NDArray[np.uint16]:
     """Read an image file.
 
@@ -69,10 +71,13 @@ def read_image(
         if image.mode in _WRONG_MODES:
             raise DataError(f"{name} {_WRONG_MODES[image.mode]}: {_HINT}.")
         deep = _is_deep_colour(image, source, name)
+        # of two orientations, before and after the pixels, the first is meant, which image_size sees
+        early = _orientation(image) if "exif" in image.info else None
         image.load()  # also the check that the file is whole: OpenCV would return what there is of it
         pixels = _without_alpha(_deep_pixels(source, name) if deep else _pixels(image, name), name)
         # TIFF is turned by the decoders: by Pillow while loading (it then forgets the tag) and by OpenCV.
-        return np.ascontiguousarray(_oriented(pixels, _orientation(image)))
+        orientation = _orientation(image) if early is None or image.format == "TIFF" else early
+        return np.ascontiguousarray(_oriented(pixels, orientation))
 
 
 def image_size(source: Path) -> tuple[int, int]:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from srbench.errors import DataError
 from srbench.metrics.metric import Pair
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -72,8 +73,19 @@ class Features(nn.Module):
 
 
 def read_weights(path: Path) -> Mapping[str, Tensor]:
-    """A file of tensors, on the CPU. Nothing else that a pickle may hold is let in."""
-    state: Mapping[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    """A file of tensors, on the CPU. Nothing else that a pickle may hold is let in.
+
+    Raises:
+        DataError: it is damaged, or holds something else.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises anything on bytes that are not what they claim to be
+        raise DataError(
+            f"The weights {path} cannot be loaded ({error}): delete the file and fetch it again."
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
+        raise DataError(f"The weights {path} are no table of tensors: delete the file and fetch it again.")
     return state
 
 

@@ -16,7 +16,7 @@ from srbench.analysis.references import Reference, load_references
 from srbench.analysis.sample import cell_intervals
 from srbench.atomic import write_atomically
 from srbench.bench.store import LoadedRun
-from srbench.canonical import digest
+from srbench.canonical import digest, parse_json
 from srbench.errors import DataError
 from srbench.names import unknown
 
@@ -115,7 +115,7 @@ def _inputs(run: LoadedRun, references: Sequence[Reference], baseline: str) -> s
 def _read_stamp(folder: Path) -> dict[str, Any]:
     """What an earlier report was made from; nothing where there is none that can be trusted."""
     try:
-        stamp = json.loads((folder / STAMP).read_text("utf-8"))
+        stamp = parse_json((folder / STAMP).read_text("utf-8"))
         known = stamp["schema_version"] == 1 and all(isinstance(name, str) for name in stamp["made"])
         inside = all(_is_inside(name) for name in stamp["files"].keys())  # noqa: SIM118 - a list has none
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
