@@ -1,8 +1,11 @@
-"""The Ray engine, on real clusters of two nodes on this machine: the same files as the local engine's, come what may."""
+"""The Ray engine, on real clusters of two nodes on one machine: the local engine's files, come what may."""
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -13,7 +16,7 @@ from typing import Any
 import pytest
 from conftest import hear_interrupts
 
-from srbench.weights import weights_sha256
+from srbench.weights import read_metadata, weights_sha256
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'srbench[ray]'")
 
@@ -93,6 +96,14 @@ class Nodes:
 @pytest.fixture
 def nodes(tmp_path: Path) -> Iterator[Nodes]:
     cluster = Nodes(tmp_path)
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture(scope="module")
+def steady_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+    """A cluster that several tests share, since none takes a node away."""
+    cluster = Nodes(tmp_path_factory.mktemp("cluster"))
     yield cluster
     cluster.close()
 
@@ -186,3 +197,67 @@ def test_a_node_is_lost_in_the_middle(
         assert path.with_suffix(".csv").is_file()
     again = cli(*words, "--engine", "ray", "--address", nodes.address, "--out", "ray")
     assert "cells: 0 computed, 6 known before, 0 failed" in again.stderr
+
+
+def test_what_kills_its_process_fails_one_cell(cli: Cli, steady_nodes: Nodes, work: Path) -> None:
+    (work / "go").touch()
+    words = (*WORDS, "--methods", "deadly,nearest,slow", "--scales", "2")
+    result = cli(*words, "--engine", "ray", "--address", steady_nodes.address)
+    assert result.returncode == 3, result.stderr
+    document = json.loads(result.stdout)
+    assert {row["method"] for row in document["results"]} == {"nearest", "slow"}
+    assert [row["error"] for row in document["failed"]] == ["its process crashed, twice"]
+    assert (work / "died").read_text() == "xx"  # once more, as an earlier cell may have broken the process; no more
+
+
+def test_ctrl_c_keeps_what_is_done_and_what_limits_a_cell(
+    cli: Cli, start: Callable[..., subprocess.Popen[str]], steady_nodes: Nodes, work: Path
+) -> None:
+    words = (*WORDS, "--engine", "ray", "--address", steady_nodes.address, "--scales", "2")
+    process = start(*words, "--methods", "bicubic,slow,net:endless")
+    ready = ("bicubic photos x2 vdsr: psnr", "training net:endless x2 ...")
+    stderr = work / "stderr"
+    wait_for(lambda: (work / "began").exists() and all(said in stderr.read_text() for said in ready), process, stderr)
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=120)
+    assert process.returncode == 130, stderr.read_text()
+    assert "To go on: srbench run --methods bicubic,slow,net:endless" in stderr.read_text()
+    assert f"--engine ray --address {steady_nodes.address}" in stderr.read_text()
+    assert "Traceback" not in stderr.read_text()
+    assert len(list(work.glob("results/runs/*/cells/*.json"))) == 1
+    (checkpoint,) = steady_nodes.folder.glob("cache-*/weights/checkpoints/net*")  # long before the first that is due
+    assert read_metadata(checkpoint)["step"] < 10**6
+    # a cell that hangs is given up, and its node computes the next one
+    result = cli(*words, "--methods", "slow,nearest", "--cell-timeout", "2", "--jobs", "1")
+    assert result.returncode == 3, result.stderr
+    document = json.loads(result.stdout)
+    assert [row["error"] for row in document["failed"]] == ["did not finish within 2 s"]
+    assert {row["method"] for row in document["results"]} == {"nearest"}
+
+
+def test_another_srbench_on_a_node_is_refused(steady_nodes: Nodes, work: Path) -> None:
+    """The run of a copy of srbench that differs by a comment, which the nodes do not have."""
+    import srbench
+    from srbench import datasets, methods
+
+    package, copy = Path(srbench.__file__).parent, work / "srbench"
+    ignore = shutil.ignore_patterns("__pycache__", "methods", "datasets", "reference")
+    shutil.copytree(package, copy, ignore=ignore)
+    for name, origin in (("methods", methods), ("datasets", datasets)):  # in a checkout they lie elsewhere
+        shutil.copytree(
+            Path(origin.__path__[0]), copy / name, ignore=shutil.ignore_patterns("__pycache__", "*.safetensors")
+        )
+    with (work / "srbench" / "protocol.py").open("a") as file:
+        file.write("# changed\n")
+    words = (*WORDS, "--methods", "nearest", "--scales", "2", "--engine", "ray", "--address", steady_nodes.address)
+    result = subprocess.run(
+        [sys.executable, "-c", "from srbench.cli.main import main; main()", *words],
+        cwd=work,
+        env={**os.environ, "PYTHONPATH": str(work)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert result.returncode == 2, result.stderr
+    assert "has another srbench than this run: install the same on every node." in result.stderr
+    assert "Traceback" not in result.stderr

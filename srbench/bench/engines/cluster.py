@@ -1,8 +1,8 @@
 """Carries out tasks on a Ray cluster: each is a Ray task, on whatever node has a core, or a GPU, to spare.
 
-Plain tasks rather than actors: Ray's processes stay for the next task of a run anyway, nodes may come and go, and a task
-that waits for a node asks an autoscaler for one. Retries are decided here and not by Ray, which does not tell a node
-that went from a method that kills its process.
+Plain tasks rather than actors: Ray's processes stay for the next task of a run anyway, nodes may come and go, and a
+task that waits for a node asks an autoscaler for one. Retries are decided here and not by Ray, which does not tell a
+node that went from a method that kills its process.
 """
 
 from __future__ import annotations

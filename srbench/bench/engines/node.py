@@ -106,7 +106,7 @@ class _Line:
         if isinstance(event, ImageDone) and event.sr is not None:
             ray.get(self._last)  # pictures are not to pile up
         elif isinstance(event, Progress) and ray.get(self._last):
-            signal.raise_signal(signal.SIGINT)  # as Ctrl-C here: it ends with the batch, and leaves a checkpoint
+            _interrupt()
 
     def hang_up(self) -> None:
         """Wait until all was heard."""
@@ -114,6 +114,13 @@ class _Line:
 
         if self._last is not None:
             ray.get(self._last)
+
+
+def _interrupt() -> None:
+    """What Ctrl-C does here: a training ends with its batch, and leaves a checkpoint. Ray blocks the signal itself."""
+    handler = signal.getsignal(signal.SIGINT)
+    if callable(handler):
+        handler(signal.SIGINT, None)
 
 
 class _Desk:

@@ -1,0 +1,55 @@
+"""Which options go with which engine, and what is said where Ray is missing. No Ray is needed."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+import pytest
+
+from srbench.bench.engines.cluster import Cluster
+from srbench.bench.plan import Request, make_plan
+from srbench.bench.workbench import Setting
+from srbench.cli.run import _check_engine
+from srbench.errors import UsageError
+from srbench.registry import Registry
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (("slurm", "", 1.0, 0.0), "--engine is local or ray, not 'slurm'."),
+        (("local", "auto", 1.0, 0.0), "--address and --gpu-share are for --engine ray"),
+        (("local", "", 0.5, 0.0), "--address and --gpu-share are for --engine ray"),
+        (("ray", "auto", 0.5, 8.0), "--cell-memory is for workers on this machine"),
+    ],
+)
+def test_options_of_the_other_engine_are_refused(given: tuple[str, str, float, float], sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        _check_engine(*given)
+    _check_engine("local", "", 1.0, 8.0)
+    _check_engine("ray", "auto", 0.5, 0.0)
+
+
+def cluster(device: str) -> Cluster:
+    registry = Registry()
+    plan = make_plan(Request(methods=("nearest",), scales=(2,)), registry)
+    return Cluster(Setting.of(plan, registry, device, 0), lambda task, event: None, print)
+
+
+def test_ray_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+
+    def without_ray(name: str, *rest: Any) -> Any:
+        return None if name == "ray" else found(name, *rest)
+
+    monkeypatch.setattr("srbench.bench.engines.cluster.find_spec", without_ray)
+    with pytest.raises(UsageError, match=r"pip install 'srbench\[ray\]'") as raised:
+        cluster("cpu")
+    assert raised.value.exit_code == 2
+
+
+def test_a_gpu_by_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("srbench.bench.engines.cluster.find_spec", lambda name: object())
+    with pytest.raises(UsageError, match="write --device cuda"):
+        cluster("cuda:1")
