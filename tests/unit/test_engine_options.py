@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 
 from srbench.bench.engines.cluster import Cluster
 from srbench.bench.plan import Request, make_plan
 from srbench.bench.workbench import Setting
+from srbench.cli.main import app
 from srbench.cli.run import _check_engine
 from srbench.errors import UsageError
 from srbench.registry import Registry
@@ -53,3 +58,21 @@ def test_a_gpu_by_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("srbench.bench.engines.cluster.find_spec", lambda name: object())
     with pytest.raises(UsageError, match="write --device cuda"):
         cluster("cuda:1")
+
+
+def test_the_files_for_clusters_are_well_formed() -> None:
+    yaml = pytest.importorskip("yaml", reason="comes with the documentation's tools")
+    folder = Path(__file__).resolve().parents[2] / "examples" / "cluster"
+    if shutil.which("bash"):
+        subprocess.run(["bash", "-n", folder / "slurm.sbatch"], check=True)
+    claim, job = yaml.safe_load_all((folder / "rayjob.yaml").read_text())
+    assert (claim["kind"], job["kind"]) == ("PersistentVolumeClaim", "RayJob")
+    spec = job["spec"]["rayClusterSpec"]
+    assert f"ray:{spec['rayVersion']}-py311" in (folder / "Dockerfile").read_text()
+    assert spec["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
+    # every option of their commands is one of ours
+    known = {word for parameter in get_command(app).commands["run"].params for word in parameter.opts}
+    for text in (job["spec"]["entrypoint"], (folder / "slurm.sbatch").read_text().partition("\nsrbench run")[2]):
+        used = {word for word in text.replace("\n", " ").split() if word.startswith("--")}
+        assert used
+        assert used <= known
