@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
+import srbench
 from srbench.bench.engines.cluster import Cluster
+from srbench.bench.engines.node import code_hash
 from srbench.bench.plan import Request, make_plan
 from srbench.bench.workbench import Setting
 from srbench.cli.main import app
@@ -58,6 +60,18 @@ def test_a_gpu_by_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("srbench.bench.engines.cluster.find_spec", lambda name: object())
     with pytest.raises(UsageError, match="write --device cuda"):
         cluster("cuda:1")
+
+
+def test_the_code_of_the_engine_has_a_hash(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("__init__.py", "protocol.py", "methods/mine.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x = 1\n")
+    monkeypatch.setattr(srbench, "__file__", str(tmp_path / "__init__.py"))
+    before = code_hash.__wrapped__()
+    (tmp_path / "methods" / "mine.py").write_text("x = 2\n")  # which has a hash of its own
+    assert code_hash.__wrapped__() == before
+    (tmp_path / "protocol.py").write_text("x = 2\n")
+    assert code_hash.__wrapped__() != before
 
 
 def test_the_files_for_clusters_are_well_formed() -> None:
