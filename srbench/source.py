@@ -12,17 +12,23 @@ from pathlib import Path
 @lru_cache(maxsize=256)
 def source_hash(path: Path) -> str:
     """sha256 over a module and, in turn, the modules of its own package that it imports."""
-    root = _package_root(path)
     digest = hashlib.sha256()
+    for _, source in source_files(path):
+        digest.update(hashlib.sha256(source).digest())
+    return digest.hexdigest()
+
+
+def source_files(path: Path) -> Iterator[tuple[Path, bytes]]:
+    """A module and, in turn, the modules of its own package that it imports, with what is in them."""
+    root = _package_root(path)
     queue, seen = [path], {path}
     while queue:
         module = queue.pop(0)
         source = module.read_bytes()
-        digest.update(hashlib.sha256(source).digest())
+        yield module, source
         for found in sorted(set(_imported_files(module, source, root)) - seen):
             seen.add(found)
             queue.append(found)
-    return digest.hexdigest()
 
 
 def _package_root(path: Path) -> Path:

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self, TypeAlias
+from typing import Literal, Protocol, Self, TypeAlias
 
 from srbench.bench.plan import Plan, PlannedJob, Train
 from srbench.bench.record import Record
@@ -90,6 +90,11 @@ class Options:
     keep_images: int = 20
     """SR pictures kept for each cell, for crop sheets: of the first so many images."""
     command: str = "srbench run"
+    engine: Literal["local", "ray"] = "local"
+    address: str = ""
+    """Of the Ray cluster; empty for one of this machine's own."""
+    gpu_share: float = 1.0
+    """The part of a GPU that a cell takes on a Ray cluster."""
 
     @property
     def workers(self) -> int:
@@ -178,10 +183,22 @@ class Engine:
 
     def _make_executor(self) -> Executor:
         options = self.options
+        setting = Setting.of(self.plan, self.registry, options.device, options.threads)
+        if options.engine == "ray":
+            from srbench.bench.engines.cluster import Cluster
+
+            return Cluster(
+                setting,
+                self._hear,
+                self.watcher.output,
+                address=options.address,
+                jobs=options.jobs,
+                timeout=options.cell_timeout,
+                gpu_share=options.gpu_share,
+            )
         if options.workers:
             from srbench.bench.engines.pool import Pool
 
-            setting = Setting.of(self.plan, self.registry, options.device, options.threads)
             return Pool(
                 setting,
                 self._hear,

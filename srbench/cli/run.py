@@ -56,6 +56,18 @@ def run(
     cell_memory: Annotated[
         float, typer.Option(help="GiB beyond which a cell's worker is killed; 0 never.", min=0.0)
     ] = 0.0,
+    engine: Annotated[
+        str, typer.Option(help="Where cells are computed: this machine, or a Ray cluster.", metavar="local|ray")
+    ] = "local",
+    address: Annotated[
+        str,
+        typer.Option(
+            help="The Ray cluster: auto, HOST:PORT or ray://HOST:PORT.", show_default="one of this machine's own"
+        ),
+    ] = "",
+    gpu_share: Annotated[
+        float, typer.Option(help="The part of a GPU that a cell takes on a Ray cluster.", min=0.01, max=1.0)
+    ] = 1.0,
     keep_images: Annotated[int, typer.Option(help="SR pictures kept a cell, for crop sheets.", min=0)] = KEEP_IMAGES,
     out: Out = RUNS,
     force: Annotated[bool, typer.Option("--force/--no-force", help="Recompute cells that are finished.")] = False,
@@ -70,12 +82,14 @@ def run(
 
     Finished cells are kept and never recomputed: after an interruption the same command goes on where it was. With
     --jobs, cells are computed in worker processes: one that crashes, hangs or outgrows its limit takes only its cell.
+    With --engine ray they are computed on the nodes of a Ray cluster; --jobs is then the most cells at once.
 
     Exit codes: 0 fine, 2 wrong usage, 3 a cell failed, 4 data missing or corrupt or results not writable,
     130 interrupted.
     """
     if train not in ("missing", "always", "never"):
         raise UsageError(f"--train is missing, always or never, not '{train}'.")
+    _check_engine(engine, address, gpu_share, cell_memory)
     from srbench.bench.engine import Options
     from srbench.bench.plan import Request, make_plan, run_command
     from srbench.cli.console import stderr
@@ -103,6 +117,7 @@ def run(
         return
     given = {"train": train, "device": device, "threads": threads, "jobs": jobs, "cell-timeout": cell_timeout}
     given |= {"cell-memory": cell_memory, "keep-images": keep_images, "out": out}
+    given |= {"engine": engine, "address": address, "gpu-share": gpu_share}
     flags = {"--no-speed": not speed, "--no-report": no_report, "--json": json}
     options = Options(
         out=out,
@@ -115,6 +130,9 @@ def run(
         force=force,
         keep_images=keep_images,
         command=run_command(request, _differing(given, flags, plugin or [])),
+        engine=engine,  # type: ignore[arg-type]  # checked above
+        address=address,
+        gpu_share=gpu_share,
     )
     with redirect_stdout(sys.stderr):
         loaded, summary = _execute(plan, registry, options, timed=speed)
@@ -130,9 +148,24 @@ def run(
     raise typer.Exit(exit_code(loaded))
 
 
+def _check_engine(engine: str, address: str, gpu_share: float, cell_memory: float) -> None:
+    """Refuse what does not go together.
+
+    Raises:
+        UsageError: an option of one engine is given with the other.
+    """
+    if engine not in ("local", "ray"):
+        raise UsageError(f"--engine is local or ray, not '{engine}'.")
+    if engine == "local" and (address or gpu_share != 1.0):
+        raise UsageError("--address and --gpu-share are for --engine ray: add it, or leave them out.")
+    if engine == "ray" and cell_memory:
+        raise UsageError("--cell-memory is for workers on this machine: leave it out, Ray watches its nodes' memory.")
+
+
 def _differing(given: dict[str, object], flags: dict[str, bool], plugins: list[Path]) -> list[str]:
     """The options that a resumed run needs beside those of its plan, where they are not the defaults."""
     defaults = {"train": "missing", "device": "auto", "keep-images": KEEP_IMAGES, "out": RUNS}
+    defaults |= {"engine": "local", "address": "", "gpu-share": 1.0}
     words = [
         word
         for name, value in given.items()

@@ -39,7 +39,11 @@ __all__ = [
     "protected_pixels",
     "read_manifest",
     "resolve",
+    "supply",
 ]
+
+_supplied: dict[str, Dataset] = {}
+"""Data sets whose files were sent here from another machine, by what the user asked for there."""
 
 
 def manifest_names() -> tuple[str, ...]:
@@ -77,6 +81,8 @@ def resolve(spec: str, *, cwd: Path | None = None) -> Dataset:
         DataError: a folder or manifest that is missing, empty or wrong.
     """
     spec = spec.strip()
+    if cwd is None and spec in _supplied:
+        return _supplied[spec]
     require_utf8(spec)
     base = cwd or Path()
     pair = re.fullmatch(r"(hr|lr)=(.+),\s*(hr|lr)=(.+)", spec)
@@ -95,6 +101,11 @@ def resolve(spec: str, *, cwd: Path | None = None) -> Dataset:
     if "/" in spec or os.sep in spec or spec.startswith((".", "~")) or path.is_dir():
         return folder_dataset(path, spec)
     raise unknown("data set or folder", name, manifest_names())
+
+
+def supply(dataset: Dataset) -> None:
+    """Have :func:`resolve` find a data set by what the user asked for, in this process."""
+    _supplied[dataset.spec] = dataset
 
 
 def dataset_of(manifest: Manifest, split: str = "", spec: str = "") -> Dataset:

@@ -1,0 +1,92 @@
+"""Which options go with which engine, and what is said where Ray is missing. No Ray is needed."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+import srbench
+from srbench.bench.engines.cluster import Cluster
+from srbench.bench.engines.node import code_hash
+from srbench.bench.plan import Request, make_plan
+from srbench.bench.workbench import Setting
+from srbench.cli.main import app
+from srbench.cli.run import _check_engine
+from srbench.errors import UsageError
+from srbench.registry import Registry
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (("slurm", "", 1.0, 0.0), "--engine is local or ray, not 'slurm'."),
+        (("local", "auto", 1.0, 0.0), "--address and --gpu-share are for --engine ray"),
+        (("local", "", 0.5, 0.0), "--address and --gpu-share are for --engine ray"),
+        (("ray", "auto", 0.5, 8.0), "--cell-memory is for workers on this machine"),
+    ],
+)
+def test_options_of_the_other_engine_are_refused(given: tuple[str, str, float, float], sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        _check_engine(*given)
+    _check_engine("local", "", 1.0, 8.0)
+    _check_engine("ray", "auto", 0.5, 0.0)
+
+
+def cluster(device: str) -> Cluster:
+    registry = Registry()
+    plan = make_plan(Request(methods=("nearest",), scales=(2,)), registry)
+    return Cluster(Setting.of(plan, registry, device, 0), lambda task, event: None, print)
+
+
+def test_ray_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+
+    def without_ray(name: str, *rest: Any) -> Any:
+        return None if name == "ray" else found(name, *rest)
+
+    monkeypatch.setattr("srbench.bench.engines.cluster.find_spec", without_ray)
+    with pytest.raises(UsageError, match=r"pip install 'srbench\[ray\]'") as raised:
+        cluster("cpu")
+    assert raised.value.exit_code == 2
+
+
+def test_a_gpu_by_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("srbench.bench.engines.cluster.find_spec", lambda name: object())
+    with pytest.raises(UsageError, match="write --device cuda"):
+        cluster("cuda:1")
+
+
+def test_the_code_of_the_engine_has_a_hash(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("__init__.py", "protocol.py", "methods/mine.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x = 1\n")
+    monkeypatch.setattr(srbench, "__file__", str(tmp_path / "__init__.py"))
+    before = code_hash.__wrapped__()
+    (tmp_path / "methods" / "mine.py").write_text("x = 2\n")  # which has a hash of its own
+    assert code_hash.__wrapped__() == before
+    (tmp_path / "protocol.py").write_text("x = 2\n")
+    assert code_hash.__wrapped__() != before
+
+
+def test_the_files_for_clusters_are_well_formed() -> None:
+    yaml = pytest.importorskip("yaml", reason="comes with the documentation's tools")
+    folder = Path(__file__).resolve().parents[2] / "examples" / "cluster"
+    if shutil.which("bash"):
+        subprocess.run(["bash", "-n", folder / "slurm.sbatch"], check=True)
+    claim, job = yaml.safe_load_all((folder / "rayjob.yaml").read_text())
+    assert (claim["kind"], job["kind"]) == ("PersistentVolumeClaim", "RayJob")
+    spec = job["spec"]["rayClusterSpec"]
+    assert f"ray:{spec['rayVersion']}-py311" in (folder / "Dockerfile").read_text()
+    assert spec["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
+    # every option of their commands is one of ours
+    known = {word for parameter in get_command(app).commands["run"].params for word in parameter.opts}
+    for text in (job["spec"]["entrypoint"], (folder / "slurm.sbatch").read_text().partition("\nsrbench run")[2]):
+        used = {word for word in text.replace("\n", " ").split() if word.startswith("--")}
+        assert used
+        assert used <= known
