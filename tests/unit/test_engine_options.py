@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from typer.main import get_command
 
 import srbench
-from srbench.bench.engines.cluster import Cluster
+from srbench.bench.engines.cluster import Cluster, _require_answer
 from srbench.bench.engines.node import code_hash
 from srbench.bench.plan import Request, make_plan
 from srbench.bench.workbench import Setting
@@ -60,6 +61,19 @@ def test_a_gpu_by_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("srbench.bench.engines.cluster.find_spec", lambda name: object())
     with pytest.raises(UsageError, match="write --device cuda"):
         cluster("cuda:1")
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_an_address_where_nothing_listens_is_said_at_once(scheme: str) -> None:
+    with socket.socket() as free, socket.socket() as heard:
+        for one in (free, heard):
+            one.bind(("127.0.0.1", 0))
+        heard.listen()
+        with pytest.raises(UsageError, match="There is no Ray cluster at"):
+            _require_answer(f"{scheme}127.0.0.1:{free.getsockname()[1]}")
+        _require_answer(f"{scheme}127.0.0.1:{heard.getsockname()[1]}")
+    _require_answer("auto")
+    _require_answer("")
 
 
 def test_the_code_of_the_engine_has_a_hash(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

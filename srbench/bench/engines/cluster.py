@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import time
 from collections import deque
 from collections.abc import Callable
@@ -163,12 +164,13 @@ class Cluster:
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+        _require_answer(self._address)
         own: dict[str, Any] = {} if self._address else {"num_cpus": self._jobs or None, "include_dashboard": False}
         try:
             ray.init(address=self._address or "local", logging_level="ERROR", **own)
         except (ConnectionError, ValueError, RuntimeError, ImportError) as error:
-            first = str(error).strip().splitlines()[0]
-            raise UsageError(f"There is no Ray cluster at '{self._address}' ({first}); is it up?") from None
+            first = str(error).strip().splitlines()[0].rstrip(".")
+            raise UsageError(f"Ray cannot connect to '{self._address or 'this machine'}': {first}.") from None
         node = ray.get_runtime_context().get_node_id()
         # through ray:// the run is on none of the nodes
         sender = Sender("" if self._address.startswith("ray://") else node, alone=not self._address)
@@ -334,3 +336,18 @@ class Cluster:
                 ray.cancel(ref, force=True)
                 failure = Failure(kind="method", error=f"did not finish within {limit:g} s", fatal=True)
                 self._ended.append((sent.task, failure))
+
+
+def _require_answer(address: str) -> None:
+    """Ask whether anything listens at an address: Ray itself would try for minutes, and say so in dozens of lines.
+
+    Raises:
+        UsageError: nothing does.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():  # `auto`, or what Ray may make of it
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise UsageError(f"There is no Ray cluster at {address} ({error}): check --address.") from None
