@@ -27,7 +27,7 @@ DOCS = ROOT / "docs"
 FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.DOTALL | re.MULTILINE)
 INSTALLS = ("pip install ", "python3 -m venv ")
 """How lines begin that were done when the tests started."""
-OWN_TESTS = {"use-in-ci", "run-on-a-cluster"}
+OWN_TESTS = {"use-in-ci", "run-on-a-cluster", "run-on-a-ray-cluster"}
 """How-to pages that promise more than that their commands end well."""
 
 
