@@ -56,6 +56,13 @@ class Opened:
             assert time.monotonic() < deadline, f"never came true: {expression}"
             self.page.wait_for_timeout(50)
 
+    def settles(self, selector: str, wanted: Callable[[list[str]], bool]) -> bool:
+        """Whether the texts of elements come to be as wanted: the library sorts a moment after the click."""
+        deadline = time.monotonic() + 30
+        while not wanted(self.texts(selector)) and time.monotonic() < deadline:
+            self.page.wait_for_timeout(50)
+        return wanted(self.texts(selector))
+
     def charts(self) -> None:
         """Bring both charts to life."""
         for name in ("speed", "differences"):
@@ -161,14 +168,13 @@ def test_sorting_by_mouse_and_by_keys(opened: Callable[..., Opened], usual: Path
     assert seen.texts("#table tbody th")[0] == "srcnn-y-955:t91-9-5-5"
     speed = seen.page.locator("#table th", has_text="MP/s")
     speed.click()
-    assert seen.texts("#table tbody th")[0] == "nearest"
+    assert seen.settles("#table tbody th", lambda names: names[0] == "nearest")
     speed.click()
-    assert seen.texts("#table tbody th")[-1] == "nearest"
+    assert seen.settles("#table tbody th", lambda names: names[-1] == "nearest")
     name = seen.page.locator("#table thead th").first
     name.locator("[tabindex='0']").or_(name).last.focus()
     seen.page.keyboard.press("Enter")
-    names = seen.texts("#table tbody th")
-    assert names == sorted(names)
+    assert seen.settles("#table tbody th", lambda names: names == sorted(names))
 
 
 def test_filter_and_method_switches(opened: Callable[..., Opened], usual: Path) -> None:
