@@ -13,6 +13,10 @@ import cv2
 import numpy as np
 import pytest
 
+# Files of tests run side by side, a core each; threads of torch that wait for one another would spin.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
