@@ -187,7 +187,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         tally = torment(Lab(Path(folder), given.seed), given.kills, given.seed, _say)
     if given.json:
-        print(json.dumps({"schema_version": 1, **asdict(tally)}))
+        print(json.dumps({"schema_version": 1, **asdict(tally), "at": dict(tally.at)}))  # asdict spoils a Counter
     else:
         stages = ", ".join(f"{count} at {stage}" for stage, count in tally.at.most_common())
         print(f"{tally.kills} kills in {tally.lives} lives ({stages})")
