@@ -47,7 +47,7 @@ METRICS = (
     MetricRecord(name="mse", higher_is_better=False, digits=1),
     MetricRecord(name="haarpsi", higher_is_better=True),
 )
-FORMATS = ("md", "csv", "latex", "json")
+FORMATS = ("md", "csv", "latex", "json", "html")
 
 
 def write_run(path: Path, cells: int, images: int) -> None:
