@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -52,6 +52,29 @@ def cli(tmp_path: Path) -> Cli:
 def hear_interrupts() -> None:
     """For ``preexec_fn``: programs that a shell starts in the background ignore SIGINT, and so do their children."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts the program in the background."""
+    started: list[subprocess.Popen[str]] = []
+
+    def popen(*words: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "srbench", *words],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=(tmp_path / "stderr").open("a"),
+            text=True,
+            preexec_fn=hear_interrupts,
+        )
+        started.append(process)
+        return process
+
+    yield popen
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 def photograph(height: int, width: int, seed: int = 0) -> np.ndarray:

@@ -82,6 +82,18 @@ class SpeedTask:
 Task: TypeAlias = CellTask | TrainTask | SpeedTask
 
 
+def time_limit(task: Task | None, timeout: float) -> float | None:
+    """Seconds that a task may take: a cell the timeout, a timing as much for each method, a training all the time.
+
+    Args:
+        task: the task; None has no limit.
+        timeout: seconds for a cell; 0 for no limit.
+    """
+    if not timeout or task is None or isinstance(task, TrainTask):
+        return None
+    return timeout * (len(task.methods) if isinstance(task, SpeedTask) else 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Began:
     """The work itself begins: all that it needs is imported and fetched. For a training: which, as stages differ."""

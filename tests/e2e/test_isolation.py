@@ -9,11 +9,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import hear_interrupts, photograph, save
+from conftest import photograph, save
 
 from srbench.weights import read_metadata
 
@@ -83,29 +83,6 @@ def wait_for(condition: Callable[[], object], seconds: float = 240.0) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starts the program in the background."""
-    started: list[subprocess.Popen[str]] = []
-
-    def popen(*words: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "srbench", *words],
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=(tmp_path / "stderr").open("a"),
-            text=True,
-            preexec_fn=hear_interrupts,
-        )
-        started.append(process)
-        return process
-
-    yield popen
-    for process in started:
-        process.kill()
-        process.communicate()
 
 
 def test_what_takes_its_process_along_takes_one_cell(cli: Cli, photos: Path, tmp_path: Path) -> None:

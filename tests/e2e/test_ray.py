@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import hear_interrupts
 
 from srbench.weights import read_metadata, weights_sha256
 
@@ -115,29 +114,6 @@ def work(tmp_path: Path, photos: Path) -> Path:
     for number in range(2):
         save(tmp_path / "train" / f"{number}.png", photograph(60, 64, number + 10))
     return tmp_path
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starts the program in the background."""
-    started: list[subprocess.Popen[str]] = []
-
-    def popen(*words: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "srbench", *words],
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=(tmp_path / "stderr").open("a"),
-            text=True,
-            preexec_fn=hear_interrupts,
-        )
-        started.append(process)
-        return process
-
-    yield popen
-    for process in started:
-        process.kill()
-        process.communicate()
 
 
 def left_by(out: Path) -> dict[str, bytes]:

@@ -21,7 +21,7 @@ from typing import Any
 from srbench.atomic import write_atomically
 from srbench.bench.engines.node import Delivery, Ear, Errand, Office, code_hash, run_errand
 from srbench.bench.engines.shipping import Sender, Shipment
-from srbench.bench.task import Began, CellTask, Event, Failure, Outcome, SpeedTask, Task, TrainTask
+from srbench.bench.task import Began, CellTask, Event, Failure, Outcome, Task, TrainTask, time_limit
 from srbench.bench.workbench import Setting
 from srbench.errors import DeviceError, UsageError
 from srbench.source import source_files
@@ -328,10 +328,8 @@ class Cluster:
         import ray
 
         for ref, sent in list(self._sent.items()):
-            if sent.began is None or isinstance(sent.task, TrainTask):
-                continue
-            limit = self._timeout * (len(sent.task.methods) if isinstance(sent.task, SpeedTask) else 1)
-            if time.monotonic() - sent.began > limit:
+            limit = time_limit(sent.task, self._timeout)
+            if limit is not None and sent.began is not None and time.monotonic() - sent.began > limit:
                 del self._sent[ref]
                 ray.cancel(ref, force=True)
                 failure = Failure(kind="method", error=f"did not finish within {limit:g} s", fatal=True)

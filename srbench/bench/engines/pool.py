@@ -22,7 +22,7 @@ from typing import Any
 
 from srbench.bench.engines.output import Printed, resident_bytes
 from srbench.bench.engines.worker import DUMP, serve
-from srbench.bench.task import Began, Event, Failure, ImageDone, Outcome, SpeedTask, Task, TrainTask, Waiting
+from srbench.bench.task import Began, Event, Failure, ImageDone, Outcome, Task, TrainTask, Waiting, time_limit
 from srbench.bench.workbench import Setting
 from srbench.errors import UsageError
 from srbench.training.progress import Progress
@@ -226,11 +226,9 @@ class Pool:
         return task, Failure(kind="method", error=error, traceback=worker.printed.traceback(), fatal=True)
 
     def _end_of(self, worker: _Worker) -> float | None:
-        """When a worker's time is over: a training has all the time, a timing a cell's for each method."""
-        if not self._timeout or worker.began is None or isinstance(worker.task, TrainTask):
-            return None
-        cells = len(worker.task.methods) if isinstance(worker.task, SpeedTask) else 1
-        return worker.began + cells * self._timeout
+        """When a worker's time is over."""
+        limit = time_limit(worker.task, self._timeout)
+        return None if limit is None or worker.began is None else worker.began + limit
 
     def _transgression(self, worker: _Worker) -> str:
         """Which limit a worker has passed, in words; empty for none."""
