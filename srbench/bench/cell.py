@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,10 +16,9 @@ from srbench.data.catalog import Dataset, Sample
 from srbench.errors import DataError, MethodError
 from srbench.imaging.files import to_uint8
 from srbench.inference import Output, super_resolve
-from srbench.method import LearnedMethod, Method
+from srbench.method import Method
 from srbench.metrics.metric import Pair
 from srbench.protocol import Case, Protocol
-from srbench.weights import load_weights
 
 KEEP_PIXELS = 20_000_000
 """Prepared images are kept from cell to cell while a data set has no more HR pixels than this."""
@@ -94,18 +92,6 @@ class CaseSource:
         except DataError as error:
             self._failed[key] = error
             raise
-
-
-def load_method(job: PlannedJob, method_class: type[Method], weights: Path | None, device: torch.device) -> Method:
-    """A method ready to run: made, and with its weights where it has any."""
-    method = method_class()
-    if isinstance(method, LearnedMethod) and weights is not None:
-        network = method.network(job.id.scale)
-        load_weights(weights, network)
-        # on a CPU the faster layout; on a GPU that depends on the precision, and figures are taken in float32
-        layout = torch.channels_last if device.type == "cpu" else torch.contiguous_format
-        method.model = network.to(device).to(memory_format=layout).eval()
-    return method
 
 
 def compute_cell(

@@ -108,8 +108,9 @@ class Workbench:
             return Failure.of(error)
 
     def _compute(self, task: CellTask, tell: Tell) -> CellResult:
-        from srbench.bench.cell import compute_cell, load_method
+        from srbench.bench.cell import compute_cell
         from srbench.imaging.files import encode_png
+        from srbench.training.ready import make_method
 
         def image_done(index: int, name: str, sr: Picture, hr: Picture) -> None:
             wanted = index < task.pictures
@@ -121,7 +122,7 @@ class Workbench:
         self._check_code(job)
         self._cases.ensure(job.dataset)
         tell(Began())
-        method = load_method(job, method_class, task.weights, device)
+        method = make_method(method_class, job.id.scale, task.weights, device)
         try:
             return compute_cell(self.plan, job, method, task.weights_sha256, self._cases, device, image_done)
         finally:

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from srbench.cli.options import Json, Plugins
-from srbench.errors import EXIT_REGRESSION, DataError, UsageError
+from srbench.errors import EXIT_REGRESSION, UsageError
 
 if TYPE_CHECKING:
     from srbench.analysis.explain.catalogue import Metric
     from srbench.analysis.explain.search import Answer, Number
-    from srbench.bench.plan import PlannedJob
     from srbench.data.catalog import Dataset
-    from srbench.registry import Registry
+    from srbench.registry import Choice, Registry
 
 LINE_EVERY = 10.0
 """Seconds between lines on the way, where there is no terminal."""
@@ -74,53 +73,52 @@ def explain(
             wanted: tuple[Metric, ...] = (named,) if named else ("psnr", "ssim")
             answers = [_of_images(images, data, scale, each, asked) for each in wanted]
         else:
-            label, job, registry = _planned(str(method), data, scale, plugin or [])
-            answers = [_of_method(job, registry, named or "psnr", asked, device, thorough)]
+            registry, choice = _chosen(str(method), data, plugin or [])
+            label = choice.label
+            answers = [_of_method(registry, choice, data, scale, named or "psnr", asked, device, thorough)]
     _show(answers, f"{label} on {data.name} x{scale}", json, top, everything)
     if asked is not None and not answers[0].within_reach:
         raise typer.Exit(EXIT_REGRESSION)
 
 
-def _planned(method: str, data: Dataset, scale: int, plugins: list[Path]) -> tuple[str, PlannedJob, Registry]:
-    """The method's label, its job, and where its class is."""
-    from srbench.bench.plan import Request, make_plan
+def _chosen(method: str, data: Dataset, plugins: list[Path]) -> tuple[Registry, Choice]:
+    """The one method that is meant, and where its class is."""
     from srbench.registry import Registry
 
     if data.kind == "pairs":
         raise UsageError(f"'{data.spec}' supplies LR, and explain makes its own; name its HR folder alone.")
     registry = Registry(plugins)
-    plan = make_plan(Request(methods=(method,), datasets=(data.spec,), scales=(scale,)), registry)
-    if len(plan.jobs) > 1:
-        raise UsageError(f"--method takes one method, and '{method}' means {len(plan.jobs)}.")
-    job = plan.jobs[0]
-    return job.id.method_label, job, registry
+    choices = registry.select((method,))
+    if len(choices) > 1:
+        raise UsageError(f"--method takes one method, and '{method}' means {len(choices)}.")
+    return registry, choices[0]
 
 
 def _of_method(
-    job: PlannedJob, registry: Registry, metric: Metric, number: Number | None, device: str, thorough: bool
+    registry: Registry,
+    choice: Choice,
+    data: Dataset,
+    scale: int,
+    metric: Metric,
+    number: Number | None,
+    device: str,
+    thorough: bool,
 ) -> Answer:
     """Recompute a method under every variant."""
     from srbench.analysis.explain.catalogue import candidates_for
     from srbench.analysis.explain.compute import figures_of_method, makings
     from srbench.analysis.explain.images import hr_images
     from srbench.analysis.explain.search import search
-
-    weights = job.training.find() if job.training else None
-    if job.training is not None and weights is None:
-        raise DataError(
-            f"There are no weights of {job.training}; `srbench train {job.id.method_label} --scales {job.id.scale}` "
-            "makes them."
-        )
-    from srbench.bench.cell import load_method
     from srbench.inference import resolve_device
+    from srbench.training.ready import ready_method
 
-    quick = job.card.info.family == "interpolation"
-    candidates = candidates_for(job.card.info, metric, thorough=thorough or quick)
+    quick = choice.card.info.family == "interpolation"
+    candidates = candidates_for(choice.card.info, metric, thorough=thorough or quick)
     variants = [candidate.variant for candidate in candidates]
     where = resolve_device(device)
-    method = load_method(job, registry.method(job.id.method), weights, where)
-    with _progress(f"{job.id.method_label}", makings(variants) * len(job.dataset.items)) as step:
-        figures = figures_of_method(method, hr_images(job.dataset), job.id.scale, variants, where, step)
+    method = ready_method(registry, choice, scale, where)
+    with _progress(choice.label, makings(variants) * len(data.items)) as step:
+        figures = figures_of_method(method, hr_images(data), scale, variants, where, step)
     method.close()
     return search(candidates, figures, number, metric)
 
