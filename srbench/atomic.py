@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import time
 import uuid
 from pathlib import Path
 
 from platformdirs import user_cache_path
+
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}")
+_LEFT_BEHIND = 3600.0
+"""Seconds after which no writing is still going on."""
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -37,6 +43,14 @@ def write_atomically(path: Path, content: str | bytes) -> None:
             temporary.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what writers that were killed left half-written in a folder and those in it, an hour ago or earlier."""
+    with contextlib.suppress(OSError):  # another process may be sweeping, or the folder be read-only
+        for path in folder.rglob(".*"):
+            if _TEMPORARY.fullmatch(path.name) and time.time() - path.lstat().st_mtime > _LEFT_BEHIND:
+                path.unlink(missing_ok=True)
 
 
 def _make_folder(folder: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from srbench.allocator import keep_freed_memory
 from srbench.errors import DeviceError, MethodError
 from srbench.method import Method
 
@@ -34,6 +35,8 @@ class Output:
 def resolve_device(name: str, threads: int = 0) -> torch.device:
     """Where to compute. ``auto`` is CUDA where there is one, else Apple's GPU, else the CPU.
 
+    From then on the process keeps memory that it frees: see :mod:`srbench.allocator`.
+
     Args:
         name: as on the command line.
         threads: that torch may use on the CPU; 0 leaves it to torch.
@@ -41,6 +44,7 @@ def resolve_device(name: str, threads: int = 0) -> torch.device:
     Raises:
         DeviceError: the device is not here.
     """
+    keep_freed_memory()
     if threads:
         torch.set_num_threads(threads)
     if name == "auto":

@@ -7,7 +7,7 @@ same, so are their numbers, and this process alone writes results.
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +22,7 @@ from srbench.bench.store import LoadedRun, RunFolder, StoreError, load_run, run_
 from srbench.bench.task import Began, CellTask, Event, Failure, ImageDone, Outcome, Task, TrainTask, Waiting
 from srbench.bench.workbench import Setting, Workbench
 from srbench.canonical import digest
-from srbench.errors import DeviceError
+from srbench.errors import DeviceError, SrbenchError
 from srbench.locks import POLL, Lock
 from srbench.registry import Registry
 from srbench.training.job import Training
@@ -134,7 +134,14 @@ class Engine:
         with ExitStack() as stack:
             for lock in self._locks.values():
                 stack.callback(lock.release)
+            if kind is not None:
+                stack.callback(self._flush)
             self._executor.close(interrupted=kind is not None)
+
+    def _flush(self) -> None:
+        """Leave run.json as things stand; what keeps it from being written is not what ended the run."""
+        with suppress(SrbenchError):
+            self._record.flush()
 
     def execute(self) -> RunFolder:
         """Compute what is not known, first things first. Interrupted, it leaves every finished cell behind.

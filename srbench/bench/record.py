@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import time
 from functools import cached_property
 
 from srbench.bench.environment import machine, versions
@@ -10,6 +11,10 @@ from srbench.bench.plan import Plan, PlannedJob
 from srbench.bench.results import CellResult, FailedCell, PlannedCell, RunRecord
 from srbench.bench.store import RunFolder, StoreError
 from srbench.errors import DataError
+
+SAVE_EVERY = 1.0
+"""Seconds between writings of run.json: it names every cell, so writing it after each of thousands would cost more than
+some of them. What a killed run had finished is found by its cells' files, not by what run.json says of them."""
 
 
 class Record:
@@ -30,6 +35,8 @@ class Record:
         self._started = _now()
         self._finished: str | None = None
         self._begun = False
+        self._written = 0.0
+        self._noted = False
 
     def begin(self) -> None:
         """Say that the run is under way, before anything is computed.
@@ -38,6 +45,7 @@ class Record:
         one is cut short.
         """
         if not self._begun:
+            self._folder.sweep()
             self._write(None)
             self._begun = True
 
@@ -50,9 +58,17 @@ class Record:
         self._states[index] = PlannedCell(id=job.id, key=key, status="failed" if failed else "ok")
 
     def save(self) -> None:
-        """Write what has been noted."""
+        """Write what has been noted, if the last writing was a while ago."""
         self.check_folder()
-        self._write(None)
+        self._noted = True
+        if time.monotonic() - self._written >= SAVE_EVERY:
+            self._write(None)
+
+    def flush(self) -> None:
+        """Write what has been noted and not been written; for a run that is cut short."""
+        if self._noted:
+            self.check_folder()
+            self._write(None)
 
     def finish(self) -> None:
         """Write that the run is over, unless run.json says so already; it is then the newest run."""
@@ -93,6 +109,7 @@ class Record:
     def _write(self, finished: str | None) -> None:
         self._finished = finished
         self._folder.write_record(self.content())
+        self._written, self._noted = time.monotonic(), False
 
     def content(self) -> RunRecord:
         """What has been noted, as run.json says it unless another process has written there since."""

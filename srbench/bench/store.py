@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from srbench.atomic import write_atomically
+from srbench.atomic import sweep, write_atomically
 from srbench.bench.results import SCHEMA_VERSION, CellId, CellResult, RunRecord
 from srbench.bench.speed_record import RunSpeed, read_speed
 from srbench.canonical import digest, parse_json
@@ -112,6 +112,10 @@ class RunFolder:
             latest = max((_modified(other) for other in others), default=0)
             if latest >= _modified(self.record_path):
                 os.utime(self.record_path, ns=(latest + 1_000_000, latest + 1_000_000))
+
+    def sweep(self) -> None:
+        """Remove what a killed run left half-written here."""
+        sweep(self.path)
 
     def write_picture(self, path: Path, png: bytes) -> None:
         """Keep a picture."""

@@ -191,7 +191,12 @@ class Session:
         wanted = {"format": FORMAT, "key": key, "recipe_hash": self.recipe.hash}
         if any(metadata.get(name) != value for name, value in wanted.items()):
             return False
-        self._restore(metadata, tensors)
+        try:
+            self._restore(metadata, tensors)
+        except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
+            raise DataError(
+                f"The checkpoint {path} was altered ({type(error).__name__}: {error}); remove it."
+            ) from None
         return True
 
     def _restore(self, metadata: dict[str, Any], tensors: dict[str, Tensor]) -> None:

@@ -31,7 +31,7 @@ LAYERS = (
     ("imaging",),
     ("method",),
     ("recipe",),
-    ("atomic", "canonical", "locks", "names", "places", "source", "toml_file"),
+    ("allocator", "atomic", "canonical", "locks", "names", "places", "source", "toml_file"),
     ("errors", "__init__"),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from srbench.allocator import keep_freed_memory
 from srbench.errors import MethodError, UsageError
 from srbench.inference import resolve_device, run_method, super_resolve
 from srbench.method import Method, MethodInfo
@@ -90,3 +93,20 @@ def test_devices() -> None:
     for name in ("gpu", "cuda:77", ""):
         with pytest.raises(UsageError, match="cannot be used"):
             resolve_device(name)
+
+
+@pytest.mark.skipif(not keep_freed_memory(), reason="the C library is not GNU's")
+def test_memory_that_is_freed_is_kept() -> None:
+    """Feature maps of images in a row use the same pages: the system is not asked to clear new ones for each."""
+    program = (
+        "import resource, torch\n"
+        "from srbench.inference import resolve_device\n"
+        "resolve_device('cpu')\n"
+        "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "torch.zeros(64 * 2**18)\n"
+        "before = faults()\n"
+        "for _ in range(10): torch.zeros(64 * 2**18)\n"
+        "print(faults() - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 64 * 2**20 // 4096  # of ten times as many

@@ -118,6 +118,11 @@ def test_checkpoints_of_other_trainings_are_not_used(recipe: Recipe, tmp_path: P
     with pytest.raises(KeyboardInterrupt):
         train(learned("srcnn-y"), recipe, 2, CPU, note, checkpoint=checkpoint)
     assert first == [0, 0, 20, 0]
+    checkpoint.path.write_bytes(kept)
+    tensors = {name: value for name, value in read_tensors(checkpoint.path).items() if name != "generator/patches"}
+    save_weights(checkpoint.path, tensors, read_metadata(checkpoint.path))
+    with pytest.raises(DataError, match=r"was altered .*; remove it"):
+        train(learned("srcnn-y"), recipe, 2, CPU, note, checkpoint=checkpoint)
 
 
 def test_a_checkpoint_is_left_every_few_minutes(

@@ -32,6 +32,20 @@ def test_round_trip(tmp_path: Path) -> None:
     assert folder.read_cell("other") is None
 
 
+def test_what_a_killed_writer_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write_cell(cell())
+    old, new = folder.path / "cells" / ".k.json.0123456789ab", folder.path / ".run.json.ba9876543210"
+    users = folder.path / ".gitignore"
+    for path in (old, new, users, folder.cell_path("k")):
+        path.touch()
+        if path != new:  # which somebody may be writing at this moment
+            os.utime(path, (time.time() - 7200,) * 2)
+    folder.sweep()
+    assert not old.exists()
+    assert new.exists() and users.exists() and folder.read_cell("k") == cell()
+
+
 def test_every_altered_byte_is_noticed(tmp_path: Path) -> None:
     """Whatever is done to a cell's file, it holds what was stored or counts as not there."""
     folder = RunFolder(tmp_path)

@@ -1,0 +1,53 @@
+"""run.json while a run goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from srbench.bench import record as module
+from srbench.bench.plan import Request, make_plan
+from srbench.bench.record import Record
+from srbench.bench.results import FailedCell
+from srbench.bench.store import RunFolder
+from srbench.registry import Registry
+
+
+@pytest.fixture
+def noted(tmp_path: Path) -> tuple[Record, RunFolder, list[int]]:
+    """A record of four cells, its folder, and a list that grows with each writing of run.json."""
+    plan = make_plan(Request(methods=("nearest", "bicubic"), scales=(2, 3)), Registry())
+    folder = RunFolder(tmp_path / plan.run_id)
+    record = Record(plan, folder, "srbench run")
+    record.begin()
+    writings: list[int] = []
+    for index, job in enumerate(plan.jobs):
+        record.settle(index, None, FailedCell(id=job.id, kind="method", error=f"failed {index}"))
+        record.save()
+        writings.append(len(folder.read_record().failed))
+    return record, folder, writings
+
+
+def test_run_json_is_not_written_after_each_of_many_cells(noted: tuple[Record, RunFolder, list[int]]) -> None:
+    record, folder, writings = noted
+    assert writings == [0, 0, 0, 0]
+    record.flush()
+    assert len(folder.read_record().failed) == 4
+    before = folder.record_path.stat().st_mtime_ns
+    record.flush()  # nothing is new
+    assert folder.record_path.stat().st_mtime_ns == before
+    record.finish()
+    assert folder.read_record().finished is not None
+
+
+def test_slow_cells_are_each_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SAVE_EVERY", 0.0)
+    plan = make_plan(Request(methods=("nearest",), scales=(2, 3)), Registry())
+    folder = RunFolder(tmp_path / plan.run_id)
+    record = Record(plan, folder, "srbench run")
+    record.begin()
+    for index, job in enumerate(plan.jobs):
+        record.settle(index, None, FailedCell(id=job.id, kind="method", error="failed"))
+        record.save()
+        assert len(folder.read_record().failed) == index + 1
