@@ -109,4 +109,4 @@ def test_memory_that_is_freed_is_kept() -> None:
         "print(faults() - before)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert int(done.stdout) < 64 * 2**20 // 4096  # of ten times as many
+    assert int(done.stdout) < 2 * 64 * 2**20 // 4096  # the system would be asked for ten times as many
