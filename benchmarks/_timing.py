@@ -81,11 +81,13 @@ def race(task: str, sides: Mapping[str, Side], notes: Callable[[Any, Any], str],
     return rows
 
 
-def arguments(description: str | None, repeats: int) -> argparse.Namespace:
-    """``--repeats`` and ``--json``."""
+def arguments(description: str | None, repeats: int, *, device: bool = False) -> argparse.Namespace:
+    """``--repeats``, ``--json`` and, where asked for, ``--device``."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--repeats", type=int, default=repeats, help="rounds (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    if device:
+        parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps (default: %(default)s)")
     return parser.parse_args()
 
 

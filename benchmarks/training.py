@@ -1,6 +1,6 @@
 """How fast srbench trains: batches of 16 patches through the same network, by its trainer and by a plain script.
 
-    python -m benchmarks.training
+    python -m benchmarks.training [--device cuda]
 
 The plain script does what the best-known public re-implementations of these two networks do: patches in an h5 file that
 is opened for each of them, a ``DataLoader`` (without and with a worker), Adam as it comes, one group of parameters a
@@ -27,12 +27,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from benchmarks._timing import Side, arguments, on_one_thread, race, show
 from srbench.data.patches import batches
+from srbench.inference import resolve_device
 from srbench.method import LearnedMethod, Recipe
 from srbench.registry import Registry
 from srbench.training.losses import centred
 from srbench.training.session import Session
 
-CPU = torch.device("cpu")
 PATCHES = 2048
 BATCHES = 20
 """In one run of a side."""
@@ -104,11 +104,11 @@ def endless(loader: DataLoader[Any]) -> Iterator[tuple[Tensor, Tensor]]:
         yield from loader
 
 
-def plain(name: str, path: Path, workers: int, padded: bool = True) -> Callable[[], int]:
+def plain(name: str, path: Path, workers: int, device: torch.device, padded: bool = True) -> Callable[[], int]:
     """The loop of the plain script; worker processes live as long as it does."""
     _, net = network(name)
     model = PlainFsrcnn(net) if isinstance(net, FsrcnnNetwork) else PlainSrcnn(net, padded)
-    model.train()
+    model.to(device).train()
     layers = [layer for layer in model.layers if any(True for _ in layer.parameters())]
     optimizer = torch.optim.Adam([{"params": layer.parameters()} for layer in layers], lr=1e-3)
     criterion = nn.MSELoss()
@@ -118,7 +118,7 @@ def plain(name: str, path: Path, workers: int, padded: bool = True) -> Callable[
     def run() -> int:
         total = 0.0
         for _ in range(BATCHES):
-            inputs, labels = next(stream)
+            inputs, labels = (tensor.to(device) for tensor in next(stream))
             outputs = model(inputs)
             loss = criterion(*centred(outputs, labels, 0))
             optimizer.zero_grad()
@@ -130,11 +130,11 @@ def plain(name: str, path: Path, workers: int, padded: bool = True) -> Callable[
     return run
 
 
-def ours(name: str, small: int, large: int) -> Callable[[], int]:
+def ours(name: str, small: int, large: int, device: torch.device) -> Callable[[], int]:
     """srbench's session, as its trainer drives it."""
     method, model = network(name)
-    session = Session(model, Recipe(steps=10**9, batch=16), method.info, 3, CPU, None)
-    inputs, targets = (torch.from_numpy(array) for array in arrays(small, large))
+    session = Session(model, Recipe(steps=10**9, batch=16), method.info, 3, device, None)
+    inputs, targets = (torch.from_numpy(array).to(device) for array in arrays(small, large))
     stream = batches(inputs, targets, 16, session.generator, flips=True)
 
     def run() -> int:
@@ -149,19 +149,20 @@ def ours(name: str, small: int, large: int) -> Callable[[], int]:
 
 
 def main() -> None:
-    options = arguments(__doc__, repeats=15)
+    options = arguments(__doc__, repeats=15, device=True)
     on_one_thread()
+    device = resolve_device(options.device)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for name, (task, small, large) in TASKS.items():
             path = write(Path(folder) / f"{name}.h5", small, large)
             sides = {
-                "srbench": Side(ours(name, small, large)),
-                "plain, no worker": Side(plain(name, path, 0)),
-                "plain, one worker": Side(plain(name, path, 1)),
+                "srbench": Side(ours(name, small, large, device)),
+                "plain, no worker": Side(plain(name, path, 0, device)),
+                "plain, one worker": Side(plain(name, path, 1, device)),
             }
             if name.startswith("srcnn"):
-                sides["plain, one worker, unpadded"] = Side(plain(name, path, 1, padded=False))
+                sides["plain, one worker, unpadded"] = Side(plain(name, path, 1, device, padded=False))
             rows += race(f"{task}, {BATCHES} batches", sides, lambda result, first: str(result), options.repeats)
     show(rows, "batches", options.json)
 

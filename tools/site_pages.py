@@ -16,25 +16,42 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from typer.main import get_command
 
+from srbench.bench.speed_record import read_speed_record
 from srbench.cli.main import app
 from srbench.data.catalog import load_manifest, manifest_names
 from srbench.data.manifest import Manifest
 from srbench.protocol import ALIASES, PROTOCOLS
 from srbench.registry import Registry
 from srbench.report.escape import markdown
+from srbench.report.speed import LEGEND, speed_markdown
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages."""
-    pages: dict[str, Callable[[], Iterator[str]]] = {"cli": cli, "methods": methods, "data-sets": data_sets}
+    pages: dict[str, Callable[[], Iterator[str]]] = {
+        "cli": cli,
+        "methods": methods,
+        "data-sets": data_sets,
+        "speed": speed,
+    }
     contents = {name: "\n".join(page()) + "\n" for name, page in pages.items()}
     figures = (ROOT / "results" / "reference" / "README.md").read_text("utf-8")
     contents["figures"] = figures.replace("../../docs/reference/", "")
     for name, content in contents.items():
         files.append(File.generated(config, f"reference/{name}.md", content=content))
     return files
+
+
+def speed() -> Iterator[str]:
+    """The records of speed that the project keeps."""
+    yield "# Speed records\n"
+    yield "Made by `srbench speed`, as [How speed is measured](../explanation/speed.md) says. Times are of one machine;"
+    yield "ratios between its rows are what carries over to another.\n"
+    yield LEGEND + "\n"
+    for path in sorted((ROOT / "results" / "reference" / "speed").glob("*.json")):
+        yield from speed_markdown(read_speed_record(path))
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:

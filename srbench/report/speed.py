@@ -1,8 +1,8 @@
-"""A record of speed as tables for a terminal of 80 columns."""
+"""A record of speed as tables: for a terminal of 80 columns, and in Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from rich.box import SIMPLE_HEAD
@@ -12,9 +12,10 @@ from rich.text import Text
 
 from srbench.analysis.speed_pair import SpeedPair
 from srbench.bench.speed_record import SpeedRecord, SpeedRow
-from srbench.report.escape import one_line
+from srbench.report.escape import markdown, one_line
 from srbench.report.grid import DASH
 
+COLUMNS = ("ms", "quartiles", "MP/s", "GMAC", "MB", "roof")
 SHORT = {"channels_last": "cl", "compiled": "jit", "graph": "graph"}
 LEGEND = (
     "From LR with all enlargement; net: the network alone. cl: channels_last, jit: compiled, b: images at once (+: the "
@@ -25,23 +26,44 @@ LEGEND = (
 
 def print_speed(record: SpeedRecord, console: Console) -> None:
     """Print a table for each size and scale, rows in the order asked for."""
-    rates = ", ".join(f"{name} {rate:.3g} TFLOP/s" for name, rate in record.tflops.items())
-    machine = record.machine
-    console.print(Text.assemble((one_line(record.device), "bold"), f" {machine.get('processor', '')}".rstrip()))
-    console.print(
-        f"copies {record.bandwidth_gb_s:.4g} GB/s; products {rates}; {machine['threads']} threads", soft_wrap=True
-    )
-    for (size, scale), rows in groupby(record.rows, key=lambda row: (row.size, row.scale)):
-        entries = list(rows)
-        first = entries[0]
+    console.print(Text.assemble((one_line(record.device), "bold"), f" {record.machine.get('processor', '')}".rstrip()))
+    console.print(_peaks(record), soft_wrap=True)
+    for title, entries in _groups(record):
         console.print()
-        out = f"{first.lr_width * scale}x{first.lr_height * scale}"
-        console.print(Text.assemble((f"x{scale}", "bold"), f" {first.lr_width}x{first.lr_height} to {out} ({size})"))
+        console.print(Text.assemble((title[0], "bold"), f" {title[1]}"))
         console.print(_table(entries))
         for row in entries:
             if row.error:
                 console.print(f"{row.method} {_mode(row)}: {one_line(row.error)}", style="red", markup=False)
     console.print(f"\n{LEGEND}", style="dim", markup=False)
+
+
+def speed_markdown(record: SpeedRecord) -> Iterator[str]:
+    """The lines of a page's part: what was timed where, and a table for each size and scale."""
+    yield f"## {markdown(record.device)}, {record.date[:10]}\n"
+    versions = ", ".join(f"{name} {record.versions[name]}" for name in ("srbench", "torch") if name in record.versions)
+    where = (record.machine.get("processor", ""), _peaks(record), versions)
+    yield f"{'; '.join(markdown(part) for part in where if part)}. Protocol {record.protocol}.\n"
+    for (scale, sizes), entries in _groups(record):
+        yield f"### {scale}, {sizes}\n"
+        yield f"| method | mode | {' | '.join(COLUMNS)} |"
+        yield f"| --- | --- |{' ---: |' * len(COLUMNS)}"
+        for row in entries:
+            yield f"| {' | '.join(map(markdown, (row.method, _mode(row), *_figures(row))))} |"
+        yield ""
+
+
+def _peaks(record: SpeedRecord) -> str:
+    rates = ", ".join(f"{name} {rate:.3g} TFLOP/s" for name, rate in record.tflops.items())
+    return f"copies {record.bandwidth_gb_s:.4g} GB/s; products {rates}; {record.machine['threads']} threads"
+
+
+def _groups(record: SpeedRecord) -> Iterator[tuple[tuple[str, str], list[SpeedRow]]]:
+    """The rows of each scale and size in the order asked for, with both in words."""
+    for (size, scale), rows in groupby(record.rows, key=lambda row: (row.size, row.scale)):
+        entries = list(rows)
+        width, height = entries[0].lr_width, entries[0].lr_height
+        yield (f"x{scale}", f"{width}x{height} to {width * scale}x{height * scale} ({size})"), entries
 
 
 def print_speed_pairs(pairs: Sequence[SpeedPair], console: Console) -> None:
@@ -67,7 +89,7 @@ def _table(rows: list[SpeedRow]) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("method", overflow="fold")
     table.add_column("mode", overflow="fold")
-    for title in ("ms", "quartiles", "MP/s", "GMAC", "MB", "roof"):
+    for title in COLUMNS:
         table.add_column(title, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(one_line(row.method), _mode(row), *_figures(row))
