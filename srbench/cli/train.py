@@ -30,7 +30,7 @@ def train(
     """Train methods and print where their weights are.
 
     What is trained already is left alone. What was interrupted, or killed, goes on where it was: the same command
-    again. Beside the weights lie the training's curve (.csv, .png, .svg).
+    again; only a method that fits itself begins anew. Beside the weights lie the training's curve (.csv, .png, .svg).
     """
     from srbench.cli.console import RunConsole, stderr
     from srbench.registry import Registry
@@ -39,6 +39,7 @@ def train(
     choices = _choices(registry, methods or [], every, recipe)
     trainings = _trainings(choices, numbers("scales", scales, 1), numbers("seeds", seeds, 0), bool(methods))
     from srbench.inference import resolve_device
+    from srbench.method import FittedMethod
     from srbench.training.trainer import obtain
 
     where = resolve_device(device, threads)
@@ -59,7 +60,9 @@ def train(
                     waiting=lambda other: console.waiting(f"training {other}"),
                 )
             except KeyboardInterrupt:
-                stderr().print("\ninterrupted; the same command goes on where it was", markup=False)
+                anew = issubclass(registry.method(training.method), FittedMethod)
+                rest = f"fits {training.label} anew" if anew else "goes on where it was"
+                stderr().print(f"\ninterrupted; the same command {rest}", markup=False)
                 raise typer.Exit(EXIT_INTERRUPTED) from None
             console.advance()
             typer.echo(path)

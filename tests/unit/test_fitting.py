@@ -11,8 +11,10 @@ import pytest
 import torch
 from conftest import photograph, save
 from torch import Tensor, nn
+from typer.testing import CliRunner
 
-from srbench.errors import DataError, MethodError, UsageError
+from srbench.cli.main import app
+from srbench.errors import EXIT_INTERRUPTED, DataError, MethodError, UsageError
 from srbench.method import FittedMethod, MethodInfo
 from srbench.recipe import Recipe, Transfer, read_recipe
 from srbench.registry import Registry
@@ -200,3 +202,27 @@ def test_settings_from_a_file(tmp_path: Path) -> None:
     path.write_text("fit = 3")
     with pytest.raises(UsageError, match="fit cannot be 3"):
         read_recipe(path, {})
+
+
+PLUGIN = """
+import torch
+from srbench.method import FittedMethod, MethodInfo, Recipe
+
+class Halting(FittedMethod):
+    info = MethodInfo(name="halting", family="patch", channels="y", input="upsampled", halo=0)
+    recipes = {"quick": Recipe(steps=1, train=("embedded:train",), validation=("embedded:validation",))}
+
+    def network(self, scale):
+        return torch.nn.Conv2d(1, 1, 1)
+
+    def fit(self, *args):
+        raise KeyboardInterrupt
+"""
+
+
+def test_who_interrupts_a_fit_is_told_that_it_begins_anew(tmp_path: Path) -> None:
+    (tmp_path / "halting.py").write_text(PLUGIN, "utf-8")
+    words = ["train", "halting", "--scales", "2", "--device", "cpu", "--plugin", str(tmp_path / "halting.py")]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == EXIT_INTERRUPTED
+    assert "interrupted; the same command fits halting:quick anew" in result.stderr
