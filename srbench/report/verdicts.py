@@ -28,6 +28,7 @@ def print_verdicts(verdicts: Verdicts, console: Console) -> None:
             console.print(Text(f"failed: {error}", style="red"))
     if verdicts.verdicts:
         console.print(_summary(verdicts.verdicts))
+        console.print(Text("Δ: the largest difference from what is expected", style="dim"))
     passed = len(verdicts.verdicts) - len(verdicts.failures)
     answer = Text("passed" if verdicts.ok else "FAILED", style="bold green" if verdicts.ok else "bold red")
     console.print(Text.assemble(answer, f": {passed} of {len(verdicts.verdicts)} figures are as expected"))
@@ -48,7 +49,7 @@ def _failures(failures: Sequence[Verdict]) -> Table:
 def _summary(verdicts: Sequence[Verdict]) -> Table:
     metrics = list(dict.fromkeys(_kind(verdict.reference.metric) for verdict in verdicts))
     counts = {"figures": "right", "failed": "right", "missing": "right"}
-    table = _table("protocol", **{"data set": "left"}, **counts, **{f"max Δ {metric}": "right" for metric in metrics})
+    table = _table("protocol", **{"data set": "left"}, **counts, **{f"Δ {metric}": "right" for metric in metrics})
     groups: dict[tuple[str, str], list[Verdict]] = {}
     for verdict in verdicts:
         groups.setdefault((verdict.reference.protocol, verdict.reference.dataset), []).append(verdict)
@@ -70,7 +71,8 @@ def _largest(verdicts: Sequence[Verdict], metric: str) -> str:
         key = (verdict.run, row.method, row.scale, row.metric)
         if key not in finest or _fineness(row) < _fineness(finest[key].reference):
             finest[key] = verdict
-    return f"{max(verdict.deviation or 0.0 for verdict in finest.values()):.1e}" if finest else ""
+    # an exponent of one digit where it has one: the table is to fit a terminal of 80 columns
+    return f"{max(verdict.deviation or 0.0 for verdict in finest.values()):.1e}".replace("e-0", "e-") if finest else ""
 
 
 def _fineness(row: Reference) -> tuple[bool, float]:
@@ -89,7 +91,8 @@ def _signed(value: float) -> str:
 
 def _table(first: str, **columns: str) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column(first, overflow="fold")
+    table.add_column(first, overflow="fold", min_width=8)
     for name, justify in columns.items():
-        table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
+        least = 8 if name == "data set" else None  # heads of numbers do not fold, names may
+        table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold", min_width=least)
     return table
