@@ -7,6 +7,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
+from platformdirs import user_data_path
+
 from srbench.atomic import cache_folder
 from srbench.errors import UsageError
 
@@ -18,6 +20,15 @@ def data_root() -> Path:
     """
     own = os.environ.get("SRBENCH_DATA", "").strip()
     return Path(own).expanduser().absolute() if own else cache_folder() / "data"
+
+
+def own_folder() -> Path:
+    """The folder of the manifests of one's own: ``SRBENCH_DATASETS``, or ``datasets`` in the platform's data folder.
+
+    Not in the cache: nobody could make these again.
+    """
+    own = os.environ.get("SRBENCH_DATASETS", "").strip()
+    return Path(own).expanduser().absolute() if own else user_data_path("srbench") / "datasets"
 
 
 def mirrors() -> tuple[str | Path, ...]:

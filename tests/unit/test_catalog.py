@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from srbench.data.catalog import dataset_of, load_manifest, manifest_names, protected_pixels, resolve
 from srbench.data.folders import natural_key
+from srbench.data.integrity import faults
 from srbench.data.manifest import Manifest, parse_manifest
 from srbench.errors import DataError, UsageError
 from srbench.imaging.files import pixels_sha256, write_png
@@ -380,6 +382,32 @@ def test_local_file_with_other_pixels(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(manifest_text(image, base_url="."))
     with pytest.raises(DataError, match="does not have the pixels"):
         list(resolve("./mine.toml", cwd=tmp_path).samples())
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ("width = 17", r"a\.png is 16x12 and its manifest says 17x12"),
+        ("height = 13", r"a\.png is 16x12 and its manifest says 16x13"),
+        ("bytes = 1", r"a\.png has \d+ bytes and its manifest says 1"),
+    ],
+)
+def test_local_file_of_another_size(fields: str, message: str, tmp_path: Path) -> None:
+    write_png(tmp_path / "a.png", picture(1))
+    (tmp_path / "mine.toml").write_text(manifest_text(f'{{ name = "a", path = "a.png", {fields} }}', base_url="."))
+    dataset = resolve("./mine.toml", cwd=tmp_path)
+    with pytest.raises(DataError, match=message):
+        list(dataset.samples())
+    ((file, fault),) = faults(dataset)
+    assert re.search(message, f"{file.path.name} {fault}")
+
+
+def test_names_of_images_are_as_free_as_those_of_files(tmp_path: Path) -> None:
+    for name in ("(1) fête d'été", "_x", "bird 10-1"):
+        assert parsed(manifest_text(f'{{ name = "{name}", path = "a.png", sha256 = "{SHA}" }}'))
+    for name in ("../a", ".a", "a/b", "a\\\\b", "a:b", "a\\nb", ""):
+        with pytest.raises(DataError, match="name: "):
+            parsed(manifest_text(f'{{ name = "{name}", path = "a.png", sha256 = "{SHA}" }}'))
 
 
 def test_numbered_images() -> None:
