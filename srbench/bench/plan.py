@@ -27,7 +27,7 @@ from srbench.metrics.metric import Metric
 from srbench.names import join_names
 from srbench.protocol import Protocol, get_protocol
 from srbench.registry import Card, Choice, Registry
-from srbench.training.guard import has_seen
+from srbench.training.guard import has_seen, trains_on
 from srbench.training.job import QUICK, Training, plan_training
 
 Train = Literal["missing", "always", "never"]
@@ -208,7 +208,8 @@ def _notes(jobs: Sequence[PlannedJob]) -> tuple[str, ...]:
     seen = {
         f"{job.id.method_label} on {job.dataset.spec}": None
         for job in jobs
-        if job.training is not None and has_seen(job.training.recipe, job.dataset)
+        if (training := job.training) is not None
+        and (has_seen(training.recipe, job.dataset) or trains_on(training.recipe, job.dataset))
     }
     return (f"trained on these very images, so worthless as test figures: {', '.join(seen)}",) if seen else ()
 

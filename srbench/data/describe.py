@@ -50,11 +50,8 @@ def describe(
     head |= {"homepage": about.homepage, "citation": about.citation, "notes": about.notes, "base_url": base_url}
     lines = [f"{key} = {_toml(value)}" for key, value in head.items() if value]
     for name, items in splits.items():
-        lines += [
-            "",
-            f"[splits.{name if _BARE.fullmatch(name) else _toml(name)}]",
-            *([f"scale = {common_scale(items)}"] if pairs else []),
-        ]
+        lines += ["", f"[splits.{name if _BARE.fullmatch(name) else _toml(name)}]"]
+        lines += [f"scale = {common_scale(items)}"] if pairs else []
         lines += ["images = [", *(f"  {_toml(entry)}," for entry in _entries(items, folder)), "]"]
     text = "\n".join(lines) + "\n"
     manifest = parse_manifest(text.encode(), name=path.stem, file=str(path))
