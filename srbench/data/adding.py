@@ -17,6 +17,7 @@ from srbench.data.describe import About, describe
 from srbench.data.folders import folder_dataset, images_named, require_utf8
 from srbench.data.manifest import Manifest
 from srbench.data.own import own_path, require_free
+from srbench.data.places import user_path
 from srbench.errors import DataError, SrbenchError, UsageError
 
 
@@ -136,7 +137,7 @@ def _splits(source: str, splits: Sequence[str]) -> dict[str, tuple[Item, ...]]:
 
 def _folder(source: str) -> Path | None:
     """The folder that is given, absolute but with its links; None if it is something else."""
-    path = Path(source.strip()).expanduser()
+    path = user_path(source)
     return path.absolute() if path.is_dir() else None
 
 

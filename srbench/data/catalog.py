@@ -20,7 +20,7 @@ from srbench.data.folders import content_hash, folder_dataset, pairs_dataset, re
 from srbench.data.hub import hub_manifest, hub_manifests, is_hub
 from srbench.data.manifest import FileEntry, ImageEntry, Manifest, Split, parse_manifest, read_manifest
 from srbench.data.own import own_manifest, own_names
-from srbench.data.places import data_root
+from srbench.data.places import data_root, user_path
 from srbench.errors import DataError, UsageError
 from srbench.names import unknown
 
@@ -102,7 +102,7 @@ def resolve(spec: str, *, cwd: Path | None = None) -> Dataset:
     base = cwd or Path()
     pair = re.fullmatch(r"(hr|lr)=(.+),\s*(hr|lr)=(.+)", spec)
     if pair and pair[1] != pair[3]:
-        folders = {pair[1]: _path(pair[2], base), pair[3]: _path(pair[4], base)}
+        folders = {pair[1]: user_path(pair[2], base), pair[3]: user_path(pair[4], base)}
         return pairs_dataset(folders["hr"], folders["lr"], spec)
     if spec.startswith(("hr=", "lr=")):
         raise UsageError(f"'{spec}' names one folder of a pair: write hr=DIR,lr=DIR.")
@@ -113,8 +113,8 @@ def resolve(spec: str, *, cwd: Path | None = None) -> Dataset:
         return dataset_of(load_manifest(name), split, spec)
     own = re.fullmatch(r"(.+\.toml)(?::([^:/\\]*))?", spec)
     if own:
-        return dataset_of(read_manifest(_path(own[1], base)), own[2] or "", spec)
-    path = _path(spec, base)
+        return dataset_of(read_manifest(user_path(own[1], base)), own[2] or "", spec)
+    path = user_path(spec, base)
     if "/" in spec or os.sep in spec or spec.startswith((".", "~")) or path.is_dir():
         return folder_dataset(path, spec)
     raise unknown("data set or folder", name, known_names())
@@ -183,10 +183,6 @@ def _test_pixels(manifest: Manifest) -> dict[str, str]:
         for entry in manifest.splits[split].entries()
         if entry.pixels_sha256
     }
-
-
-def _path(text: str, base: Path) -> Path:
-    return base / Path(text.strip()).expanduser()
 
 
 def role_of(manifest: Manifest, split: str) -> Role:

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 from srbench.canonical import digest
 from srbench.data.manifest import Manifest, read_manifest, safe_name
-from srbench.data.places import data_root
+from srbench.data.places import data_root, user_path
 from srbench.errors import DataError, UsageError
 from srbench.locks import locked
 
@@ -82,7 +82,7 @@ def parse_hub(spec: str, base: Path = Path()) -> HubSpec:
         raise UsageError(f"'{spec}': column is for HR images alone; give hr and lr for pairs.")
     source, state = found["source"], ""
     if source.startswith((".", "~", "/")):
-        folder = (base / Path(source).expanduser()).resolve()
+        folder = user_path(source, base).resolve()
         source, state = str(folder), _state(folder)
     elif not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", source):
         raise UsageError(f"'{source}' is no name of a data set: write hf:org/name, or hf:./DIR for a folder.")

@@ -8,6 +8,7 @@ import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -61,10 +62,9 @@ def write_images(wanted: HubSpec, spec: str) -> None:
 def _library() -> Any:
     """Hugging Face's ``datasets``; a folder of that name in the working directory is not it."""
     with suppress(ImportError):
-        import datasets
-
-        if hasattr(datasets, "load_dataset"):
-            return datasets
+        library = import_module("datasets")
+        if hasattr(library, "load_dataset"):
+            return library
     raise UsageError("Data sets of Hugging Face need the library datasets: run `pip install 'srbench[hf]'`.")
 
 

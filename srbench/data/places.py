@@ -31,6 +31,18 @@ def own_folder() -> Path:
     return Path(own).expanduser().absolute() if own else user_data_path("srbench") / "datasets"
 
 
+def user_path(text: str, base: Path = Path()) -> Path:
+    """A path as a user writes it, ``~`` being a home; relative ones are relative to ``base``.
+
+    Raises:
+        UsageError: it begins with the home of a user that there is not.
+    """
+    try:
+        return base / Path(text.strip()).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"There is no home folder for '{text}': write the whole path.") from error
+
+
 def mirrors() -> tuple[str | Path, ...]:
     """The mirrors of ``SRBENCH_MIRROR``: folders as paths, http(s) bases as text without a trailing slash.
 

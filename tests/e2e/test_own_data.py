@@ -297,3 +297,19 @@ def test_a_folder_that_grows_between_plan_and_training(photos: Path) -> None:
     save(photos / "third.png", photograph(48, 60, 3))
     with pytest.raises(DataError, match="has changed since this training was planned: run the same command again"):
         training.check_data()
+
+
+def test_a_folder_with_a_comma_in_its_name(cli: Cli, photos: Path, tmp_path: Path) -> None:
+    photos.rename(tmp_path / "Oslo, May")
+    save(tmp_path / "one" / "a.png", photograph(48, 60, 4))
+    assert "Oslo--May (2 images)" in cli(*RUN, "--datasets", "./Oslo, May").stdout
+    told = cli(*RUN, "--datasets", r"./Oslo\, May,./one")
+    assert told.returncode == 0, told.stderr
+    (record,) = [json.loads(path.read_text()) for path in tmp_path.glob("results/runs/*one*/run.json")]
+    assert r"--datasets './Oslo\, May,./one'" in record["command"]
+
+
+def test_a_run_says_what_of_a_folder_it_leaves_out(cli: Cli, photos: Path) -> None:
+    save(photos / "more" / "third.png", photograph(48, 60, 4))
+    told = cli(*RUN, "--datasets", "./photos", "--dry-run")
+    assert (told.returncode, "note: left out of photos: folders: more" in told.stderr) == (0, True), told.stderr

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from srbench.data.catalog import dataset_of, load_manifest, manifest_names, protected_pixels, resolve
+from srbench.data.dataset import common_scale
 from srbench.data.folders import natural_key
 from srbench.data.integrity import faults
 from srbench.data.manifest import Manifest, parse_manifest
@@ -247,6 +248,76 @@ def test_folders_that_will_not_do(tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("this is no image")
     with pytest.raises(DataError, match=r"text\.png is not an image"):
         list(resolve(str(tmp_path)).samples())
+
+
+def test_what_is_left_out_of_a_folder_is_said(tmp_path: Path) -> None:
+    write_png(tmp_path / "one.png", picture())
+    assert resolve(str(tmp_path)).note == ""
+    (tmp_path / "inner").mkdir()
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / "notes.txt").write_text("")
+    (tmp_path / "two.HEIC").write_text("")
+    note = f"left out of {tmp_path}: folders: inner; files of kinds that srbench does not read: heic"
+    assert resolve(str(tmp_path)).note == note
+    write_png(tmp_path / "lr" / "one.png", picture(0, (6, 8)))
+    assert "folders: inner, lr" in resolve(f"hr={tmp_path},lr={tmp_path / 'lr'}").note
+
+
+def test_links(tmp_path: Path) -> None:
+    """Those that lead to an image or a folder count; one that leads nowhere is no image less, but an error."""
+    write_png(tmp_path / "real" / "a.png", picture(1))
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "linked.png").symlink_to(tmp_path / "real" / "a.png")
+    (tmp_path / "other").symlink_to(tmp_path / "set")
+    assert [item.name for item in resolve("./other", cwd=tmp_path).items] == ["linked"]
+    (tmp_path / "set" / "lost.png").symlink_to(tmp_path / "nowhere.png")
+    with pytest.raises(DataError, match=r"lost\.png is a link that leads nowhere: mend or remove it"):
+        resolve("./set", cwd=tmp_path)
+    (tmp_path / "set" / "lost.png").unlink()
+    (tmp_path / "set" / "loop.png").symlink_to(tmp_path / "set" / "loop.png")
+    with pytest.raises(DataError, match=r"loop\.png is a link that leads nowhere"):
+        resolve("./set", cwd=tmp_path)
+
+
+def test_what_the_system_does_not_let_us_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_png(tmp_path / "set" / "a.png", picture())
+
+    def denied(path: Path, *args: object) -> list[Path]:
+        if path.name in ("set", "a.png"):
+            raise PermissionError(13, "Permission denied")
+        return [path / name for name in os.listdir(path)]  # noqa: PTH208 - it stands for iterdir
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "iterdir", denied)
+        with pytest.raises(DataError, match=r"folder '.*set' cannot be read \(Permission denied\): check"):
+            resolve("./set", cwd=tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", denied)
+        with pytest.raises(DataError, match=r"a\.png cannot be read \(Permission denied\): check"):
+            resolve("./set", cwd=tmp_path)
+    with pytest.raises(DataError, match=r"cannot be read \(.*null byte"):
+        resolve("./a\0b", cwd=tmp_path)
+
+
+def test_a_folder_that_grows_after_it_was_looked_at(tmp_path: Path) -> None:
+    """A run goes on with the images that it was planned with."""
+    write_png(tmp_path / "a.png", picture(1))
+    dataset = resolve(str(tmp_path))
+    write_png(tmp_path / "b.png", picture(2))
+    assert [sample.name for sample in dataset.samples()] == ["a"]
+    assert resolve(str(tmp_path)).content_hash != dataset.content_hash
+
+
+def test_pairs_of_two_factors(tmp_path: Path) -> None:
+    for name, size in (("a", (12, 16)), ("b", (18, 24))):
+        write_png(tmp_path / "HR" / f"{name}.png", picture(0, size))
+        write_png(tmp_path / "LR" / f"{name}.png", picture(0, (6, 8)))
+    items = resolve("hr=HR,lr=LR", cwd=tmp_path).items
+    with pytest.raises(DataError, match="a is a pair for x2 and b is one for x3: make a data set of each factor"):
+        common_scale(items)
+    (tmp_path / "LR" / "a.png").unlink()
+    with pytest.raises(DataError, match=r"a\.png is not there, and nothing else says what scale it is for: fetch it"):
+        common_scale(items)
 
 
 @pytest.mark.parametrize(
