@@ -135,9 +135,8 @@ def _entries(folder: Path) -> list[Path]:
     try:
         if folder.is_dir():
             return list(folder.iterdir())
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"The folder '{folder}' cannot be read ({reason}): check its name and permissions.") from error
+    except OSError as error:
+        raise DataError(f"The folder '{folder}' cannot be read ({error.strerror}): check its permissions.") from error
     if folder.is_file():
         raise DataError(f"'{folder}' is a file and not a folder: give the folder that holds it.")
     raise DataError(f"There is no folder '{folder}': check the path.")
