@@ -32,7 +32,7 @@ def add(
 ) -> None:
     """Give images of yours a name: they are read once, and pinned by their hashes in a manifest.
 
-    From then on `--datasets NAME` works everywhere; a file that changes is found by `verify` and by every run.
+    From then on `--datasets NAME` works everywhere; `verify` finds a file that changes, as does a run that reads it.
     A set without --split is a test set: it is never trained on. Manifests lie in SRBENCH_DATASETS.
 
     Exit codes: 0 fine, 2 wrong usage, 4 an image is missing or wrong.
