@@ -26,6 +26,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     cache = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("SRBENCH_CACHE", str(cache))
     monkeypatch.setenv("SRBENCH_DATA", str(cache / "data"))
+    monkeypatch.setenv("SRBENCH_DATASETS", str(cache / "own"))
     monkeypatch.setenv("COLUMNS", "80")
     for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
         monkeypatch.delenv(name, raising=False)

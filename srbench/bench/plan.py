@@ -21,12 +21,13 @@ from srbench.bench.results import (
 )
 from srbench.canonical import digest
 from srbench.data.catalog import Dataset, resolve
-from srbench.data.dataset import scale_of
+from srbench.data.dataset import common_scale
 from srbench.errors import DataError, UsageError
 from srbench.metrics.metric import Metric
+from srbench.names import join_names
 from srbench.protocol import Protocol, get_protocol
 from srbench.registry import Card, Choice, Registry
-from srbench.training.guard import has_seen
+from srbench.training.guard import has_seen, trains_on
 from srbench.training.job import QUICK, Training, plan_training
 
 Train = Literal["missing", "always", "never"]
@@ -198,7 +199,7 @@ def make_plan(request: Request, registry: Registry) -> Plan:
         cards=tuple({choice.card.name: choice.card for choice in choices}.values()),
         jobs=tuple(jobs),
         skipped=skipped.sentences(),
-        notes=_notes(jobs),
+        notes=(*(dataset.note for dataset in datasets if dataset.note), *_notes(jobs)),
     )
 
 
@@ -207,7 +208,8 @@ def _notes(jobs: Sequence[PlannedJob]) -> tuple[str, ...]:
     seen = {
         f"{job.id.method_label} on {job.dataset.spec}": None
         for job in jobs
-        if job.training is not None and has_seen(job.training.recipe, job.dataset)
+        if (training := job.training) is not None
+        and (has_seen(training.recipe, job.dataset) or trains_on(training.recipe, job.dataset))
     }
     return (f"trained on these very images, so worthless as test figures: {', '.join(seen)}",) if seen else ()
 
@@ -273,7 +275,7 @@ def _supplied_scale(dataset: Dataset, protocol: Protocol) -> int | None:
         )
     if dataset.kind != "pairs":
         return None
-    return dataset.scale or scale_of(dataset.items[0])
+    return dataset.scale or common_scale(dataset.items)
 
 
 def _distinct(datasets: Sequence[Dataset]) -> tuple[Dataset, ...]:
@@ -308,5 +310,5 @@ def run_command(request: Request, extra: Sequence[str] = ()) -> str:
         ("seeds", request.seeds),
     ):
         if value not in (default := Request.__dataclass_fields__[name].default, (default,)):
-            words += [f"--{name}", ",".join(map(str, value))]
+            words += [f"--{name}", join_names(value)]
     return shlex.join([*words, *extra])

@@ -10,16 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from srbench.cli.data_own import add, remove
+
 if TYPE_CHECKING:
     from rich.table import Table
 
     from srbench.data.catalog import Dataset
 
 app = typer.Typer(
-    help="List, fetch and check data sets and the weights of metrics.",
+    help="List, fetch and check data sets and the weights of metrics; name data sets of your own.",
     no_args_is_help=True,
     epilog="Data lies in SRBENCH_DATA. SRBENCH_MIRROR names folders or servers to ask first, separated by commas.",
 )
+app.command()(add)
+app.command()(remove)
 
 SCHEMA_VERSION = 1
 Names = Annotated[
@@ -35,11 +39,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 @app.command("list")
 def list_(as_json: Json = False) -> None:
-    """List the data sets that srbench knows, and the weights that its metrics need."""
-    from srbench.data.catalog import manifest_names
+    """List the data sets that have a name, yours among them, and the weights that metrics need."""
+    from srbench.data.catalog import known_names
     from srbench.data.networks import NETWORKS
 
-    records = [_record(name) for name in manifest_names()]
+    records = [_record(name) for name in known_names()]
     metrics = _metrics_by_weights()
     weights = [_weights_record(name, metrics.get(name, [])) for name in NETWORKS]
     if as_json:
@@ -71,12 +75,12 @@ def fetch(names: Names) -> None:
 @app.command()
 def verify(names: SomeNames = None, as_json: Json = False) -> None:
     """Check every file against its hashes; exit 4 if one is missing or not as pinned."""
-    from srbench.data.catalog import manifest_names
+    from srbench.data.catalog import known_names
     from srbench.data.integrity import faults
     from srbench.data.networks import NETWORKS
 
     weights = {name: _weights_of(name) for name in names or NETWORKS}
-    chosen = [dataset for name in names or manifest_names() if not weights.get(name) for dataset in _splits(name)]
+    chosen = [dataset for name in names or known_names() if not weights.get(name) for dataset in _splits(name)]
     if not names:
         chosen = [dataset for dataset in chosen if _found(dataset)]
     bad: list[str] = []
@@ -195,9 +199,9 @@ def _weights_record(name: str, metrics: list[str]) -> dict[str, Any]:
 
 def _splits(name: str) -> list[Dataset]:
     """The split that is named, or all of them."""
-    from srbench.data.catalog import dataset_of, load_manifest, manifest_names, resolve
+    from srbench.data.catalog import dataset_of, known_names, load_manifest, resolve
 
-    if name in manifest_names():
+    if name in known_names():
         manifest = load_manifest(name)
         return [dataset_of(manifest, split, spec=name) for split in manifest.splits]
     return [resolve(name)]
@@ -214,15 +218,20 @@ def _found(dataset: Dataset) -> list[Path]:
 
 def _record(name: str) -> dict[str, Any]:
     """A data set as ``list --json`` shows it; files are looked for, not read."""
-    from srbench.data.catalog import load_manifest
+    from srbench.data.catalog import load_manifest, manifest_names
+    from srbench.errors import DataError
 
-    manifest = load_manifest(name)
+    try:
+        manifest = load_manifest(name)
+    except DataError as error:  # one of the user's own: the others shall still be listed
+        return _broken_record(name, str(error))
     datasets = _splits(name)
     found = [place for dataset in datasets for place in _found(dataset)]
     files = [file for dataset in datasets for item in dataset.items for file in item.files]
     sizes = [split.archive.bytes if split.archive else _bytes(split.entries()) for split in manifest.splits.values()]
     return {
         "name": name,
+        "own": name not in manifest_names(),
         "title": manifest.title,
         "kind": manifest.kind,
         "role": manifest.role,
@@ -237,6 +246,12 @@ def _record(name: str) -> dict[str, Any]:
         "homepage": manifest.homepage,
         "notes": manifest.notes,
     }
+
+
+def _broken_record(name: str, fault: str) -> dict[str, Any]:
+    record: dict[str, Any] = {"name": name, "own": True, "title": "", "kind": "", "role": "", "splits": {}, "images": 0}
+    record |= {"default_split": "", "bytes": 0, "bytes_on_disk": 0, "present": "no", "folder": ""}
+    return record | {"licence": fault, "homepage": "", "notes": ""}
 
 
 def _bytes(entries: Any) -> int:
@@ -257,7 +272,8 @@ def _print_table(records: list[dict[str, Any]]) -> None:
             f"{name}{'*' * (name == record['default_split'])} {count}" for name, count in record["splits"].items()
         )
         size = human_size(record["bytes_on_disk"] if record["present"] == "yes" else record["bytes"])
-        cells = (record["name"], record["kind"], "\n".join(splits), size, record["present"], record["licence"])
+        name = record["name"] + " (yours)" * record["own"]
+        cells = (name, record["kind"], "\n".join(splits), size, record["present"], record["licence"])
         table.add_row(*cells)
     _print(table)
 

@@ -20,6 +20,7 @@ def doctor(json: Json = False, plugin: Plugins = None) -> None:
     from srbench.atomic import cache_folder
     from srbench.bench.environment import device_name, machine, versions
     from srbench.data.fetch import data_root
+    from srbench.data.places import own_folder
     from srbench.errors import UsageError
     from srbench.inference import resolve_device
     from srbench.registry import Registry
@@ -28,7 +29,8 @@ def doctor(json: Json = False, plugin: Plugins = None) -> None:
     facts = versions() | machine()
     facts["device"] = device_name(str(resolve_device("auto")))
     facts["torch threads"] = str(torch.get_num_threads())
-    for name, folder in (("cache", cache_folder()), ("data", data_root()), ("weights", trained_folder())):
+    places = {"cache": cache_folder(), "data": data_root(), "own data sets": own_folder(), "weights": trained_folder()}
+    for name, folder in places.items():
         facts[f"{name} folder"] = str(folder)
     facts["trained weights"] = str(len(list(trained_folder().glob("*.safetensors"))))
     facts["SRBENCH_MIRROR"] = os.environ.get("SRBENCH_MIRROR", "not set")

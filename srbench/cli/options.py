@@ -9,21 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from srbench.errors import UsageError
-from srbench.names import unknown
+from srbench.names import join_names, split_names, unknown
 from srbench.toml_file import read_toml
 
-
-def split(values: str) -> tuple[str, ...]:
-    """``a,b, c`` as a tuple; a data set ``hr=DIR,lr=DIR`` stays one."""
-    parts: list[str] = []
-    for part in values.split(","):
-        part = part.strip()
-        pair = {part[:3], parts[-1][:3]} if parts else set()
-        if pair == {"lr=", "hr="}:
-            parts[-1] += f",{part}"
-        elif part:
-            parts.append(part)
-    return tuple(parts)
+split = split_names
 
 
 def numbers(name: str, values: str, least: int) -> tuple[int, ...]:
@@ -66,7 +55,7 @@ def _as_given(path: Path, key: str, value: Any, default: Any) -> Any:
     if default is None and all(isinstance(item, str) for item in values):
         return values
     if isinstance(default, str) and all(type(item) in (str, int, float) for item in values):
-        return ",".join(map(str, values))
+        return join_names(values) if isinstance(value, list) else str(value)
     if (isinstance(default, bool | int) and type(value) is type(default)) or (
         isinstance(default, Path) and isinstance(value, str)
     ):

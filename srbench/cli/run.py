@@ -29,7 +29,11 @@ def run(
         typer.Option(help="Methods, comma separated: name, name:recipe, name:FILE.toml or globs.", show_default="all"),
     ] = "*",
     datasets: Annotated[
-        str, typer.Option(help="Data sets: names, name:split, folders, or hr=DIR,lr=DIR for pairs.")
+        str,
+        typer.Option(
+            help="Data sets: names, name:split, folders, hr=DIR,lr=DIR for pairs, FILE.toml, hf:ORG/NAME; "
+            "a comma in a folder's name is \\,."
+        ),
     ] = "embedded",
     scales: Annotated[str, typer.Option(help="Factors by which HR is larger than LR.")] = "2,3,4",
     protocol: Annotated[
@@ -97,7 +101,7 @@ def run(
 
     request = Request(
         methods=split(methods),
-        datasets=split(datasets),
+        datasets=(datasets,) if "," in datasets and Path(datasets).is_dir() else split(datasets),
         scales=numbers("scales", scales, 1),
         protocol=protocol,
         metrics=split(metrics),

@@ -1,6 +1,6 @@
 """From what a user writes to a data set: the manifests that come with srbench, the user's own, and folders.
 
-Nothing is downloaded here, and nothing heavy is imported.
+Nothing heavy is imported here, and nothing is downloaded but what is named as Hugging Face's, once.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from urllib.parse import quote, unquote, urlsplit
 
 from srbench.data.dataset import CropOf, Dataset, ImageFile, Item, Pixels, Progress, Role, Sample, file_sha256
 from srbench.data.folders import content_hash, folder_dataset, pairs_dataset, require_utf8
+from srbench.data.hub import hub_manifest, hub_manifests, is_hub
 from srbench.data.manifest import FileEntry, ImageEntry, Manifest, Split, parse_manifest, read_manifest
-from srbench.data.places import data_root
+from srbench.data.own import own_manifest, own_names
+from srbench.data.places import data_root, user_path
 from srbench.errors import DataError, UsageError
 from srbench.names import unknown
 
@@ -34,11 +36,13 @@ __all__ = [
     "Sample",
     "Split",
     "dataset_of",
+    "known_names",
     "load_manifest",
     "manifest_names",
     "protected_pixels",
     "read_manifest",
     "resolve",
+    "role_of",
     "supply",
 ]
 
@@ -52,16 +56,27 @@ def manifest_names() -> tuple[str, ...]:
     return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
 
 
-@lru_cache(maxsize=32)
+def known_names() -> tuple[str, ...]:
+    """The data sets that have a name: those that come with srbench, then the user's own."""
+    return tuple(dict.fromkeys((*manifest_names(), *own_names())))
+
+
 def load_manifest(name: str) -> Manifest:
-    """The manifest of a data set that comes with srbench.
+    """The manifest of a data set that comes with srbench, or that is the user's own.
 
     Raises:
         UsageError: there is none of this name; the nearest are suggested.
         DataError: the manifest is not valid.
     """
-    if name not in manifest_names():
-        raise unknown("data set", name, manifest_names())
+    if name in manifest_names():
+        return _builtin_manifest(name)
+    if name in own_names():
+        return own_manifest(name)
+    raise unknown("data set", name, known_names())
+
+
+@lru_cache(maxsize=32)
+def _builtin_manifest(name: str) -> Manifest:
     content = files("srbench.datasets").joinpath(f"{name}.toml").read_bytes()
     return parse_manifest(content, name=name, file=f"datasets/{name}.toml")
 
@@ -72,8 +87,8 @@ def resolve(spec: str, *, cwd: Path | None = None) -> Dataset:
     Args:
         spec: ``set5`` or ``set5:test`` (the default split, or one by name); a folder of HR images, or of classes of
             them (with a slash, a leading dot, or simply there); a manifest ``my.toml`` or ``my.toml:train``;
-            ``hr=DIR,lr=DIR``. A name of
-            :func:`manifest_names` comes before a folder of the same name: write ``./set5`` for the folder.
+            ``hr=DIR,lr=DIR``; ``hf:org/name:split`` (:mod:`srbench.data.hub`). A name of :func:`known_names` comes
+            before a folder of the same name: write ``./set5`` for the folder.
         cwd: what relative paths are relative to.
 
     Raises:
@@ -87,20 +102,22 @@ def resolve(spec: str, *, cwd: Path | None = None) -> Dataset:
     base = cwd or Path()
     pair = re.fullmatch(r"(hr|lr)=(.+),\s*(hr|lr)=(.+)", spec)
     if pair and pair[1] != pair[3]:
-        folders = {pair[1]: _path(pair[2], base), pair[3]: _path(pair[4], base)}
+        folders = {pair[1]: user_path(pair[2], base), pair[3]: user_path(pair[4], base)}
         return pairs_dataset(folders["hr"], folders["lr"], spec)
     if spec.startswith(("hr=", "lr=")):
         raise UsageError(f"'{spec}' names one folder of a pair: write hr=DIR,lr=DIR.")
+    if is_hub(spec):
+        return dataset_of(hub_manifest(spec, base), "", spec)
     name, _, split = spec.partition(":")
-    if name in manifest_names():
+    if name in known_names():
         return dataset_of(load_manifest(name), split, spec)
     own = re.fullmatch(r"(.+\.toml)(?::([^:/\\]*))?", spec)
     if own:
-        return dataset_of(read_manifest(_path(own[1], base)), own[2] or "", spec)
-    path = _path(spec, base)
+        return dataset_of(read_manifest(user_path(own[1], base)), own[2] or "", spec)
+    path = user_path(spec, base)
     if "/" in spec or os.sep in spec or spec.startswith((".", "~")) or path.is_dir():
         return folder_dataset(path, spec)
-    raise unknown("data set or folder", name, manifest_names())
+    raise unknown("data set or folder", name, known_names())
 
 
 def supply(dataset: Dataset) -> None:
@@ -129,7 +146,7 @@ def dataset_of(manifest: Manifest, split: str = "", spec: str = "") -> Dataset:
         title=manifest.title,
         items=items,
         content_hash=content_hash(items),
-        role=_role(manifest, name),
+        role=role_of(manifest, name),
         citation=manifest.citation,
         licence=manifest.licence,
         homepage=manifest.homepage,
@@ -138,24 +155,38 @@ def dataset_of(manifest: Manifest, split: str = "", spec: str = "") -> Dataset:
     )
 
 
-@lru_cache(maxsize=1)
 def protected_pixels() -> dict[str, str]:
-    """The pixel hash of every image that must never be trained on, and the test set that it belongs to."""
-    known: dict[str, str] = {}
-    for name in manifest_names():
-        manifest = load_manifest(name)
-        for split in manifest.splits:
-            if _role(manifest, split) == "test":
-                hashes = (entry.pixels_sha256 for entry in manifest.splits[split].entries())
-                known.update((pixels, f"{name}:{split}") for pixels in hashes if pixels)
+    """The pixel hash of every image that must never be trained on, and the test set that it belongs to.
+
+    Raises:
+        DataError: a manifest of the user's own is not valid, so that nobody can tell what it protects.
+    """
+    known = dict(_builtin_test_pixels())
+    for manifest in (*map(load_manifest, own_names()), *hub_manifests()):
+        known |= _test_pixels(manifest)
     return known
 
 
-def _path(text: str, base: Path) -> Path:
-    return base / Path(text.strip()).expanduser()
+@lru_cache(maxsize=1)
+def _builtin_test_pixels() -> dict[str, str]:
+    known: dict[str, str] = {}
+    for name in manifest_names():
+        known |= _test_pixels(load_manifest(name))
+    return known
 
 
-def _role(manifest: Manifest, split: str) -> Role:
+def _test_pixels(manifest: Manifest) -> dict[str, str]:
+    return {
+        entry.pixels_sha256: f"{manifest.name}:{split}"
+        for split in manifest.splits
+        if role_of(manifest, split) == "test"
+        for entry in manifest.splits[split].entries()
+        if entry.pixels_sha256
+    }
+
+
+def role_of(manifest: Manifest, split: str) -> Role:
+    """What a split is for: as the manifest says, or as the split's name does."""
     if manifest.role != "splits":
         return manifest.role
     return "train" if split.startswith("train") else "validation" if split.startswith("val") else "test"
@@ -194,11 +225,11 @@ def _item(manifest: Manifest, split: Split, entry: ImageEntry, folder: Path) -> 
 
 def _file(manifest: Manifest, split: Split, entry: FileEntry, folder: Path, copy: str = "") -> ImageFile:
     path = folder / entry.path
-    known = {"bytes": entry.bytes, "sha256": entry.sha256, "pixels_sha256": entry.pixels_sha256}
+    known = entry.model_dump(include={"bytes", "sha256", "pixels_sha256", "width", "height"})
     if not manifest.is_remote or manifest.base_url.startswith("file:"):
         if not any((entry.sha256, entry.pixels_sha256)) and path.is_file():
             known["sha256"] = file_sha256(path)
-        return ImageFile(path=path, **known)  # type: ignore[arg-type]
+        return ImageFile(path=path, **known)
     copied = f"{copy}.png" if copy and f"{copy}.png" != entry.path and entry.pixels_sha256 else ""
     basename = PurePosixPath(entry.path).name
     mirrored = dict.fromkeys(name for name in (copied, entry.path, basename) if name)
@@ -208,5 +239,5 @@ def _file(manifest: Manifest, split: Split, entry: FileEntry, folder: Path, copy
         url=manifest.base_url.rstrip("/") + "/" + quote(split.archive.path if split.archive else entry.path),
         mirrored=() if split.archive else tuple(mirrored),
         archive=split.archive,
-        **known,  # type: ignore[arg-type]
+        **known,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -41,6 +41,8 @@ class ImageFile:
         bytes: its size as published.
         sha256: of the file as published.
         pixels_sha256: of its samples.
+        width: in pixels.
+        height: in pixels.
         url: where it, or its archive, is published; empty for what is read where it is.
         mirrored: where it may be below a mirror's folder for the data set, first choice first.
         archive: the zip that it comes in.
@@ -52,6 +54,8 @@ class ImageFile:
     bytes: int | None = None
     sha256: str | None = None
     pixels_sha256: str | None = None
+    width: int | None = None
+    height: int | None = None
     url: str = ""
     mirrored: tuple[str, ...] = ()
     archive: Archive | None = None
@@ -62,6 +66,18 @@ class ImageFile:
         if self.path.is_file():
             return self.path
         return self.copy if self.copy is not None and self.copy.is_file() else None
+
+    def misfit(self, path: Path, size: tuple[int, int] | None = None) -> str:
+        """What the manifest says otherwise of a file or, once that is known, of its (height, width); empty if nothing.
+
+        A lossless copy may have another size in bytes than the file has that was published.
+        """
+        if self.bytes and not self.pixels_sha256 and path.stat().st_size != self.bytes:
+            return f"has {path.stat().st_size} bytes and its manifest says {self.bytes}"
+        height, width = size or (self.height, self.width)
+        if (self.height or height, self.width or width) != (height, width):
+            return f"is {width}x{height} and its manifest says {self.width or width}x{self.height or height}"
+        return ""
 
     @property
     def identity(self) -> str:
@@ -113,6 +129,7 @@ class Dataset:
         homepage: where it comes from.
         manifest: its manifest's name, which its folder in a mirror has too; empty for folders.
         folder: the folder its files lie in.
+        note: what its user must know, in words: what of a folder is left out.
     """
 
     name: str
@@ -128,6 +145,7 @@ class Dataset:
     homepage: str = ""
     manifest: str = ""
     folder: Path = Path()
+    note: str = ""
 
     @property
     def scale(self) -> int | None:
@@ -201,6 +219,8 @@ class Dataset:
                 else "has changed since it was looked at"
             )
             raise DataError(f"{label} {what}: {self.way_out()}.")
+        if misfit := file.misfit(where):
+            raise DataError(f"{label} {misfit}: {self.way_out()}.")
         try:
             pixels = read_image(where, name=label)
         except DataError as error:
@@ -211,6 +231,8 @@ class Dataset:
             if file.sha256 and file_sha256(where) == file.sha256:
                 raise DataError(f"{label} is right but decodes to other pixels: install Pillow's own wheel.")
             raise DataError(f"{label} does not have the pixels that its manifest names: {self.way_out()}.")
+        if misfit := file.misfit(where, pixels.shape[:2]):
+            raise DataError(f"{label} {misfit}: {self.way_out()}.")
         return pixels
 
     def way_out(self) -> str:
@@ -219,18 +241,41 @@ class Dataset:
             return "install scikit-image anew"
         if self.items[0].hr.url:
             return f"run `srbench data fetch {self.spec}`"
-        return "check the folder and run again"
+        if not self.manifest:
+            return "check the folder and run again"
+        if self.spec.startswith("hf:"):
+            return f"run `srbench data remove '{self.spec}'` and `srbench data fetch '{self.spec}'`"
+        if self.spec.partition(":")[0] == self.manifest:
+            return f"put it back, or take the change over with `srbench data add {self.manifest} … --replace`"
+        return "put it back, or correct the manifest"
+
+
+def common_scale(items: Sequence[Item]) -> int:
+    """The factor that all pairs have.
+
+    Raises:
+        DataError: the sizes of a pair do not fit, or two pairs have two factors.
+    """
+    scale = scale_of(items[0])
+    for item in items:
+        if (other := scale_of(item)) != scale:
+            raise DataError(
+                f"{items[0].name} is a pair for x{scale} and {item.name} is one for x{other}: "
+                "make a data set of each factor."
+            )
+    return scale
 
 
 def scale_of(item: Item) -> int:
     """The factor between an item's two images, from their headers: HR may exceed LR x scale by less than the scale.
 
     Raises:
-        DataError: the sizes do not fit.
+        DataError: the sizes do not fit, or a file is not there.
     """
     hr, lr = (file.found() for file in item.files)
-    assert hr is not None
-    assert lr is not None
+    if hr is None or lr is None:
+        gone = next(file.path for file in item.files if file.found() is None)
+        raise DataError(f"{gone} is not there, and nothing else says what scale it is for: fetch it.")
     (height, width), (lr_height, lr_width) = image_size(hr), image_size(lr)
     scale = height // lr_height
     if scale < 1 or (height // scale, width // scale) != (lr_height, lr_width):

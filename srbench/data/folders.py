@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from srbench.canonical import digest
 from srbench.data.dataset import Dataset, ImageFile, Item, file_sha256
 from srbench.data.manifest import safe_name
-from srbench.errors import DataError
+from srbench.errors import DataError, UsageError
 
 EXTENSIONS = frozenset({".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".pgm", ".ppm"})
+OTHER_PICTURES = frozenset(
+    {".gif", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".tga", ".exr", ".hdr", ".dng", ".nef", ".cr2", ".psd", ".mat"}
+)
+"""Whose absence a user may not see."""
 _ROLE_SUFFIX = re.compile(r"([-_. ]?(x\d+|SRF[-_]?\d+|[LH]R(x\d+)?|GT|bicubic|low|high))$", re.IGNORECASE)
 _NO_CLASS = re.compile(
     r"(train|training|valid|validation|val|test|hr|lr|gt|high|low|x\d+|image_srf)(?![a-z])", re.IGNORECASE
@@ -28,16 +33,44 @@ def folder_dataset(folder: Path, spec: str) -> Dataset:
     Raises:
         DataError: there is no such folder, or no image in it.
     """
-    named: dict[str, Path] = {}
-    for inner in class_folders(folder) or [folder]:
+    classes = class_folders(folder)
+    for inner in classes:
         require_utf8(inner.name)
-        files = image_files(inner)
+    items = _items([(inner.name, image_files(inner)) for inner in classes] or [("", image_files(folder))])
+    return _dataset(folder.resolve().name, spec, items, folder, _left_out([folder], classes))
+
+
+def images_named(folder: Path, pattern: str, split: str) -> tuple[Item, ...]:
+    """The images below a folder that a glob names, called as in :func:`folder_dataset` from their common folder on.
+
+    Raises:
+        UsageError: the glob is none.
+        DataError: there is no such folder, or no such image.
+    """
+    _entries(folder)  # says what is wrong with it
+    try:
+        found = [path for path in folder.glob(pattern) if _is_image(path) and not _is_hidden(path.relative_to(folder))]
+    except (ValueError, NotImplementedError, IndexError) as error:
+        raise UsageError(f"'{pattern}' is no glob below a folder ({error}): write it as in 'train/*.png'.") from error
+    if not found:
+        raise DataError(f"No image below '{folder}' is called '{pattern}', as split {split} asks: correct it.")
+    common = Path(os.path.commonpath([path.parent for path in found]))
+    groups: dict[Path, list[Path]] = {}
+    for path in sorted(found, key=lambda path: natural_key(path.relative_to(folder).as_posix())):
+        require_utf8(str(path))
+        groups.setdefault(path.parent, []).append(path)
+    return _items(("-".join(parent.relative_to(common).parts), files) for parent, files in groups.items())
+
+
+def _items(groups: Iterable[tuple[str, Sequence[Path]]]) -> tuple[Item, ...]:
+    """Images as items, those of each group with the group's name before their own."""
+    named: dict[str, Path] = {}
+    for group, files in groups:
         for name, path in zip(_names(files), files, strict=True):
-            own = name if inner is folder else f"{inner.name}-{name}"
+            own = f"{group}-{name}" if group else name
             if named.setdefault(own, path) is not path:
                 raise DataError(f"{named[own]} and {path} would both be called {own}: rename one.")
-    items = tuple(Item(name, _known(path)) for name, path in named.items())
-    return _dataset(folder.resolve().name, spec, items, folder)
+    return tuple(Item(name, _known(path)) for name, path in named.items())
 
 
 def pairs_dataset(hr: Path, lr: Path, spec: str) -> Dataset:
@@ -54,7 +87,7 @@ def pairs_dataset(hr: Path, lr: Path, spec: str) -> Dataset:
     items = tuple(Item(name, _known(pair[0]), _known(pair[1])) for name, pair in zip(names, pairs, strict=True))
     folders = [folder.resolve() for folder in (hr, lr)]
     name = folders[0].parent.name if folders[0].parent == folders[1].parent else folders[0].name
-    return _dataset(name, spec, items, hr)
+    return _dataset(name, spec, items, hr, _left_out([hr, lr], []))
 
 
 def class_folders(folder: Path) -> list[Path]:
@@ -88,17 +121,42 @@ def image_files(folder: Path) -> list[Path]:
     return sorted(files, key=lambda path: natural_key(path.name))
 
 
+def _left_out(folders: Sequence[Path], classes: Sequence[Path]) -> str:
+    """What lies in a user's folders and is not part of the data set, in words; empty if nothing is."""
+    entries = [path for folder in folders for path in _entries(folder) if not _is_hidden(Path(path.name))]
+    inner = sorted(path.name for path in entries if path.is_dir() and path not in classes)
+    other = sorted({path.suffix.lower()[1:] for path in entries if path.suffix.lower() in OTHER_PICTURES})
+    parts = [f"folders: {', '.join(inner[:4])}{', …' * (len(inner) > 4)}"] if inner else []
+    parts += [f"files of kinds that srbench does not read: {', '.join(other)}"] if other else []
+    return f"left out of {' and '.join(map(str, folders))}: {'; '.join(parts)}" if parts else ""
+
+
 def _entries(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise DataError(f"There is no folder '{folder}': check the path.")
     try:
-        return list(folder.iterdir())
+        if folder.is_dir():
+            return list(folder.iterdir())
     except OSError as error:
         raise DataError(f"The folder '{folder}' cannot be read ({error.strerror}): check its permissions.") from error
+    if folder.is_file():
+        raise DataError(f"'{folder}' is a file and not a folder: give the folder that holds it.")
+    raise DataError(f"There is no folder '{folder}': check the path.")
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 def _is_image(path: Path) -> bool:
-    return not path.name.startswith(".") and path.suffix.lower() in EXTENSIONS and path.is_file()
+    """Whether it is meant as one.
+
+    Raises:
+        DataError: it is a link that leads nowhere: a picture that somebody means to be here.
+    """
+    if path.name.startswith(".") or path.suffix.lower() not in EXTENSIONS:
+        return False
+    if path.is_symlink() and not path.exists():
+        raise DataError(f"{path} is a link that leads nowhere: mend or remove it.")
+    return path.is_file()
 
 
 def require_utf8(name: str) -> None:
@@ -174,7 +232,7 @@ def _known(path: Path) -> ImageFile:
     return ImageFile(path=path, bytes=path.stat().st_size, sha256=file_sha256(path))
 
 
-def _dataset(name: str, spec: str, items: tuple[Item, ...], folder: Path) -> Dataset:
+def _dataset(name: str, spec: str, items: tuple[Item, ...], folder: Path, left_out: str) -> Dataset:
     return Dataset(
         name=safe_name(name),
         spec=spec,
@@ -185,6 +243,7 @@ def _dataset(name: str, spec: str, items: tuple[Item, ...], folder: Path) -> Dat
         content_hash=content_hash(items),
         role="user",
         folder=folder,
+        note=left_out,
     )
 
 

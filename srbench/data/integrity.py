@@ -6,11 +6,15 @@ from pathlib import Path
 
 from srbench.data.dataset import Dataset, ImageFile, file_sha256
 from srbench.errors import DataError
-from srbench.imaging.files import pixels_sha256, read_image
+from srbench.imaging.files import image_size, pixels_sha256, read_image
 
 
 def fault_at(path: Path, file: ImageFile) -> str:
-    """What is wrong with a file or a copy of it; empty if it has the file's hash or its pixels."""
+    """What is wrong with a file or a copy of it; empty if it has the file's hash or its pixels, and its size."""
+    return _other_content(path, file) or _other_size(path, file)
+
+
+def _other_content(path: Path, file: ImageFile) -> str:
     if not path.is_file():
         return "missing"
     expected = file.sha256 or (_unpacked_sums(file).get(path.name) if file.archive else None)
@@ -23,6 +27,13 @@ def fault_at(path: Path, file: ImageFile) -> str:
     except DataError as error:
         return f"wrong hash: {error}".rstrip(".")
     return "" if pixels_sha256(pixels) == file.pixels_sha256 else "wrong hash"
+
+
+def _other_size(path: Path, file: ImageFile) -> str:
+    try:
+        return file.misfit(path, image_size(path) if file.width or file.height else None)
+    except DataError as error:
+        return str(error).rstrip(".")
 
 
 def whole(file: ImageFile) -> Path | None:

@@ -51,6 +51,8 @@ def _relative(path: str) -> str:
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 RelativePath = Annotated[str, AfterValidator(_relative)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+ImageName = Annotated[str, Field(pattern=r"^[^./\\:\x00-\x1f][^/\\:\x00-\x1f]*$", max_length=200)]
+"""Part of a file's name: whatever a folder of images may hold, but no way out of the folder."""
 
 
 class _Model(BaseModel):
@@ -87,7 +89,7 @@ class ImageEntry(FileEntry):
         source: the image of the data set ``crop_of`` that this one is a crop of.
     """
 
-    name: Name
+    name: ImageName
     lr: FileEntry | None = None
     source: str | None = None
 

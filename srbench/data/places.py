@@ -7,6 +7,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
+from platformdirs import user_data_path
+
 from srbench.atomic import cache_folder
 from srbench.errors import UsageError
 
@@ -18,6 +20,27 @@ def data_root() -> Path:
     """
     own = os.environ.get("SRBENCH_DATA", "").strip()
     return Path(own).expanduser().absolute() if own else cache_folder() / "data"
+
+
+def own_folder() -> Path:
+    """The folder of the manifests of one's own: ``SRBENCH_DATASETS``, or ``datasets`` in the platform's data folder.
+
+    Not in the cache: nobody could make these again.
+    """
+    own = os.environ.get("SRBENCH_DATASETS", "").strip()
+    return Path(own).expanduser().absolute() if own else user_data_path("srbench") / "datasets"
+
+
+def user_path(text: str, base: Path = Path()) -> Path:
+    """A path as a user writes it, ``~`` being a home; relative ones are relative to ``base``.
+
+    Raises:
+        UsageError: it begins with the home of a user that there is not.
+    """
+    try:
+        return base / Path(text.strip()).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"There is no home folder for '{text}': write the whole path.") from error
 
 
 def mirrors() -> tuple[str | Path, ...]:

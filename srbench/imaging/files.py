@@ -87,7 +87,9 @@ def image_size(source: Path) -> tuple[int, int]:
         if image.format == "TIFF":  # Pillow has turned this size already
             tags = image.tag_v2  # type: ignore[attr-defined]
             width, height = int(tags[256]), int(tags[257])
-        return (width, height) if _orientation(image) >= 5 else (height, width)
+        # where a PNG has no EXIF before its pixels Pillow would decode them all to look behind them
+        orientation = _orientation(image, load=image.format != "PNG" or _ends_in_metadata(source))
+        return (width, height) if orientation >= 5 else (height, width)
 
 
 def to_uint8(image: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
@@ -237,9 +239,25 @@ def _without_alpha(pixels: NDArray[Any], name: str) -> NDArray[Any]:
     return pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
 
 
-def _orientation(image: Image.Image) -> int:
+def _ends_in_metadata(source: Path) -> bool:
+    """Whether a PNG has chunks of text or EXIF behind its pixels, which are passed over."""
+    with source.open("rb") as file:
+        file.seek(8)
+        behind = False
+        while len(start := file.read(8)) == 8:
+            behind = behind or start[4:] == b"IDAT"
+            if behind and start[4:] in (b"eXIf", b"tEXt", b"zTXt", b"iTXt"):
+                return True
+            file.seek(int.from_bytes(start[:4], "big") + 4, 1)  # the chunk's content and its checksum
+    return False
+
+
+def _orientation(image: Image.Image, *, load: bool = True) -> int:
+    from PIL import Image
+
     try:
-        value = image.getexif().get(0x0112, 1)
+        exif = image.getexif() if load or "exif" in image.info else Image.Image.getexif(image)
+        value = exif.get(0x0112, 1)
         return int(value) if 1 <= int(value) <= 8 else 1
     except Exception:  # broken metadata says nothing about the orientation
         return 1

@@ -35,6 +35,27 @@ def has_seen(recipe: Recipe, dataset: Dataset) -> bool:
     return bool(seen) and not seen.isdisjoint(_pixels(dataset))
 
 
+def trains_on(recipe: Recipe, dataset: Dataset) -> bool:
+    """Whether a recipe trains on some of a data set's very images, by what their files are known by; none is read."""
+    own = _identities(dataset)
+    stages = [recipe]
+    while (before := stages[-1].init_from) is not None:
+        stages.append(before)
+    return any(not own.isdisjoint(_identities_of(spec)) for stage in stages for spec in stage.train)
+
+
+@lru_cache(maxsize=64)
+def _identities_of(spec: str) -> frozenset[str]:
+    try:
+        return _identities(resolve(spec))
+    except SrbenchError:
+        return frozenset()
+
+
+def _identities(dataset: Dataset) -> frozenset[str]:
+    return frozenset(item.hr.identity for item in dataset.items if item.hr.identity)
+
+
 @lru_cache(maxsize=16)
 def _pixels_of(spec: str) -> frozenset[str]:
     try:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from srbench.data.catalog import resolve
-from srbench.errors import SrbenchError, UsageError
+from srbench.errors import DataError, SrbenchError, UsageError
 from srbench.recipe import Recipe
 from srbench.registry import Card
 from srbench.weights import find_weights, weights_name
@@ -27,6 +27,7 @@ class Training:
         scale: of the cell that asks for it; with ``recipe.scales`` one file serves them all.
         file_name: of the weights, wherever they lie.
         shipped: the folder with weights that come with the method.
+        data: the content of the recipe's data sets, which the file's name follows from; empty where they are not here.
         after: the training whose weights this one begins with.
     """
 
@@ -36,11 +37,22 @@ class Training:
     scale: int
     file_name: str
     shipped: Path
+    data: tuple[tuple[str, str], ...] = ()
     after: Training | None = None
 
     def find(self) -> Path | None:
         """The weights, if they are here."""
         return find_weights(self.file_name, self.shipped)
+
+    def check_data(self) -> None:
+        """Refuse to train on other images than those that the weights' file name was made of.
+
+        Raises:
+            DataError: a folder has changed since.
+        """
+        for spec, content in self.data:
+            if content and resolve(spec).content_hash != content:
+                raise DataError(f"'{spec}' has changed since this training was planned: run the same command again.")
 
     def __str__(self) -> str:
         scales = self.recipe.scales or (self.scale,)
@@ -81,6 +93,7 @@ def _planned(card: Card, recipe: Recipe, scale: int, label: str) -> Training:
         scale=scale,
         file_name=weights_name(card.name, card.info.version, recipe.scales or (scale,), recipe, data),
         shipped=card.folder / "weights",
+        data=tuple(data.items()),
         after=after,
     )
 

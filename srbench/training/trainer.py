@@ -98,6 +98,7 @@ def train_and_save(
     method = method_class()
     if not isinstance(method, LearnedMethod):
         raise MethodError(f"{method.info.name} is not a learned method")
+    training.check_data()
     path = trained_folder() / training.file_name
     checkpoint = Checkpoint(path.parent / "checkpoints" / path.name, training.file_name)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from srbench.data.catalog import dataset_of, load_manifest, manifest_names, protected_pixels, resolve
+from srbench.data.dataset import common_scale
 from srbench.data.folders import natural_key
+from srbench.data.integrity import faults
 from srbench.data.manifest import Manifest, parse_manifest
 from srbench.errors import DataError, UsageError
 from srbench.imaging.files import pixels_sha256, write_png
@@ -247,6 +250,74 @@ def test_folders_that_will_not_do(tmp_path: Path) -> None:
         list(resolve(str(tmp_path)).samples())
 
 
+def test_what_is_left_out_of_a_folder_is_said(tmp_path: Path) -> None:
+    write_png(tmp_path / "one.png", picture())
+    assert resolve(str(tmp_path)).note == ""
+    (tmp_path / "inner").mkdir()
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / "notes.txt").write_text("")
+    (tmp_path / "two.HEIC").write_text("")
+    note = f"left out of {tmp_path}: folders: inner; files of kinds that srbench does not read: heic"
+    assert resolve(str(tmp_path)).note == note
+    write_png(tmp_path / "lr" / "one.png", picture(0, (6, 8)))
+    assert "folders: inner, lr" in resolve(f"hr={tmp_path},lr={tmp_path / 'lr'}").note
+
+
+def test_links(tmp_path: Path) -> None:
+    """Those that lead to an image or a folder count; one that leads nowhere is no image less, but an error."""
+    write_png(tmp_path / "real" / "a.png", picture(1))
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "linked.png").symlink_to(tmp_path / "real" / "a.png")
+    (tmp_path / "other").symlink_to(tmp_path / "set")
+    assert [item.name for item in resolve("./other", cwd=tmp_path).items] == ["linked"]
+    (tmp_path / "set" / "lost.png").symlink_to(tmp_path / "nowhere.png")
+    with pytest.raises(DataError, match=r"lost\.png is a link that leads nowhere: mend or remove it"):
+        resolve("./set", cwd=tmp_path)
+    (tmp_path / "set" / "lost.png").unlink()
+    (tmp_path / "set" / "loop.png").symlink_to(tmp_path / "set" / "loop.png")
+    with pytest.raises(DataError, match=r"loop\.png is a link that leads nowhere"):
+        resolve("./set", cwd=tmp_path)
+
+
+def test_what_the_system_does_not_let_us_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_png(tmp_path / "set" / "a.png", picture())
+
+    def denied(path: Path, *args: object) -> list[Path]:
+        if path.name in ("set", "a.png"):
+            raise PermissionError(13, "Permission denied")
+        return [path / name for name in os.listdir(path)]  # noqa: PTH208 - it stands for iterdir
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "iterdir", denied)
+        with pytest.raises(DataError, match=r"folder '.*set' cannot be read \(Permission denied\): check"):
+            resolve("./set", cwd=tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", denied)
+        with pytest.raises(DataError, match=r"a\.png cannot be read \(Permission denied\): check"):
+            resolve("./set", cwd=tmp_path)
+
+
+def test_a_folder_that_grows_after_it_was_looked_at(tmp_path: Path) -> None:
+    """A run goes on with the images that it was planned with."""
+    write_png(tmp_path / "a.png", picture(1))
+    dataset = resolve(str(tmp_path))
+    write_png(tmp_path / "b.png", picture(2))
+    assert [sample.name for sample in dataset.samples()] == ["a"]
+    assert resolve(str(tmp_path)).content_hash != dataset.content_hash
+
+
+def test_pairs_of_two_factors(tmp_path: Path) -> None:
+    for name, size in (("a", (12, 16)), ("b", (18, 24))):
+        write_png(tmp_path / "HR" / f"{name}.png", picture(0, size))
+        write_png(tmp_path / "LR" / f"{name}.png", picture(0, (6, 8)))
+    items = resolve("hr=HR,lr=LR", cwd=tmp_path).items
+    with pytest.raises(DataError, match="a is a pair for x2 and b is one for x3: make a data set of each factor"):
+        common_scale(items)
+    (tmp_path / "LR" / "a.png").unlink()
+    with pytest.raises(DataError, match=r"a\.png is not there, and nothing else says what scale it is for: fetch it"):
+        common_scale(items)
+
+
 @pytest.mark.parametrize(
     ("hr", "lr"),
     [
@@ -380,6 +451,32 @@ def test_local_file_with_other_pixels(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(manifest_text(image, base_url="."))
     with pytest.raises(DataError, match="does not have the pixels"):
         list(resolve("./mine.toml", cwd=tmp_path).samples())
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ("width = 17", r"a\.png is 16x12 and its manifest says 17x12"),
+        ("height = 13", r"a\.png is 16x12 and its manifest says 16x13"),
+        ("bytes = 1", r"a\.png has \d+ bytes and its manifest says 1"),
+    ],
+)
+def test_local_file_of_another_size(fields: str, message: str, tmp_path: Path) -> None:
+    write_png(tmp_path / "a.png", picture(1))
+    (tmp_path / "mine.toml").write_text(manifest_text(f'{{ name = "a", path = "a.png", {fields} }}', base_url="."))
+    dataset = resolve("./mine.toml", cwd=tmp_path)
+    with pytest.raises(DataError, match=message):
+        list(dataset.samples())
+    ((file, fault),) = faults(dataset)
+    assert re.search(message, f"{file.path.name} {fault}")
+
+
+def test_names_of_images_are_as_free_as_those_of_files(tmp_path: Path) -> None:
+    for name in ("(1) fête d'été", "_x", "bird 10-1"):
+        assert parsed(manifest_text(f'{{ name = "{name}", path = "a.png", sha256 = "{SHA}" }}'))
+    for name in ("../a", ".a", "a/b", "a\\\\b", "a:b", "a\\nb", ""):
+        with pytest.raises(DataError, match="name: "):
+            parsed(manifest_text(f'{{ name = "{name}", path = "a.png", sha256 = "{SHA}" }}'))
 
 
 def test_numbered_images() -> None:

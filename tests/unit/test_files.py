@@ -270,3 +270,35 @@ def test_write_png_leaves_nothing_behind_when_it_fails(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="float32"):
         write_png(tmp_path / "a.png", RGB.astype(np.float32))  # type: ignore[arg-type]
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_the_size_is_read_without_the_pixels(tmp_path: Path) -> None:
+    """Of a PNG without EXIF, and of one with text behind its pixels, where Pillow might find some."""
+    path = tmp_path / "a.png"
+    write_png(path, np.zeros((40, 30, 3), np.uint8))
+    whole = path.read_bytes()
+    start = whole.index(b"IDAT") + 4
+    path.write_bytes(whole[:start] + bytes(8) + whole[start + 8 :])  # pixels that cannot be decoded
+    assert image_size(path) == (40, 30)
+    with pytest.raises(DataError):
+        read_image(path)
+
+    text = b"Raw profile type exif\0none"
+    chunk = len(text).to_bytes(4, "big") + b"tEXt" + text + zlib.crc32(b"tEXt" + text).to_bytes(4, "big")
+    end = whole.rindex(b"IEND") - 4
+    path.write_bytes(whole[:end] + chunk + whole[end:])
+    assert image_size(path) == read_image(path).shape[:2] == (40, 30)
+
+
+@pytest.mark.parametrize("behind", [False, True])
+def test_the_size_of_a_turned_png(tmp_path: Path, behind: bool) -> None:
+    path = tmp_path / "a.png"
+    write_png(path, np.zeros((40, 30, 3), np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = exif.tobytes().removeprefix(b"Exif\0\0")
+    chunk = len(content).to_bytes(4, "big") + b"eXIf" + content + zlib.crc32(b"eXIf" + content).to_bytes(4, "big")
+    whole = path.read_bytes()
+    at = whole.index(b"IEND" if behind else b"IDAT") - 4
+    path.write_bytes(whole[:at] + chunk + whole[at:])
+    assert image_size(path) == read_image(path).shape[:2] == (30, 40)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from srbench.bench.engine import Options
 from srbench.cli.options import _as_given
 from srbench.errors import UsageError
+from srbench.names import join_names, split_names
 
 
 def test_fractions_in_a_config_file_may_be_whole_numbers() -> None:
@@ -17,6 +20,33 @@ def test_fractions_in_a_config_file_may_be_whole_numbers() -> None:
     for wrong in ("30 s", True, [1, 2]):
         with pytest.raises(UsageError, match="cell-timeout cannot be"):
             _as_given(Path("c.toml"), "cell-timeout", wrong, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("a,b, c", ("a", "b", "c")),
+        (" ,a,,", ("a",)),
+        ("set5,hr=x,lr=y,z", ("set5", "hr=x,lr=y", "z")),
+        (r"./Oslo\, May,set5", ("./Oslo, May", "set5")),
+        (r"hr=a\,b,lr=c", ("hr=a,b,lr=c",)),
+        (r"C:\pictures,b", ("C:\\pictures", "b")),
+    ],
+)
+def test_lists(text: str, names: tuple[str, ...]) -> None:
+    assert split_names(text) == names
+    assert split_names(join_names(names)) == names
+
+
+@given(st.lists(st.text("ab,:= ./hrl", min_size=1).map(str.strip).filter(bool), max_size=5))
+def test_whatever_names_are_joined_can_be_split(names: list[str]) -> None:
+    """Which the command that resumes a run relies on."""
+    if not any(name.startswith(("hr=", "lr=")) for name in names):  # two of these in a row are a pair
+        assert split_names(join_names(names)) == tuple(names)
+
+
+def test_a_list_in_a_config_file_may_hold_names_with_commas() -> None:
+    assert split_names(_as_given(Path("c.toml"), "datasets", ["./a, b", "hr=x,lr=y"], "")) == ("./a, b", "hr=x,lr=y")
 
 
 def test_limits_need_a_worker() -> None:

@@ -226,8 +226,12 @@ class Cluster:
             task = replace(task, job=replace(job, dataset=replace(job.dataset, items=())), weights=path)
         elif isinstance(task, TrainTask):
             from srbench.data.catalog import resolve
+            from srbench.training.guard import refuse_test_images
 
-            datasets += [sender.dataset(resolve(spec)) for spec in task.training.recipe.data]
+            for dataset in map(resolve, task.training.recipe.data):
+                if not task.training.recipe.on_test_images:
+                    refuse_test_images(dataset)  # here, since nodes do not know the user's own test sets
+                datasets.append(sender.dataset(dataset))
             first = task.training.after.find() if task.training.after else None
             weights += [first.absolute()] if first else []
         return Errand(
