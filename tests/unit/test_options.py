@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from srbench.bench.engine import Options
+from srbench.bench.options import Options
 from srbench.cli.options import _as_given
 from srbench.errors import UsageError
 
