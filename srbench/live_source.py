@@ -8,7 +8,6 @@ other, so that a result is computed once too often and never taken from other co
 from __future__ import annotations
 
 import builtins
-import dataclasses
 import hashlib
 import sys
 import uuid
@@ -20,6 +19,8 @@ from typing import Any
 
 from srbench.source import source_hash
 
+_hash_now = source_hash.__wrapped__  # not as the file was when it was first asked for: modules are loaded anew
+
 _SKIPPED = {
     *("__dict__", "__weakref__", "__doc__", "__module__", "__firstlineno__", "__static_attributes__", "_abc_impl"),
     *("__annotations__", "__annotate_func__", "__annotations_cache__", "__orig_bases__", "__abstractmethods__"),
@@ -30,10 +31,13 @@ _WRAPPED = (staticmethod, classmethod)
 
 def class_hash(found: type) -> str:
     """sha256 of a class and of what its code uses; of its file as well, where it is of a module that has one."""
-    parts = list(_Walk().of_class(found))
+    try:
+        parts = list(_Walk().of_class(found))
+    except RecursionError:
+        parts = [uuid.uuid4().hex]
     file = _file(sys.modules.get(found.__module__))
     if file is not None and found.__module__ != "__main__":
-        parts.append(source_hash(file))
+        parts.append(_hash_now(file))
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -92,7 +96,7 @@ class _Walk:
         if is_module or not (_is_session(module) or "<locals>" in name):
             file = _file(home)
             if file is not None and Path.cwd() in file.parents and "site-packages" not in file.parts:
-                yield source_hash(file)  # libraries do not change in the course of a session
+                yield _hash_now(file)  # libraries do not change in the course of a session
         elif isinstance(value, type):
             yield from self.of_class(value)
         else:
@@ -132,35 +136,21 @@ class _Walk:
                 yield from self.parts(known[name])
 
     def _object(self, value: Any) -> Iterator[str]:
-        """Arrays, tensors, networks and records by what they hold; what can be imported by name by that."""
+        """An object as pickle would take it apart: by its name, or its class and its state."""
         yield f"{type(value).__module__} {type(value).__qualname__}"
-        if hasattr(value, "__wrapped__"):
-            yield from self.parts(value.__wrapped__)
-        elif dataclasses.is_dataclass(value):
-            for field in dataclasses.fields(value):
-                yield from self.parts(getattr(value, field.name))
-        elif hasattr(value, "model_dump_json"):
-            yield value.model_dump_json()
-        elif hasattr(value, "state_dict"):
-            yield from self.parts(type(value))
-            yield from self.parts(value.state_dict())
-        elif hasattr(value, "detach"):  # a tensor, of a library that is not imported here
-            yield from self.parts(value.detach().cpu().numpy())
-        elif hasattr(value, "tobytes") and hasattr(value, "dtype"):
-            yield f"{value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
-        else:
-            yield _imported_name(value) or uuid.uuid4().hex
-
-
-def _imported_name(value: Any) -> str:
-    """What pickle would import a value by, such as a compiled function; empty where it would not."""
-    if isinstance(value, Path):
-        return str(value)
-    try:
-        reduced = value.__reduce_ex__(4)
-    except Exception:  # whatever an object of a library raises
-        return ""
-    return reduced if isinstance(reduced, str) else ""
+        taken: Any
+        try:
+            if hasattr(value, "__wrapped__"):
+                taken = value.__wrapped__
+            elif hasattr(value, "detach"):  # a tensor, of a library that is not imported here
+                taken = value.detach().cpu().numpy()
+            elif hasattr(value, "tobytes") and hasattr(value, "dtype"):
+                taken = f"{value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
+            else:
+                taken = value.__reduce_ex__(4)
+        except Exception:  # whatever an object of a library raises; a file, say, has no state
+            taken = uuid.uuid4().hex
+        yield from self.parts(taken)
 
 
 def _file(module: ModuleType | None) -> Path | None:

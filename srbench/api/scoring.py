@@ -117,7 +117,7 @@ def degrade(hr: Picture, scale: int, protocol: str | Path = "classic", *, rgb: b
         rgb: degrade RGB in the same way where the protocol degrades luma alone: what RGB methods get there.
 
     Returns:
-        uint8 where the protocol rounds LR (``edsr``, ``selfexsr``, ``rgb``), else float64 that may leave [0, 1] a little
+        uint8 where the protocol rounds LR (``edsr``, ``selfexsr``, ``rgb``), else float64 that may leave [0, 1] a bit
         (``vdsr``, ``srcnn``, ``lapsrn``, ``linear``); (h, w) luma where it degrades luma alone (``vdsr``, ``srcnn``).
 
     Raises:
@@ -159,7 +159,7 @@ def _fitted(sr: NDArray[Any], hr: NDArray[Any], case: Case, *, luma: bool) -> ND
         raise UsageError("luma=True is for SR of one plane, (H, W); this one has colours.")
     if sr.ndim == 2 and case.hr.ndim == 3 and not luma:
         raise UsageError(
-            "SR is gray and HR has colours: give RGB, or luma=True if it is luma (BT.601, black 16, white 235)."
+            "SR is gray and HR has colours: give RGB, or luma=True if it is BT.601 luma (black 16, white 235)."
         )
     if sr.ndim == 3 and case.hr.ndim == 2 and (sr == sr[..., :1]).all():
         return sr[..., 0]  # a gray picture that was saved in three channels

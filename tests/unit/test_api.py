@@ -328,6 +328,25 @@ def test_what_other_verbs_do_with_a_run(photos: Path, tmp_path: Path) -> None:
     assert "<b>photos</b> (2 images): PSNR (dB) / SSIM" in shown and shown.count("<tr>") == 3
 
 
+def test_an_interrupted_call_goes_on_where_it_was(photos: Path, tmp_path: Path) -> None:
+    class Interrupted(Method):
+        info = MethodInfo(name="interrupted", family="interpolation", channels="any", input="upsampled")
+        interrupts = True
+
+        def upscale(self, x: torch.Tensor, scale: int) -> torch.Tensor:
+            if self.interrupts:
+                raise KeyboardInterrupt
+            return x
+
+    with pytest.raises(KeyboardInterrupt):
+        srbench.run(["bicubic", Interrupted], photos, scales=2, metrics="psnr", out=tmp_path)
+    (first,) = tmp_path.rglob("cells/*.json")
+    written = first.stat().st_mtime_ns
+    Interrupted.interrupts = False
+    srbench.run(["bicubic", Interrupted], photos, scales=2, metrics="psnr", out=tmp_path).raise_for_failures()
+    assert first.stat().st_mtime_ns == written and len(list(tmp_path.rglob("cells/*.json"))) == 2
+
+
 def test_torch_keeps_its_threads(photos: Path, tmp_path: Path) -> None:
     before = torch.get_num_threads()
     try:
