@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from srbench.api.arguments import OneOrMore, files
 from srbench.errors import UsageError
 from srbench.registry import FAMILIES, Registry
 
@@ -13,20 +13,21 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def list_methods(plugins: Sequence[str | Path] = ()) -> pd.DataFrame:
+def list_methods(plugins: OneOrMore[str | Path] = ()) -> pd.DataFrame:
     """The methods that are installed, one row each: name, family, channels, scales, recipes and paper.
 
     In the order of the literature's families. One that cannot be imported is left out; ``srbench list`` says why.
 
-    >>> print(", ".join(srbench.list_methods()["name"][:3]))
-    bicubic, bicubic-ibp, bilinear
+    Examples:
+        >>> print(", ".join(srbench.list_methods()["name"][:3]))
+        bicubic, bicubic-ibp, bilinear
 
     Args:
         plugins: Python files with further methods; they are executed.
     """
     import pandas as pd
 
-    registry = Registry([Path(path) for path in plugins])
+    registry = Registry(files("plugins", plugins))
     rows = []
     for name in registry.method_names:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from srbench.api.arguments import OneOrMore, files
 from srbench.api.arrays import Picture, as_array, in_unit
 from srbench.errors import UsageError
 from srbench.imaging.color import luma
@@ -94,16 +94,17 @@ def load(
     protocol: str | Path = "classic",
     device: str = "auto",
     seed: int = 0,
-    plugins: Sequence[str | Path] = (),
+    plugins: OneOrMore[str | Path] = (),
 ) -> Model:
     """A method ready to use, with the weights that are here; nothing is trained.
 
-    >>> import skimage.data
-    >>> hr = skimage.data.coffee()
-    >>> upscale = srbench.load("fsrcnn", scale=2, protocol="edsr")
-    >>> sr = upscale(srbench.degrade(hr, 2, "edsr"))
-    >>> sr.shape, round(srbench.score(sr, hr, scale=2, protocol="edsr")["psnr"], 1)
-    ((400, 600, 3), 33.1)
+    Examples:
+        >>> import skimage.data
+        >>> hr = skimage.data.coffee()
+        >>> upscale = srbench.load("fsrcnn", scale=2, protocol="edsr")
+        >>> sr = upscale(srbench.degrade(hr, 2, "edsr"))
+        >>> sr.shape, round(srbench.score(sr, hr, scale=2, protocol="edsr")["psnr"], 1)
+        ((400, 600, 3), 33.1)
 
     Args:
         method: ``name``, which means its first recipe, ``name:recipe``, or a class of your own.
@@ -120,7 +121,7 @@ def load(
     from srbench.inference import resolve_device
     from srbench.training.ready import ready_method
 
-    registry = Registry([Path(path) for path in plugins])
+    registry = Registry(files("plugins", plugins))
     if not isinstance(method, str):
         registry.add(method)
         method = method.info.name

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
 
+from srbench.api.arguments import OneOrMore, files, numbers, several
 from srbench.api.progress import Silent, StatusLine, is_watched
 from srbench.api.results import Run
 from srbench.bench.engine import Engine, Watcher
@@ -19,10 +19,6 @@ from srbench.errors import UsageError
 from srbench.method import Method
 from srbench.places import RUNS
 from srbench.registry import Registry
-
-T = TypeVar("T")
-OneOrMore: TypeAlias = T | Sequence[T]
-"""A value, or several of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +113,10 @@ def run(
     What is finished is never computed again, in this run's folder or another's: the same call goes on where an
     interruption left it. A method that fails has no figures, and the others do: see :attr:`Run.failed`.
 
-    >>> run = srbench.run(["nearest", "bicubic"], scales=2, metrics="psnr")
-    >>> run.table().round(2)["embedded", 2].to_dict()
-    {'nearest': 29.42, 'bicubic': 30.91}
+    Examples:
+        >>> run = srbench.run(["nearest", "bicubic"], scales=2, metrics="psnr")
+        >>> run.table().round(2)["embedded", 2].to_dict()
+        {'nearest': 29.42, 'bicubic': 30.91}
 
     Args:
         methods: names, ``name:recipe``, globs, or classes of your own: subclasses of :class:`srbench.method.Method`
@@ -154,18 +151,15 @@ def run(
         DataError: a folder is missing or holds no image.
         SrbenchError: results cannot be written, or the device is not here.
     """
-    wanted = _several("methods", methods, str, type)
+    wanted = several("methods", methods, str, type)
     classes = tuple(dict.fromkeys(method for method in wanted if isinstance(method, type)))
-    for method in classes:
-        if not issubclass(method, Method):
-            raise UsageError(f"{method!r} is not a method: give a name, or a subclass of srbench.method.Method.")
     request = Request(
         methods=tuple(_name(method) for method in wanted),
-        datasets=tuple(str(spec) for spec in _several("datasets", datasets, str, Path)),
-        scales=_whole("scales", scales, 1),
+        datasets=tuple(str(spec) for spec in several("datasets", datasets, str, Path)),
+        scales=numbers("scales", scales, 1),
         protocol=str(protocol),
-        metrics=_several("metrics", metrics, str),
-        seeds=_whole("seeds", seeds, 0),
+        metrics=several("metrics", metrics, str),
+        seeds=numbers("seeds", seeds, 0),
     )
     options = Options(
         train=train,
@@ -181,9 +175,9 @@ def run(
         gpu_share=gpu_share,
         force=force,
     )
-    files = [Path(file) for file in _several("plugins", plugins, str, Path)]
     flags = () if speed else ("--no-speed",)
-    prepared = prepare(request, options, plugins=files, classes=classes, speed=speed, flags=flags)
+    own = files("plugins", plugins)
+    prepared = prepare(request, options, plugins=own, classes=classes, speed=speed, flags=flags)
     with _threads_kept(), _watcher(progress, len(prepared.plan.jobs)) as watcher:
         loaded, trouble = execute(prepared, watcher)
     notes = (*prepared.plan.skipped, *([trouble] if trouble else []))
@@ -223,28 +217,3 @@ def _name(method: str | type[Method]) -> str:
         return method
     info = getattr(method, "info", None)
     return info.name if info is not None else method.__qualname__  # which the registry will refuse
-
-
-def _several(name: str, given: Any, *kinds: type) -> tuple[Any, ...]:
-    """What was given, as a tuple; a single value is one of them.
-
-    Raises:
-        UsageError: a value is of another kind.
-    """
-    values = (given,) if isinstance(given, kinds) or not isinstance(given, Iterable) else tuple(given)
-    for value in values:
-        if not isinstance(value, kinds) or isinstance(value, bool):
-            raise UsageError(f"{name} cannot be {value!r}: it takes one or several of {_words(kinds)}.")
-    return values
-
-
-def _words(kinds: Sequence[type]) -> str:
-    words = {str: "names", Path: "paths", int: "whole numbers", type: "classes"}
-    return " or ".join(words[kind] for kind in kinds)
-
-
-def _whole(name: str, given: OneOrMore[int], least: int) -> tuple[int, ...]:
-    numbers = _several(name, given, int)
-    if not numbers or min(numbers) < least:
-        raise UsageError(f"{name} takes whole numbers from {least} on, not {given!r}.")
-    return numbers

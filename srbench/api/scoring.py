@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from srbench.api.arguments import OneOrMore, files, several
 from srbench.api.arrays import Picture, as_array, in_8_bit, in_unit
 from srbench.bench.availability import availability
 from srbench.bench.plan import Plan, Request
@@ -39,11 +39,11 @@ def score(
     *,
     scale: int | None = None,
     protocol: str | Path = "classic",
-    metrics: str | Sequence[str] = ("psnr", "ssim"),
+    metrics: OneOrMore[str] = ("psnr", "ssim"),
     luma: bool = False,
     lr: Picture | None = None,
     device: str = "cpu",
-    plugins: Sequence[str | Path] = (),
+    plugins: OneOrMore[str | Path] = (),
 ) -> Scores:
     """Score an SR image against its HR image as ``srbench run`` scores an image.
 
@@ -51,11 +51,12 @@ def score(
     8 bits, as the images of data sets are, and cropped to a multiple of the scale; so is SR if it has HR's size. The
     protocol then rounds SR (most do, to 8 bits), takes luma or RGB, and shaves the border.
 
-    >>> import numpy as np
-    >>> hr = np.arange(48 * 64).reshape(48, 64).astype("uint8")
-    >>> scores = srbench.score(hr + 1 - 2 * (hr % 2), hr, scale=2)
-    >>> round(scores["psnr"], 2), scores.protocol.name
-    (48.13, 'vdsr')
+    Examples:
+        >>> import numpy as np
+        >>> hr = np.arange(48 * 64).reshape(48, 64).astype("uint8")
+        >>> scores = srbench.score(hr + 1 - 2 * (hr % 2), hr, scale=2)
+        >>> round(scores["psnr"], 2), scores.protocol.name
+        (48.13, 'vdsr')
 
     The figure is that of ``srbench run`` to the last digit if SR is what the method returned: the RGB picture, or under
     a protocol that degrades luma alone (``vdsr``, ``srcnn``) a luma method's plane, given with ``luma=True``. The PNG
@@ -86,8 +87,7 @@ def score(
         raise UsageError(
             f"score needs the scale (scale=2, say): by it protocol '{found.name}' crops HR and shaves the border."
         )
-    names = (metrics,) if isinstance(metrics, str) else tuple(metrics)
-    plan = _plan(found, names, tuple(Path(path) for path in plugins))
+    plan = _plan(found, several("metrics", metrics, str), files("plugins", plugins))
     whole = as_array("HR", hr)
     case = _case(found, whole, scale, lr)
     planes = in_unit(_fitted(as_array("SR", sr), whole, case, luma=luma))
@@ -101,14 +101,15 @@ def score(
 def degrade(hr: Picture, scale: int, protocol: str | Path = "classic", *, rgb: bool = False) -> NDArray[Any]:
     """Make LR from HR as a protocol makes it, HR cropped to a multiple of the scale.
 
-    >>> import numpy as np
-    >>> hr = np.full((48, 65, 3), 128, "uint8")
-    >>> lr = srbench.degrade(hr, 2, "edsr")
-    >>> lr.shape, lr.dtype
-    ((24, 32, 3), dtype('uint8'))
-    >>> lr = srbench.degrade(hr, 2, "classic")
-    >>> lr.shape, lr.dtype
-    ((24, 32), dtype('float64'))
+    Examples:
+        >>> import numpy as np
+        >>> hr = np.full((48, 65, 3), 128, "uint8")
+        >>> lr = srbench.degrade(hr, 2, "edsr")
+        >>> lr.shape, lr.dtype
+        ((24, 32, 3), dtype('uint8'))
+        >>> lr = srbench.degrade(hr, 2, "classic")
+        >>> lr.shape, lr.dtype
+        ((24, 32), dtype('float64'))
 
     Args:
         hr: the picture; brought to 8 bits first.

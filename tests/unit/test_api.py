@@ -202,6 +202,29 @@ def test_what_a_score_needs_is_said() -> None:
         srbench.score(hr, hr, scale=2, metrics="pnsr")
 
 
+def test_plugins_bring_methods_and_metrics(tmp_path: Path) -> None:
+    """One file need not be put into a list."""
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    plugin = str(tmp_path / "mine.py")
+    hr = photograph(20, 20)
+    assert srbench.score(hr, hr, scale=2, metrics="mae", plugins=plugin) == {"mae": 0.0}
+    assert srbench.load("half", 2, plugins=plugin)(np.full((4, 4), 100, np.uint8)).tolist() == [[50] * 8] * 8
+    assert "half" in list(srbench.list_methods(plugin)["name"])
+
+
+PLUGIN = """
+from srbench.method import Method, MethodInfo
+from srbench.metrics.metric import Metric
+
+class Half(Method):
+    info = MethodInfo(name="half", family="interpolation", channels="any", input="upsampled")
+    def upscale(self, x, scale):
+        return x / 2
+
+MAE = Metric("mae", lambda pair: float(abs(pair.sr - pair.target).mean()), higher_is_better=False)
+"""
+
+
 # models ------------------------------------------------------------------------------------------------------------
 
 
