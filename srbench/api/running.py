@@ -129,7 +129,7 @@ def run(
         train: weights that are ``"missing"``, ``"always"``, or ``"never"``.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, …
         threads: CPU threads of torch; 0 is one for figures, all for timings.
-        jobs: worker processes; 0 computes in this one. Scripts that ask for workers need ``if __name__ == "__main__"``.
+        jobs: worker processes; 0 computes in this one.
         cell_timeout: seconds after which a cell is given up, in a worker; 0 never.
         cell_memory: GiB beyond which a cell's worker is killed; 0 never.
         engine: ``"local"`` or ``"ray"``.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import runpy
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,3 +82,17 @@ def test_the_api_takes_what_the_command_line_computed_and_the_reverse(cli: Cli, 
     told = cli(*words, "--scales", "2,3")
     assert "0 computed, 4 known" in told.stderr
     assert " --scales 2,3 " in more.loaded.record.command and "--jobs 2" in more.loaded.record.command
+
+
+def test_a_script_that_asks_for_workers_needs_no_guard(photos: Path, tmp_path: Path) -> None:
+    """Spawned processes would otherwise execute its lines once more, and fail."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import srbench\n"
+        f"run = srbench.run('bicubic', {str(photos)!r}, scales=2, metrics='psnr', jobs=1)\n"
+        "run.raise_for_failures()\n"
+        "print('once', __file__, run.table().shape)\n"
+    )
+    result = subprocess.run([sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == f"once {script} (1, 1)\n"
