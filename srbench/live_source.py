@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import hashlib
 import sys
+import sysconfig
 import uuid
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -27,13 +28,14 @@ _SKIPPED = {
 }
 """Attributes of classes that decide nothing, or nothing alone."""
 _WRAPPED = (staticmethod, classmethod)
+_STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
 
 
 def class_hash(found: type) -> str:
     """sha256 of a class and of what its code uses; of its file as well, where it is of a module that has one."""
     try:
         parts = list(_Walk().of_class(found))
-    except RecursionError:
+    except Exception:  # whatever an object of a library raises when it is looked at, and values without end
         parts = [uuid.uuid4().hex]
     file = _file(sys.modules.get(found.__module__))
     if file is not None and found.__module__ != "__main__":
@@ -95,8 +97,8 @@ class _Walk:
         yield f"{module} {name}"
         if is_module or not (_is_session(module) or "<locals>" in name):
             file = _file(home)
-            if file is not None and Path.cwd() in file.parents and "site-packages" not in file.parts:
-                yield _hash_now(file)  # libraries do not change in the course of a session
+            if file is not None and not _is_library(file):
+                yield _hash_now(file)
         elif isinstance(value, type):
             yield from self.of_class(value)
         else:
@@ -122,7 +124,9 @@ class _Walk:
 
     def _code(self, code: CodeType, known: Mapping[str, Any]) -> Iterator[str]:
         """Compiled code without its place in a file, and the values of the names that it takes from outside."""
-        yield f"{code.co_name} {code.co_flags} {code.co_varnames} {code.co_names} {code.co_code.hex()}"
+        yield f"{code.co_name} {code.co_flags} {code.co_argcount} {code.co_posonlyargcount} {code.co_kwonlyargcount}"
+        yield f"{code.co_varnames} {code.co_freevars} {code.co_names}"
+        yield f"{code.co_code.hex()} {code.co_exceptiontable.hex()}"
         for constant in code.co_consts:
             if isinstance(constant, CodeType):
                 yield from self._code(constant, known)
@@ -158,6 +162,11 @@ def _file(module: ModuleType | None) -> Path | None:
     name = getattr(module, "__file__", None)
     path = Path(name) if isinstance(name, str) else None
     return path.resolve() if path is not None and path.suffix == ".py" and path.is_file() else None
+
+
+def _is_library(file: Path) -> bool:
+    """Whether a module is installed, or Python's own: its version counts as little as it does for other methods."""
+    return bool({"site-packages", "dist-packages"} & {*file.parts}) or _STANDARD in file.parents
 
 
 def _is_session(module: str) -> bool:

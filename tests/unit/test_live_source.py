@@ -112,8 +112,14 @@ def test_what_cannot_be_followed_is_never_taken_for_known(tmp_path: Path) -> Non
     assert hash_of(uses_a_file) != hash_of(uses_a_file)
 
 
+def test_what_cannot_even_be_looked_at_does_not_end_a_run() -> None:
+    refuses = "class Refuses:\n    def __getattr__(self, name):\n        raise OSError\n\nAMOUNT = Refuses()"
+    assert len(hash_of(CELL.replace("AMOUNT = 0.3", refuses))) == 64
+    endless = "AMOUNT = []\nfor _ in range(5000):\n    AMOUNT = [AMOUNT]"
+    assert len(hash_of(CELL.replace("AMOUNT = 0.3", endless))) == 64
+
+
 def test_a_file_of_the_user_s_own_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     file = tmp_path / "my_own_filters.py"
     cell = CELL.replace("import math", "import math, my_own_filters").replace("x * AMOUNT", "my_own_filters.blur(x)")
