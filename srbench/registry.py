@@ -28,6 +28,7 @@ from typing import Any, get_args
 from srbench.atomic import cache_folder, write_atomically
 from srbench.canonical import parse_json
 from srbench.errors import UsageError
+from srbench.live_source import class_hash
 from srbench.method import Family, LearnedMethod, Method, MethodInfo
 from srbench.metrics import bridge
 from srbench.metrics.metric import Metric
@@ -94,6 +95,24 @@ class Registry:
         self.plugins = tuple(path.resolve() for path in plugins)
         for path in plugins:
             self._add_plugin(path)
+
+    def add(self, method: type[Method]) -> None:
+        """Add a class of this session, which no other process can find.
+
+        Raises:
+            UsageError: it is not a whole method, or its name is taken.
+        """
+        if not (isinstance(method, type) and issubclass(method, Method)):
+            raise UsageError(f"{method!r} is not a method: give a name, or a subclass of srbench.method.Method.")
+        name = method.__qualname__
+        if inspect.isabstract(method) or not isinstance(getattr(method, "info", None), MethodInfo):
+            raise UsageError(f"Class {name} lacks `info` or `upscale`, so it is not a method yet.")
+        if method.info.name in self._methods:
+            raise UsageError(
+                f"Class {name} calls itself '{method.info.name}', and there is one of that name; rename it."
+            )
+        self._methods[method.info.name] = method
+        self._cards[method.info.name] = _card(method, class_hash(method), Path.cwd(), origin=method.__module__)
 
     @property
     def method_names(self) -> list[str]:
@@ -336,11 +355,15 @@ def _contract_hash() -> str:
 
 
 def _describe(method: type[Method], path: Path, origin: str) -> Card:
+    return _card(method, source_hash(path), path.parent, origin)
+
+
+def _card(method: type[Method], source: str, folder: Path, origin: str) -> Card:
     learned = issubclass(method, LearnedMethod)
     recipes = dict(method.recipes) if issubclass(method, LearnedMethod) else {}
     if learned and not recipes:
         raise UsageError(f"Method '{method.info.name}' is learned and has no recipe.")
-    return Card(method.info, learned, recipes, source_hash(path), path.parent, origin)
+    return Card(method.info, learned, recipes, source, folder, origin)
 
 
 def _to_json(card: Card) -> dict[str, Any]:

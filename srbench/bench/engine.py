@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Protocol, Self, TypeAlias
+from typing import Protocol, Self, TypeAlias
 
-from srbench.bench.plan import Plan, PlannedJob, Train
+from srbench.bench.options import Options
+from srbench.bench.plan import Plan, PlannedJob
 from srbench.bench.record import Record
 from srbench.bench.results import CellResult, FailedCell
 from srbench.bench.run_speed import due, write_speed
@@ -69,37 +69,6 @@ class Executor(Protocol):
 
     def close(self, *, interrupted: bool) -> None:
         """End; what is being trained leaves a checkpoint."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How to execute, as opposed to what."""
-
-    out: Path
-    train: Train = "missing"
-    device: str = "auto"
-    threads: int = 0
-    """CPU threads of torch; 0 is one for figures, and all for timings."""
-    jobs: int = 0
-    """Worker processes; 0 computes in this process, unless cells have limits."""
-    cell_timeout: float = 0.0
-    """Seconds after which a cell is given up; 0 never."""
-    cell_memory: float = 0.0
-    """GiB of memory beyond which a worker is killed; 0 never."""
-    force: bool = False
-    keep_images: int = 20
-    """SR pictures kept for each cell, for crop sheets: of the first so many images."""
-    command: str = "srbench run"
-    engine: Literal["local", "ray"] = "local"
-    address: str = ""
-    """Of the Ray cluster; empty for one of this machine's own."""
-    gpu_share: float = 1.0
-    """The part of a GPU that a cell takes on a Ray cluster."""
-
-    @property
-    def workers(self) -> int:
-        """How many worker processes; limits need one at least."""
-        return max(self.jobs, 1) if self.cell_timeout or self.cell_memory else self.jobs
 
 
 Step: TypeAlias = CellTask | TrainTask | tuple[str, CellResult] | Failure | None

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import srbench
 from srbench.bench.availability import availability
@@ -29,8 +29,6 @@ from srbench.protocol import Protocol, get_protocol
 from srbench.registry import Card, Choice, Registry
 from srbench.training.guard import has_seen, trains_on
 from srbench.training.job import QUICK, Training, plan_training
-
-Train = Literal["missing", "always", "never"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ Tell = Callable[[Event], None]
 
 
 @lru_cache(maxsize=1)
-def _default_threads() -> int:
+def default_threads() -> int:
     """How many threads torch takes by itself: asked before anybody else sets another number."""
     import torch
 
@@ -157,7 +157,7 @@ class Workbench:
         """The device, with so many threads where it is the CPU; 0 is as many as torch had when it was imported."""
         import torch
 
-        default = _default_threads()
+        default = default_threads()
         threads = threads or default
         if threads != torch.get_num_threads():
             torch.set_num_threads(threads)

@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from srbench.bench.options import Options
 from srbench.cli.guard import complain
 from srbench.cli.options import Config, Json, Out, Plugins, numbers, split
-from srbench.errors import EXIT_CELL_FAILED, EXIT_DATA, EXIT_INTERRUPTED, EXIT_OK, SrbenchError, UsageError
-from srbench.places import RUNS
+from srbench.errors import EXIT_CELL_FAILED, EXIT_DATA, EXIT_INTERRUPTED, EXIT_OK, SrbenchError
 
 if TYPE_CHECKING:
-    from srbench.bench.engine import Options
+    from srbench.api.running import Prepared
     from srbench.bench.plan import Plan
     from srbench.bench.store import LoadedRun
-    from srbench.registry import Registry
 
-KEEP_IMAGES = 20
+BY_DEFAULT = Options()
 
 
 def run(
@@ -46,35 +45,39 @@ def run(
     seeds: Annotated[str, typer.Option(help="Seeds of trainings; tables show the mean over them.")] = "0",
     train: Annotated[
         str, typer.Option(help="Train weights that are missing, always, or never.", metavar="missing|always|never")
-    ] = "missing",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    ] = BY_DEFAULT.train,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = BY_DEFAULT.device,
     threads: Annotated[
         int, typer.Option(help="CPU threads of torch a process; 0 is one for figures, all for timings.", min=0)
-    ] = 0,
+    ] = BY_DEFAULT.threads,
     jobs: Annotated[
         int, typer.Option(help="Worker processes, each a cell at a time; 0 computes in this process.", min=0)
-    ] = 0,
+    ] = BY_DEFAULT.jobs,
     cell_timeout: Annotated[
         float, typer.Option(help="Seconds after which a cell is given up; 0 never. In a worker.", min=0.0)
-    ] = 0.0,
+    ] = BY_DEFAULT.cell_timeout,
     cell_memory: Annotated[
         float, typer.Option(help="GiB beyond which a cell's worker is killed; 0 never.", min=0.0)
-    ] = 0.0,
+    ] = BY_DEFAULT.cell_memory,
     engine: Annotated[
         str, typer.Option(help="Where cells are computed: this machine, or a Ray cluster.", metavar="local|ray")
-    ] = "local",
+    ] = BY_DEFAULT.engine,
     address: Annotated[
         str,
         typer.Option(
             help="The Ray cluster: auto, HOST:PORT or ray://HOST:PORT.", show_default="one of this machine's own"
         ),
-    ] = "",
+    ] = BY_DEFAULT.address,
     gpu_share: Annotated[
         float, typer.Option(help="The part of a GPU that a cell takes on a Ray cluster.", min=0.01, max=1.0)
-    ] = 1.0,
-    keep_images: Annotated[int, typer.Option(help="SR pictures kept a cell, for crop sheets.", min=0)] = KEEP_IMAGES,
-    out: Out = RUNS,
-    force: Annotated[bool, typer.Option("--force/--no-force", help="Recompute cells that are finished.")] = False,
+    ] = BY_DEFAULT.gpu_share,
+    keep_images: Annotated[
+        int, typer.Option(help="SR pictures kept a cell, for crop sheets.", min=0)
+    ] = BY_DEFAULT.keep_images,
+    out: Out = BY_DEFAULT.out,
+    force: Annotated[
+        bool, typer.Option("--force/--no-force", help="Recompute cells that are finished.")
+    ] = BY_DEFAULT.force,
     dry_run: Annotated[bool, typer.Option("--dry-run/--no-dry-run", help="Show the cells and stop.")] = False,
     speed: Annotated[bool, typer.Option("--speed/--no-speed", help="Time each method, for the speed column.")] = True,
     no_report: Annotated[bool, typer.Option("--no-report/--report", help="Do not write tables and plots.")] = False,
@@ -91,13 +94,9 @@ def run(
     Exit codes: 0 fine, 2 wrong usage, 3 a cell failed, 4 data missing or corrupt or results not writable,
     130 interrupted.
     """
-    if train not in ("missing", "always", "never"):
-        raise UsageError(f"--train is missing, always or never, not '{train}'.")
-    _check_engine(engine, address, gpu_share, cell_memory)
-    from srbench.bench.engine import Options
-    from srbench.bench.plan import Request, make_plan, run_command
+    from srbench.api.running import prepare
+    from srbench.bench.plan import Request
     from srbench.cli.console import stderr
-    from srbench.registry import Registry
 
     request = Request(
         methods=split(methods),
@@ -107,9 +106,25 @@ def run(
         metrics=split(metrics),
         seeds=numbers("seeds", seeds, 0),
     )
+    options = Options(
+        train=train,  # type: ignore[arg-type]  # checked when the run is prepared
+        device=device,
+        threads=threads,
+        jobs=jobs,
+        cell_timeout=cell_timeout,
+        cell_memory=cell_memory,
+        keep_images=keep_images,
+        out=out,
+        engine=engine,  # type: ignore[arg-type]  # likewise
+        address=address,
+        gpu_share=gpu_share,
+        force=force,
+    )
+    flags = {"--no-speed": not speed, "--no-report": no_report, "--json": json}
     with redirect_stdout(sys.stderr):  # stdout is for results: what a plugin prints is not one
-        registry = Registry(plugin or [])
-        plan = make_plan(request, registry)
+        given = [flag for flag, on in flags.items() if on]
+        prepared = prepare(request, options, plugins=plugin or [], speed=speed, flags=given)
+    plan = prepared.plan
     for left_out in plan.skipped:
         stderr().print(f"left out: {left_out}", markup=False)
     for note in plan.notes:
@@ -119,27 +134,8 @@ def run(
     if dry_run:
         _show_plan(plan, out, as_json=json)
         return
-    given = {"train": train, "device": device, "threads": threads, "jobs": jobs, "cell-timeout": cell_timeout}
-    given |= {"cell-memory": cell_memory, "keep-images": keep_images, "out": out}
-    given |= {"engine": engine, "address": address, "gpu-share": gpu_share}
-    flags = {"--no-speed": not speed, "--no-report": no_report, "--json": json}
-    options = Options(
-        out=out,
-        train=train,  # type: ignore[arg-type]  # checked above
-        device=device,
-        threads=threads,
-        jobs=jobs,
-        cell_timeout=cell_timeout,
-        cell_memory=cell_memory,
-        force=force,
-        keep_images=keep_images,
-        command=run_command(request, _differing(given, flags, plugin or [])),
-        engine=engine,  # type: ignore[arg-type]  # checked above
-        address=address,
-        gpu_share=gpu_share,
-    )
     with redirect_stdout(sys.stderr):
-        loaded, summary = _execute(plan, registry, options, timed=speed)
+        loaded, summary = _execute(prepared)
     folder = loaded.folder.path
     # the report first: whoever reads the table from a pipe may stop reading, and a full disk must not cost the table
     trouble = None if no_report else _write_report(loaded)
@@ -152,51 +148,22 @@ def run(
     raise typer.Exit(exit_code(loaded))
 
 
-def _check_engine(engine: str, address: str, gpu_share: float, cell_memory: float) -> None:
-    """Refuse what does not go together.
-
-    Raises:
-        UsageError: an option of one engine is given with the other.
-    """
-    if engine not in ("local", "ray"):
-        raise UsageError(f"--engine is local or ray, not '{engine}'.")
-    if engine == "local" and (address or gpu_share != 1.0):
-        raise UsageError("--address and --gpu-share are for --engine ray: add it, or leave them out.")
-    if engine == "ray" and cell_memory:
-        raise UsageError("--cell-memory is for workers on this machine: leave it out, Ray watches its nodes' memory.")
-
-
-def _differing(given: dict[str, object], flags: dict[str, bool], plugins: list[Path]) -> list[str]:
-    """The options that a resumed run needs beside those of its plan, where they are not the defaults."""
-    defaults = {"train": "missing", "device": "auto", "keep-images": KEEP_IMAGES, "out": RUNS}
-    defaults |= {"engine": "local", "address": "", "gpu-share": 1.0}
-    words = [
-        word
-        for name, value in given.items()
-        if value != defaults.get(name, 0)
-        for word in (f"--{name}", f"{value:g}" if isinstance(value, float) else str(value))
-    ]
-    words += [flag for flag, on in flags.items() if on]
-    return words + [word for path in plugins for word in ("--plugin", str(path))]
-
-
-def _execute(plan: Plan, registry: Registry, options: Options, *, timed: bool) -> tuple[LoadedRun, str]:
-    """Run a plan under a display; returns what came of it, and what was done, in words."""
-    from srbench.bench.engine import Engine
+def _execute(prepared: Prepared) -> tuple[LoadedRun, str]:
+    """Run it under a display; returns what came of it, and what was done, in words."""
+    from srbench.api.running import execute
     from srbench.cli.console import RunConsole
 
-    with RunConsole(len(plan.jobs)) as console:
+    with RunConsole(len(prepared.plan.jobs)) as console:
         try:
-            with Engine(plan, registry, options, console) as engine:
-                engine.execute()
-                if timed and (trouble := engine.time_methods()):
-                    console.say(trouble, markup=False)
-                loaded = engine.load()
+            loaded, trouble = execute(prepared, console)
         except KeyboardInterrupt:
+            again = prepared.options.command
             console.console.print(
-                f"\ninterrupted; what is done is kept. To go on: {options.command}", markup=False, soft_wrap=True
+                f"\ninterrupted; what is done is kept. To go on: {again}", markup=False, soft_wrap=True
             )
             raise typer.Exit(EXIT_INTERRUPTED) from None
+        if trouble:
+            console.say(trouble, markup=False)
     return loaded, f"cells: {console.computed} computed, {console.known} known before, {console.failed} failed"
 
 

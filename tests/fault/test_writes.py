@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from srbench.bench.engine import Engine, Options
+from srbench.bench.engine import Engine
+from srbench.bench.options import Options
 from srbench.bench.plan import Plan, PlannedJob, Request, make_plan
 from srbench.bench.results import CellResult, FailedCell
 from srbench.bench.store import RunFolder, StoreError, load_run

@@ -15,10 +15,10 @@ from typer.main import get_command
 import srbench
 from srbench.bench.engines.cluster import Cluster, _require_answer
 from srbench.bench.engines.node import code_hash
+from srbench.bench.options import Options
 from srbench.bench.plan import Request, make_plan
 from srbench.bench.workbench import Setting
 from srbench.cli.main import app
-from srbench.cli.run import _check_engine
 from srbench.errors import UsageError
 from srbench.registry import Registry
 
@@ -26,17 +26,17 @@ from srbench.registry import Registry
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (("slurm", "", 1.0, 0.0), "--engine is local or ray, not 'slurm'."),
-        (("local", "auto", 1.0, 0.0), "--address and --gpu-share are for --engine ray"),
-        (("local", "", 0.5, 0.0), "--address and --gpu-share are for --engine ray"),
-        (("ray", "auto", 0.5, 8.0), "--cell-memory is for workers on this machine"),
+        ({"engine": "slurm"}, "--engine is local or ray, not 'slurm'."),
+        ({"address": "auto"}, "--address and --gpu-share are for --engine ray"),
+        ({"gpu_share": 0.5}, "--address and --gpu-share are for --engine ray"),
+        ({"engine": "ray", "cell_memory": 8.0}, "--cell-memory is for workers on this machine"),
     ],
 )
-def test_options_of_the_other_engine_are_refused(given: tuple[str, str, float, float], sentence: str) -> None:
+def test_options_of_the_other_engine_are_refused(given: dict[str, Any], sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
-        _check_engine(*given)
-    _check_engine("local", "", 1.0, 8.0)
-    _check_engine("ray", "auto", 0.5, 0.0)
+        Options(**given).check()
+    Options(cell_memory=8.0).check()
+    Options(engine="ray", address="auto", gpu_share=0.5).check()
 
 
 def cluster(device: str) -> Cluster:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srbench.bench.engine import Options
+from srbench.bench.options import Options
 from srbench.cli.options import _as_given
 from srbench.errors import UsageError
 from srbench.names import join_names, split_names

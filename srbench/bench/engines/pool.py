@@ -11,6 +11,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -152,7 +153,7 @@ class Pool:
         tasks, theirs = spawn.Pipe()
         output, printing = spawn.Pipe(duplex=False)
         process = spawn.Process(target=serve, args=(self._setting, theirs, printing), name="srbench worker")
-        with _interrupts_held():
+        with _interrupts_held(), _own_program_hidden():
             process.start()
         theirs.close()
         printing.close()
@@ -277,6 +278,21 @@ class Pool:
         worker.output.close()
         if worker in self._workers:
             self._workers.remove(worker)
+
+
+@contextmanager
+def _own_program_hidden() -> Iterator[None]:
+    """Keep a spawned process from importing the program that runs: a worker needs nothing of it.
+
+    Of a script that calls :func:`srbench.run` without a guard it would execute every line again.
+    """
+    main = sys.modules["__main__"]
+    hidden: dict[str, Any] = {name: vars(main).pop(name) for name in ("__spec__", "__file__") if name in vars(main)}
+    main.__spec__ = None
+    try:
+        yield
+    finally:
+        vars(main).update(hidden)
 
 
 @contextmanager

@@ -1,0 +1,41 @@
+"""Arguments that are one value or several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+from srbench.errors import UsageError
+
+T = TypeVar("T")
+OneOrMore: TypeAlias = T | Sequence[T]
+"""A value, or several of them."""
+_WORDS = {str: "names", Path: "paths", int: "whole numbers", type: "classes"}
+
+
+def several(name: str, given: Any, *kinds: type) -> tuple[Any, ...]:
+    """What was given, as a tuple; a single value is one of them.
+
+    Raises:
+        UsageError: a value is of another kind.
+    """
+    values = (given,) if isinstance(given, kinds) or not isinstance(given, Iterable) else tuple(given)
+    for value in values:
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            words = " or ".join(_WORDS[kind] for kind in kinds)
+            raise UsageError(f"{name} cannot be {value!r}: it takes one or several of {words}.")
+    return values
+
+
+def numbers(name: str, given: OneOrMore[int], least: int) -> tuple[int, ...]:
+    """Whole numbers from ``least`` on, at least one."""
+    found = several(name, given, int)
+    if not found or min(found) < least:
+        raise UsageError(f"{name} takes whole numbers from {least} on, not {given!r}.")
+    return found
+
+
+def files(name: str, given: OneOrMore[str | Path]) -> tuple[Path, ...]:
+    """Paths, or none."""
+    return tuple(Path(path) for path in several(name, given, str, Path))

@@ -1,0 +1,137 @@
+"""A method ready to use on arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srbench.api.arguments import OneOrMore, files
+from srbench.api.arrays import Picture, as_array, in_unit
+from srbench.errors import UsageError
+from srbench.imaging.color import luma
+from srbench.imaging.resize import round_half_up
+from srbench.method import Method, MethodInfo
+from srbench.protocol import Case, Protocol, get_protocol
+from srbench.registry import Registry
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A method with its weights, at one scale: call it with an LR picture.
+
+    Attributes:
+        method: the method, its network in ``method.model`` if it is learned.
+        scale: the factor.
+        protocol: whose resizer enlarges what the method does not: the input of some methods, chroma of luma methods.
+        device: where it computes.
+    """
+
+    method: Method
+    scale: int
+    protocol: Protocol
+    device: torch.device
+
+    @property
+    def info(self) -> MethodInfo:
+        """What the method declares about itself."""
+        return self.method.info
+
+    def __call__(self, lr: Picture) -> NDArray[Any]:
+        """Super-resolve a picture.
+
+        Args:
+            lr: (h, w) gray or luma, or (h, w, 3) RGB; a tensor with its channels first. uint8, uint16, or floats in
+                [0, 1].
+
+        Returns:
+            (H, W) or (H, W, 3) in LR's type: integers rounded, floats not, both within their range.
+
+        Raises:
+            UsageError: LR is no picture.
+            MethodError: the method broke its contract.
+        """
+        from srbench.inference import run_method
+
+        array = as_array("LR", lr)
+        case = _GivenLr(self.protocol, self.scale, array)
+        planes = run_method(self.method, case.method_input(self.info), self.scale, self.device)
+        sr = case.finish(self.info, planes)
+        if array.dtype.kind == "f":
+            return (sr / 255.0).astype(array.dtype)
+        peak = float(np.iinfo(array.dtype).max)
+        return round_half_up(sr * (peak / 255.0), peak).astype(array.dtype)
+
+
+class _GivenLr(Case):
+    """A case whose LR is given and whose HR nobody has: only HR's size counts, and whether it has colours."""
+
+    def __init__(self, protocol: Protocol, scale: int, lr: NDArray[Any]) -> None:
+        height, width = lr.shape[0] * scale, lr.shape[1] * scale
+        if lr.ndim == 3 and protocol.degraded == "y":  # colours there are: they were degraded as luma is
+            protocol = replace(protocol, degraded="rgb")
+        planes = lr if lr.dtype == np.uint8 else in_unit(lr) * 255.0
+        blank = np.zeros((height, width, *lr.shape[2:]), np.uint8)
+        super().__init__(replace(protocol, sr="double"), scale, blank, planes)  # type: ignore[arg-type]
+
+    @cached_property
+    def _degraded_y(self) -> NDArray[Any]:
+        assert self._supplied is not None
+        return luma(self._supplied)
+
+
+def load(
+    method: str | type[Method],
+    scale: int,
+    *,
+    protocol: str | Path = "classic",
+    device: str = "auto",
+    seed: int = 0,
+    plugins: OneOrMore[str | Path] = (),
+) -> Model:
+    """A method ready to use, with the weights that are here; nothing is trained.
+
+    Examples:
+        >>> import skimage.data
+        >>> hr = skimage.data.coffee()
+        >>> upscale = srbench.load("fsrcnn", scale=2, protocol="edsr")
+        >>> sr = upscale(srbench.degrade(hr, 2, "edsr"))
+        >>> sr.shape, round(srbench.score(sr, hr, scale=2, protocol="edsr")["psnr"], 1)
+        ((400, 600, 3), 33.1)
+
+    Args:
+        method: ``name``, which means its first recipe, ``name:recipe``, or a class of your own.
+        scale: the factor.
+        protocol: whose resizer is used beside the method.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"``, …
+        seed: of the training that the weights are from.
+        plugins: Python files with further methods; they are executed.
+
+    Raises:
+        UsageError: there is no such method, several are meant, or it does not work at that scale.
+        DataError: it has no weights here, or they are damaged.
+    """
+    from srbench.inference import resolve_device
+    from srbench.training.ready import ready_method
+
+    registry = Registry(files("plugins", plugins))
+    if not isinstance(method, str):
+        registry.add(method)
+        method = method.info.name
+    choices = registry.select([method])
+    if len(choices) != 1:
+        raise UsageError(f"'{method}' means {', '.join(choice.label for choice in choices)}: name one of them.")
+    found = get_protocol(str(protocol))
+    if found.canvas is not None:
+        raise UsageError(
+            f"Protocol '{found.name}' squashes pictures to one size, which is for scoring; choose another."
+        )
+    where = resolve_device(device)
+    return Model(ready_method(registry, choices[0], scale, where, seed=seed), scale, found, where)

@@ -1,0 +1,219 @@
+"""Runs: :func:`run` for Python, and the two steps that it and the command line consist of."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from srbench.api.arguments import OneOrMore, files, numbers, several
+from srbench.api.progress import Silent, StatusLine, is_watched
+from srbench.api.results import Run
+from srbench.bench.engine import Engine, Watcher
+from srbench.bench.options import EngineName, Options, Train
+from srbench.bench.plan import Plan, Request, make_plan, run_command
+from srbench.bench.store import LoadedRun
+from srbench.errors import UsageError
+from srbench.method import Method
+from srbench.places import RUNS
+from srbench.registry import Registry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A run that could begin: what will be computed, and how."""
+
+    plan: Plan
+    registry: Registry
+    options: Options
+    speed: bool
+
+
+def prepare(
+    request: Request,
+    options: Options,
+    *,
+    plugins: Sequence[Path] = (),
+    classes: Sequence[type[Method]] = (),
+    speed: bool = True,
+    flags: Sequence[str] = (),
+) -> Prepared:
+    """Plan a run.
+
+    Args:
+        request: what to run; classes by their names.
+        options: how; its ``command`` is made here.
+        plugins: files with methods and metrics.
+        classes: methods of this session.
+        speed: whether to time the methods.
+        flags: further words of the command line that repeats the run.
+
+    Raises:
+        UsageError: options that do not go together, an unknown name, or nothing to run.
+        DataError: a user's folder is missing or holds no image, or none of the metrics can be computed.
+    """
+    options.check()
+    registry = Registry(plugins)
+    for method in classes:
+        registry.add(method)
+    if classes and not options.in_process:
+        raise UsageError(
+            f"Class {classes[0].__qualname__} is known in this process alone and workers cannot find it: put it into "
+            "a file named by `plugins`, or leave out jobs, engine and the limits of cells."
+        )
+    plan = make_plan(request, registry)
+    words = [*options.words(), *flags, *(word for path in plugins for word in ("--plugin", str(path)))]
+    command = run_command(request, words)
+    if classes:  # for whoever repeats it: the shell passes over what follows
+        names = ", ".join(method.info.name for method in classes)
+        command += f"  # where {names} came from Python: srbench.run(methods=[...])"
+    return Prepared(plan=plan, registry=registry, options=replace(options, command=command), speed=speed)
+
+
+def execute(prepared: Prepared, watcher: Watcher) -> tuple[LoadedRun, str]:
+    """Do it; returns what came of it, and why the methods were not timed, if that failed.
+
+    Raises:
+        SrbenchError: results cannot be written, or the device is not here.
+    """
+    with Engine(prepared.plan, prepared.registry, prepared.options, watcher) as engine:
+        engine.execute()
+        trouble = engine.time_methods() if prepared.speed else ""
+        return engine.load(), trouble
+
+
+def run(
+    methods: OneOrMore[str | type[Method]] = "*",
+    datasets: OneOrMore[str | Path] = "embedded",
+    *,
+    scales: OneOrMore[int] = (2, 3, 4),
+    protocol: str | Path = "vdsr",
+    metrics: OneOrMore[str] = ("psnr", "ssim", "mse", "haarpsi"),
+    seeds: OneOrMore[int] = 0,
+    train: Train = "missing",
+    device: str = "auto",
+    threads: int = 0,
+    jobs: int = 0,
+    cell_timeout: float = 0.0,
+    cell_memory: float = 0.0,
+    engine: EngineName = "local",
+    address: str = "",
+    gpu_share: float = 1.0,
+    keep_images: int = 20,
+    out: str | Path = RUNS,
+    force: bool = False,
+    speed: bool = False,
+    plugins: OneOrMore[str | Path] = (),
+    progress: bool | Watcher | None = None,
+) -> Run:
+    """Run methods over data sets: ``srbench run``, whose options the arguments are.
+
+    What is finished is never computed again, in this run's folder or another's: the same call goes on where an
+    interruption left it. A method that fails has no figures, and the others do: see :attr:`Run.failed`.
+
+    Examples:
+        >>> run = srbench.run(["nearest", "bicubic"], scales=2, metrics="psnr")
+        >>> run.table().round(2)["embedded", 2].to_dict()
+        {'nearest': 29.42, 'bicubic': 30.91}
+
+    Args:
+        methods: names, ``name:recipe``, globs, or classes of your own: subclasses of :class:`srbench.method.Method`
+            from a notebook or a script.
+        datasets: names, ``name:split``, folders of images, or ``hr=DIR,lr=DIR``.
+        scales: factors by which HR is larger than LR.
+        protocol: a name, or a TOML file.
+        metrics: names of metrics.
+        seeds: of trainings.
+        train: weights that are ``"missing"``, ``"always"``, or ``"never"``.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"``, …
+        threads: CPU threads of torch; 0 is one for figures, all for timings.
+        jobs: worker processes; 0 computes in this one.
+        cell_timeout: seconds after which a cell is given up, in a worker; 0 never.
+        cell_memory: GiB beyond which a cell's worker is killed; 0 never.
+        engine: ``"local"`` or ``"ray"``.
+        address: of the Ray cluster.
+        gpu_share: the part of a GPU that a cell takes on a Ray cluster.
+        keep_images: SR pictures kept for each cell.
+        out: the folder that holds runs.
+        force: compute again what is finished.
+        speed: time each method as well, which the command line does unless told otherwise.
+        plugins: Python files with methods or metrics; they are executed.
+        progress: a line on stderr that tells how far it is; by default where somebody is watching. Or a watcher of
+            your own.
+
+    Returns:
+        The run, cells that failed included.
+
+    Raises:
+        UsageError: an unknown name or value, or nothing to run.
+        DataError: a folder is missing or holds no image.
+        SrbenchError: results cannot be written, or the device is not here.
+    """
+    wanted = several("methods", methods, str, type)
+    classes = tuple(dict.fromkeys(method for method in wanted if isinstance(method, type)))
+    request = Request(
+        methods=tuple(_name(method) for method in wanted),
+        datasets=tuple(str(spec) for spec in several("datasets", datasets, str, Path)),
+        scales=numbers("scales", scales, 1),
+        protocol=str(protocol),
+        metrics=several("metrics", metrics, str),
+        seeds=numbers("seeds", seeds, 0),
+    )
+    options = Options(
+        train=train,
+        device=device,
+        threads=threads,
+        jobs=jobs,
+        cell_timeout=cell_timeout,
+        cell_memory=cell_memory,
+        keep_images=keep_images,
+        out=Path(out),
+        engine=engine,
+        address=address,
+        gpu_share=gpu_share,
+        force=force,
+    )
+    flags = () if speed else ("--no-speed",)
+    own = files("plugins", plugins)
+    prepared = prepare(request, options, plugins=own, classes=classes, speed=speed, flags=flags)
+    with _threads_kept(), _watcher(progress, len(prepared.plan.jobs)) as watcher:
+        loaded, trouble = execute(prepared, watcher)
+    notes = (*prepared.plan.skipped, *([trouble] if trouble else []))
+    return Run(loaded, notes)
+
+
+@contextmanager
+def _watcher(progress: bool | Watcher | None, cells: int) -> Iterator[Watcher]:
+    """Who is told how it goes on."""
+    if progress is None:
+        progress = is_watched()
+    if progress is False:
+        yield Silent()
+    elif progress is True:
+        with StatusLine(cells) as line:
+            yield line
+    else:
+        yield progress
+
+
+@contextmanager
+def _threads_kept() -> Iterator[None]:
+    """Leave torch as many threads as it had: figures take one, and the caller's own work more."""
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch is not None else 0
+    try:
+        yield
+    finally:
+        if (torch := sys.modules.get("torch")) is not None:
+            from srbench.bench.workbench import default_threads
+
+            torch.set_num_threads(before or default_threads())
+
+
+def _name(method: str | type[Method]) -> str:
+    if isinstance(method, str):
+        return method
+    info = getattr(method, "info", None)
+    return info.name if info is not None else method.__qualname__  # which the registry will refuse

@@ -1,0 +1,82 @@
+"""How to execute a run, as opposed to what to run. Light: the command line takes its defaults from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal, get_args
+
+from srbench.errors import UsageError
+from srbench.places import RUNS
+
+Train = Literal["missing", "always", "never"]
+EngineName = Literal["local", "ray"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to execute, as opposed to what."""
+
+    train: Train = "missing"
+    device: str = "auto"
+    threads: int = 0
+    """CPU threads of torch; 0 is one for figures, and all for timings."""
+    jobs: int = 0
+    """Worker processes; 0 computes in this process, unless cells have limits."""
+    cell_timeout: float = 0.0
+    """Seconds after which a cell is given up; 0 never."""
+    cell_memory: float = 0.0
+    """GiB of memory beyond which a worker is killed; 0 never."""
+    keep_images: int = 20
+    """SR pictures kept for each cell, for crop sheets: of the first so many images."""
+    out: Path = RUNS
+    engine: EngineName = "local"
+    address: str = ""
+    """Of the Ray cluster; empty for one of this machine's own."""
+    gpu_share: float = 1.0
+    """The part of a GPU that a cell takes on a Ray cluster."""
+    force: bool = False
+    command: str = "srbench run"
+    """The command line that repeats the run."""
+
+    @property
+    def workers(self) -> int:
+        """How many worker processes; limits need one at least."""
+        return max(self.jobs, 1) if self.cell_timeout or self.cell_memory else self.jobs
+
+    @property
+    def in_process(self) -> bool:
+        """Whether cells are computed in this process."""
+        return self.engine == "local" and not self.workers
+
+    def check(self) -> None:
+        """Refuse what does not exist, and what does not go together.
+
+        Raises:
+            UsageError: says which.
+        """
+        if self.train not in get_args(Train):
+            raise UsageError(f"--train is missing, always or never, not '{self.train}'.")
+        if self.engine not in get_args(EngineName):
+            raise UsageError(f"--engine is local or ray, not '{self.engine}'.")
+        if self.engine == "local" and (self.address or self.gpu_share != 1.0):
+            raise UsageError("--address and --gpu-share are for --engine ray: add it, or leave them out.")
+        if self.engine == "ray" and self.cell_memory:
+            raise UsageError(
+                "--cell-memory is for workers on this machine: leave it out, Ray watches its nodes' memory."
+            )
+        for name in ("threads", "jobs", "cell_timeout", "cell_memory", "keep_images"):
+            if getattr(self, name) < 0:
+                raise UsageError(f"--{name.replace('_', '-')} is 0 or more, not {getattr(self, name)}.")
+        if not 0.01 <= self.gpu_share <= 1.0:
+            raise UsageError(f"--gpu-share is from 0.01 to 1, not {self.gpu_share}.")
+
+    def words(self) -> list[str]:
+        """The words of the command line that a resumed run needs: what is not as it would be without them."""
+        words = []
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name not in ("force", "command") and value != field.default:
+                text = f"{value:g}" if isinstance(value, float) else str(value)
+                words += [f"--{field.name.replace('_', '-')}", text]
+        return words
