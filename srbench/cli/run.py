@@ -103,9 +103,8 @@ def run(
         metrics=split(metrics),
         seeds=numbers("seeds", seeds, 0),
     )
-    with redirect_stdout(sys.stderr):  # stdout is for results: what a plugin prints is not one
-        registry = Registry(plugin or [])
-        plan = make_plan(request, registry)
+    registry = Registry(plugin or [])
+    plan = make_plan(request, registry)
     for left_out in plan.skipped:
         stderr().print(f"left out: {left_out}", markup=False)
     for note in plan.notes:
@@ -134,7 +133,7 @@ def run(
         address=address,
         gpu_share=gpu_share,
     )
-    with redirect_stdout(sys.stderr):
+    with redirect_stdout(sys.stderr):  # stdout is for results: what a method prints is not one
         loaded, summary = _execute(plan, registry, options, timed=speed)
     folder = loaded.folder.path
     # the report first: whoever reads the table from a pipe may stop reading, and a full disk must not cost the table
