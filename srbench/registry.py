@@ -118,6 +118,23 @@ class Registry:
         """Every metric's name."""
         return list(self._metrics)
 
+    def add(self, method: type[Method]) -> str:
+        """Make a class known, in place of a method of its name; returns the name.
+
+        Raises:
+            UsageError: it does not say what it is, or its code lies in no file.
+        """
+        if not isinstance(getattr(method, "info", None), MethodInfo):
+            raise UsageError(f"{method.__name__} lacks `info`, a MethodInfo.")
+        try:
+            inspect.getfile(method)
+        except (TypeError, OSError):
+            raise UsageError(f"{method.__name__} is not defined in a file; put it into a module.") from None
+        name = method.info.name
+        self._methods[name] = method
+        self._cards.pop(name, None)
+        return name
+
     def method(self, name: str) -> type[Method]:
         """A method's class.
 
