@@ -6,7 +6,7 @@ import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -144,7 +144,7 @@ def _label(cell: CellResult, subject: Subject) -> str:
     return str(getattr(subject, "__name__", type(subject).__name__))
 
 
-def _is_method(subject: Subject) -> bool:
+def _is_method(subject: Subject) -> TypeGuard[type[Method]]:
     return isinstance(subject, type) and issubclass(subject, Method)
 
 
@@ -158,10 +158,10 @@ def _known_as(
     """The name by which the registry knows what is measured."""
     if isinstance(subject, str):
         return subject
-    if isinstance(subject, type) and issubclass(subject, Method):
+    if _is_method(subject):
         return registry.add(subject)
-    if not callable(subject):
-        raise UsageError(f"Give a method's name, its class or a function of a batch, not {type(subject).__name__}.")
+    if isinstance(subject, type) or not callable(subject):
+        raise UsageError(f"Give a method's name, its class or a function of a batch, not {subject!r}.")
     model: Callable[[Tensor], Tensor] = subject
 
     class Model(Method):

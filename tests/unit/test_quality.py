@@ -116,8 +116,9 @@ def test_what_goes_wrong_is_not_a_low_figure(photos: Path) -> None:
         assert_psnr_at_least("bicubic", 10, scale=5)
     with pytest.raises(UsageError, match="'bi\\*' on 'embedded' is 3"):
         measure("bi*")
-    with pytest.raises(UsageError, match="not int"):
-        measure(7)  # type: ignore[arg-type]
+    for wrong in (7, nn.Identity):
+        with pytest.raises(UsageError, match="Give a method's name, its class or a function of a batch, not "):
+            measure(wrong)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="lacks `info`"):
         measure(Method)
     outside = type("Outside", (Darker,), {"__module__": "typed_in"})
