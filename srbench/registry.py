@@ -18,7 +18,7 @@ import json
 import re
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
@@ -79,8 +79,20 @@ class Choice:
         return f"{self.card.name}:{self.recipe}" if self.recipe else self.card.name
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A plugin's entry point that is left out, because another one has its name."""
+
+    kind: str
+    name: str
+    origin: str
+    error: str
+
+
 class Registry:
     """The methods and metrics at hand.
+
+    A plugin that is broken is found broken only when it is asked for, and costs nobody else anything.
 
     Args:
         plugins: Python files whose methods and metrics are to be added. A plugin file is executed: name only files
@@ -88,31 +100,38 @@ class Registry:
     """
 
     def __init__(self, plugins: Sequence[Path] = ()) -> None:
-        self._methods: dict[str, EntryPoint | type[Method]] = dict(_entry_points(METHODS))
-        self._metrics: dict[str, EntryPoint | Metric] = dict(_entry_points(METRICS))
+        self._methods: dict[str, EntryPoint | type[Method]] = {}
+        self._metrics: dict[str, EntryPoint | Metric] = {}
+        self.refused = (*_take("method", METHODS, self._methods), *_take("metric", METRICS, self._metrics))
         self._plugin_of: dict[str, Path] = {}
         self._cards: dict[str, Card] = {}
         self.plugins = tuple(path.resolve() for path in plugins)
         for path in plugins:
             self._add_plugin(path)
 
-    def add(self, method: type[Method]) -> None:
-        """Add a class of this session, which no other process can find.
+    def add(self, method: type[Method]) -> str:
+        """Add a class of this session, which no other process can find; one that is known already stays as it is.
+
+        Returns:
+            Its name.
 
         Raises:
-            UsageError: it is not a whole method, or its name is taken.
+            UsageError: it is not a whole method, or its name is another's.
         """
         if not (isinstance(method, type) and issubclass(method, Method)):
             raise UsageError(f"{method!r} is not a method: give a name, or a subclass of srbench.method.Method.")
-        name = method.__qualname__
         if inspect.isabstract(method) or not isinstance(getattr(method, "info", None), MethodInfo):
-            raise UsageError(f"Class {name} lacks `info` or `upscale`, so it is not a method yet.")
-        if method.info.name in self._methods:
+            raise UsageError(f"Class {method.__qualname__} lacks `info` or `upscale`, so it is not a method yet.")
+        name = method.info.name
+        taken = self._methods.get(name)
+        if taken is None:
+            self._methods[name] = method
+            self._cards[name] = _card(method, class_hash(method), _folder_of(method), origin=method.__module__)
+        elif taken is not method and not _leads_to(taken, method):
             raise UsageError(
-                f"Class {name} calls itself '{method.info.name}', and there is one of that name; rename it."
+                f"Class {method.__qualname__} calls itself '{name}', and there is one of that name; rename it."
             )
-        self._methods[method.info.name] = method
-        self._cards[method.info.name] = _card(method, class_hash(method), Path.cwd(), origin=method.__module__)
+        return name
 
     @property
     def method_names(self) -> list[str]:
@@ -140,7 +159,14 @@ class Registry:
             raise UsageError(f"Method '{name}' lacks `info` or `upscale`.")
         if found.info.name != name:
             raise UsageError(f"The entry point '{name}' leads to a method that calls itself '{found.info.name}'.")
+        if issubclass(found, LearnedMethod) and not _are_recipes(getattr(found, "recipes", None)):
+            raise UsageError(f"Method '{name}' is learned and has no recipe: `recipes` maps names to Recipes.")
         return found
+
+    def origin(self, name: str) -> str:
+        """Where a method comes from: the package that is installed, or the plugin file."""
+        entry = self._methods[name]
+        return inspect.getfile(entry) if isinstance(entry, type) else _package(entry)
 
     def card(self, name: str) -> Card:
         """What is known of a method; imports it only if it changed since it was last described.
@@ -157,10 +183,10 @@ class Registry:
         entry = self._methods.get(name)
         if entry is None:
             raise unknown("method", name, self._methods)
+        origin = self.origin(name)
         if isinstance(entry, type):
-            return _describe(entry, Path(inspect.getfile(entry)), origin=inspect.getfile(entry))
+            return _describe(self.method(name), Path(origin), origin)
         path = _module_file(entry)
-        origin = entry.dist.name if entry.dist else "srbench"
         source = source_hash(path)
         kept = cache_folder() / "cards" / f"{name}-{_contract_hash()[:8]}-{source[:24]}.json"
         try:
@@ -293,7 +319,17 @@ class Registry:
             raise UsageError(f"Plugin {path} defines {kind} '{name}', and there is one of that name; rename it.")
 
 
-def _entry_points(group: str) -> Iterable[tuple[str, EntryPoint]]:
+def _take(kind: str, group: str, taken: dict[str, Any]) -> Iterator[Refused]:
+    """Take in a group's entry points; what has the name of one before it is refused."""
+    for entry in _entry_points(group):
+        first = taken.setdefault(entry.name, entry)
+        if first.value != entry.value:
+            why = f"{_package(first)} has a {kind} of that name; rename one, or uninstall it"
+            error = f"{kind.capitalize()} '{entry.name}' of {_package(entry)} is left out: {why}."
+            yield Refused(kind, entry.name, _package(entry), error)
+
+
+def _entry_points(group: str) -> list[EntryPoint]:
     """Installed entry points, ours first; in a checkout that is not installed, those that pyproject.toml declares."""
     found = list(entry_points(group=group))
     try:
@@ -303,19 +339,31 @@ def _entry_points(group: str) -> Iterable[tuple[str, EntryPoint]]:
         table: dict[str, str] = declared["project"]["entry-points"][group]
         found += [EntryPoint(name, value, group) for name, value in table.items()]
     found.sort(key=lambda entry: not entry.value.startswith("srbench."))
-    seen: dict[str, EntryPoint] = {}
-    for entry in found:
-        seen.setdefault(entry.name, entry)
-    return seen.items()
+    return found
+
+
+def _package(entry: EntryPoint) -> str:
+    """The installed package that an entry point belongs to."""
+    return entry.dist.name if entry.dist else "srbench"
+
+
+@contextlib.contextmanager
+def _importing(what: str) -> Iterator[None]:
+    """Runs a plugin's code: what it prints goes to stderr, as stdout is for results; what it raises is one sentence.
+
+    Raises:
+        UsageError: it raised, or wanted to end the program.
+    """
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    except (Exception, SystemExit) as error:  # its author's affair, and must not take the others along
+        raise UsageError(f"{what} cannot be imported: {type(error).__name__}: {error}.") from error
 
 
 def _load(entry: EntryPoint) -> Any:
-    try:
+    with _importing(f"'{entry.name}' ({entry.value})"):
         return entry.load()
-    except Exception as error:  # a broken plugin is its author's affair, and must not take the others along
-        raise UsageError(
-            f"'{entry.name}' ({entry.value}) cannot be imported: {type(error).__name__}: {error}."
-        ) from error
 
 
 def _import_file(path: Path) -> Any:
@@ -328,22 +376,21 @@ def _import_file(path: Path) -> Any:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[name]
-        raise UsageError(f"Plugin {path} cannot be imported: {type(error).__name__}: {error}.") from error
+        with _importing(f"Plugin {path}"):
+            spec.loader.exec_module(module)
+    except BaseException:
+        sys.modules.pop(name, None)
+        raise
     return module
 
 
 def _module_file(entry: EntryPoint) -> Path:
-    try:
+    with _importing(f"'{entry.name}' ({entry.value})"):  # looking for a module imports the packages above it
         spec = importlib.util.find_spec(entry.module)
-    except Exception as error:  # importing a parent package runs its code
-        raise UsageError(
-            f"'{entry.name}' ({entry.value}) cannot be imported: {type(error).__name__}: {error}."
-        ) from error
     if spec is None or spec.origin is None:
         raise UsageError(f"'{entry.name}' ({entry.value}) cannot be imported: there is no such module.")
+    if not Path(spec.origin).is_file():  # "built-in", say
+        raise UsageError(f"'{entry.name}' ({entry.value}) leads to a module without a file.")
     return Path(spec.origin)
 
 
@@ -354,6 +401,25 @@ def _contract_hash() -> str:
     return hashlib.sha256(b"".join((here / name).read_bytes() for name in ("method.py", "recipe.py"))).hexdigest()
 
 
+def _leads_to(taken: EntryPoint | type[Method], method: type[Method]) -> bool:
+    """Whether an entry point is that of a class."""
+    return isinstance(taken, EntryPoint) and taken.value == f"{method.__module__}:{method.__qualname__}"
+
+
+def _folder_of(method: type[Method]) -> Path:
+    """Where a class is defined; that of a prompt or a notebook is where it runs."""
+    try:
+        return Path(inspect.getfile(method)).parent
+    except (TypeError, OSError):
+        return Path.cwd()
+
+
+def _are_recipes(recipes: object) -> bool:
+    if not isinstance(recipes, Mapping):
+        return False
+    return bool(recipes) and all(isinstance(n, str) and isinstance(r, Recipe) for n, r in recipes.items())
+
+
 def _describe(method: type[Method], path: Path, origin: str) -> Card:
     return _card(method, source_hash(path), path.parent, origin)
 
@@ -361,8 +427,6 @@ def _describe(method: type[Method], path: Path, origin: str) -> Card:
 def _card(method: type[Method], source: str, folder: Path, origin: str) -> Card:
     learned = issubclass(method, LearnedMethod)
     recipes = dict(method.recipes) if issubclass(method, LearnedMethod) else {}
-    if learned and not recipes:
-        raise UsageError(f"Method '{method.info.name}' is learned and has no recipe.")
     return Card(method.info, learned, recipes, source, folder, origin)
 
 

@@ -45,7 +45,7 @@ def _imported_files(module: Path, source: bytes, root: Path) -> Iterator[Path]:
     """Files below ``root`` that a module may import from: rather one too many than one too few."""
     try:
         tree = ast.parse(source)
-    except SyntaxError:
+    except (SyntaxError, ValueError, RecursionError):  # ValueError: it has a NUL byte
         return
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):

@@ -43,9 +43,11 @@ def doctor(json: Json = False, plugin: Plugins = None) -> None:
             problems.append(f"{folder} cannot be written to; set SRBENCH_CACHE or SRBENCH_DATA to a folder that can.")
     problems = list(dict.fromkeys(problems))  # one folder may hold the other
     registry = Registry(plugin or [])
+    problems += [refused.error for refused in registry.refused]
     for name in registry.method_names:
         try:
-            registry.method(name)
+            registry.card(name)
+            registry.method(name)  # a card may have been kept from when it could still be imported
         except UsageError as error:
             problems.append(str(error))
     if json:

@@ -25,7 +25,7 @@ def list_(json: Json = False, plugin: Plugins = None) -> None:
         try:
             card = registry.card(name)
         except UsageError as error:
-            methods.append({"name": name, "error": str(error)})
+            methods.append({"name": name, "origin": registry.origin(name), "error": str(error)})
             continue
         info = card.info
         methods.append(
@@ -39,6 +39,7 @@ def list_(json: Json = False, plugin: Plugins = None) -> None:
                 "origin": card.origin,
             }
         )
+    methods += _refused(registry, "method")
     protocols = [
         {"name": p.name, "hash": p.hash, "source": p.source, "words": p.describe()} for p in PROTOCOLS.values()
     ]
@@ -54,14 +55,17 @@ def list_(json: Json = False, plugin: Plugins = None) -> None:
 
     console = Console(highlight=False)
     table = Table("method", "family", "channels", "scales", "recipes", box=None, title="Methods", title_justify="left")
-    for method in methods:
-        if "error" in method:
-            table.add_row(escape(str(method["name"])), f"[red]{escape(str(method['error']))}[/]")
-            continue
+    sound = [method for method in methods if "error" not in method]
+    for method in sound:
         scales = " ".join(f"x{scale}" for scale in method["scales"])
         recipes = " ".join(method["recipes"])
-        table.add_row(escape(str(method["name"])), str(method["family"]), str(method["channels"]), scales, recipes)
+        table.add_row(*map(escape, (method["name"], method["family"], method["channels"], scales, recipes)))
     console.print(table)
+    for method in methods:  # below the table, whose columns would break sentences into words
+        if "error" in method:
+            console.print(f"[red]{escape(method['name'])}  {escape(method['error'])}[/]", soft_wrap=True)
+    if theirs := [f"{method['name']} ({method['origin']})" for method in sound if method["origin"] != "srbench"]:
+        console.print(f"not srbench's own: {', '.join(theirs)}", markup=False)
     names = Table("protocol", "hash", "reproduces", box=None, title="\nProtocols", title_justify="left")
     for protocol in PROTOCOLS.values():
         alias = "".join(f" (= {alias})" for alias, name in ALIASES.items() if name == protocol.name)
@@ -100,4 +104,10 @@ def _metrics(registry: Registry) -> list[dict[str, Any]]:
                 "unavailable": reason,
             }
         )
-    return found
+    return found + _refused(registry, "metric")
+
+
+def _refused(registry: Registry, kind: str) -> list[dict[str, Any]]:
+    """What is left out because another one has its name."""
+    refused = [refused for refused in registry.refused if refused.kind == kind]
+    return [{"name": it.name, "origin": it.origin, "error": it.error} for it in refused]

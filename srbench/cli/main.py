@@ -18,6 +18,7 @@ from srbench.cli.doctor import doctor
 from srbench.cli.explain import explain
 from srbench.cli.guard import complain, guarded
 from srbench.cli.list import list_
+from srbench.cli.new import app as new_app
 from srbench.cli.report import report
 from srbench.cli.run import run
 from srbench.cli.speed import speed
@@ -41,9 +42,10 @@ app.command("train")(train)
 app.command("speed")(speed)
 app.command("list")(list_)
 app.command("doctor")(doctor)
-for _verb in (*app.registered_commands, *data_app.registered_commands):
+for _verb in (*app.registered_commands, *data_app.registered_commands, *new_app.registered_commands):
     _verb.callback = guarded(_verb.callback) if _verb.callback else None
 app.add_typer(data_app, name="data", help="Data sets: what is here, and is it whole.")
+app.add_typer(new_app, name="new", help="Write a package of your own to begin with.")
 
 
 def _version(wanted: bool) -> None:

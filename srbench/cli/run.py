@@ -121,9 +121,8 @@ def run(
         force=force,
     )
     flags = {"--no-speed": not speed, "--no-report": no_report, "--json": json}
-    with redirect_stdout(sys.stderr):  # stdout is for results: what a plugin prints is not one
-        given = [flag for flag, on in flags.items() if on]
-        prepared = prepare(request, options, plugins=plugin or [], speed=speed, flags=given)
+    given = [flag for flag, on in flags.items() if on]
+    prepared = prepare(request, options, plugins=plugin or [], speed=speed, flags=given)
     plan = prepared.plan
     for left_out in plan.skipped:
         stderr().print(f"left out: {left_out}", markup=False)
@@ -134,7 +133,7 @@ def run(
     if dry_run:
         _show_plan(plan, out, as_json=json)
         return
-    with redirect_stdout(sys.stderr):
+    with redirect_stdout(sys.stderr):  # stdout is for results: what a method prints is not one
         loaded, summary = _execute(prepared)
     folder = loaded.folder.path
     # the report first: whoever reads the table from a pipe may stop reading, and a full disk must not cost the table

@@ -66,9 +66,8 @@ def speed(
 
     if against is not None and json:
         raise UsageError("--against prints a comparison and --json one record; leave one of them out.")
-    with redirect_stdout(sys.stderr):
-        registry = Registry(plugin or [])
-        choices = registry.select(split(methods))
+    registry = Registry(plugin or [])
+    choices = registry.select(split(methods))
     where = resolve_device(device, threads)
     old = _earlier(against, where, protocol) if against is not None else None
     wanted: tuple[Mode, ...] = tuple(map(parse_mode, split(modes) or DEFAULTS[where.type]))
@@ -83,7 +82,7 @@ def speed(
         runs=runs,
     )
     console = stderr()
-    with redirect_stdout(sys.stderr), console.status("") as status:
+    with redirect_stdout(sys.stderr), console.status("") as status:  # what a method prints is not a result
         test = SpeedTest(registry, get_protocol(protocol), where, lambda text: status.update(text))
         record = _record(test, request, where, protocol)
     path = _keep(record, out)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -50,15 +52,16 @@ def train(
             if found is not None and (not force or training.file_name in done):
                 console.say(f"{training} is trained already", markup=False)
             try:
-                path = obtain(
-                    training,
-                    registry.method(training.method),
-                    where,
-                    console.training,
-                    again=force,
-                    done=done,
-                    waiting=lambda other: console.waiting(f"training {other}"),
-                )
+                with redirect_stdout(sys.stderr):  # stdout is for results: what a method prints is not one
+                    path = obtain(
+                        training,
+                        registry.method(training.method),
+                        where,
+                        console.training,
+                        again=force,
+                        done=done,
+                        waiting=lambda other: console.waiting(f"training {other}"),
+                    )
             except KeyboardInterrupt:
                 anew = issubclass(registry.method(training.method), FittedMethod)
                 rest = f"fits {training.label} anew" if anew else "goes on where it was"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import site
 import subprocess
 import sys
 import venv
@@ -14,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
 EXPECTED = {
     "nearest", "bilinear", "bicubic", "lanczos", "bicubic-ibp", "dcci", "dcci-ibp", "srcnn-y", "srcnn-y-935",
     "srcnn-y-955", "srcnn-rgb", "fsrcnn", "fsrcnn-s", "autoencoder", "aplus", "gradient-prior",
@@ -34,29 +31,6 @@ print(json.dumps({
     "references": len(load_references(None)),
 }))
 """
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what git would clone, so that builds leave nothing in the checkout."""
-    copy = tmp_path_factory.mktemp("source") / "srbench"
-    copy.mkdir()
-    for name in ("srbench", "methods", "datasets", "results/reference"):
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, copy / name)
-    return copy
-
-
-@pytest.fixture(scope="module")
-def dependencies(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with every installed package but srbench."""
-    folder = tmp_path_factory.mktemp("dependencies")
-    for packages in (Path(path) for path in site.getsitepackages()):
-        for entry in packages.iterdir() if packages.is_dir() else ():
-            if "srbench" not in entry.name and not (folder / entry.name).exists():
-                (folder / entry.name).symlink_to(entry)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +65,7 @@ def test_the_wheel_holds_all_and_claims_one_name(wheel: Path) -> None:
         "reference/published.csv",
         "py.typed",
         "report/html/static/page.css",
+        "scaffold/templates/pyproject.toml.j2",
     ):
         assert f"srbench/{path}" in names
     assert {name.split("/")[0].split("-")[0] for name in names} == {"srbench"}

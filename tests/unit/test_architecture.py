@@ -17,12 +17,13 @@ METHODS = sorted((ROOT / "methods").glob("*.py"))
 # from the top down; a module may import from its own layer and from those below it
 LAYERS = (
     ("cli", "__main__"),
+    ("testing",),
     ("api",),
     ("report",),
     ("analysis",),
     ("bench",),
     ("training",),
-    ("testing",),
+    ("scaffold",),
     ("data",),
     ("registry",),
     ("inference",),

@@ -1,15 +1,5 @@
 """The contract as checks that every method must pass: srbench's own and anybody else's.
 
-In a plugin's tests::
-
-    import pytest
-    from srbench.testing import CHECKS
-    from my_package import MyMethod
-
-    @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-    def test_contract(check):
-        check(MyMethod)
-
 A learned method is checked with fresh, untrained networks, so nothing is trained or downloaded.
 """
 

@@ -1,0 +1,63 @@
+"""``srbench new``: packages to begin with."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Write a package to begin with.", no_args_is_help=True)
+
+
+@app.callback()
+def _verbs() -> None:
+    """Keep ``method`` a word of its own, although it is the only one."""
+
+
+@app.command()
+def method(
+    name: Annotated[str, typer.Argument(help="What the method is called: lower case, digits and hyphens.")],
+    out: Annotated[Path, typer.Option("--out", help="The folder that the package's folder is put into.")] = Path(),
+    learned: Annotated[
+        bool, typer.Option("--learned/--plain", help="A network that srbench trains, or a formula.")
+    ] = True,
+    channels: Annotated[
+        str,
+        typer.Option(
+            help="What it works on: luma, RGB, or any planes, each alike.",
+            metavar="y|rgb|any",
+            show_default="y, or any with --plain",
+        ),
+    ] = "",
+    input: Annotated[
+        str, typer.Option(help="What it gets: LR, or what the protocol has enlarged.", metavar="lr|upsampled")
+    ] = "lr",
+) -> None:
+    """Write a Python package that adds a method to srbench wherever it is installed.
+
+    It works as it is: put your network or formula into the place of the one in it. Its tests hold it to srbench's
+    contract and to a floor under its PSNR.
+    """
+    from srbench.cli.console import stderr
+    from srbench.registry import Registry
+    from srbench.scaffold.package import NewMethod, write
+
+    new = NewMethod(
+        name=name,
+        learned=learned,
+        channels=channels or ("y" if learned else "any"),  # type: ignore[arg-type]  # checked there
+        input=input,  # type: ignore[arg-type]
+    )
+    folder = write(new, out, Registry())
+    typer.echo(folder)
+    quoted = shlex.quote(str(folder))
+    stderr().print(
+        f"The method is {folder / 'src' / new.module / '__init__.py'}. Try it:\n"
+        f"  pip install -e {quoted}\n"
+        f"  srbench run --methods bicubic,{name} --scales 2\n"
+        f"  python -m pytest {quoted}",
+        markup=False,
+        soft_wrap=True,
+    )
