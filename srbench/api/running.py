@@ -154,7 +154,7 @@ def run(
     wanted = several("methods", methods, str, type)
     classes = tuple(dict.fromkeys(method for method in wanted if isinstance(method, type)))
     request = Request(
-        methods=tuple(_name(method) for method in wanted),
+        methods=tuple(name_of(method) for method in wanted),
         datasets=tuple(str(spec) for spec in several("datasets", datasets, str, Path)),
         scales=numbers("scales", scales, 1),
         protocol=str(protocol),
@@ -212,8 +212,9 @@ def _threads_kept() -> Iterator[None]:
             torch.set_num_threads(before or default_threads())
 
 
-def _name(method: str | type[Method]) -> str:
+def name_of(method: str | type[Method]) -> str:
+    """What a method is called in a request; a class that does not say goes by its own name, and is refused later."""
     if isinstance(method, str):
         return method
     info = getattr(method, "info", None)
-    return info.name if info is not None else method.__qualname__  # which the registry will refuse
+    return info.name if info is not None else method.__qualname__

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from srbench.api.progress import Silent
-from srbench.api.running import execute, prepare
+from srbench.api.running import execute, name_of, prepare
 from srbench.bench.options import Options
 from srbench.bench.plan import Request
 from srbench.bench.results import CellResult
@@ -61,7 +61,7 @@ def measure(
         MethodError: the method raised or broke its contract; its traceback is a note of the error.
     """
     method = _as_method(subject, scale, channels, input)
-    name = method if isinstance(method, str) else method.info.name
+    name = name_of(method)
     request = Request(methods=(name,), datasets=(dataset,), scales=(scale,), protocol=protocol, metrics=tuple(metrics))
     with tempfile.TemporaryDirectory() as folder, _ready(subject):  # where no earlier result is taken for this one
         options = Options(out=Path(folder), train=train, device=device, keep_images=0)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from srbench.bench import record
 from srbench.bench.engine import Engine
 from srbench.bench.options import Options
 from srbench.bench.plan import Plan, PlannedJob, Request, make_plan
@@ -92,7 +93,8 @@ def _is_file(descriptor: object) -> bool:
 
 
 @pytest.mark.parametrize("step", ["open", "fsync", "replace"])
-def test_every_write_fails_once(plan: Plan, tmp_path: Path, step: str) -> None:
+def test_every_write_fails_once(plan: Plan, tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "SAVE_EVERY", 0.0)  # else run.json is written twice at most
     with failing(step, 0) as count:
         execute(plan, tmp_path / "whole")
     whole = files(tmp_path / "whole")

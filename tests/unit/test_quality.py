@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from srbench.analysis.references import load_references
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.method import LearnedMethod, Method, MethodInfo, Recipe
 from srbench.protocol import PROTOCOLS
+from srbench.registry import Registry
 from srbench.testing import assert_psnr_at_least, measure
 
 BICUBIC = next(
@@ -25,7 +27,7 @@ BICUBIC = next(
 class Darker(Method):
     """Bicubic, and a little darker."""
 
-    info = MethodInfo(name="bicubic", family="interpolation", channels="y", input="upsampled")  # a namesake
+    info = MethodInfo(name="darker", family="interpolation", channels="y", input="upsampled")
 
     def upscale(self, x: Tensor, scale: int) -> Tensor:
         return x - 0.01
@@ -65,9 +67,14 @@ def test_a_drop_fails_and_says_what_was_reached() -> None:
     assert third.count(", ") == 5
 
 
-def test_a_class_goes_before_the_installed_method_of_its_name() -> None:
-    with pytest.raises(AssertionError, match=r"^bicubic reaches 30\.3"):
+def test_a_class_is_measured_and_not_the_method_of_its_name() -> None:
+    with pytest.raises(AssertionError, match=r"^darker reaches 30\.3"):
         assert_psnr_at_least(Darker, BICUBIC)
+    taken = type("Taken", (Darker,), {"info": dataclasses.replace(Darker.info, name="bicubic")})
+    with pytest.raises(UsageError, match="Taken calls itself 'bicubic', and there is one of that name"):
+        measure(taken)
+    installed = Registry().method("bicubic")
+    assert measure(installed).values == measure("bicubic").values
 
 
 def test_a_model_is_a_function_of_a_batch() -> None:
@@ -121,6 +128,3 @@ def test_what_goes_wrong_is_not_a_low_figure(photos: Path) -> None:
             measure(wrong)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="lacks `info`"):
         measure(Method)
-    outside = type("Outside", (Darker,), {"__module__": "typed_in"})
-    with pytest.raises(UsageError, match="Outside is not defined in a file"):
-        measure(outside)
