@@ -24,6 +24,7 @@ from srbench.data.catalog import Dataset, resolve
 from srbench.data.dataset import scale_of
 from srbench.errors import DataError, UsageError
 from srbench.metrics.metric import Metric
+from srbench.models.model import ANY_SCALE
 from srbench.protocol import Protocol, get_protocol
 from srbench.registry import Card, Choice, Registry
 from srbench.training.guard import has_seen
@@ -168,6 +169,7 @@ def make_plan(request: Request, registry: Registry) -> Plan:
     """
     protocol = get_protocol(request.protocol)
     choices = registry.select(request.methods)
+    _require_scale(choices, request.scales)
     datasets = _distinct(tuple(resolve(spec) for spec in request.datasets))
     metrics = tuple(registry.metric(name) for name in dict.fromkeys(request.metrics))
     for name, given in (("methods", choices), ("datasets", datasets), ("metrics", metrics), ("scales", request.scales)):
@@ -210,6 +212,20 @@ def _notes(jobs: Sequence[PlannedJob]) -> tuple[str, ...]:
         if job.training is not None and has_seen(job.training.recipe, job.dataset)
     }
     return (f"trained on these very images, so worthless as test figures: {', '.join(seen)}",) if seen else ()
+
+
+def _require_scale(choices: Sequence[Choice], scales: Sequence[int]) -> None:
+    """SR images have one scale: where neither their path nor the run says which, they would be scored at every one.
+
+    Raises:
+        UsageError: it is not said.
+    """
+    for choice in choices:
+        if choice.card.supplied and choice.card.info.scales == ANY_SCALE and len(set(scales)) > 1:
+            raise UsageError(
+                f"At which scale were the images of {choice.label} made? Add ?scale=2 or the like to its path, have "
+                "{scale} in it, or give --scales one."
+            )
 
 
 def _scales(request: Request, dataset: Dataset, protocol: Protocol, skipped: _Skipped) -> list[int]:

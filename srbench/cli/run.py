@@ -26,7 +26,11 @@ KEEP_IMAGES = 20
 def run(
     methods: Annotated[
         str,
-        typer.Option(help="Methods, comma separated: name, name:recipe, name:FILE.toml or globs.", show_default="all"),
+        typer.Option(
+            help="Methods, comma separated: name, name:recipe, name:FILE.toml or globs; models: onnx:FILE, "
+            "spandrel:FILE, exported:FILE, torchscript:FILE, hub:ORG/NAME; SR images: images:DIR.",
+            show_default="all",
+        ),
     ] = "*",
     datasets: Annotated[
         str, typer.Option(help="Data sets: names, name:split, folders, or hr=DIR,lr=DIR for pairs.")

@@ -24,6 +24,7 @@ LAYERS = (
     ("testing",),
     ("data",),
     ("registry",),
+    ("models",),
     ("inference",),
     ("metrics",),
     ("protocol",),
