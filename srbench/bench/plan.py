@@ -25,6 +25,7 @@ from srbench.data.dataset import scale_of
 from srbench.errors import DataError, UsageError
 from srbench.metrics.metric import Metric
 from srbench.models.model import ANY_SCALE
+from srbench.models.spec import is_model
 from srbench.protocol import Protocol, get_protocol
 from srbench.registry import Card, Choice, Registry
 from srbench.training.guard import has_seen
@@ -128,7 +129,7 @@ class Plan:
                 family=card.info.family,
                 channels=card.info.channels,
                 paper=card.info.paper,
-                learned=card.learned,
+                learned=card.learned or (is_model(card.name) and not card.supplied),
             )
             for card in self.cards
         )

@@ -6,7 +6,9 @@ whatever function of torch a node names. None of that is needed by a network, so
 
 from __future__ import annotations
 
+import contextlib
 import io
+import logging
 import re
 import zipfile
 from collections.abc import Iterator
@@ -27,6 +29,7 @@ _TARGET = re.compile(
     r"|_operator\.(getitem|add|sub|mul|truediv|floordiv|mod|pow|neg|eq|ne|lt|le|gt|ge|and_|or_|not_)"
 )
 _NAME = re.compile(r"[\w.]*", re.ASCII)  # they end up in code that torch writes
+_TENSOR = re.compile(r"(weight|tensor)_\d+", re.ASCII)
 _SYMBOL = r"'[A-Za-z]+\d+'"
 _WORDS = (
     *("Symbol", "Integer", "Rational", "Float", "Add", "Mul", "Pow", "Max", "Min", "Mod", "PythonMod", "FloorDiv"),
@@ -44,7 +47,8 @@ def open_file(path: Path, device: torch.device) -> Opened:
     """
     try:
         _look_through(path)
-        program = torch.export.load(path)
+        with _silent():
+            program = torch.export.load(path)
         if device.type != "cpu":
             from torch.export.passes import move_to_device_pass
 
@@ -59,6 +63,17 @@ def open_file(path: Path, device: torch.device) -> Opened:
         says="exported program",
         parameters=sum(weight.numel() for weight in program.parameters()),
     )
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Without torch's traceback, which it writes where it then raises."""
+    log = logging.getLogger("torch.export")
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before
 
 
 def _look_through(path: Path) -> None:
@@ -81,9 +96,12 @@ def _look_through(path: Path) -> None:
                     raise refuse("holds sample inputs that are not tensors") from None
             elif inner.startswith(("data/weights/", "data/constants/")):
                 if inner.endswith(".json"):
-                    if any(value for key, value in _pairs(_json(archive, info)) if key == "use_pickle"):
-                        raise refuse("holds pickled tensors")
-                elif not re.fullmatch(r"(weight|tensor)_\d+", inner.rpartition("/")[2]):
+                    for key, value in _pairs(_json(archive, info)):
+                        if key == "use_pickle" and value:
+                            raise refuse("holds pickled tensors")
+                        if key == "path_name" and not _TENSOR.fullmatch(str(value)):
+                            raise refuse(f"has the path_name '{str(value)[:80]}'")
+                elif not _TENSOR.fullmatch(inner.rpartition("/")[2]):
                     raise refuse("holds objects that are not tensors")
             elif inner.startswith("data/aotinductor/"):
                 raise refuse("holds compiled code")

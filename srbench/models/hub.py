@@ -145,7 +145,7 @@ def _fetched(repository: str, revision: str | None) -> Path:
     """
     from srbench.models.opened import first_line, require
 
-    hub = require("huggingface_hub")
+    hub = require("hub")
     cache = cache_folder() / "hub"
     label = f"hub:{repository}{f'@{revision}' if revision else ''}"
     try:

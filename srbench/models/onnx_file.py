@@ -22,7 +22,7 @@ def open_file(path: Path, device: torch.device) -> Opened:
         DataError: the file is damaged, or takes something else.
         MethodError: onnxruntime has not this device.
     """
-    runtime = require("onnxruntime")
+    runtime = require("onnx")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()  # figures and timings have as many as other methods
     options.inter_op_num_threads = 1

@@ -10,9 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from srbench.errors import UsageError
-
-EXTRAS = {"spandrel": "spandrel", "onnxruntime": "onnx", "huggingface_hub": "hub"}
-"""The extra of srbench that brings a package."""
+from srbench.names import PACKAGE_OF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,16 +34,17 @@ class Opened:
     tiles: bool = True
 
 
-def require(package: str) -> Any:
-    """Import a package of an extra.
+def require(kind: str) -> Any:
+    """Import the package that a kind of models needs.
 
     Raises:
         UsageError: it is not installed.
     """
+    package = PACKAGE_OF[kind]
     try:
         return importlib.import_module(package)
     except ImportError:
-        raise UsageError(f"{package} is not installed: `pip install 'srbench[{EXTRAS[package]}]'` brings it.") from None
+        raise UsageError(f"{package} is not installed: `pip install 'srbench[{kind}]'` brings it.") from None
 
 
 def first_line(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,9 @@ def _state_dict(path: Path) -> dict[str, Any]:
         except (SafetensorError, OSError) as error:
             raise DataError(f"{path.name} is damaged ({first_line(error)}); fetch it again.") from None
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of TorchScript, which torch then refuses to read so
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise DataError(
             f"{path.name} holds more than weights, which reading it could run; ask for a .safetensors, or convert it."
