@@ -223,12 +223,19 @@ class Registry:
         if pattern in self._models:
             return pattern
         spec = parse_spec(pattern)
-        if spec.method and spec.method not in self._methods:
-            spec = onnx_of_export(spec) or spec
+        if spec.method and not self._has(spec.method, spec.version):
+            lacking = f"{spec.name} has weights of '{spec.method}' version {spec.version}, which is not known here"
+            exported = onnx_of_export(spec)
+            if exported is None:
+                raise UsageError(f"{lacking}; name its file by --plugin, or install that version.")
+            spec = exported
         other = self._models.setdefault(spec.name, spec)
         if other != spec:
             raise UsageError(f"Two models would be called '{spec.name}'; rename a file, or run them one by one.")
         return spec.name
+
+    def _has(self, name: str, version: int) -> bool:
+        return name in self._methods and self.card(name).info.version == version
 
     def _model_class(self, spec: Spec) -> type[Method]:
         if spec.name not in self._model_classes:

@@ -48,6 +48,7 @@ class _Export:
     """The part of config.json that srbench wrote: names of files by scale."""
 
     method: str
+    version: int
     weights: dict[int, str]
     onnx: dict[int, str]
 
@@ -70,7 +71,9 @@ def _spec(folder: Path, name: str, options: Options, origin: str) -> Spec:
             if not entry.path.is_file():
                 raise DataError(f"{CONFIG} of {name} names {entry.path.name}, which is not there; export it again.")
         if export.weights:
-            return dataclasses.replace(spec, kind="weights", entries=entries, method=export.method)
+            return dataclasses.replace(
+                spec, kind="weights", entries=entries, method=export.method, version=export.version
+            )
         return dataclasses.replace(spec, kind="onnx", entries=entries)
     kind, chosen = _choose(names, name)
     return dataclasses.replace(spec, kind=kind, entries=(Entry(folder / chosen, options.scale),))
@@ -83,7 +86,7 @@ def onnx_of_export(spec: Spec) -> Spec | None:
     if export is None or not export.onnx:
         return None
     entries = tuple(Entry(folder / file, scale) for scale, file in sorted(export.onnx.items()))
-    return dataclasses.replace(spec, kind="onnx", entries=entries, method="")
+    return dataclasses.replace(spec, kind="onnx", entries=entries, method="", version=0)
 
 
 def _choose(names: Iterable[str], name: str) -> tuple[str, str]:
@@ -120,7 +123,9 @@ def _read_export(content: bytes | None, where: str) -> _Export | None:
     try:
         if own["schema_version"] != SCHEMA_VERSION:
             raise DataError(f"{where} was exported by another srbench (schema {own['schema_version']}); update yours.")
-        export = _Export(str(own["method"]), _files(own.get("weights")), _files(own.get("onnx")))
+        export = _Export(
+            str(own["method"]), int(own["method_version"]), _files(own.get("weights")), _files(own.get("onnx"))
+        )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise DataError(f"The {CONFIG} of {where} is damaged; export it again.") from None
     if not (export.weights or export.onnx):

@@ -75,6 +75,8 @@ class ExportedWeights(Method):
 
     def upscale(self, x: Tensor, scale: int) -> Tensor:
         """As the method does."""
+        import torch
+
         from srbench.weights import load_weights
 
         key = scale, str(x.device)
@@ -82,7 +84,8 @@ class ExportedWeights(Method):
             method = self.base()
             network = method.network(scale)
             load_weights(_weights(self.spec, scale), network)
-            method.model = network.to(x.device).eval()
+            layout = torch.channels_last if x.device.type == "cpu" else torch.contiguous_format  # as of trained ones
+            method.model = network.to(x.device).to(memory_format=layout).eval()
             self._ready[key] = method
         return self._ready[key].upscale(x, scale)
 

@@ -65,6 +65,7 @@ class Spec:
         entries: its files, absolute.
         options: how they are read.
         method: of ``weights``, whose they are.
+        version: of that method.
         origin: where a model hub has them, and at which commit.
     """
 
@@ -73,6 +74,7 @@ class Spec:
     entries: tuple[Entry, ...]
     options: Options = Options()
     method: str = ""
+    version: int = 0
     origin: str = ""
 
     @property
