@@ -63,8 +63,8 @@ def test_every_file_of_a_network_has_its_figure(cli: Cli, here: Path) -> None:
     assert row in report
     assert f"| RealESRGAN Compact (spandrel 0.4.2), org/small at {COMMIT[:12]}: model.safetensors (sha256 " in report
     assert "| images:sr | prediction | any | no | 5 images of sr, sha256 " in report
-    page = (run / "report/index.html").read_text("utf-8") if (run / "report/index.html").is_file() else ""
-    assert not page or "ONNX model, small.onnx (sha256 " in page
+    page = (run / "report/report.html").read_text("utf-8")
+    assert "<dt>onnx:small</dt><dd>ONNX model, small.onnx (sha256 " in page
 
     shown = cli("report", "--methods", "onnx:small,images:*", "--baseline", "onnx:small")
     assert shown.returncode == 0, shown.stderr
@@ -76,15 +76,16 @@ def test_every_file_of_a_network_has_its_figure(cli: Cli, here: Path) -> None:
     assert "cells: 0 computed, 2 known before" in again.stderr
 
 
-def test_workers_open_models_too(cli: Cli, here: Path) -> None:
-    words = ("run", "--methods", "onnx:small.onnx,spandrel:small.pth,hub:./hub,images:sr", *X2, "--json", "--no-report")
+def test_workers_open_models_too(cli: Cli, here: Path, photos: Path) -> None:
+    methods = f"onnx:small.onnx,spandrel:small.pth,hub:./hub,images:{photos}"
+    words = ("run", "--methods", methods, "--datasets", str(photos), *X2, "--json", "--no-report")
     alone, workers = cli(*words, "--out", "a"), cli(*words, "--out", "b", "--jobs", "2")
     assert workers.returncode == 0, workers.stderr
     assert psnr_by_method(workers.stdout) == psnr_by_method(alone.stdout)
 
 
-def test_a_changed_file_is_another_cell(cli: Cli, here: Path) -> None:
-    words = ("run", "--methods", "onnx:small.onnx", *X2, "--no-report")
+def test_a_changed_file_is_another_cell(cli: Cli, here: Path, photos: Path) -> None:
+    words = ("run", "--methods", "onnx:small.onnx", "--datasets", str(photos), *X2, "--no-report")
     assert "1 computed" in cli(*words).stderr
     (here / "small.onnx").unlink()
     small_models.save_onnx(small_models.trained(steps=3), here / "small.onnx")
@@ -134,7 +135,7 @@ def test_the_scale_of_images_must_be_said(cli: Cli, here: Path) -> None:
     assert [cell["scale"] for cell in json.loads(plan.stdout)["cells"]] == [2]
 
 
-def test_models_are_timed_and_images_are_not(cli: Cli, here: Path) -> None:
+def test_models_are_timed_and_images_are_not(cli: Cli, here: Path, photos: Path) -> None:
     words = ("--methods", "onnx:small.onnx,spandrel:small.pth", "--scales", "2", "--sizes", "32", "--runs", "5")
     result = cli("speed", *words, "--json")
     assert result.returncode == 0, result.stderr
@@ -143,18 +144,21 @@ def test_models_are_timed_and_images_are_not(cli: Cli, here: Path) -> None:
     refused = cli("speed", "--methods", "images:sr")
     assert refused.returncode == 2
     assert "images:sr is a folder of SR images: there is nothing to time" in refused.stderr
-    timed = cli("run", "--methods", "onnx:small.onnx,images:sr", "--scales", "2", "--no-report")
+    methods = ("--methods", f"onnx:small.onnx,images:{photos}", "--datasets", str(photos))
+    timed = cli("run", *methods, "--scales", "2", "--no-report")
     assert timed.returncode == 0, timed.stderr
-    (run,) = (here / "results/runs").glob("embedded*")
+    (run,) = (here / "results/runs").glob("photos*")
     assert [row["method"] for row in json.loads((run / "speed.json").read_text())["rows"]] == ["onnx:small"]
 
 
-def test_explain_takes_models(cli: Cli, here: Path) -> None:
-    figure = psnr_by_method(cli("run", "--methods", "onnx:small.onnx", *X2, "--json", "--no-report").stdout)
+def test_explain_takes_models(cli: Cli, here: Path, photos: Path) -> None:
+    data = ("--datasets", str(photos))
+    figure = psnr_by_method(cli("run", "--methods", "onnx:small.onnx", *data, *X2, "--json", "--no-report").stdout)
     number = f"{figure['onnx:small']:.2f}"
-    found = cli("explain", number, "--method", "onnx:small.onnx", "--dataset", "embedded", "--scale", "2", "--json")
+    asked = ("explain", number, "--dataset", str(photos), "--scale", "2")
+    found = cli(*asked, "--method", "onnx:small.onnx", "--json")
     assert found.returncode == 0, found.stderr
-    refused = cli("explain", number, "--method", "images:sr", "--dataset", "embedded", "--scale", "2")
+    refused = cli(*asked, "--method", "images:sr")
     assert refused.returncode == 2
     assert "name it by --images" in refused.stderr
 
