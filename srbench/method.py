@@ -23,6 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
+from srbench.names import MODEL_KINDS
 from srbench.recipe import Perceptual, Recipe, Transfer
 
 if TYPE_CHECKING:  # `srbench report` reads method descriptions and must not import torch
@@ -32,6 +33,8 @@ __all__ = ["FittedMethod", "LearnedMethod", "Method", "MethodInfo", "Perceptual"
 
 Family = Literal["interpolation", "edge", "patch", "statistical", "prediction"]
 INPUTS = ("lr", "upsampled")
+NAME = re.compile(rf"[a-z0-9][a-z0-9-]*|({'|'.join(MODEL_KINDS)}):[A-Za-z0-9][A-Za-z0-9._+-]*")
+"""Of methods, and of models that are files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +42,8 @@ class MethodInfo:
     """What a method declares about itself.
 
     Attributes:
-        name: what it is called on the command line: lower case, digits and hyphens.
+        name: what it is called on the command line: lower case, digits and hyphens. (The names of models that are
+            files, such as ``onnx:espcn_x2``, are made by the harness.)
         family: the family that the literature puts it in.
         channels: what it works on. ``"y"``: luma alone, the harness enlarges Cb and Cr by the protocol's resizer;
             ``"rgb"``: three channels; ``"any"``: each channel alike, so it gets whatever planes the protocol degrades.
@@ -69,7 +73,7 @@ class MethodInfo:
 
     def __post_init__(self) -> None:
         """Refuse what the harness would misread."""
-        if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", self.name):
+        if not NAME.fullmatch(self.name) or self.name in MODEL_KINDS:
             raise ValueError(f"a method's name is lower case, digits and hyphens, not {self.name!r}")
         for field, allowed in (("family", get_args(Family)), ("channels", ("y", "rgb", "any")), ("input", INPUTS)):
             if getattr(self, field) not in allowed:

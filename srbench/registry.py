@@ -32,6 +32,9 @@ from srbench.live_source import class_hash
 from srbench.method import Family, LearnedMethod, Method, MethodInfo
 from srbench.metrics import bridge
 from srbench.metrics.metric import Metric
+from srbench.models.hub import onnx_of_export
+from srbench.models.model import SrImages, method_class, spec_hash
+from srbench.models.spec import Spec, is_model, parse_spec
 from srbench.names import unknown
 from srbench.recipe import Recipe, read_recipe
 from srbench.source import source_hash
@@ -46,7 +49,8 @@ class Card:
     """What planning and listing need to know of a method.
 
     ``source_hash`` is of the method's file and of the files of its own package that it imports; ``folder`` is where
-    that file lies, with ``weights/`` beside it.
+    that file lies, with ``weights/`` beside it. ``supplied`` are SR images that were made elsewhere: they are scored,
+    and nothing is run.
     """
 
     info: MethodInfo
@@ -55,6 +59,7 @@ class Card:
     source_hash: str
     folder: Path
     origin: str
+    supplied: bool = False
 
     @property
     def name(self) -> str:
@@ -97,14 +102,18 @@ class Registry:
     Args:
         plugins: Python files whose methods and metrics are to be added. A plugin file is executed: name only files
             that you would run.
+        models: files that are methods, as another registry has found them; :meth:`select` adds those that it is asked
+            for.
     """
 
-    def __init__(self, plugins: Sequence[Path] = ()) -> None:
+    def __init__(self, plugins: Sequence[Path] = (), models: Sequence[Spec] = ()) -> None:
         self._methods: dict[str, EntryPoint | type[Method]] = {}
         self._metrics: dict[str, EntryPoint | Metric] = {}
         self.refused = (*_take("method", METHODS, self._methods), *_take("metric", METRICS, self._metrics))
         self._plugin_of: dict[str, Path] = {}
         self._cards: dict[str, Card] = {}
+        self._models: dict[str, Spec] = {spec.name: spec for spec in models}
+        self._model_classes: dict[str, type[Method]] = {}
         self.plugins = tuple(path.resolve() for path in plugins)
         for path in plugins:
             self._add_plugin(path)
@@ -139,6 +148,11 @@ class Registry:
         return list(self._methods)
 
     @property
+    def models(self) -> tuple[Spec, ...]:
+        """The models that have been asked for: with them another process can make the same registry."""
+        return tuple(self._models.values())
+
+    @property
     def metric_names(self) -> list[str]:
         """Every metric's name."""
         return list(self._metrics)
@@ -148,7 +162,10 @@ class Registry:
 
         Raises:
             UsageError: there is none of that name, or it cannot be imported.
+            DataError: it is a model, and its file cannot be used.
         """
+        if name in self._models:
+            return self._model_class(self._models[name])
         entry = self._methods.get(name)
         if entry is None:
             raise unknown("method", name, self._methods)
@@ -180,6 +197,8 @@ class Registry:
 
     def _find_card(self, name: str) -> Card:
         """The card that is kept of a method, or a new one."""
+        if name in self._models:
+            return self._model_card(self._models[name])
         entry = self._methods.get(name)
         if entry is None:
             raise unknown("method", name, self._methods)
@@ -201,13 +220,18 @@ class Registry:
         """Methods by ``name``, ``name:recipe`` and globs of both, each once, in the order given.
 
         A name without a recipe means its first recipe; ``name:FILE.toml`` is a recipe of the user's own, called as the
-        file is. A glob passes over methods that cannot be imported.
+        file is. A glob passes over methods that cannot be imported. ``onnx:FILE`` and the like are models.
 
         Raises:
             UsageError: a pattern matches nothing, or a recipe file is wrong.
+            DataError: a model's file is missing, or cannot be used.
         """
         chosen: dict[str, Choice] = {}
         for pattern in patterns:
+            if is_model(pattern):
+                choice = Choice(self.card(self._add_model(pattern)), "")
+                chosen.setdefault(choice.label, choice)
+                continue
             name_pattern, _, recipe_pattern = pattern.partition(":")
             if recipe_pattern.endswith(".toml"):
                 own = self._own_choice(name_pattern, Path(recipe_pattern))
@@ -234,6 +258,42 @@ class Registry:
                     elif chosen.setdefault(choice.label, choice).by_glob:  # named as well
                         chosen[choice.label] = choice
         return list(chosen.values())
+
+    def _add_model(self, pattern: str) -> str:
+        """Make a model known, and return its name; that alone will do for one that is known.
+
+        Raises:
+            UsageError: another of the run's is called so.
+        """
+        if pattern in self._models:
+            return pattern
+        spec = parse_spec(pattern)
+        if spec.method and not self._has(spec.method, spec.version):
+            lacking = f"{spec.name} has weights of '{spec.method}' version {spec.version}, which is not known here"
+            exported = onnx_of_export(spec)
+            if exported is None:
+                raise UsageError(f"{lacking}; name its file by --plugin, or install that version.")
+            spec = exported
+        other = self._models.setdefault(spec.name, spec)
+        if other != spec:
+            raise UsageError(f"Two models would be called '{spec.name}'; rename a file, or run them one by one.")
+        return spec.name
+
+    def _has(self, name: str, version: int) -> bool:
+        return name in self._methods and self.card(name).info.version == version
+
+    def _model_class(self, spec: Spec) -> type[Method]:
+        if spec.name not in self._model_classes:
+            base = self.method(spec.method) if spec.method else None
+            self._model_classes[spec.name] = method_class(spec, base)
+        return self._model_classes[spec.name]
+
+    def _model_card(self, spec: Spec) -> Card:
+        found = self._model_class(spec)
+        base = self.card(spec.method).source_hash if spec.method else ""
+        place = spec.entries[0].path
+        supplied = issubclass(found, SrImages)
+        return Card(found.info, False, {}, spec_hash(spec, base), place.parent, str(place), supplied)
 
     def _own_choice(self, name: str, path: Path) -> Choice:
         """A method with a recipe of the user's own beside its others."""

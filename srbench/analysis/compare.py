@@ -15,7 +15,7 @@ from srbench.analysis.significance import ALPHA, holm, wilcoxon
 from srbench.bench.results import CellId, MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
-from srbench.names import unknown
+from srbench.names import method_of, unknown
 
 MAX_ALL_PAIRS = 10
 """Methods up to which a report compares all pairs; more are compared with one of them."""
@@ -214,7 +214,7 @@ def find_labels(run: LoadedRun, pattern: str) -> list[str]:
     if any(sign in pattern for sign in "*?["):
         found = [label for label in labels if fnmatch.fnmatchcase(label, pattern)]
     else:
-        found = [label for label in labels if label.partition(":")[0] == pattern]
+        found = [label for label in labels if method_of(label) == pattern]
         if len(found) > 1:
             raise UsageError(f"'{pattern}' has several recipes in run {run.record.id}: name {' or '.join(found)}.")
     if not found:

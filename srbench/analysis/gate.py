@@ -15,6 +15,7 @@ from srbench.analysis.references import SPEED, Reference, is_genuine
 from srbench.bench.results import CellId, RunRecord
 from srbench.bench.store import LoadedRun
 from srbench.errors import DataError
+from srbench.names import method_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +176,7 @@ def _speed_verdict(run: LoadedRun, row: Reference) -> Verdict | None:
     speed, record = run.speed, run.record
     if speed is None or (speed.device_type, speed.scale) != (row.dataset, row.scale):
         return None
-    names = [label.partition(":")[0] for label in (row.method, row.metric.removeprefix(SPEED))]
+    names = [method_of(label) for label in (row.method, row.metric.removeprefix(SPEED))]
     rows = [timed for timed in map(speed.of, names) if timed is not None]
     if len(rows) < 2 or record.protocol_hash != row.protocol_hash:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,11 +14,13 @@ from srbench.bench.plan import Plan, PlannedJob
 from srbench.bench.results import CellResult, ImageResult
 from srbench.canonical import digest
 from srbench.data.catalog import Dataset, Sample
+from srbench.data.sr_images import match_by_name, read_sr
 from srbench.errors import DataError, MethodError
 from srbench.imaging.files import to_uint8
 from srbench.inference import Output, super_resolve
 from srbench.method import Method
 from srbench.metrics.metric import Pair
+from srbench.models.model import SrImages
 from srbench.protocol import Case, Protocol
 
 KEEP_PIXELS = 20_000_000
@@ -103,20 +106,24 @@ def compute_cell(
     device: torch.device,
     image_done: ImageDone = lambda index, name, sr, hr: None,
 ) -> CellResult:
-    """Run a method over a data set and score it.
+    """Run a method over a data set and score it; SR images that were made elsewhere are scored as they are.
 
     Raises:
         MethodError: the method raised or broke its contract.
         DataError: an image is missing, corrupt or too small to be scored.
     """
     images: list[ImageResult] = []
+    supplied = _supplied(method, job)
     for index, (name, case) in enumerate(cases.cases(job.dataset, job.id.scale, plan.protocol)):
-        output = _super_resolve(method, case, name, device)
-        sr = case.finish(method.info, output.planes)
+        if supplied:
+            sr, tile = _read(supplied[index], name, case), None
+        else:
+            output = _super_resolve(method, case, name, device)
+            sr, tile = case.finish(method.info, output.planes), output.tile
         picture = case.picture(sr)
         values = score(plan, name, case.pair(sr), (picture, case.hr), str(device))
         height, width = case.hr.shape[:2]
-        images.append(ImageResult(name=name, width=width, height=height, values=values, tile=output.tile))
+        images.append(ImageResult(name=name, width=width, height=height, values=values, tile=tile))
         image_done(index, name, picture, case.hr)
     inputs = plan.inputs(job, weights_sha256)
     how = plan.protocol.aggregate
@@ -162,6 +169,20 @@ def score(
         if values[metric.name] != values[metric.name]:
             raise MethodError(f"metric {metric.name} gave NaN on {name}")
     return values
+
+
+def _supplied(method: Method, job: PlannedJob) -> tuple[Path, ...]:
+    """The SR images of a method that is a folder of them, in the order of the data set's; none of any other."""
+    if not isinstance(method, SrImages):
+        return ()
+    return match_by_name(method.folder(job.dataset.name, job.id.scale), job.dataset)
+
+
+def _read(path: Path, name: str, case: Case) -> NDArray[np.float64]:
+    """An SR image; HR may have lost up to a scale's pixels where it was cropped, and so may SR."""
+    height, width = case.hr.shape[:2]
+    most = (height + case.scale - 1, width + case.scale - 1)
+    return read_sr(path, name, (height, width), most, gray=case.hr.ndim == 2).astype(np.float64)
 
 
 def _super_resolve(method: Method, case: Case, name: str, device: torch.device) -> Output:

@@ -24,6 +24,8 @@ from srbench.data.catalog import Dataset, resolve
 from srbench.data.dataset import common_scale
 from srbench.errors import DataError, UsageError
 from srbench.metrics.metric import Metric
+from srbench.models.model import ANY_SCALE
+from srbench.models.spec import is_model
 from srbench.names import join_names
 from srbench.protocol import Protocol, get_protocol
 from srbench.registry import Card, Choice, Registry
@@ -126,7 +128,7 @@ class Plan:
                 family=card.info.family,
                 channels=card.info.channels,
                 paper=card.info.paper,
-                learned=card.learned,
+                learned=card.learned or (is_model(card.name) and not card.supplied),
             )
             for card in self.cards
         )
@@ -167,6 +169,7 @@ def make_plan(request: Request, registry: Registry) -> Plan:
     """
     protocol = get_protocol(request.protocol)
     choices = registry.select(request.methods)
+    _require_scale(choices, request.scales)
     datasets = _distinct(tuple(resolve(spec) for spec in request.datasets))
     metrics = tuple(registry.metric(name) for name in dict.fromkeys(request.metrics))
     for name, given in (("methods", choices), ("datasets", datasets), ("metrics", metrics), ("scales", request.scales)):
@@ -210,6 +213,20 @@ def _notes(jobs: Sequence[PlannedJob]) -> tuple[str, ...]:
         and (has_seen(training.recipe, job.dataset) or trains_on(training.recipe, job.dataset))
     }
     return (f"trained on these very images, so worthless as test figures: {', '.join(seen)}",) if seen else ()
+
+
+def _require_scale(choices: Sequence[Choice], scales: Sequence[int]) -> None:
+    """SR images have one scale: where neither their path nor the run says which, they would be scored at every one.
+
+    Raises:
+        UsageError: it is not said.
+    """
+    for choice in choices:
+        if choice.card.supplied and choice.card.info.scales == ANY_SCALE and len(set(scales)) > 1:
+            raise UsageError(
+                f"At which scale were the images of {choice.label} made? Add ?scale=2 or the like to its path, have "
+                "{scale} in it, or give --scales one."
+            )
 
 
 def _scales(request: Request, dataset: Dataset, protocol: Protocol, skipped: _Skipped) -> list[int]:

@@ -37,7 +37,9 @@ def due(plan: Plan, folder: Path, asked: str, left_out: Collection[str] = ()) ->
     """
     scale = min(job.id.scale for job in plan.jobs)
     wanted = {
-        card.name: card.source_hash for card in plan.cards if scale in card.info.scales and card.name not in left_out
+        card.name: card.source_hash
+        for card in plan.cards
+        if scale in card.info.scales and card.name not in left_out and not card.supplied
     }
     known = read_speed(folder)
     if known is not None and (known.asked, known.scale) == (asked, scale) and known.sources.items() >= wanted.items():

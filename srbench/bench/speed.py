@@ -31,6 +31,7 @@ from srbench.errors import UsageError
 from srbench.imaging.tensor import resize
 from srbench.inference import tiled
 from srbench.method import LearnedMethod, Method
+from srbench.models.model import ExportedWeights, Model
 from srbench.protocol import Protocol
 from srbench.registry import Card, Choice, Registry
 
@@ -197,11 +198,10 @@ class SpeedTest:
         grown = scale if info.input == "upsampled" else 1
         shape = (count, *self._lr_shape(method, height * grown, width * grown))
         work = count_work(method.network(scale), shape) if isinstance(method, LearnedMethod) else None
-        weights = method.model.state_dict() if isinstance(method, LearnedMethod) else {}  # buffers may be weights too
         row = row.model_copy(
             update={
                 "tile": tile,
-                "parameters": sum(tensor.numel() for tensor in weights.values()),
+                "parameters": _parameters(method, scale),
                 "macs": work.macs if work else None,
                 "memory_mb": None if memory is None else round(memory / 1e6, 1),
             }
@@ -299,6 +299,12 @@ class SpeedTest:
                 "roofline": share,
             }
         )
+
+
+def _parameters(method: Method, scale: int) -> int:
+    if isinstance(method, LearnedMethod):
+        return sum(tensor.numel() for tensor in method.model.state_dict().values())  # buffers may be weights too
+    return method.parameters(scale) if isinstance(method, Model | ExportedWeights) else 0
 
 
 def describe(device: torch.device) -> dict[str, str]:

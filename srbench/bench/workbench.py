@@ -15,6 +15,7 @@ from srbench.bench.speed_record import RunSpeed
 from srbench.bench.store import StoreError
 from srbench.bench.task import Began, CellTask, Event, Failure, ImageDone, Outcome, SpeedTask, Task, TrainTask, Waiting
 from srbench.errors import MethodError
+from srbench.models.spec import Spec
 from srbench.registry import Registry
 from srbench.training.job import Training
 from srbench.training.progress import Report
@@ -43,6 +44,7 @@ class Setting:
     """Without its jobs, which come one by one, and without its metrics, which are functions."""
     metrics: tuple[str, ...]
     plugins: tuple[Path, ...]
+    models: tuple[Spec, ...]
     engine: str
     """The hash of the code that makes numbers, as the run began."""
     device: str
@@ -53,7 +55,7 @@ class Setting:
         """What a plan needs."""
         names = tuple(metric.name for metric in plan.metrics)
         bare = dataclasses.replace(plan, metrics=(), jobs=())
-        return cls(bare, names, registry.plugins, engine_hash(), device, threads)
+        return cls(bare, names, registry.plugins, registry.models, engine_hash(), device, threads)
 
     def workbench(self) -> Workbench:
         """A workbench in this process.
@@ -64,7 +66,7 @@ class Setting:
         """
         if engine_hash() != self.engine:
             raise MethodError("srbench's own code was changed while the run was going on; run again")
-        registry = Registry(self.plugins)
+        registry = Registry(self.plugins, self.models)
         plan = dataclasses.replace(self.plan, metrics=tuple(registry.metric(name) for name in self.metrics))
         return Workbench(plan, registry, self.device, self.threads)
 

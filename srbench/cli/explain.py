@@ -91,6 +91,8 @@ def _chosen(method: str, data: Dataset, plugins: list[Path]) -> tuple[Registry, 
     choices = registry.select((method,))
     if len(choices) > 1:
         raise UsageError(f"--method takes one method, and '{method}' means {len(choices)}.")
+    if choices[0].card.supplied:
+        raise UsageError(f"'{method}' is a folder of SR images; name it by --images.")
     return registry, choices[0]
 
 
@@ -126,8 +128,9 @@ def _of_method(
 def _of_images(folder: Path, data: Dataset, scale: int, metric: Metric, number: Number | None) -> Answer:
     """Score SR images under every variant."""
     from srbench.analysis.explain.catalogue import candidates_for_images
-    from srbench.analysis.explain.images import figures_of_images, match
+    from srbench.analysis.explain.images import figures_of_images
     from srbench.analysis.explain.search import search
+    from srbench.data.sr_images import match
 
     matched = match(folder, data)
     if matched.note:

@@ -47,6 +47,7 @@ def list_(json: Json = False, plugin: Plugins = None) -> None:
         from json import dumps
 
         document = {"schema_version": 1, "methods": methods, "metrics": _metrics(registry), "protocols": protocols}
+        document |= {"models": _models()}
         typer.echo(dumps(document, indent=1, ensure_ascii=False))
         return
     from rich.console import Console
@@ -66,6 +67,7 @@ def list_(json: Json = False, plugin: Plugins = None) -> None:
             console.print(f"[red]{escape(method['name'])}  {escape(method['error'])}[/]", soft_wrap=True)
     if theirs := [f"{method['name']} ({method['origin']})" for method in sound if method["origin"] != "srbench"]:
         console.print(f"not srbench's own: {', '.join(theirs)}", markup=False)
+    console.print(f"and models that are files: {', '.join(map(_in_words, _models()))}")
     names = Table("protocol", "hash", "reproduces", box=None, title="\nProtocols", title_justify="left")
     for protocol in PROTOCOLS.values():
         alias = "".join(f" (= {alias})" for alias, name in ALIASES.items() if name == protocol.name)
@@ -80,6 +82,25 @@ def list_(json: Json = False, plugin: Plugins = None) -> None:
         metrics.add_row(escape(metric["name"]), "higher" if metric["higher_is_better"] else "lower", escape(here))
     console.print(metrics)
     console.print(f"and {', '.join(f'{name}:NAME' for name in LIBRARIES)}, where that library is installed")
+
+
+def _models() -> list[dict[str, str]]:
+    """The kinds of models that can be methods, with what each needs and lacks here."""
+    from importlib.util import find_spec
+
+    from srbench.names import MODEL_KINDS, PACKAGE_OF
+
+    needs = [PACKAGE_OF.get(kind, "") for kind in MODEL_KINDS]
+    return [
+        {"kind": kind, "extra": kind if need else "", "missing": "" if not need or find_spec(need) else need}
+        for kind, need in zip(MODEL_KINDS, needs, strict=True)
+    ]
+
+
+def _in_words(model: dict[str, str]) -> str:
+    path = {"images": "DIR", "hub": "ORG/NAME"}.get(model["kind"], "FILE")
+    lacking = f" (pip install 'srbench\\[{model['extra']}]')" if model["missing"] else ""
+    return f"{model['kind']}:{path}{lacking}"
 
 
 def _metrics(registry: Registry) -> list[dict[str, Any]]:

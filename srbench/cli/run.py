@@ -25,7 +25,11 @@ BY_DEFAULT = Options()
 def run(
     methods: Annotated[
         str,
-        typer.Option(help="Methods, comma separated: name, name:recipe, name:FILE.toml or globs.", show_default="all"),
+        typer.Option(
+            help="Methods, comma separated: name, name:recipe, name:FILE.toml or globs; models: onnx:FILE, "
+            "spandrel:FILE, exported:FILE, torchscript:FILE, hub:ORG/NAME; SR images: images:DIR.",
+            show_default="all",
+        ),
     ] = "*",
     datasets: Annotated[
         str,

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 def speed(
     methods: Annotated[
-        str, typer.Option(help="Methods, comma separated: names or globs of them.", show_default="all")
+        str,
+        typer.Option(
+            help="Methods, comma separated: names or globs of them, or models (onnx:FILE).", show_default="all"
+        ),
     ] = "*",
     scales: Annotated[str, typer.Option(help="Factors by which HR is larger than LR.")] = "2,3,4",
     sizes: Annotated[
@@ -68,6 +71,8 @@ def speed(
         raise UsageError("--against prints a comparison and --json one record; leave one of them out.")
     registry = Registry(plugin or [])
     choices = registry.select(split(methods))
+    if supplied := [choice.label for choice in choices if choice.card.supplied]:
+        raise UsageError(f"{supplied[0]} is a folder of SR images: there is nothing to time; leave it out.")
     where = resolve_device(device, threads)
     old = _earlier(against, where, protocol) if against is not None else None
     wanted: tuple[Mode, ...] = tuple(map(parse_mode, split(modes) or DEFAULTS[where.type]))

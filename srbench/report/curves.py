@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from srbench.bench.store import LoadedRun
 from srbench.errors import SrbenchError
+from srbench.names import method_of
 from srbench.registry import Registry
 from srbench.report.figures import COLUMN, GRID, STYLE, legend, short
 from srbench.report.palette import Look
@@ -50,7 +51,7 @@ def curves(run: LoadedRun) -> dict[str, list[Curve]]:
                 places.append((cell.id.scale, cell.id.seed))
     found: dict[str, list[Curve]] = {}
     for label, by_weights in wanted.items():
-        for weights, path in _tables(label.partition(":")[0]):
+        for weights, path in _tables(method_of(label)):
             if weights in by_weights and (curve := _read(path, by_weights[weights])):
                 found.setdefault(label, []).append(curve)
     return {label: sorted(some, key=lambda curve: curve.name) for label, some in found.items()}

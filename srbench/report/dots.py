@@ -13,6 +13,7 @@ from srbench.analysis.references import Reference, is_genuine
 from srbench.analysis.sample import Sample
 from srbench.bench.results import DatasetRecord, MetricRecord
 from srbench.bench.store import LoadedRun
+from srbench.names import method_of
 from srbench.report.figures import COLUMN, FAINT, GRID, INK, STYLE, legend, place, short, title
 from srbench.report.grid import metric_title, printed
 from srbench.report.intervals import signed
@@ -71,7 +72,7 @@ def figure_lines(
             (row.method, row.value)
             for row in references
             if genuine
-            and row.shown_for in (sample.label, sample.label.partition(":")[0])
+            and row.shown_for in (sample.label, method_of(sample.label))
             and (row.dataset, row.scale, row.metric) == (dataset.name, scale, metric.name)
             and row.protocol_hash == run.record.protocol_hash
         )

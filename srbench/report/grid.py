@@ -16,6 +16,7 @@ from srbench.analysis.references import Reference, is_genuine
 from srbench.bench.results import CellId, CellResult, DatasetRecord, MetricRecord
 from srbench.bench.speed_record import RunSpeed
 from srbench.bench.store import LoadedRun
+from srbench.names import method_of
 
 MAIN_METRICS = ("psnr", "ssim")
 DASH = "—"
@@ -175,7 +176,7 @@ class _Builder:
         labels = dict.fromkeys(label for label, _ in self.planned_at)
         own: dict[str, list[str]] = {}
         for label in labels:
-            own.setdefault(label.partition(":")[0], []).append(label)
+            own.setdefault(method_of(label), []).append(label)
         means = {place: self._means(cells) for place, cells in self.results.items()}
         ranks = {scale: self._ranks({label: means.get((label, scale), {}) for label in labels}) for scale in scales}
         rows: list[Row] = []

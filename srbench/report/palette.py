@@ -10,6 +10,8 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from srbench.names import method_of
+
 # Okabe and Ito's colours without their yellow, too faint on white, and five of Tol's muted ones
 PALETTE = (
     *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
@@ -47,11 +49,11 @@ def looks(labels: Iterable[str]) -> dict[str, Look]:
     wanted = dict.fromkeys(labels)
     places = _places()
     order = list(places)
-    known = [label for label in wanted if label.partition(":")[0] in places]
-    known.sort(key=lambda label: (order.index(label.partition(":")[0]), label))
+    known = [label for label in wanted if method_of(label) in places]
+    known.sort(key=lambda label: (order.index(method_of(label)), label))
     colours: dict[str, int] = {}
     for label in (*known, *sorted(wanted.keys() - set(known))):
-        colours[label] = _nearest_free(places.get(label.partition(":")[0], _hash(label)), list(colours.values()))
+        colours[label] = _nearest_free(places.get(method_of(label), _hash(label)), list(colours.values()))
     found: dict[str, Look] = {}
     rounds = dict.fromkeys(range(len(PALETTE)), 0)
     for label, colour in colours.items():

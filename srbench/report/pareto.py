@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from srbench.bench.results import DatasetRecord, MetricRecord
 from srbench.bench.speed_record import RunSpeed, SpeedRow
 from srbench.bench.store import LoadedRun
+from srbench.names import method_of
 from srbench.report.figures import COLUMN, FAINT, GRID, STYLE, legend, place, short, title
 from srbench.report.grid import metric_title
 from srbench.report.palette import Look
@@ -44,7 +45,7 @@ def choices(speed: RunSpeed, cost: str, figures: Mapping[str, float]) -> list[Ch
     """
     found = []
     for label, figure in figures.items():
-        row = speed.of(label.partition(":")[0])
+        row = speed.of(method_of(label))
         value = None if row is None or row.error else _cost(row, cost)
         if value is not None and math.isfinite(figure):
             found.append(Choice(label, value, figure))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from srbench.analysis.compare import labels_of
 from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
-from srbench.names import unknown
+from srbench.names import method_of, unknown
 
 
 def find_methods(labels: Sequence[str], patterns: Sequence[str]) -> list[str]:
@@ -24,7 +24,7 @@ def find_methods(labels: Sequence[str], patterns: Sequence[str]) -> list[str]:
     """
     found: dict[str, None] = {}
     for pattern in patterns:
-        own = [label for label in labels if pattern in (label, label.partition(":")[0])]
+        own = [label for label in labels if pattern in (label, method_of(label))]
         matching = own or [label for label in labels if fnmatch.fnmatchcase(label, pattern)]
         if not matching:
             raise unknown("method in the report called", pattern, labels)
@@ -50,7 +50,7 @@ def only(run: LoadedRun, labels: Sequence[str]) -> LoadedRun:
     if list(labels) == every:
         return run
     order = {label: place for place, label in enumerate(labels)}
-    names = {label.partition(":")[0]: place for label, place in reversed(order.items())}
+    names = {method_of(label): place for label, place in reversed(order.items())}
     record = run.record
     notes = record.notes
     if len(labels) < len(every):

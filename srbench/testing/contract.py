@@ -5,7 +5,6 @@ A learned method is checked with fresh, untrained networks, so nothing is traine
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor
 
 from srbench.inference import run_method
-from srbench.method import LearnedMethod, Method
+from srbench.method import NAME, LearnedMethod, Method
 from srbench.metrics.pixel import psnr
 from srbench.recipe import Recipe
 from srbench.weights import load_weights, save_weights
@@ -27,7 +26,7 @@ SIZES = ((1, 1), (1, 2), (2, 3), (7, 5), (16, 33))
 def describes_itself(method_class: type[Method]) -> None:
     """The description is complete and its values make sense."""
     info = method_class.info
-    assert re.fullmatch(r"[a-z0-9][a-z0-9-]*", info.name), f"{info.name!r}: lower case, digits and hyphens"
+    assert NAME.fullmatch(info.name), f"{info.name!r}: lower case, digits and hyphens"
     assert info.scales, "at least one scale"
     assert all(scale >= 1 for scale in info.scales), "scales are whole numbers from 1 on"
     assert info.halo is None or info.halo >= 0, "halo counts pixels"

@@ -11,9 +11,9 @@ from conftest import Cli, photograph, save
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from srbench.analysis.explain.images import match
 from srbench.cli.main import app
 from srbench.data.catalog import resolve
+from srbench.data.sr_images import match
 from srbench.errors import DataError, UsageError
 
 ENV = {"COLUMNS": "80"}

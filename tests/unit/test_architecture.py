@@ -26,6 +26,7 @@ LAYERS = (
     ("scaffold",),
     ("data",),
     ("registry",),
+    ("models",),
     ("inference",),
     ("metrics",),
     ("protocol",),

@@ -181,11 +181,12 @@ class Cluster:
             setting = replace(setting, device="cuda" if ray.cluster_resources().get("GPU", 0) else "cpu")
         self._setting = setting
         office = Office(
-            setting=replace(setting, plugins=(), plan=replace(setting.plan, datasets=())),
+            setting=replace(setting, plugins=(), models=(), plan=replace(setting.plan, datasets=())),
             code=code_hash(),
             plugins=tuple(
                 (str(path), sender.files([file for file, _ in source_files(path)])) for path in setting.plugins
             ),
+            models=tuple((spec, sender.files(spec.files)) for spec in setting.models),
             networks=sender.files(setting.plan.weights.values()),
             ear=self._ear,
         )

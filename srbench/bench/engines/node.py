@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from srbench.bench.task import CellTask, Event, Failure, ImageDone, Outcome, Tas
 from srbench.bench.workbench import Setting, Workbench
 from srbench.data.catalog import supply
 from srbench.errors import SrbenchError
+from srbench.models.spec import Spec
 from srbench.training.progress import Progress
 from srbench.weights import trained_folder
 
@@ -26,9 +28,10 @@ class Office:
     """What all errands of a run have in common.
 
     Attributes:
-        setting: what tasks need, without plugins.
+        setting: what tasks need, without plugins and models.
         code: the hash of the run's srbench.
         plugins: the files of each plugin, and its path where the run is.
+        models: the files of each model, and what it is where the run is.
         networks: the files that metrics need.
         ear: the actor that hears events.
     """
@@ -36,6 +39,7 @@ class Office:
     setting: Setting
     code: str
     plugins: tuple[tuple[str, Shipment], ...]
+    models: tuple[tuple[Spec, Shipment], ...]
     networks: Shipment
     ear: Any
 
@@ -130,6 +134,7 @@ class _Desk:
         self.office = office
         self.receiver = Receiver(node)
         trees = [(path, self.receiver.tree(shipment)) for path, shipment in office.plugins]
+        models = [_there(spec, self.receiver.tree(shipment)) for spec, shipment in office.models]
         networks = self.receiver.files(office.networks)
         setting = office.setting
         weights = {name: networks[str(path.absolute())] for name, path in setting.plan.weights.items()}
@@ -137,6 +142,7 @@ class _Desk:
             setting,
             plan=replace(setting.plan, weights=weights),
             plugins=tuple(places[path] for path, places in trees),
+            models=tuple(models),
         )
         self._workbench: Workbench | None = None
 
@@ -170,6 +176,11 @@ class _Desk:
                 if own != place and not (own.is_file() and own.read_bytes() == place.read_bytes()):
                     write_atomically(own, place.read_bytes())
         return task
+
+
+def _there(spec: Spec, places: Mapping[str, Path]) -> Spec:
+    """A model whose files lie on this node."""
+    return spec.moved(lambda path: places[str(path.absolute())])
 
 
 _desks: dict[str, _Desk] = {}

@@ -13,6 +13,7 @@ from srbench.analysis.references import Reference, is_genuine
 from srbench.analysis.sample import Sample, sample_intervals, samples
 from srbench.bench.results import MetricRecord
 from srbench.bench.store import LoadedRun
+from srbench.names import method_of
 from srbench.report.grid import Entry, grids, main_metrics, metric_title, printed
 from srbench.report.intervals import printed_p, signed
 from srbench.report.matrix import matrices
@@ -122,7 +123,7 @@ def _methods(run: LoadedRun, labels: Sequence[str]) -> list[dict[str, Any]]:
     look_of = looks(labels)
     methods = []
     for label in labels:
-        record = records.get(label.partition(":")[0])
+        record = records.get(method_of(label))
         methods.append(
             {
                 "label": label,
@@ -197,7 +198,7 @@ def _published(
     genuine = any(record.name == sample.dataset and is_genuine(record) for record in run.record.datasets)
     for row in references if genuine else ():
         if (
-            row.shown_for in (sample.label, sample.label.partition(":")[0])
+            row.shown_for in (sample.label, method_of(sample.label))
             and (row.dataset, row.scale, row.metric) == (sample.dataset, sample.scale, metric.name)
             and row.protocol_hash == run.record.protocol_hash
         ):
@@ -209,7 +210,7 @@ def _published(
 def _speed(run: LoadedRun, labels: Sequence[str]) -> dict[str, Any] | None:
     if run.speed is None:
         return None
-    rows = [(number, run.speed.of(label.partition(":")[0])) for number, label in enumerate(labels)]
+    rows = [(number, run.speed.of(method_of(label))) for number, label in enumerate(labels)]
     return {
         "device": run.speed.device,
         "size": run.speed.size,

@@ -1,0 +1,1 @@
+"""Methods that are files: published networks, exported programs, and SR images that were made elsewhere."""

@@ -1,0 +1,140 @@
+"""Programs that ``torch.export.save`` has written, looked through before torch opens them.
+
+``torch.export.load`` unpickles what is not a plain tensor, evaluates the shapes' expressions as Python, and calls
+whatever function of torch a node names. None of that is needed by a network, so none of it is let through.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from srbench.canonical import parse_json
+from srbench.errors import DataError
+from srbench.models.opened import Opened, first_line
+
+_LARGEST = 2**28
+"""Bytes of a graph."""
+_TARGET = re.compile(
+    r"torch\.ops\.(aten|prims)\.(?!from_file\b)(?!\w*__)[A-Za-z]\w*\.\w+|torch\.ops\.aten\._(?!\w*__)\w+\.\w+"
+    r"|torch\.sym_[a-z]+|math\.[a-z0-9]+"
+    r"|_operator\.(getitem|add|sub|mul|truediv|floordiv|mod|pow|neg|eq|ne|lt|le|gt|ge|and_|or_|not_)"
+)
+_NAME = re.compile(r"[\w.]*", re.ASCII)  # they end up in code that torch writes
+_TENSOR = re.compile(r"(weight|tensor)_\d+", re.ASCII)
+_SYMBOL = r"'[A-Za-z]+\d+'"
+_WORDS = (
+    *("Symbol", "Integer", "Rational", "Float", "Add", "Mul", "Pow", "Max", "Min", "Mod", "PythonMod", "FloorDiv"),
+    *("CeilDiv", "CleanDiv", "IntTrueDiv", "Where", "Eq", "Ne", "Lt", "Le", "Gt", "Ge", "And", "Or", "Not"),
+    *("positive", "integer", "nonnegative", "real", "True", "False", "floor", "ceiling"),
+)
+_EXPRESSION = re.compile(rf"(?:{_SYMBOL}|(?:{'|'.join(_WORDS)})\b|[a-z]{{1,2}}\d+\b|\d+(?:\.\d+)?|[-+*/%(),=<> ])*")
+
+
+def open_file(path: Path, device: torch.device) -> Opened:
+    """Open an exported program.
+
+    Raises:
+        DataError: the file is damaged, or holds what is not needed for a network and could do harm.
+    """
+    try:
+        _look_through(path)
+        with _silent():
+            program = torch.export.load(path)
+        if device.type != "cpu":
+            from torch.export.passes import move_to_device_pass
+
+            program = move_to_device_pass(program, device)
+        module = program.module()
+    except DataError:
+        raise
+    except Exception as error:  # zipfile's, torch's, and what else damaged archives lead to
+        raise DataError(f"{path.name} cannot be opened as an exported program ({first_line(error)}).") from None
+    return Opened(
+        run=module,
+        says="exported program",
+        parameters=sum(weight.numel() for weight in program.parameters()),
+    )
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Without torch's traceback, which it writes where it then raises."""
+    log = logging.getLogger("torch.export")
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before
+
+
+def _look_through(path: Path) -> None:
+    """Refuse what could run code.
+
+    Raises:
+        DataError: there is something of the kind.
+    """
+
+    def refuse(what: str) -> DataError:
+        return DataError(f"{path.name} {what}, which opening it could run; export the network alone, or as ONNX.")
+
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            inner = info.filename.partition("/")[2]
+            if inner.startswith("data/sample_inputs/"):
+                try:
+                    torch.load(io.BytesIO(archive.read(info)), weights_only=True)
+                except Exception:
+                    raise refuse("holds sample inputs that are not tensors") from None
+            elif inner.startswith(("data/weights/", "data/constants/")):
+                if inner.endswith(".json"):
+                    for key, value in _pairs(_json(archive, info)):
+                        if key == "use_pickle" and value:
+                            raise refuse("holds pickled tensors")
+                        if key == "path_name" and not _TENSOR.fullmatch(str(value)):
+                            raise refuse(f"has the path_name '{str(value)[:80]}'")
+                elif not _TENSOR.fullmatch(inner.rpartition("/")[2]):
+                    raise refuse("holds objects that are not tensors")
+            elif inner.startswith("data/aotinductor/"):
+                raise refuse("holds compiled code")
+            elif inner.startswith("models/"):
+                for key, value in _pairs(_json(archive, info)):
+                    if isinstance(value, str) and not _is_plain(key, value):
+                        raise refuse(f"has the {key} '{value[:80]}'")
+            elif not inner.startswith((".data/", "archive_", "byteorder", "extra/")):
+                raise refuse(f"holds '{inner[:80]}'")
+
+
+def _is_plain(key: str, value: str) -> bool:
+    """Whether a string in a graph is what a network has there."""
+    if key in ("target", "expr_str"):
+        return (_TARGET if key == "target" else _EXPRESSION).fullmatch(value) is not None
+    if key == "guards_code":
+        return False
+    return _NAME.fullmatch(value) is not None or not key.endswith(("name", "names", "fqn"))
+
+
+def _json(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Any:
+    if info.file_size > _LARGEST:
+        raise ValueError("its graph is too large")
+    return parse_json(archive.read(info))
+
+
+def _pairs(data: Any) -> Iterator[tuple[str, Any]]:
+    """Every key and value, however deep; the items of a list go by its key."""
+    queue = [("", data)]
+    while queue:
+        key, item = queue.pop()
+        yield key, item
+        if isinstance(item, dict):
+            queue += item.items()
+        elif isinstance(item, list):
+            queue += [(key, value) for value in item]

@@ -1,0 +1,190 @@
+"""Models of a model hub (``hub:org/name``, ``hub:org/name@revision``), or of a folder like one's (``hub:./DIR``).
+
+Opened are, in this order, what srbench itself has exported, an ONNX model, a published ``.safetensors`` or ``.pth``.
+Programs never are: what a name on a hub leads to may change.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from srbench.atomic import cache_folder
+from srbench.canonical import parse_json
+from srbench.errors import DataError, SrbenchError
+from srbench.models.spec import Entry, Options, Spec, safe_stem
+
+CONFIG = "config.json"
+SCHEMA_VERSION = 1
+_REMOTE = re.compile(r"(?P<repository>[\w-][\w.-]*/[\w-][\w.-]*)(@(?P<revision>[\w./-]+))?", re.ASCII)
+_LARGEST_CONFIG = 2**20
+
+
+def resolve(text: str, options: Options) -> Spec:
+    """What ``hub:TEXT`` leads to; a hub's files are fetched into the cache folder, of one commit.
+
+    Raises:
+        UsageError: huggingface_hub is not installed.
+        DataError: there is no such model, the hub cannot be reached, or nothing in it can be opened.
+    """
+    path = Path(text).expanduser()
+    remote = _REMOTE.fullmatch(text)
+    if path.is_dir() or remote is None:
+        if not path.is_dir():
+            raise DataError(f"There is no folder '{text}'; write hub:org/name, hub:org/name@revision or hub:FOLDER.")
+        return _spec(path.resolve(), f"hub:{safe_stem(path.resolve().name)}", options, origin="")
+    repository, revision = remote["repository"], remote["revision"]
+    folder = _fetched(repository, revision)
+    name = f"hub:{safe_stem(repository.partition('/')[2])}"
+    return _spec(folder, name, options, origin=f"{repository} at {folder.name[:12]}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Export:
+    """The part of config.json that srbench wrote: names of files by scale."""
+
+    method: str
+    version: int
+    weights: dict[int, str]
+    onnx: dict[int, str]
+
+
+def _spec(folder: Path, name: str, options: Options, origin: str) -> Spec:
+    """What lies in a folder, as a model.
+
+    Raises:
+        DataError: nothing that can be opened, or several things.
+    """
+    names = sorted(path.name for path in folder.iterdir() if path.is_file())
+    config = folder / CONFIG
+    content = config.read_bytes() if config.is_file() and config.stat().st_size <= _LARGEST_CONFIG else None
+    spec = Spec("", name, (), options, origin=origin)
+    export = _read_export(content, folder.name)
+    if export is not None:
+        by_scale = export.weights or export.onnx
+        entries = tuple(Entry((folder / file), scale) for scale, file in sorted(by_scale.items()))
+        for entry in entries:
+            if not entry.path.is_file():
+                raise DataError(f"{CONFIG} of {name} names {entry.path.name}, which is not there; export it again.")
+        if export.weights:
+            return dataclasses.replace(
+                spec, kind="weights", entries=entries, method=export.method, version=export.version
+            )
+        return dataclasses.replace(spec, kind="onnx", entries=entries)
+    kind, chosen = _choose(names, name)
+    return dataclasses.replace(spec, kind=kind, entries=(Entry(folder / chosen, options.scale),))
+
+
+def onnx_of_export(spec: Spec) -> Spec | None:
+    """The ONNX models that lie beside exported weights, for a method that is not known here; None if there are none."""
+    folder = spec.entries[0].path.parent
+    export = _read_export((folder / CONFIG).read_bytes(), folder.name)
+    if export is None or not export.onnx:
+        return None
+    entries = tuple(Entry(folder / file, scale) for scale, file in sorted(export.onnx.items()))
+    return dataclasses.replace(spec, kind="onnx", entries=entries, method="", version=0)
+
+
+def _choose(names: Iterable[str], name: str) -> tuple[str, str]:
+    """The one file of the best kind.
+
+    Raises:
+        DataError: there is none, or more than one.
+    """
+    names = list(names)
+    for kind, suffixes in (("onnx", (".onnx",)), ("spandrel", (".safetensors",)), ("spandrel", (".pth",))):
+        found = [each for each in names if each.lower().endswith(suffixes)]
+        if len(found) > 1:
+            raise DataError(f"{name} has {' and '.join(found[:3])}: fetch it and name one of them ({kind}:FILE).")
+        if found:
+            return kind, found[0]
+    raise DataError(f"{name} has neither an export of srbench's nor a .onnx, .safetensors or .pth.")
+
+
+def _read_export(content: bytes | None, where: str) -> _Export | None:
+    """What srbench wrote into config.json; None if it wrote nothing there.
+
+    Raises:
+        DataError: it is of a newer srbench, or damaged.
+    """
+    if content is None:
+        return None
+    try:
+        table = parse_json(content)
+    except ValueError:
+        return None  # somebody else's
+    own = table.get("srbench") if isinstance(table, dict) else None
+    if own is None:
+        return None
+    try:
+        if own["schema_version"] != SCHEMA_VERSION:
+            raise DataError(f"{where} was exported by another srbench (schema {own['schema_version']}); update yours.")
+        export = _Export(
+            str(own["method"]), int(own["method_version"]), _files(own.get("weights")), _files(own.get("onnx"))
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise DataError(f"The {CONFIG} of {where} is damaged; export it again.") from None
+    if not (export.weights or export.onnx):
+        raise DataError(f"The {CONFIG} of {where} names no file; export it again.")
+    return export
+
+
+def _files(table: Any) -> dict[int, str]:
+    """File names by scale; names that lead elsewhere are refused."""
+    found = {int(scale): str(name) for scale, name in (table or {}).items()}
+    if any(PurePosixPath(name).name != name or "\\" in name or scale < 1 for scale, name in found.items()):
+        raise ValueError
+    return found
+
+
+def _fetched(repository: str, revision: str | None) -> Path:
+    """The folder with what is needed of a repository, at one commit: called as the commit is.
+
+    Raises:
+        UsageError: huggingface_hub is not installed.
+        DataError: there is none, or it cannot be reached and is not here.
+    """
+    from srbench.models.opened import first_line, require
+
+    hub = require("hub")
+    cache = cache_folder() / "hub"
+    label = f"hub:{repository}{f'@{revision}' if revision else ''}"
+    try:
+        info = hub.HfApi().model_info(repository, revision=revision)
+        names = [sibling.rfilename for sibling in info.siblings or ()]
+        wanted = _wanted(hub, repository, info.sha, names, cache, label)
+        paths = [hub.hf_hub_download(repository, name, revision=info.sha, cache_dir=cache) for name in wanted]
+        return Path(paths[0]).parent
+    except SrbenchError:
+        raise
+    except hub.errors.GatedRepoError:
+        raise DataError(f"{label} must be asked for on its page; do so, then set HF_TOKEN.") from None
+    except hub.errors.RevisionNotFoundError:
+        raise DataError(f"{label}: there is no such revision; leave out @{revision} for the newest.") from None
+    except hub.errors.RepositoryNotFoundError:
+        raise DataError(f"{label}: the model hub has none of that name that you may see; check it.") from None
+    except Exception as error:  # no network, a hub that is down: each of its libraries has errors of its own
+        try:
+            return Path(hub.snapshot_download(repository, revision=revision, cache_dir=cache, local_files_only=True))
+        except Exception:
+            reason = first_line(error)[:200]
+            raise DataError(f"{label} cannot be fetched ({reason}); check the network, or name a file here.") from None
+
+
+def _wanted(hub: Any, repository: str, commit: str, names: Sequence[str], cache: Path, label: str) -> list[str]:
+    """The names of the files to fetch: config.json where srbench wrote it, and what it names, or the one model."""
+    top = [name for name in names if "/" not in name]
+    if CONFIG in top:
+        config = Path(hub.hf_hub_download(repository, CONFIG, revision=commit, cache_dir=cache))
+        export = _read_export(config.read_bytes(), label) if config.stat().st_size <= _LARGEST_CONFIG else None
+        if export is not None:
+            named = [*export.weights.values(), *export.onnx.values()]
+            beside = [name for name in top if name.endswith((".onnx.data", ".onnx_data"))]
+            return [CONFIG, *(name for name in dict.fromkeys(named) if name in top), *beside]
+    kind, chosen = _choose(top, label)
+    beside = [name for name in top if name in (f"{chosen}.data", f"{chosen}_data")] if kind == "onnx" else []
+    return [chosen, *beside]

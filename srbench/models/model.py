@@ -1,0 +1,259 @@
+"""A model as a method: what the registry makes of a spec."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from srbench.atomic import cache_folder, write_atomically
+from srbench.canonical import digest, parse_json
+from srbench.errors import DataError, MethodError, UsageError
+from srbench.method import LearnedMethod, Method, MethodInfo
+from srbench.models.spec import MOST, Entry, Spec
+from srbench.models.traits import Traits
+from srbench.source import source_hash
+
+if TYPE_CHECKING:  # planning and reports know models by their cards, and must not import torch
+    import torch
+    from torch import Tensor
+
+    from srbench.models.opened import Opened
+
+ANY_SCALE = frozenset(range(1, MOST + 1))
+"""Of images whose path does not say their scale."""
+_HERE = Path(__file__).parent
+
+
+class Model(Method):
+    """A method that is a file; a scale's file is opened when it is first used."""
+
+    spec: ClassVar[Spec]
+    traits: ClassVar[Mapping[int, Traits]]
+
+    def __init__(self) -> None:
+        self._opened: dict[tuple[int, str], Opened] = {}
+
+    def upscale(self, x: Tensor, scale: int) -> Tensor:
+        """Run the model, on its own range."""
+        from srbench.models.trial import run_fitted
+
+        traits, white = self.traits[scale], self.spec.options.range
+        planes = x.flatten(0, 1)[:, None] if traits.channels == 1 else x
+        out = run_fitted(self._open(scale, x.device).run, planes * white, traits) / white
+        return out.reshape(*x.shape[:2], *out.shape[2:])
+
+    def parameters(self, scale: int) -> int:
+        """How many the network has; 0 if its file does not tell."""
+        return self.traits[scale].parameters or 0
+
+    def close(self) -> None:
+        """Forget the models."""
+        self._opened.clear()
+
+    def _open(self, scale: int, device: torch.device) -> Opened:
+        key = scale, str(device)
+        if key not in self._opened:
+            self._opened[key] = open_entry(self.spec, _entries_by_scale(self.spec, self.traits)[scale], device)
+        return self._opened[key]
+
+
+class ExportedWeights(Method):
+    """A method that is known here, with weights that somebody has exported."""
+
+    spec: ClassVar[Spec]
+    base: ClassVar[type[LearnedMethod]]
+
+    def __init__(self) -> None:
+        self._ready: dict[tuple[int, str], LearnedMethod] = {}
+
+    def upscale(self, x: Tensor, scale: int) -> Tensor:
+        """As the method does."""
+        import torch
+
+        from srbench.weights import load_weights
+
+        key = scale, str(x.device)
+        if key not in self._ready:
+            method = self.base()
+            network = method.network(scale)
+            load_weights(_weights(self.spec, scale), network)
+            layout = torch.channels_last if x.device.type == "cpu" else torch.contiguous_format  # as of trained ones
+            method.model = network.to(x.device).to(memory_format=layout).eval()
+            self._ready[key] = method
+        return self._ready[key].upscale(x, scale)
+
+    def parameters(self, scale: int) -> int:
+        """How many numbers the weights are."""
+        return sum(math.prod(shape) for shape in _shapes(_weights(self.spec, scale)))
+
+    def close(self) -> None:
+        """Free what the methods hold."""
+        for method in self._ready.values():
+            method.close()
+        self._ready.clear()
+
+
+class SrImages(Method):
+    """SR images that were made elsewhere: they are scored, and nothing is run."""
+
+    spec: ClassVar[Spec]
+
+    def folder(self, dataset: str, scale: int) -> Path:
+        """The folder of a data set's SR images.
+
+        Raises:
+            DataError: there is none.
+        """
+        for entry in self.spec.entries:
+            if entry.scale in (0, scale) and entry.dataset.lower() in ("", dataset.lower()):
+                return entry.path
+        raise DataError(f"{self.info.name} has no folder for {dataset} x{scale}; add one, or leave the data set out.")
+
+    def upscale(self, x: Tensor, scale: int) -> Tensor:
+        """There is nothing to run."""
+        raise MethodError(f"{self.info.name} is a folder of SR images: it can be scored, not run")
+
+
+def method_class(spec: Spec, base: type[Method] | None = None) -> type[Method]:
+    """A spec's method, with an info that says what it is. A model that has not been tried is.
+
+    Args:
+        spec: the model.
+        base: for exported weights, the method whose they are.
+
+    Raises:
+        UsageError: a package of an extra is not installed, or an option contradicts the model.
+        DataError: a file is missing, damaged, or no super-resolution model.
+    """
+    what = _what(spec)
+    if spec.kind == "images":
+        info = _info(spec, paper=what, channels="any", scales=_scales_of_images(spec))
+        return _class(SrImages, spec, info)
+    if spec.kind == "weights":
+        if base is None or not issubclass(base, LearnedMethod):
+            raise UsageError(f"{spec.name} has weights of '{spec.method}', which is not trained here.")
+        scales = frozenset(entry.scale for entry in spec.entries)
+        info = dataclasses.replace(base.info, name=spec.name, scales=scales, paper=what, by_name_only=False)
+        return _class(ExportedWeights, spec, info, base=base)
+    traits = [_traits(spec, entry) for entry in spec.entries]
+    by_scale = {each.scale: each for each in traits}
+    if len(by_scale) < len(traits):
+        raise UsageError(f"Two files of {spec.name} are for one scale; name the right one.")
+    halos = [each.halo for each in traits]
+    info = _info(
+        spec,
+        paper=_described(what, traits),
+        channels="any" if all(each.either for each in traits) else "y" if traits[0].channels == 1 else "rgb",
+        scales=frozenset(by_scale),
+        halo=None if None in halos else max(halo or 0 for halo in halos),
+        multiple=math.lcm(*(each.multiple for each in traits)),
+    )
+    if len({each.channels for each in traits}) > 1:
+        raise UsageError(f"Some files of {spec.name} take luma and others RGB; name them one by one.")
+    return _class(Model, spec, info, traits=by_scale)
+
+
+def spec_hash(spec: Spec, base: str = "") -> str:
+    """The hash of all that decides what a model gives: its files, how they are read, and the code that reads them.
+
+    Args:
+        spec: the model.
+        base: for exported weights, the hash of the method whose they are.
+    """
+    return digest([spec.kind, spec.content, dataclasses.asdict(spec.options), _code(spec.kind), base])
+
+
+def open_entry(spec: Spec, entry: Entry, device: torch.device) -> Opened:
+    """Open a file by its kind."""
+    opened: Opened = importlib.import_module(f"srbench.models.{spec.kind}_file").open_file(entry.path, device)
+    return opened
+
+
+def _class(kind: type[Method], spec: Spec, info: MethodInfo, **more: Any) -> type[Method]:
+    return type(kind.__name__, (kind,), {"info": info, "spec": spec, "__doc__": info.paper, **more})
+
+
+def _info(spec: Spec, **known: Any) -> MethodInfo:
+    return MethodInfo(name=spec.name, family="prediction", input="lr", **known)
+
+
+def _scales_of_images(spec: Spec) -> frozenset[int]:
+    scales = frozenset(entry.scale for entry in spec.entries)
+    return ANY_SCALE if 0 in scales else scales
+
+
+def _what(spec: Spec) -> str:
+    """The files, in words that let anybody tell whether theirs are the same."""
+    origin = f"{spec.origin}: " if spec.origin else ""
+    if spec.kind == "images":
+        folders = ", ".join(dict.fromkeys(entry.path.name for entry in spec.entries))
+        plural = "" if len(spec.files) == 1 else "s"
+        return f"{len(spec.files)} image{plural} of {folders}, sha256 {digest(spec.content)[:12]}"
+    hashes = {str(row[2]): str(row[3]) for row in spec.content}
+    files = ", ".join(f"{name} (sha256 {sha256[:12]})" for name, sha256 in hashes.items())
+    return f"{origin}weights of {spec.method}, {files}" if spec.kind == "weights" else f"{origin}{files}"
+
+
+def _described(what: str, traits: Sequence[Traits]) -> str:
+    says = ", ".join(dict.fromkeys(each.says for each in traits))
+    counts = [f"{each.parameters:,}" for each in traits if each.parameters]
+    return f"{says}, {what}" + (f", {' and '.join(dict.fromkeys(counts))} parameters" if counts else "")
+
+
+def _traits(spec: Spec, entry: Entry) -> Traits:
+    """What is known of a file: as it was found when the file was first tried, or by trying it now."""
+    kept = cache_folder() / "models" / f"{_traits_hash(spec, entry)[:32]}.json"
+    known = _kept(kept)
+    if known is None:
+        import torch
+
+        from srbench.models.trial import find_traits
+
+        known = find_traits(open_entry(spec, entry, torch.device("cpu")), spec.options, entry.path.name)
+        with contextlib.suppress(OSError):  # a read-only cache costs time, not results
+            write_atomically(kept, json.dumps(dataclasses.asdict(known)))
+    if entry.scale not in (0, known.scale):
+        raise UsageError(f"{entry.path.name} is a model for x{known.scale}, not x{entry.scale}; rename it.")
+    return known
+
+
+def _kept(path: Path) -> Traits | None:
+    try:
+        return Traits(**parse_json(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _traits_hash(spec: Spec, entry: Entry) -> str:
+    own = dataclasses.replace(spec, entries=(entry,))
+    return digest([spec.kind, own.content, dataclasses.asdict(spec.options), _code(spec.kind)])
+
+
+@lru_cache(maxsize=8)
+def _code(kind: str) -> list[str]:
+    """Hashes of what reads a kind of file: each with the modules of this package that it imports."""
+    files = (_HERE / "model.py", _HERE / f"{kind}_file.py")
+    return [source_hash(file) for file in files if file.is_file()]
+
+
+def _entries_by_scale(spec: Spec, traits: Mapping[int, Traits]) -> dict[int, Entry]:
+    """A file without a scale in its path is the only one."""
+    return {entry.scale or next(iter(traits)): entry for entry in spec.entries}
+
+
+def _weights(spec: Spec, scale: int) -> Path:
+    return next(entry.path for entry in spec.entries if entry.scale == scale)
+
+
+def _shapes(path: Path) -> list[list[int]]:
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        return [list(file.get_slice(name).get_shape()) for name in file.keys()]  # noqa: SIM118 - it is no dict

@@ -1,0 +1,83 @@
+"""ONNX models, run by onnxruntime: data, not code."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from srbench.errors import DataError, MethodError
+from srbench.models.opened import Opened, first_line, require
+
+
+def open_file(path: Path, device: torch.device) -> Opened:
+    """Open an ONNX model that takes one image batch, (N, C, h, w) in floating point.
+
+    Raises:
+        UsageError: onnxruntime is not installed.
+        DataError: the file is damaged, or takes something else.
+        MethodError: onnxruntime has not this device.
+    """
+    runtime = require("onnx")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()  # figures and timings have as many as other methods
+    options.inter_op_num_threads = 1
+    options.use_deterministic_compute = True
+    options.log_severity_level = 4  # what goes wrong is raised
+    try:
+        session = runtime.InferenceSession(str(path), options, providers=_providers(runtime, device))
+    except MethodError:
+        raise
+    except Exception as error:  # onnxruntime's errors have no common base
+        raise DataError(f"{path.name} cannot be opened as an ONNX model ({first_line(error)}).") from None
+    inputs = session.get_inputs()
+    if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type not in _TYPES:
+        takes = ", ".join(f"{each.name} {each.type}{each.shape}" for each in inputs)
+        raise DataError(f"{path.name} takes {takes}, and not one image batch (N, C, h, w) in floating point.")
+    _, channels, height, width = inputs[0].shape
+    if isinstance(height, int) or isinstance(width, int):
+        raise DataError(f"{path.name} takes images of {width}x{height} only; export it with a free height and width.")
+    name, output, kind = inputs[0].name, session.get_outputs()[0].name, _TYPES[inputs[0].type]
+
+    def run(x: Tensor) -> Tensor:
+        found = session.run([output], {name: x.to("cpu", kind).numpy()})[0]
+        return torch.from_numpy(found).to(x.device, torch.float32)
+
+    return Opened(
+        run=run,
+        says="ONNX model",
+        parameters=_parameters(path),
+        channels=channels if isinstance(channels, int) else 0,
+    )
+
+
+_TYPES = {"tensor(float)": torch.float32, "tensor(float16)": torch.float16}
+
+
+def _providers(runtime: Any, device: torch.device) -> list[Any]:
+    """Where onnxruntime computes; what was to be timed on a GPU is never quietly run elsewhere."""
+    if device.type == "cpu":
+        return ["CPUExecutionProvider"]
+    if device.type == "cuda" and "CUDAExecutionProvider" in runtime.get_available_providers():
+        exact = {"device_id": device.index or 0, "use_tf32": 0}
+        return [("CUDAExecutionProvider", exact), "CPUExecutionProvider"]
+    raise MethodError(f"onnxruntime has no {device.type} here: `pip install onnxruntime-gpu` for CUDA, or --device cpu")
+
+
+def _parameters(path: Path) -> int | None:
+    """How many numbers the model's initializers hold, where the package onnx is here to read them."""
+    if importlib.util.find_spec("onnx") is None:
+        return None
+    import onnx
+
+    try:
+        graph = onnx.load(path, load_external_data=False).graph
+    except Exception:  # onnxruntime read it
+        return None
+    learned = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
+    sizes: list[int] = [math.prod(each.dims) for each in graph.initializer if each.data_type in learned]
+    return sum(sizes)

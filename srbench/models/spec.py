@@ -1,0 +1,263 @@
+"""What ``kind:PATH?options`` means: which files, at which scales, read how. Plain data that any process can be sent."""
+
+from __future__ import annotations
+
+import dataclasses
+import glob
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, get_args
+
+from srbench.errors import DataError, UsageError
+from srbench.names import MODEL_KINDS, unknown
+
+Channels = Literal["", "y", "rgb", "any"]
+MEASURED = -1
+"""The halo is to be measured."""
+IMAGES = frozenset({".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".pgm", ".ppm"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What follows the ``?``; what is not given is found out.
+
+    Attributes:
+        channels: what the model works on: luma, RGB, or each plane alike.
+        range: the value of white, of its input and its output.
+        halo: as in MethodInfo; None never tiles.
+        scale: the factor.
+    """
+
+    channels: Channels = ""
+    range: float = 1.0
+    halo: int | None = MEASURED
+    scale: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file, or a folder of SR images; ``scale`` and ``dataset`` where its path says them, else 0 and empty."""
+
+    path: Path
+    scale: int = 0
+    dataset: str = ""
+
+    @property
+    def files(self) -> list[Path]:
+        """All that decides what it gives: an ONNX model's weights may lie in a file of their own beside it."""
+        if self.path.is_dir():
+            return sorted(path for path in self.path.iterdir() if path.suffix.lower() in IMAGES and path.is_file())
+        beside = (f"{self.path.name}.data", f"{self.path.name}_data")
+        return [self.path, *(path for name in beside if (path := self.path.with_name(name)).is_file())]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A model as a method.
+
+    Attributes:
+        kind: how its files are opened; ``weights`` are those of a method that is known here, as srbench exports them.
+        name: the method's: ``onnx:espcn_x2``.
+        entries: its files, absolute.
+        options: how they are read.
+        method: of ``weights``, whose they are.
+        version: of that method.
+        origin: where a model hub has them, and at which commit.
+    """
+
+    kind: str
+    name: str
+    entries: tuple[Entry, ...]
+    options: Options = Options()
+    method: str = ""
+    version: int = 0
+    origin: str = ""
+
+    @property
+    def files(self) -> list[Path]:
+        """All files."""
+        return [file for entry in self.entries for file in entry.files]
+
+    @cached_property
+    def content(self) -> list[list[object]]:
+        """Of each file its place among the others, its name and its sha256. They are read once."""
+        return [
+            [entry.scale, entry.dataset, file.name, _sha256(file)] for entry in self.entries for file in entry.files
+        ]
+
+    def __getstate__(self) -> dict[str, object]:
+        """Another process reads the files itself, and so notices that one was changed."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+    def moved(self, place: Callable[[Path], Path]) -> Spec:
+        """The same model where its files lie elsewhere."""
+
+        def moved(entry: Entry) -> Entry:
+            path = place(entry.files[0]).parent if entry.path.is_dir() else place(entry.path)
+            return dataclasses.replace(entry, path=path)
+
+        return dataclasses.replace(self, entries=tuple(map(moved, self.entries)))
+
+
+def is_model(pattern: str) -> bool:
+    """Whether a word on the command line names a model."""
+    return pattern.partition(":")[0] in MODEL_KINDS and ":" in pattern
+
+
+def parse_spec(pattern: str) -> Spec:
+    """``kind:PATH?options``.
+
+    Raises:
+        UsageError: an option is unknown or wrong, or the path is none.
+        DataError: there is no such file, or the model hub does not have it.
+    """
+    kind, _, rest = pattern.partition(":")
+    path, _, query = rest.partition("?")
+    options = parse_options(query, pattern)
+    if not path:
+        raise UsageError(f"'{pattern}' names no file; write {kind}:PATH.")
+    if kind == "hub":
+        from srbench.models.hub import resolve
+
+        return resolve(path, options)
+    entries = tuple(_entries(kind, path, options))
+    return Spec(kind, f"{kind}:{_stem(path, is_folder=kind == 'images')}", entries, options)
+
+
+def parse_options(query: str, pattern: str) -> Options:
+    """``channels=y&range=255&halo=16&scale=2``.
+
+    Raises:
+        UsageError: one is unknown, or its value wrong.
+    """
+    found: dict[str, object] = {}
+    known = [field.name for field in dataclasses.fields(Options)]
+    for part in filter(None, query.split("&")):
+        key, _, value = part.partition("=")
+        if key not in known:
+            raise unknown(f"option of '{pattern}' called", key, known)
+        try:
+            found[key] = _PARSERS[key](value)
+        except ValueError:
+            raise UsageError(f"In '{pattern}', {key} is {_MEANT[key]}, not '{value}'.") from None
+    return Options(**found)  # type: ignore[arg-type]  # each parser gives its field's type
+
+
+def _channels(value: str) -> str:
+    if value not in get_args(Channels)[1:]:
+        raise ValueError
+    return value
+
+
+def _range(value: str) -> float:
+    white = float(value)
+    if not 0 < white < float("inf"):
+        raise ValueError
+    return white
+
+
+def _whole(value: str) -> int:
+    if not value.isdecimal():
+        raise ValueError
+    return int(value)
+
+
+def _scale(value: str) -> int:
+    if not 1 <= (scale := _whole(value)) <= MOST:
+        raise ValueError
+    return scale
+
+
+MOST = 16
+"""The largest scale of a model."""
+_PARSERS: dict[str, Callable[[str], object]] = {
+    "channels": _channels,
+    "range": _range,
+    "halo": lambda value: None if value == "none" else _whole(value),
+    "scale": _scale,
+}
+_MEANT = {
+    "channels": "y, rgb or any",
+    "range": "the value of white, such as 1 or 255",
+    "halo": "a number of pixels, or none",
+    "scale": f"a whole number from 1 to {MOST}",
+}
+
+
+def _entries(kind: str, text: str, options: Options) -> Iterator[Entry]:
+    """What a path means: itself, or where it has ``{scale}`` or ``{dataset}`` all that there are."""
+    template = Path(text).expanduser().absolute()
+    fields = set(re.findall(r"\{(\w*)\}", text)) & {"scale", "dataset"}
+    if "dataset" in fields and kind != "images":
+        raise UsageError(f"'{kind}:{text}': only images: has a {{dataset}}; a model is the same for all.")
+    if "scale" in fields and options.scale:
+        raise UsageError(f"'{kind}:{text}' says the scale twice; leave out ?scale or {{scale}}.")
+    if not fields:
+        _require(kind, template, text)
+        yield Entry(template.resolve(), options.scale)
+        return
+    places = re.split(r"(\{scale\}|\{dataset\})", str(template))
+    pattern = "".join("*" if part in ("{scale}", "{dataset}") else glob.escape(part) for part in places)
+    seen: set[str] = set()
+    regex = "".join(_regex(part, seen) for part in places)
+    found = False
+    for path in sorted(map(Path, glob.glob(pattern))):  # noqa: PTH207 - the pattern is absolute
+        said = re.fullmatch(regex, str(path))
+        if said is None or path.is_dir() != (kind == "images"):
+            continue
+        groups = said.groupdict()
+        found = True
+        yield Entry(path.resolve(), int(groups.get("scale", options.scale)), groups.get("dataset", ""))
+    if not found:
+        raise DataError(f"There is no {_kind_of_path(kind)} '{text}' for any {' and '.join(sorted(fields))}.")
+
+
+def _regex(part: str, seen: set[str]) -> str:
+    """A part of a template; what comes a second time must be the same."""
+    field = part.strip("{}")
+    if part not in ("{scale}", "{dataset}"):
+        return re.escape(part)
+    if field in seen:
+        return f"(?P={field})"
+    seen.add(field)
+    value = r"[1-9]\d?" if field == "scale" else "[^/]+"
+    return f"(?P<{field}>{value})"
+
+
+def _require(kind: str, path: Path, text: str) -> None:
+    if kind == "images":
+        if not path.is_dir():
+            raise DataError(f"There is no folder '{text}' of SR images; check the path.")
+        if not Entry(path).files:
+            raise DataError(f"The folder '{text}' holds no images; name the folder that does.")
+    elif not path.is_file():
+        raise DataError(f"There is no model '{text}'; check the path.")
+
+
+def _kind_of_path(kind: str) -> str:
+    return "folder" if kind == "images" else "model"
+
+
+def _stem(text: str, *, is_folder: bool) -> str:
+    """What a model is called: its file's stem without ``{scale}``, or its folder's name."""
+    path = Path(text).expanduser().absolute()
+    names = [path.name if is_folder else path.stem, *(parent.name for parent in path.parents)]
+    bare = (re.sub(r"[-_. ]*x?\{(scale|dataset)\}x?", "", name, flags=re.IGNORECASE) for name in names)
+    return safe_stem(next(filter(None, bare), "model"))
+
+
+def safe_stem(stem: str) -> str:
+    """A stem as a part of a method's name."""
+    return re.sub(r"[^A-Za-z0-9._+-]+", "-", stem).lstrip("-._+") or "model"
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"The model {path} cannot be read ({error.strerror}); check its permissions.") from None

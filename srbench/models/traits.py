@@ -1,0 +1,32 @@
+"""What is known of a model's file, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """What is known of a model's file.
+
+    Attributes:
+        says: what it is, in a word or two.
+        parameters: how many; None if the file does not tell.
+        channels: that it is given at once, 1 or 3.
+        either: whether it takes any number of planes, each alike.
+        scale: the factor.
+        multiple: its sides must be multiples of this.
+        least: and at least this.
+        batched: whether it takes several images at once.
+        halo: as in MethodInfo.
+    """
+
+    says: str
+    parameters: int | None
+    channels: int
+    either: bool
+    scale: int
+    multiple: int
+    least: int
+    batched: bool
+    halo: int | None

@@ -1,0 +1,200 @@
+"""What a model's file does not say is found out by running it: channels, scale, sizes that it takes, and its halo.
+
+All of it on the CPU and on noise; what comes out is kept, so that a model is tried once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from srbench.errors import DataError, UsageError
+from srbench.models.opened import Opened, first_line
+from srbench.models.spec import MEASURED, Options
+from srbench.models.traits import Traits
+
+INFLUENCE = 1e-6
+"""Of white: what changes an output pixel by less counts as nothing."""
+MULTIPLES = (1, 2, 4, 8, 16, 32)
+SIDES = (64, 128, 256)
+"""Of the noise that the halo is measured on."""
+PATIENCE = 2.0
+"""Seconds that a run on noise may have taken for one four times as large to be tried."""
+
+Run = Callable[[Tensor], Tensor]
+
+
+def find_traits(opened: Opened, options: Options, name: str) -> Traits:
+    """Try a model.
+
+    Args:
+        opened: the model, on the CPU.
+        options: what the user says of it.
+        name: its file, for messages.
+
+    Raises:
+        DataError: it cannot be used as a super-resolution model.
+        UsageError: it is not what the user says.
+    """
+    with torch.inference_mode():
+        trial = _Trial(opened, options.range, name)
+        channels, either = trial.channels(opened.channels, options)
+        scale = trial.factor((1, channels, 64, 96))
+        if scale is None:
+            raise DataError(f"{name} is no model of images ({trial.trouble}).")
+        if options.scale not in (0, scale):
+            raise UsageError(f"{name} is a model for x{scale}, not x{options.scale}; correct the option.")
+        multiple = opened.multiple or trial.multiple(channels, scale)
+        least = trial.least(channels, scale, multiple)
+        batched = trial.is_batched(channels, scale, multiple)
+        halo = options.halo
+        if halo == MEASURED:
+            halo = _halo(trial.run, channels, scale, multiple) if opened.tiles else None
+    return Traits(
+        says=opened.says,
+        parameters=opened.parameters,
+        channels=channels,
+        either=either,
+        scale=scale,
+        multiple=multiple,
+        least=least,
+        batched=batched,
+        halo=halo,
+    )
+
+
+def run_fitted(run: Run, x: Tensor, traits: Traits) -> Tensor:
+    """Run a model on images of any size and number: made larger where it needs that, and cut again."""
+    height, width = x.shape[-2:]
+    wanted = (_rounded_up(max(side, traits.least), traits.multiple) for side in (height, width))
+    below, right = (side - own for side, own in zip(wanted, (height, width), strict=True))
+    if below or right:
+        x = functional.pad(x, (0, right, 0, below), mode="replicate")
+    out = run(x) if traits.batched or len(x) == 1 else torch.cat([run(image[None]) for image in x])
+    return out[..., : height * traits.scale, : width * traits.scale]
+
+
+class _Trial:
+    """A model being tried.
+
+    Args:
+        opened: the model.
+        white: the value of white.
+        name: its file, for messages.
+    """
+
+    def __init__(self, opened: Opened, white: float, name: str) -> None:
+        self._opened = opened
+        self._white = white
+        self._name = name
+        self.trouble = ""
+        """Why it did not run the last time."""
+
+    def run(self, x: Tensor) -> Tensor:
+        return self._opened.run(x * self._white).float() / self._white
+
+    def factor(self, shape: tuple[int, int, int, int]) -> int | None:
+        """By how much it enlarges images of a shape; None if it does not take them."""
+        try:
+            out = tuple(self.run(_noise(*shape)).shape)
+        except Exception as error:  # each kind of file has its own
+            self.trouble = first_line(error)
+            return None
+        scale = out[-1] // shape[-1]
+        if scale < 1 or out != (*shape[:2], shape[2] * scale, shape[3] * scale):
+            self.trouble = f"it turns {shape} into {out}"
+            return None
+        return scale
+
+    def channels(self, declared: int, options: Options) -> tuple[int, bool]:
+        """How many channels it is given at once, and whether it takes any number.
+
+        Raises:
+            DataError: neither 1 nor 3.
+            UsageError: the user says otherwise.
+        """
+        if declared not in (0, 1, 3):
+            raise DataError(f"{self._name} takes images of {declared} channels; srbench has 1 (luma) or 3 (RGB).")
+        asked = {"": (3, 1), "rgb": (3,), "y": (1,), "any": (1,)}[options.channels]
+        tried = [n for n in asked if declared in (0, n)]
+        takes = [n for n in tried if self.factor((1, n, 64, 96)) is not None]
+        if takes:
+            return min(takes), len(takes) == 2 or options.channels == "any"
+        if not tried:
+            raise UsageError(f"{self._name} takes {declared} channels, which channels={options.channels} is not.")
+        kinds = " or ".join(map(str, tried))
+        raise DataError(f"{self._name} takes no image of {kinds} channels, 96x64 pixels ({self.trouble}).")
+
+    def multiple(self, channels: int, scale: int) -> int:
+        """The least number that the sides must be multiples of."""
+        return next(m for m in MULTIPLES if self.factor((1, channels, 32 + m, 32 + 3 * m)) == scale or m == 32)
+
+    def least(self, channels: int, scale: int, multiple: int) -> int:
+        """The smallest side: a power of two times the multiple."""
+        sides = itertools.takewhile(lambda side: side < 64, (multiple * 2**k for k in range(7)))
+        return next((side for side in sides if self.factor((1, channels, side, side)) == scale), 64)
+
+    def is_batched(self, channels: int, scale: int, multiple: int) -> bool:
+        """Whether two images at once come out as one by one."""
+        side = _rounded_up(33, multiple)
+        two = _noise(2, channels, side, side)
+        if self.factor(tuple(two.shape)) != scale:  # type: ignore[arg-type]  # four of them
+            return False
+        alone = torch.cat([self.run(image[None]) for image in two])
+        return bool((self.run(two) - alone).abs().max() < INFLUENCE)
+
+
+def _halo(run: Run, channels: int, scale: int, multiple: int) -> int | None:
+    """How far a pixel's influence reaches; None if that is the whole image, or more than can be tried."""
+    for side in SIDES:
+        began = time.monotonic()
+        reach = _reach(run, channels, scale, multiple, side)
+        if reach is not None:
+            halo = _rounded_up(reach, multiple)
+            return halo if _tiles_fit(run, channels, scale, multiple, halo) else None
+        if (time.monotonic() - began) / 6 > PATIENCE:  # _reach runs it six times at most
+            return None
+    return None
+
+
+def _reach(run: Run, channels: int, scale: int, multiple: int, side: int) -> int | None:
+    """The farthest input pixel to whose output a pixel in the middle makes a difference; None at the very edge."""
+    farthest = 0
+    for seed in (0, 1):
+        x = _noise(1, channels, side, side, seed)
+        before = run(x)
+        for middle in {side // 2, side // 2 + multiple - 1}:
+            y = x.clone()
+            y[..., middle, middle] = (y[..., middle, middle] < 0.5).float()  # to black or white, what is farther
+            changed = ((run(y) - before).abs().amax(dim=(0, 1)) > INFLUENCE).nonzero() // scale
+            if not len(changed):
+                continue
+            if changed.min() == 0 or changed.max() == side - 1:
+                return None
+            farthest = max(farthest, int((changed - middle).abs().max()))
+    return farthest
+
+
+def _tiles_fit(run: Run, channels: int, scale: int, multiple: int, halo: int) -> bool:
+    """Whether parts with that margin give what the whole does: also where no single pixel would have told."""
+    inner = _rounded_up(9, multiple)  # odd where it may be, so that parts begin where no window of a network does
+    x = _noise(1, channels, 2 * (halo + inner), 2 * (halo + inner), seed=2)
+    whole = run(x)
+    first = run(x[..., : inner + halo, : inner + halo])[..., : inner * scale, : inner * scale]
+    last = run(x[..., inner:, inner:])[..., halo * scale :, halo * scale :]
+    cut = (inner + halo) * scale
+    differences = (first - whole[..., : inner * scale, : inner * scale], last - whole[..., cut:, cut:])
+    return all(bool(difference.abs().max() < 10 * INFLUENCE) for difference in differences)
+
+
+def _noise(n: int, channels: int, height: int, width: int, seed: int = 0) -> Tensor:
+    return torch.rand(n, channels, height, width, generator=torch.Generator().manual_seed(seed))
+
+
+def _rounded_up(number: int, multiple: int) -> int:
+    return -(-number // multiple) * multiple

@@ -1,0 +1,37 @@
+"""Models that are files keep the contract, each kind of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import small_models
+import torch
+
+from srbench.registry import Registry
+from srbench.testing import CHECKS, Check
+
+KINDS = ("spandrel", "onnx", "torchscript", "exported", "hub")
+
+
+@pytest.fixture(scope="module")
+def patterns(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("models")
+    network = small_models.trained()
+    found = {pattern.partition(":")[0]: pattern for pattern in small_models.save_all(network, folder)}
+    (folder / "hub").mkdir()
+    path: Path = small_models.save_safetensors(network, folder / "hub" / "small.safetensors")
+    return found | {"hub": f"hub:{path.parent}"}
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("kind", KINDS)
+def test_contract(kind: str, check: Check, patterns: dict[str, str]) -> None:
+    if kind == "onnx" and torch.cuda.is_available():
+        import onnxruntime
+
+        if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+            pytest.skip("this onnxruntime has no CUDA")
+    registry = Registry()
+    (choice,) = registry.select([patterns[kind]])
+    check(registry.method(choice.card.name))

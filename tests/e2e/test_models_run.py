@@ -1,0 +1,184 @@
+"""One small network, saved in every way and scored from the command line: one figure, whatever file it comes from."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import small_models
+from conftest import photograph, save
+from hub_server import COMMIT, hub
+
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+LABELS = ["spandrel:small", "onnx:small", "torchscript:small", "exported:small", "hub:small", "images:sr"]
+X2 = ("--scales", "2", "--no-speed")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    network = small_models.trained()
+    small_models.save_all(network, folder)
+    small_models.save_sr_images(network, folder / "sr")
+    (folder / "hub").mkdir()
+    small_models.save_safetensors(network, folder / "hub" / "model.safetensors")
+    return folder
+
+
+@pytest.fixture
+def here(files: Path, tmp_path: Path) -> Path:
+    """The models, in the folder that commands are run in."""
+    for path in files.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    return tmp_path
+
+
+def psnr_by_method(document: str) -> dict[str, float]:
+    results = json.loads(document)["results"]
+    return {result["method"]: result["value"] for result in results if result["metric"] == "psnr"}
+
+
+def test_every_file_of_a_network_has_its_figure(cli: Cli, here: Path) -> None:
+    with hub() as server:
+        server.repositories["org/small"] = {"model.safetensors": (here / "hub/model.safetensors").read_bytes()}
+        methods = "nearest,spandrel:small.pth,onnx:small.onnx,torchscript:small.pt,exported:small.pt2"
+        methods += ",hub:org/small,images:sr"
+        result = cli("run", "--methods", methods, *X2, "--json", HF_ENDPOINT=server.url)
+    assert result.returncode == 0, result.stderr
+    found = psnr_by_method(result.stdout)
+    assert list(found) == ["nearest", *LABELS]
+    assert max(abs(found[label] - found["images:sr"]) for label in LABELS) < 1e-3
+    assert found["images:sr"] > found["nearest"] + 0.3  # or any network would do
+
+    (run,) = (here / "results/runs").glob("embedded*")
+    report = (run / "report/report.md").read_text("utf-8")
+    row = "| onnx:small | prediction | rgb | yes | ONNX model, small.onnx (sha256 "
+    assert row in report
+    assert f"| RealESRGAN Compact (spandrel 0.4.2), org/small at {COMMIT[:12]}: model.safetensors (sha256 " in report
+    assert "| images:sr | prediction | any | no | 5 images of sr, sha256 " in report
+    page = (run / "report/report.html").read_text("utf-8")
+    assert "<dt>onnx:small</dt><dd>ONNX model, small.onnx (sha256 " in page
+
+    shown = cli("report", "--methods", "onnx:small,images:*", "--baseline", "onnx:small")
+    assert shown.returncode == 0, shown.stderr
+    assert "onnx:small" in shown.stdout
+    assert "exported:small" not in shown.stdout
+    compared = cli("compare", "onnx:small", "nearest", "--json")
+    assert compared.returncode == 0, compared.stderr
+    again = cli("run", "--methods", "onnx:small.onnx,images:sr", *X2)
+    assert "cells: 0 computed, 2 known before" in again.stderr
+
+
+def test_workers_open_models_too(cli: Cli, here: Path, photos: Path) -> None:
+    methods = f"onnx:small.onnx,spandrel:small.pth,hub:./hub,images:{photos}"
+    words = ("run", "--methods", methods, "--datasets", str(photos), *X2, "--json", "--no-report")
+    alone, workers = cli(*words, "--out", "a"), cli(*words, "--out", "b", "--jobs", "2")
+    assert workers.returncode == 0, workers.stderr
+    assert psnr_by_method(workers.stdout) == psnr_by_method(alone.stdout)
+
+
+def test_a_changed_file_is_another_cell(cli: Cli, here: Path, photos: Path) -> None:
+    words = ("run", "--methods", "onnx:small.onnx", "--datasets", str(photos), *X2, "--no-report")
+    assert "1 computed" in cli(*words).stderr
+    (here / "small.onnx").unlink()
+    small_models.save_onnx(small_models.trained(steps=3), here / "small.onnx")
+    assert "1 computed" in cli(*words).stderr
+
+
+def test_wrong_images_fail_their_cells_alone(cli: Cli, here: Path, photos: Path) -> None:
+    for name, size in (("small", (48, 58)), ("large", (50, 60))):
+        save(here / name / "first.png", photograph(*size, 1))
+        save(here / name / "second.png", photograph(53, 41, 2))
+    save(here / "one" / "first.png", photograph(48, 60, 1))
+    save(here / "others" / "a.png", photograph(48, 60, 1))
+    save(here / "others" / "b.png", photograph(53, 41, 2))
+    save(here / "gray" / "first_x2.png", photograph(48, 60, 1)[..., 0])
+    save(here / "gray" / "second_x2.png", photograph(53, 41, 2))
+    save(here / "right" / "photos" / "x2" / "first_x2.png", photograph(48, 60, 5))
+    save(here / "right" / "photos" / "x2" / "second_x2.png", photograph(52, 40, 6))
+    methods = "nearest,images:small,images:large,images:one,images:others,images:gray,images:right/{dataset}/x{scale}"
+    result = cli("run", "--methods", methods, "--datasets", str(photos), *X2, "--json", "--no-report")
+    assert result.returncode == 4, result.stderr
+    document = json.loads(result.stdout)
+    assert set(psnr_by_method(result.stdout)) == {"nearest", "images:right"}
+    errors = {failed["method"]: failed["error"] for failed in document["failed"]}
+    for label, words in {
+        "images:small": "first.png is 58x48 and the HR image 'first' is 61x49; SR must be as large as HR",
+        "images:large": "first.png is 60x50 and",
+        "images:one": "has no image called like 'second' of photos",
+        "images:others": "are not those of photos; name each SR image as its HR image",
+        "images:gray": "first_x2.png: SR is gray and HR has colours",
+    }.items():
+        assert words in errors[label]
+
+
+def test_gray_images_are_scored_with_gray_ones(cli: Cli, tmp_path: Path) -> None:
+    picture = photograph(40, 44)[..., 0]
+    save(tmp_path / "hr" / "a.png", picture)
+    save(tmp_path / "sr" / "a.png", np.repeat(picture[..., None], 3, axis=2))  # as many programs write gray
+    result = cli("run", "--methods", "images:sr", "--datasets", "hr", *X2, "--json", "--no-report")
+    assert psnr_by_method(result.stdout) == {"images:sr": "inf"}, result.stderr
+
+
+def test_the_scale_of_images_must_be_said(cli: Cli, here: Path) -> None:
+    result = cli("run", "--methods", "images:sr", "--scales", "2,3")
+    assert result.returncode == 2
+    assert "At which scale were the images of images:sr made?" in result.stderr
+    plan = cli("run", "--methods", "images:sr?scale=2", "--scales", "2,3", "--dry-run", "--json")
+    assert [cell["scale"] for cell in json.loads(plan.stdout)["cells"]] == [2]
+
+
+def test_models_are_timed_and_images_are_not(cli: Cli, here: Path, photos: Path) -> None:
+    words = ("--methods", "onnx:small.onnx,spandrel:small.pth", "--scales", "2", "--sizes", "32", "--runs", "5")
+    result = cli("speed", *words, "--json")
+    assert result.returncode == 0, result.stderr
+    rows = json.loads(result.stdout)["rows"]
+    assert {row["method"]: row["parameters"] for row in rows} == {"onnx:small": 6876, "spandrel:small": 6876}
+    refused = cli("speed", "--methods", "images:sr")
+    assert refused.returncode == 2
+    assert "images:sr is a folder of SR images: there is nothing to time" in refused.stderr
+    methods = ("--methods", f"onnx:small.onnx,images:{photos}", "--datasets", str(photos))
+    timed = cli("run", *methods, "--scales", "2", "--no-report")
+    assert timed.returncode == 0, timed.stderr
+    (run,) = (here / "results/runs").glob("photos*")
+    assert [row["method"] for row in json.loads((run / "speed.json").read_text())["rows"]] == ["onnx:small"]
+
+
+def test_explain_takes_models(cli: Cli, here: Path, photos: Path) -> None:
+    data = ("--datasets", str(photos))
+    figure = psnr_by_method(cli("run", "--methods", "onnx:small.onnx", *data, *X2, "--json", "--no-report").stdout)
+    number = f"{figure['onnx:small']:.2f}"
+    asked = ("explain", number, "--dataset", str(photos), "--scale", "2")
+    found = cli(*asked, "--method", "onnx:small.onnx", "--json")
+    assert found.returncode == 0, found.stderr
+    refused = cli(*asked, "--method", "images:sr")
+    assert refused.returncode == 2
+    assert "name it by --images" in refused.stderr
+
+
+def test_list_names_the_kinds(cli: Cli) -> None:
+    kinds: list[dict[str, Any]] = json.loads(cli("list", "--json").stdout)["models"]
+    assert [kind["kind"] for kind in kinds] == ["spandrel", "onnx", "torchscript", "exported", "images", "hub"]
+    shown = cli("list").stdout
+    assert "onnx:FILE" in shown
+    assert "images:DIR" in shown
+
+
+def test_planning_a_known_model_needs_no_torch(here: Path) -> None:
+    code = "from srbench.registry import Registry; import sys; Registry().select(['onnx:small.onnx', 'images:sr']);"
+    for expected in ("True", "False"):  # it is tried once
+        result = subprocess.run(
+            [sys.executable, "-c", f"{code} print('torch' in sys.modules)"],
+            cwd=here,
+            env=os.environ,
+            capture_output=True,
+            text=True,
+        )
+        assert result.stdout.strip() == expected, result.stderr

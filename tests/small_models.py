@@ -1,0 +1,115 @@
+"""One small network, trained for seconds and saved in every way that srbench can read."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from srbench.data.catalog import resolve
+from srbench.imaging.files import write_png
+from srbench.protocol import get_protocol
+
+SCALE = 2
+
+
+def trained(channels: int = 3, steps: int = 60) -> nn.Module:
+    """spandrel's Compact, of some 10,000 parameters, on one photograph: better than nearest by some dB."""
+    from spandrel.architectures.Compact import Compact
+
+    torch.manual_seed(0)
+    network: nn.Module = Compact(num_in_ch=channels, num_out_ch=channels, num_feat=16, num_conv=2, upscale=SCALE)
+    optimiser = torch.optim.Adam(network.parameters(), 2e-3)
+    hr = _training_image(channels)
+    lr = functional.interpolate(hr, scale_factor=1 / SCALE, mode="bicubic", antialias=True)
+    for step in range(steps):
+        top, left = (37 * step) % (lr.shape[2] - 32), (53 * step) % (lr.shape[3] - 32)
+        patch = lr[..., top : top + 32, left : left + 32]
+        target = hr[..., SCALE * top : SCALE * (top + 32), SCALE * left : SCALE * (left + 32)]
+        optimiser.zero_grad()
+        functional.l1_loss(network(patch), target).backward()
+        optimiser.step()
+    return network.eval()
+
+
+def _training_image(channels: int) -> Tensor:
+    sample = next(iter(resolve("embedded:train").samples()))
+    picture = np.asarray(sample.hr)[:256, :256]
+    planes = torch.from_numpy(np.ascontiguousarray(np.atleast_3d(picture))).permute(2, 0, 1)[None].float() / 255
+    planes = planes.expand(1, 3, -1, -1) if planes.shape[1] == 1 else planes
+    return planes[:, :channels]
+
+
+def save_onnx(network: nn.Module, path: Path, channels: int = 3, *, free: bool = True) -> Path:
+    """With a free batch and size, or with fixed ones."""
+    axes = {0: "n", 2: "h", 3: "w"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch would rather have another package write it
+        torch.onnx.export(
+            network,
+            (torch.rand(1, channels, 16, 18),),
+            str(path),
+            input_names=["lr"],
+            output_names=["sr"],
+            dynamic_axes={"lr": axes, "sr": axes} if free else None,
+            dynamo=False,
+        )
+    return path
+
+
+def save_torchscript(network: nn.Module, path: Path) -> Path:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.trace(network, torch.rand(1, 3, 16, 18)).save(str(path))
+    return path
+
+
+def save_exported(network: nn.Module, path: Path, channels: int = 3) -> Path:
+    free = torch.export.Dim.DYNAMIC
+    x = torch.rand(2, channels, 16, 18)
+    torch.export.save(torch.export.export(network, (x,), dynamic_shapes=({0: free, 2: free, 3: free},)), path)
+    return path
+
+
+def save_safetensors(network: nn.Module, path: Path) -> Path:
+    from safetensors.torch import save_file
+
+    save_file(network.state_dict(), path)
+    return path
+
+
+def save_pth(network: nn.Module, path: Path) -> Path:
+    torch.save({"params": network.state_dict()}, path)  # as Real-ESRGAN does
+    return path
+
+
+def save_all(network: nn.Module, folder: Path, channels: int = 3) -> list[str]:
+    """In every way; returns what to call them on the command line."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return [
+        f"spandrel:{save_pth(network, folder / 'small.pth')}",
+        f"onnx:{save_onnx(network, folder / 'small.onnx', channels)}",
+        f"torchscript:{save_torchscript(network, folder / 'small.pt')}",
+        f"exported:{save_exported(network, folder / 'small.pt2', channels)}",
+    ]
+
+
+def save_sr_images(network: nn.Module, folder: Path, dataset: str = "embedded", protocol: str = "vdsr") -> Path:
+    """Its SR pictures of a data set, made without srbench's engine."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rules = get_protocol(protocol)
+    for sample in resolve(dataset).samples():
+        case = rules.prepare(sample.name, np.asarray(sample.hr), SCALE, None)
+        lr = case._lr.astype(np.float64)
+        planes = np.repeat(lr[..., None], 3, axis=2) if lr.ndim == 2 else lr
+        x = torch.from_numpy(planes.transpose(2, 0, 1) / 255.0)[None].float()
+        with torch.inference_mode():
+            sr = network(x)[0].double().numpy().transpose(1, 2, 0) * 255.0
+        if lr.ndim == 2:
+            sr = sr @ np.array([0.299, 0.587, 0.114])
+        write_png(folder / f"{sample.name}_x{SCALE}.png", np.clip(np.floor(sr + 0.5), 0, 255).astype(np.uint8))
+    return folder

@@ -1,0 +1,472 @@
+"""Models that are files: what their names mean, what is found out about them, and what is refused."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import small_models
+import torch
+from conftest import photograph, save
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from srbench.errors import DataError, MethodError, UsageError
+from srbench.inference import run_method
+from srbench.method import MethodInfo
+from srbench.models.model import ANY_SCALE, SrImages, spec_hash
+from srbench.models.opened import Opened
+from srbench.models.spec import MEASURED, Options, parse_options, parse_spec
+from srbench.models.trial import find_traits, run_fitted
+from srbench.names import method_of
+from srbench.registry import Registry
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def network() -> nn.Module:
+    return small_models.trained(steps=5)
+
+
+@pytest.fixture(scope="module")
+def files(network: nn.Module, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    small_models.save_all(network, folder)
+    small_models.save_safetensors(network, folder / "small.safetensors")
+    return folder
+
+
+def nearest(scale: int = 2) -> nn.Module:
+    return nn.Upsample(scale_factor=scale, mode="nearest")
+
+
+# names and options ---------------------------------------------------------------------------------------------------
+
+
+def test_a_label_of_a_model_is_its_name() -> None:
+    assert method_of("onnx:espcn_x2") == "onnx:espcn_x2"
+    assert method_of("fsrcnn:quick") == "fsrcnn"
+    assert method_of("bicubic") == "bicubic"
+
+
+def test_no_method_is_called_as_a_kind_of_models() -> None:
+    facts: Any = {"family": "edge", "channels": "y", "input": "lr"}
+    assert MethodInfo(name="onnx:RealESRGAN_x4+", **facts)
+    for name in ("onnx", "images", "mine:other", "onnx:", "onnx:../a"):
+        with pytest.raises(ValueError, match="a method's name"):
+            MethodInfo(name=name, **facts)
+
+
+def test_options_are_read() -> None:
+    assert parse_options("", "onnx:a") == Options()
+    assert Options().halo == MEASURED
+    found = parse_options("channels=y&range=255&halo=16&scale=2", "onnx:a")
+    assert found == Options(channels="y", range=255.0, halo=16, scale=2)
+    assert parse_options("halo=none", "onnx:a").halo is None
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("chanels=y", "Did you mean channels"),
+        ("channels=gray", "channels is y, rgb or any, not 'gray'"),
+        ("range=0", "range is the value of white"),
+        ("range=nan", "range is the value of white"),
+        ("halo=-1", "halo is a number of pixels, or none"),
+        ("halo=²", "halo is a number of pixels"),
+        ("scale=17", "scale is a whole number from 1 to 16"),
+        ("scale", "scale is a whole number"),
+    ],
+)
+def test_wrong_options_are_refused(query: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse_options(query, "onnx:model.onnx")
+
+
+@given(st.text(max_size=30))
+def test_options_are_read_or_refused(query: str) -> None:
+    try:
+        found = parse_options(query, "onnx:model.onnx")
+    except UsageError:
+        return
+    assert found.range > 0
+    assert 0 <= found.scale <= 16
+
+
+def test_a_model_is_named_by_its_file(tmp_path: Path) -> None:
+    for file, name in (
+        ("espcn.onnx", "onnx:espcn"),
+        ("Real ESRGAN+x4.onnx", "onnx:Real-ESRGAN+x4"),
+        (".hidden.onnx", "onnx:hidden"),
+    ):
+        (tmp_path / file).write_bytes(b"x")
+        assert parse_spec(f"onnx:{tmp_path / file}").name == name
+
+
+def test_scale_in_a_path_stands_for_those_that_are_there(tmp_path: Path) -> None:
+    for name in ("espcn_x2.onnx", "espcn_x4.onnx", "espcn_x.onnx", "espcn_x4b.onnx", "espcn_x2.pth"):
+        (tmp_path / name).write_bytes(name.encode())
+    (tmp_path / "espcn_x3.onnx").mkdir()
+    spec = parse_spec(f"onnx:{tmp_path}/espcn_x{{scale}}.onnx")
+    assert spec.name == "onnx:espcn"
+    assert {entry.scale: entry.path.name for entry in spec.entries} == {2: "espcn_x2.onnx", 4: "espcn_x4.onnx"}
+    with pytest.raises(UsageError, match="says the scale twice"):
+        parse_spec(f"onnx:{tmp_path}/espcn_x{{scale}}.onnx?scale=2")
+    with pytest.raises(DataError, match=r"no model .* for any scale"):
+        parse_spec(f"onnx:{tmp_path}/other_x{{scale}}.onnx")
+
+
+def test_scale_and_data_set_in_a_path_of_images(tmp_path: Path) -> None:
+    for folder in ("set5/x2", "set5/x3", "urban/x2", "x2"):
+        save(tmp_path / folder / "a.png", photograph(8, 8))
+    spec = parse_spec(f"images:{tmp_path}/{{dataset}}/x{{scale}}")
+    assert [(entry.dataset, entry.scale) for entry in spec.entries] == [("set5", 2), ("set5", 3), ("urban", 2)]
+    assert spec.name == f"images:{tmp_path.name}"
+    twice = parse_spec(f"images:{tmp_path}/{{dataset}}/../{{dataset}}/x{{scale}}")
+    assert {entry.dataset for entry in twice.entries} == {"set5", "urban"}
+    with pytest.raises(UsageError, match=r"only images: has a \{dataset\}"):
+        parse_spec("onnx:{dataset}.onnx")
+
+
+def test_missing_files_are_one_sentence(tmp_path: Path) -> None:
+    for pattern, message in (
+        ("onnx:", "names no file"),
+        ("onnx:gone.onnx", "There is no model 'gone.onnx'"),
+        ("images:gone", "There is no folder 'gone'"),
+        (f"images:{tmp_path}", "holds no images"),
+        ("hub:gone", "There is no folder 'gone'"),
+    ):
+        with pytest.raises((DataError, UsageError), match=message):
+            parse_spec(pattern)
+
+
+# what is found out ---------------------------------------------------------------------------------------------------
+
+
+def tried(network: nn.Module | Any, options: Options | None = None, **known: Any) -> Any:
+    return find_traits(Opened(run=network, says="a model", **known), options or Options(), "model")
+
+
+def test_channels_and_scale_are_found_out() -> None:
+    luma = nn.Sequential(nn.Conv2d(1, 9, 3, padding=1), nn.PixelShuffle(3))
+    found = tried(luma)
+    assert (found.channels, found.either, found.scale, found.halo) == (1, False, 3, 1)
+    colour = nn.Sequential(nn.Conv2d(3, 12, 5, padding=2), nn.PixelShuffle(2))
+    found = tried(colour)
+    assert (found.channels, found.either, found.scale, found.halo) == (3, False, 2, 2)
+    found = tried(nearest(4))
+    assert (found.channels, found.either, found.scale, found.halo) == (1, True, 4, 0)
+
+
+def test_what_the_user_says_is_held_to() -> None:
+    luma = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.PixelShuffle(2))
+    assert tried(luma, Options(channels="any")).either
+    assert tried(luma, Options(halo=7)).halo == 7
+    assert tried(luma, Options(halo=None)).halo is None
+    with pytest.raises(UsageError, match="is a model for x2, not x3"):
+        tried(luma, Options(scale=3))
+    with pytest.raises(UsageError, match="takes 1 channels, which channels=rgb is not"):
+        tried(luma, Options(channels="rgb"), channels=1)
+    with pytest.raises(DataError, match="takes images of 4 channels"):
+        tried(luma, channels=4)
+    with pytest.raises(DataError, match=r"takes no image of 3 or 1 channels, 96x64 pixels \(.+\)"):
+        tried(nn.Linear(5, 5))
+    with pytest.raises(DataError, match="takes no image"):
+        tried(nn.AdaptiveAvgPool2d(8))
+
+
+class Pooled(nn.Module):
+    """Takes sides that are multiples of 4, from 8 on, one image at once; anything else raises."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up = nn.Upsample(scale_factor=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if len(x) != 1 or any(side % 4 or side < 8 for side in x.shape[-2:]):
+            raise RuntimeError("no")
+        return self.up(x)
+
+
+def test_sizes_that_a_model_takes_are_found_out_and_kept_to() -> None:
+    pooled = Pooled()
+    found = tried(pooled)
+    assert (found.multiple, found.least, found.batched) == (4, 8, False)
+    x = torch.rand(3, 1, 5, 13)
+    assert torch.equal(run_fitted(pooled, x, found), nearest()(x))
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 3))
+def test_images_of_any_size_come_out_whole(height: int, width: int, count: int) -> None:
+    x = torch.rand(count, 1, height, width)
+    assert torch.equal(run_fitted(Pooled(), x, POOLED), nearest()(x))
+
+
+POOLED = tried(Pooled())
+
+
+def test_a_model_that_looks_at_the_whole_image_is_not_tiled() -> None:
+    class Bright(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return nearest()(x * x.mean(dim=(2, 3), keepdim=True))
+
+    assert tried(Bright()).halo is None
+    assert tried(nearest(), tiles=False).halo is None
+
+
+def test_a_model_that_depends_on_where_a_tile_begins_is_not_tiled() -> None:
+    class Windows(nn.Module):
+        """Means of 8x8 windows, that start at the image's corner: sides are padded."""
+
+        def forward(self, x: Tensor) -> Tensor:
+            height, width = x.shape[-2:]
+            x = nn.functional.pad(x, (0, -width % 8, 0, -height % 8), mode="replicate")
+            means = nn.functional.avg_pool2d(x, 8)
+            return means.repeat_interleave(16, 2).repeat_interleave(16, 3)[..., : 2 * height, : 2 * width]
+
+    assert tried(Windows()).halo is None
+
+
+def test_a_range_of_255_is_the_model_s_own(tmp_path: Path) -> None:
+    class Inverted(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return 255.0 - nearest()(x)
+
+    path = small_models.save_onnx(Inverted(), tmp_path / "inverted.onnx")
+    registry = Registry()
+    (choice,) = registry.select([f"onnx:{path}?range=255"])
+    method = registry.method(choice.card.name)()
+    x = np.random.default_rng(0).random((3, 6, 7), np.float32)
+    out = run_method(method, x, 2, CPU)
+    np.testing.assert_allclose(out, 1 - x.repeat(2, 1).repeat(2, 2), atol=1e-6)
+
+
+# the registry --------------------------------------------------------------------------------------------------------
+
+
+def test_a_card_says_what_a_model_is_and_its_content_decides(files: Path, tmp_path: Path) -> None:
+    registry = Registry()
+    (choice,) = registry.select([f"onnx:{files}/small.onnx"])
+    card = choice.card
+    assert choice.label == "onnx:small"
+    assert (card.info.channels, card.info.scales, card.info.halo) == ("rgb", frozenset({2}), 4)
+    assert card.info.paper.startswith("ONNX model, small.onnx (sha256 ")
+    assert card.info.paper.endswith("6,876 parameters")
+    assert registry.card("onnx:small") == card
+    assert Registry(models=pickle.loads(pickle.dumps(registry.models))).card("onnx:small") == card
+
+    copy = tmp_path / "small.onnx"
+    copy.write_bytes((files / "small.onnx").read_bytes())
+    assert Registry().select([f"onnx:{copy}"])[0].card.source_hash == card.source_hash  # wherever it lies
+    assert Registry().select([f"onnx:{copy}?halo=9"])[0].card.source_hash != card.source_hash
+    other = small_models.save_onnx(nearest(), copy)
+    assert Registry().select([f"onnx:{other}"])[0].card.source_hash != card.source_hash
+
+
+def test_a_process_notices_that_a_file_was_changed(files: Path, tmp_path: Path) -> None:
+    path = tmp_path / "small.onnx"
+    path.write_bytes((files / "small.onnx").read_bytes())
+    spec = parse_spec(f"onnx:{path}")
+    before = spec_hash(spec)
+    path.write_bytes(b"something else")
+    assert spec_hash(pickle.loads(pickle.dumps(spec))) != before
+
+
+def test_a_model_is_tried_once(files: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Registry().select([f"onnx:{files}/small.onnx"])
+    monkeypatch.setattr("srbench.models.trial.find_traits", None)
+    assert Registry().select([f"onnx:{files}/small.onnx"])[0].card.info.halo == 4
+    (kept,) = (own_cache / "models").iterdir()
+    kept.write_text('{"says": 1}')
+    with pytest.raises(TypeError):  # what was kept is damaged, so it would be tried again
+        Registry().select([f"onnx:{files}/small.onnx"])
+
+
+def test_two_models_of_one_name_are_refused(files: Path, tmp_path: Path) -> None:
+    other = small_models.save_onnx(nearest(), tmp_path / "small.onnx")
+    registry = Registry()
+    assert len(registry.select([f"onnx:{files}/small.onnx"] * 2)) == 1
+    with pytest.raises(UsageError, match="Two models would be called 'onnx:small'"):
+        registry.select([f"onnx:{other}"])
+
+
+def test_one_method_of_several_files(tmp_path: Path) -> None:
+    for scale in (2, 3):
+        small_models.save_onnx(nearest(scale), tmp_path / f"near_x{scale}.onnx")
+    registry = Registry()
+    (choice,) = registry.select([f"onnx:{tmp_path}/near_x{{scale}}.onnx"])
+    assert choice.card.info.scales == frozenset({2, 3})
+    method = registry.method("onnx:near")()
+    for scale in (2, 3):
+        assert method.upscale(torch.rand(1, 3, 5, 4), scale).shape == (1, 3, 5 * scale, 4 * scale)
+    (tmp_path / "near_x2.onnx").rename(tmp_path / "near_x4.onnx")
+    with pytest.raises(UsageError, match=r"near_x4.onnx is a model for x2, not x4"):
+        Registry().select([f"onnx:{tmp_path}/near_x{{scale}}.onnx"])
+
+
+@pytest.mark.parametrize(
+    ("package", "pattern"), [("spandrel", "spandrel:small.pth"), ("onnxruntime", "onnx:small.onnx")]
+)
+def test_a_missing_extra_is_one_sentence(
+    package: str, pattern: str, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    kind, _, name = pattern.partition(":")
+    with pytest.raises(UsageError, match=rf"{package} is not installed: `pip install 'srbench\[{kind}\]'` brings it"):
+        Registry().select([f"{kind}:{files / name}"])
+
+
+def test_images_are_scored_and_never_run(photos: Path) -> None:
+    registry = Registry()
+    (choice,) = registry.select([f"images:{photos}"])
+    assert choice.card.supplied
+    assert choice.card.info.scales == ANY_SCALE
+    method = registry.method(choice.card.name)()
+    assert isinstance(method, SrImages)
+    assert method.folder("any", 3) == photos.resolve()
+    with pytest.raises(MethodError, match="can be scored, not run"):
+        method.upscale(torch.rand(1, 3, 4, 4), 2)
+    before = choice.card.source_hash
+    save(photos / "first.png", photograph(48, 60, 9))
+    assert Registry().select([f"images:{photos}"])[0].card.source_hash != before
+
+
+# files that are damaged, or not what they seem ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["spandrel", "onnx", "torchscript", "exported"])
+@pytest.mark.parametrize("damage", ["empty", "short", "text"])
+def test_damaged_files_are_one_sentence(kind: str, damage: str, files: Path, tmp_path: Path) -> None:
+    suffix = {"spandrel": "pth", "onnx": "onnx", "torchscript": "pt", "exported": "pt2"}[kind]
+    whole = (files / f"small.{suffix}").read_bytes()
+    path = tmp_path / f"bad.{suffix}"
+    path.write_bytes({"empty": b"", "short": whole[: len(whole) // 2], "text": b"<!DOCTYPE html>" * 50}[damage])
+    with pytest.raises(DataError, match=rf"bad\.{suffix} ") as raised:
+        Registry().select([f"{kind}:{path}"])
+    assert len(str(raised.value)) < 400
+
+
+class Harm:
+    """What a pickle may hold: code that runs when it is read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self.path,))
+
+
+@pytest.mark.parametrize("suffix", ["pth", "ckpt", "pt"])
+def test_a_pth_that_holds_code_is_refused(suffix: str, tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    torch.save({"params": Harm(done)}, tmp_path / f"bad.{suffix}")
+    with pytest.raises(DataError, match="holds more than weights"):
+        Registry().select([f"spandrel:{tmp_path}/bad.{suffix}"])
+    assert not done.exists()
+
+
+def test_a_torchscript_program_is_not_opened_as_weights(files: Path) -> None:
+    with pytest.raises(DataError, match=r"small\.pt "):
+        Registry().select([f"spandrel:{files}/small.pt"])
+
+
+def test_weights_of_no_known_architecture(tmp_path: Path) -> None:
+    torch.save({"a.weight": torch.zeros(3)}, tmp_path / "odd.pth")
+    with pytest.raises(DataError, match=r"knows no architecture that odd\.pth fits"):
+        Registry().select([f"spandrel:{tmp_path}/odd.pth"])
+    torch.save([torch.zeros(3)], tmp_path / "odd.pth")
+    with pytest.raises(DataError, match="holds no state dict, but a list"):
+        Registry().select([f"spandrel:{tmp_path}/odd.pth"])
+
+
+def test_an_onnx_model_of_one_size_is_refused(network: nn.Module, tmp_path: Path) -> None:
+    path = small_models.save_onnx(network, tmp_path / "fixed.onnx", free=False)
+    with pytest.raises(DataError, match="takes images of 18x16 only; export it with a free height and width"):
+        Registry().select([f"onnx:{path}"])
+
+
+def test_an_exported_program_of_one_size_is_refused(network: nn.Module, tmp_path: Path) -> None:
+    path = tmp_path / "fixed.pt2"
+    torch.export.save(torch.export.export(network, (torch.rand(1, 3, 16, 18),)), path)
+    with pytest.raises(DataError, match="takes no image of 3 or 1 channels, 96x64"):
+        Registry().select([f"exported:{path}"])
+
+
+def altered(source: Path, path: Path, name: str, change: Any) -> Path:
+    """A copy of an exported program with one file changed, or added."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(path, "w") as new:
+        root = old.namelist()[0].partition("/")[0]
+        contents = {each.partition("/")[2]: old.read(each) for each in old.namelist()}
+        contents[name] = change(contents.get(name, b""))
+        for each, content in contents.items():
+            new.writestr(f"{root}/{each}", content)
+    return path
+
+
+def replaced(old: str, new: str) -> Any:
+    def change(content: bytes) -> bytes:
+        assert old.encode() in content
+        return content.replace(old.encode(), new.encode(), 1)
+
+    return change
+
+
+def pickled(path: Path) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(Harm(path), buffer)
+    return buffer.getvalue()
+
+
+GRAPH = "models/model.json"
+EXPRESSION = "Symbol('s77', positive=True, integer=True)"
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "message"),
+    [
+        (GRAPH, "torch.ops.aten.conv2d.default", "torch.load", "has the target 'torch.load'"),
+        (GRAPH, "torch.ops.aten.conv2d.default", "_operator.methodcaller", "has the target"),
+        (GRAPH, "torch.ops.aten.conv2d.default", "torch.ops.aten.from_file.default", "has the target"),
+        (GRAPH, "torch.ops.aten.conv2d.default", "torch.ops.aten.__class__.x", "has the target"),
+        (GRAPH, EXPRESSION, "__import__(chr(111)+chr(115))", "has the expr_str"),
+        (GRAPH, EXPRESSION, "Symbol('s77').__class__", "has the expr_str"),
+        (GRAPH, '"guards_code": []', '"guards_code": ["harm()"]', "has the guards_code"),
+        (GRAPH, '"name": "conv2d"', '"name": "x=harm()"', "has the name"),
+        ("data/weights/model_weights_config.json", '"use_pickle": false', '"use_pickle": true', "pickled tensors"),
+        ("data/weights/model_weights_config.json", "weight_0", "../custom_obj_0", "has the path_name"),
+    ],
+)
+def test_an_exported_program_that_could_run_code_is_refused(
+    name: str, old: str, new: str, message: str, files: Path, tmp_path: Path
+) -> None:
+    path = altered(files / "small.pt2", tmp_path / "bad.pt2", name, replaced(old, new))
+    with pytest.raises(DataError, match=message):
+        Registry().select([f"exported:{path}"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["data/sample_inputs/model.pt", "data/weights/model.pt", "data/constants/opaque_obj_0", "data/aotinductor/m/a.so"],
+)
+def test_pickles_in_an_exported_program_are_refused(name: str, files: Path, tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    path = altered(files / "small.pt2", tmp_path / "bad.pt2", name, lambda _: pickled(done))
+    with pytest.raises(DataError, match=r"bad\.pt2 holds .* export the network alone, or as ONNX"):
+        Registry().select([f"exported:{path}"])
+    assert not done.exists()
+
+
+def test_an_altered_copy_is_opened_where_nothing_was_altered(files: Path, tmp_path: Path) -> None:
+    """Or the tests above would say nothing."""
+    path = altered(files / "small.pt2", tmp_path / "same.pt2", GRAPH, lambda content: json.dumps(json.loads(content)))
+    assert Registry().select([f"exported:{path}"])[0].card.info.halo == 4
