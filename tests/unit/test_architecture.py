@@ -17,6 +17,7 @@ METHODS = sorted((ROOT / "methods").glob("*.py"))
 # from the top down; a module may import from its own layer and from those below it
 LAYERS = (
     ("cli", "__main__"),
+    ("export",),
     ("report",),
     ("analysis",),
     ("bench",),
