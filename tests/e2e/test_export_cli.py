@@ -61,6 +61,12 @@ def test_a_hub_folder_is_filled_from_a_run(cli: Cli, tmp_path: Path, photos: Pat
     assert kept.returncode == 2
     assert "folder holds notes.txt, which is none of its files" in kept.stderr
 
+    (tmp_path / "folder" / "notes.txt").unlink()
+    replaced = cli("export", "srcnn-y", "--scale", "2", "--format", "hub", "--out", "folder", "--overwrite")
+    assert replaced.returncode == 0, replaced.stderr
+    card = (tmp_path / "folder" / "README.md").read_text("utf-8")
+    assert "| embedded | 5 | x2 | 32.62 | .9145 | 30.91 | .8856 |" in card  # as in the README's table, bicubic beside it
+
 
 @pytest.mark.parametrize(
     ("words", "code", "message"),
