@@ -65,7 +65,7 @@ def test_a_hub_folder_is_filled_from_a_run(cli: Cli, tmp_path: Path, photos: Pat
     replaced = cli("export", "srcnn-y", "--scale", "2", "--format", "hub", "--out", "folder", "--overwrite")
     assert replaced.returncode == 0, replaced.stderr
     card = (tmp_path / "folder" / "README.md").read_text("utf-8")
-    assert "| embedded | 5 | x2 | 32.62 | .9145 | 30.91 | .8856 |" in card  # as in the README's table, bicubic beside it
+    assert "| embedded | 5 | x2 | 32.62 | .9145 | 30.91 | .8856 |" in card  # as in the README, with bicubic
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import photograph, save
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from runs import write_run
 
@@ -154,6 +154,7 @@ PLAIN = st.recursive(
 )
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.from_regex("[a-z]{2,9}x", fullmatch=True), PLAIN, max_size=4))
 def test_yaml_reads_what_was_written(data: dict[str, Any]) -> None:
     text = front_matter(data)
