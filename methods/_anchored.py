@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -77,7 +77,8 @@ class AnchoredNetwork(nn.Module):
 
     def coded(self, z: Tensor) -> Tensor:
         """(n, d) features to the (n, r) patterns that their patches lack: each by its nearest atom's map."""
-        product = product_by_atom if z.device.type == "cpu" else product_by_patch
+        by_atom = z.device.type == "cpu" and not torch.compiler.is_exporting()
+        product = product_by_atom if by_atom else product_by_patch
         return product(self.regressors * self.steps, nearest_atom(z, self.atoms), z)
 
 
@@ -89,7 +90,7 @@ def in_steps(maps: Tensor) -> tuple[Tensor, Tensor]:
 
 def nearest_atom(z: Tensor, atoms: Tensor) -> Tensor:
     """For each of (n, d) features the atom with the largest product, whatever its sign."""
-    return torch.cat([(part @ atoms.T).abs_().argmax(1) for part in torch.split(z, CHUNK)])
+    return torch.cat([(part @ atoms.T).abs_().argmax(1) for part in _chunks(z)])
 
 
 def product_by_atom(maps: Tensor, which: Tensor, z: Tensor) -> Tensor:
@@ -103,8 +104,13 @@ def product_by_atom(maps: Tensor, which: Tensor, z: Tensor) -> Tensor:
 
 def product_by_patch(maps: Tensor, which: Tensor, z: Tensor) -> Tensor:
     """The same, each row with a copy of its map: faster where memory is, as on a GPU."""
-    parts = zip(torch.split(which, CHUNK), torch.split(z, CHUNK), strict=True)
+    parts = zip(_chunks(which), _chunks(z), strict=True)
     return torch.cat([torch.bmm(maps[own], part[:, :, None])[..., 0] for own, part in parts])
+
+
+def _chunks(rows: Tensor) -> Sequence[Tensor]:
+    """Rows in parts of a bearable size; a graph that is exported has no loop whose length depends on the image."""
+    return (rows,) if torch.compiler.is_exporting() else torch.split(rows, CHUNK)
 
 
 def _fit_together(

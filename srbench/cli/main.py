@@ -16,6 +16,7 @@ from srbench.cli.compare import compare
 from srbench.cli.data import app as data_app
 from srbench.cli.doctor import doctor
 from srbench.cli.explain import explain
+from srbench.cli.export import export
 from srbench.cli.guard import complain, guarded
 from srbench.cli.list import list_
 from srbench.cli.new import app as new_app
@@ -40,6 +41,7 @@ app.command("compare")(compare)
 app.command("explain")(explain)
 app.command("train")(train)
 app.command("speed")(speed)
+app.command("export")(export)
 app.command("list")(list_)
 app.command("doctor")(doctor)
 for _verb in (*app.registered_commands, *data_app.registered_commands, *new_app.registered_commands):

@@ -19,6 +19,7 @@ LAYERS = (
     ("cli", "__main__"),
     ("testing",),
     ("api",),
+    ("export",),
     ("report",),
     ("analysis",),
     ("bench",),

@@ -1,0 +1,153 @@
+"""`srbench export`: a method and its weights for where srbench is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from srbench.cli.options import Plugins, numbers
+from srbench.errors import UsageError
+from srbench.places import RUNS
+
+if TYPE_CHECKING:
+    from srbench.bench.store import LoadedRun
+    from srbench.export.onnx import Graph
+    from srbench.export.subject import Subject
+    from srbench.registry import Registry
+
+FORMATS = ("onnx", "safetensors", "hub")
+BESIDE = ("bicubic",)
+"""Methods whose figures a model card shows too."""
+
+
+def export(
+    method: Annotated[str, typer.Argument(metavar="METHOD", help="name, name:recipe or name:FILE.toml.")],
+    scales: Annotated[
+        str, typer.Option("--scale", "--scales", help="Scales, comma separated.", show_default="all with weights")
+    ] = "",
+    format_: Annotated[str, typer.Option("--format", metavar="|".join(FORMATS), help="What to write.")] = "onnx",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="The file, or the folder for several; for hub the folder itself.",
+            show_default="this folder; for hub srbench-METHOD",
+        ),
+    ] = None,
+    run: Annotated[
+        str,
+        typer.Option(
+            metavar="RUN",
+            help="hub: the run that the model card's figures are from, by path, id or a start of it.",
+            show_default="one on the embedded set, made now if need be",
+        ),
+    ] = "",
+    licence: Annotated[
+        str, typer.Option(help="Of the weights, as the Hub calls it.", show_default="apache-2.0 for srbench's own")
+    ] = "",
+    seed: Annotated[int, typer.Option(help="Of the training, added to the recipe's own.", min=0)] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    plugin: Plugins = None,
+) -> None:
+    """Write a method as an ONNX graph, its weights as a safetensors file, or both as a folder for the Hub.
+
+    A graph takes images of any size. It is run by ONNX Runtime and compared with torch before it is written. A folder
+    for the Hub has a model card with the figures of a run. Nothing is uploaded; the command that does is printed.
+
+    Exit codes: 0 fine, 2 wrong usage, 3 the method cannot be exported so, 4 no weights here or damaged ones.
+    """
+    if format_ not in FORMATS:
+        raise UsageError(f"--format is {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, not '{format_}'.")
+    if run and format_ != "hub":
+        raise UsageError("--run is for --format hub, whose model card has figures; leave it out.")
+    wanted = numbers("scale", scales, 1) if scales else ()
+    if format_ != "safetensors":
+        from srbench.export.onnx import require_packages
+
+        require_packages()
+    from srbench.export.subject import make_subjects
+    from srbench.registry import Registry
+
+    registry = Registry(plugin or [])
+    subjects = make_subjects(registry, method, tuple(dict.fromkeys(wanted)), seed=seed, licence=licence or None)
+    if format_ != "onnx" and not subjects[0].card.learned:
+        raise UsageError(f"{subjects[0].choice.label} has no weights to export; --format onnx may do.")
+    if format_ == "hub":
+        _hub(registry, method, subjects, out or Path(f"srbench-{subjects[0].name}"), run, overwrite)
+    else:
+        _files(subjects, format_, out or Path(), overwrite)
+
+
+def _files(subjects: tuple[Subject, ...], format_: str, out: Path, overwrite: bool) -> None:
+    """Write graphs or weights: all of them, or none if one cannot be."""
+    from srbench.atomic import write_atomically
+    from srbench.export.folder import require_free
+
+    names = [subject.onnx_name if format_ == "onnx" else subject.weights_name for subject in subjects]
+    count = len(set(names))
+    if out.suffix == f".{format_}" and count > 1:
+        raise UsageError(f"--out {out} is one file, and there are {count} to write: name a folder.")
+    paths = [out if out.suffix == f".{format_}" else out / name for name in names]
+    for path in paths:
+        require_free(path, overwrite=overwrite)
+    contents: dict[Path, bytes] = {}
+    for subject, path in zip(subjects, paths, strict=True):
+        if format_ == "onnx":
+            contents[path] = _graph(subject).content
+        elif subject.weights is not None:
+            contents[path] = subject.weights.read_bytes()
+    for path, content in contents.items():
+        write_atomically(path, content)
+        typer.echo(path)
+
+
+def _hub(
+    registry: Registry, method: str, subjects: tuple[Subject, ...], folder: Path, run: str, overwrite: bool
+) -> None:
+    """Write a folder for the Hub, and say how to upload it."""
+    from srbench.bench.store import find_run, load_run
+    from srbench.export.figures import figures_of
+    from srbench.export.folder import require_free
+    from srbench.export.hub import FILES, write_hub
+    from srbench.export.onnx import NoGraph
+
+    require_free(folder, overwrite=overwrite, own=FILES)
+    loaded = load_run(find_run(run)) if run else _run(registry, method, subjects)
+    figures_of(loaded, subjects)  # what is wrong with the run is said before the longer work
+    graphs: dict[int, Graph] = {}
+    for subject in subjects:
+        try:
+            graphs[subject.scale] = _graph(subject)
+        except NoGraph as error:
+            typer.echo(f"left out: {error}", err=True)
+    for path in write_hub(folder, subjects, graphs, loaded, BESIDE):
+        typer.echo(path)
+    typer.echo(f"to publish it: hf upload YOUR-NAME/{folder.resolve().name} {folder}", err=True)
+
+
+def _graph(subject: Subject) -> Graph:
+    """Export one, and say how good it is."""
+    from srbench.export.onnx import make_graph
+
+    graph = make_graph(subject)
+    size = len(graph.content) / 1000
+    typer.echo(f"{subject}: {size:.0f} kB, differs from torch by at most {graph.difference:.1e}", err=True)
+    return graph
+
+
+def _run(registry: Registry, method: str, subjects: tuple[Subject, ...]) -> LoadedRun:
+    """The run on the embedded set, of which only what is missing is computed."""
+    from srbench.bench.engine import Engine, Options
+    from srbench.bench.plan import Request, make_plan, run_command
+    from srbench.cli.console import RunConsole
+
+    scales = tuple(subject.scale for subject in subjects)
+    request = Request(methods=(*BESIDE, method), scales=scales, metrics=("psnr", "ssim"), seeds=(subjects[0].seed,))
+    plan = make_plan(request, registry)
+    words = [word for path in registry.plugins for word in ("--plugin", str(path))]
+    options = Options(out=RUNS, train="never", command=run_command(request, words))
+    with RunConsole(len(plan.jobs)) as console, Engine(plan, registry, options, console) as engine:
+        engine.execute()
+        return engine.load()

@@ -1,0 +1,1 @@
+"""Takes methods and their weights to where srbench is not: ONNX graphs, weights files, folders for the Hub."""

@@ -1,0 +1,189 @@
+"""The model card of a Hub folder: what it is, its figures and how they were made, its training, and how to use it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import srbench
+from srbench.bench.results import CellResult
+from srbench.bench.store import LoadedRun
+from srbench.data.catalog import resolve
+from srbench.errors import SrbenchError
+from srbench.export.figures import figures_of, figures_table, model_index, table_row
+from srbench.export.front_matter import front_matter
+from srbench.export.snippet import snippet
+from srbench.export.subject import Subject
+from srbench.report.escape import markdown, markdown_code
+
+CHANNELS = {"y": "luma alone (Cb and Cr are enlarged beside it)", "rgb": "RGB", "any": "each channel by itself"}
+INPUTS = {
+    "lr": "the low-resolution image and enlarges it itself",
+    "upsampled": "the image after bicubic enlargement, and gives one of the same size",
+}
+
+
+def model_card(subjects: Sequence[Subject], run: LoadedRun, beside: Sequence[str], onnx: Mapping[int, str]) -> str:
+    """A README.md for the Hub.
+
+    Args:
+        subjects: one method at its scales.
+        run: where its figures are from.
+        beside: labels of methods whose figures stand beside its own.
+        onnx: file names of the graphs, by scale.
+
+    Raises:
+        UsageError: the run has no figures of a scale.
+        DataError: its figures are of something else than what is exported.
+    """
+    cells = figures_of(run, subjects)
+    sections = (
+        _head(subjects),
+        _figures(run, cells, [label for label in beside if label != subjects[0].choice.label]),
+        _training(subjects),
+        _use(subjects[0], onnx),
+        _terms(subjects[0]),
+    )
+    text = "\n\n".join("\n".join(section) for section in sections)
+    return f"{front_matter(metadata(subjects, run, cells, onnx))}\n{text}\n"
+
+
+def metadata(
+    subjects: Sequence[Subject], run: LoadedRun, cells: Sequence[CellResult], onnx: Mapping[int, str]
+) -> dict[str, Any]:
+    """What the Hub reads of a card."""
+    first = subjects[0]
+    tags = ["super-resolution", "image-super-resolution", first.card.name, "pytorch", *(["onnx"] if onnx else [])]
+    return {
+        **({"license": first.licence} if first.licence else {}),
+        "library_name": "srbench",
+        "pipeline_tag": "image-to-image",
+        "tags": tags,
+        "datasets": list(first.recipe.data if first.recipe else ()),
+        "metrics": [metric.name for metric in run.record.metrics if not metric.unavailable],
+        "model-index": model_index(first.name, run, cells),
+    }
+
+
+def _head(subjects: Sequence[Subject]) -> list[str]:
+    info = subjects[0].card.info
+    scales = ", ".join(f"x{subject.scale}" for subject in subjects)
+    return [
+        f"# {markdown(subjects[0].choice.label)}",
+        "",
+        f"Image super-resolution at {scales}. The network takes {INPUTS[info.input]}. It works on "
+        f"{CHANNELS[info.channels]}, float32 in [0, 1].",
+        "",
+        f"Made by srbench {srbench.__version__}, method version {info.version}. After: {markdown(info.paper)}.",
+    ]
+
+
+def _figures(run: LoadedRun, cells: Sequence[CellResult], beside: Sequence[str]) -> list[str]:
+    record = run.record
+    shown = {cell.id.dataset for cell in cells}
+    present = {cell.id.method_label for cell in run.cells}
+    versions = ", ".join(
+        f"{name} {record.environment[name]}" for name in ("srbench", "torch") if name in record.environment
+    )
+    return [
+        "## Figures",
+        "",
+        *figures_table(run, cells, [label for label in beside if label in present]),
+        "",
+        *(f"{markdown_code(d.name)}: {markdown(d.title)}." for d in record.datasets if d.name in shown),
+        "",
+        f"Protocol {markdown_code(record.protocol)}, hash {markdown_code(record.protocol_hash)}: "
+        f"{markdown(record.protocol_words)}. Figures by another protocol cannot be compared with these.",
+        *(f"\n**Note**: {markdown(note)}." for note in record.notes),
+        "",
+        f"Run {markdown_code(record.id)} of {record.started[:10]} ({markdown(versions)}), repeated by",
+        "",
+        *(f"    {line}" for line in record.command.splitlines()),
+    ]
+
+
+def _training(subjects: Sequence[Subject]) -> list[str]:
+    first = subjects[0]
+    assert first.recipe is not None
+    columns = ("weights", "numbers", "batches", "minutes", "device", "torch", "validation")
+    lines = [table_row(*columns), table_row("---", "--:", "--:", "--:", "---", "---", "--:")]
+    for subject in {subject.weights_name: subject for subject in subjects}.values():
+        known = subject.metadata
+        lines.append(
+            table_row(
+                markdown_code(subject.weights_name),
+                f"{_numbers(subject):,}",
+                f"{known['steps']:,}" if "steps" in known else "",
+                f"{known['seconds'] / 60:.0f}" if "seconds" in known else "",
+                markdown(str(known.get("device", ""))),
+                markdown(str(known.get("torch", ""))),
+                f"{known['validation_psnr']:.2f} dB" if "validation_psnr" in known else "",
+            )
+        )
+    seen = ", ".join(first.recipe.test_data)
+    return [
+        "## Training",
+        "",
+        f"Recipe {markdown_code(first.choice.recipe)}, hash {markdown_code(first.recipe.hash)}, seed "
+        f"{first.recipe.seed}. The whole recipe and the training's curve are in each weights file's metadata.",
+        "",
+        *lines,
+        "",
+        "Data:",
+        "",
+        *(f"- {line}" for line in _data(first)),
+        *(["", f"**Note**: trained on test images ({markdown(seen)}): figures on them mean nothing."] if seen else []),
+    ]
+
+
+def _numbers(subject: Subject) -> int:
+    """How many the weights have."""
+    state = subject.method.model.state_dict()  # type: ignore[attr-defined]  # only learned methods have cards
+    return sum(tensor.numel() for tensor in state.values())
+
+
+def _data(subject: Subject) -> list[str]:
+    """Each data set that has a part in the weights, with its terms."""
+    lines = []
+    recipe = subject.recipe
+    assert recipe is not None
+    for spec in recipe.data:
+        try:
+            found = resolve(spec)
+        except SrbenchError:  # a folder of whoever trained
+            lines.append(markdown_code(spec))
+            continue
+        terms = f", {markdown(found.licence)}" if found.licence else ""
+        lines.append(f"{markdown_code(spec)}: {markdown(found.title)}{terms}")
+    return lines
+
+
+def _use(subject: Subject, onnx: Mapping[int, str]) -> list[str]:
+    if not onnx:
+        return ["## Use", "", "The weights are a safetensors file: `safetensors.torch.load_file` reads its tensors."]
+    scale = min(onnx)
+    return [
+        "## Use",
+        "",
+        "With ONNX Runtime, NumPy and Pillow, for images of any size:",
+        "",
+        "```python",
+        snippet(onnx[scale], scale, subject.card.info.channels, subject.card.info.input).rstrip(),
+        "```",
+        "",
+        "Each graph's metadata says what it is, and how far it differs from PyTorch. The weights are safetensors "
+        "files: `safetensors.torch.load_file` reads their tensors.",
+    ]
+
+
+def _terms(subject: Subject) -> list[str]:
+    terms = f"Weights: {markdown(subject.licence)}." if subject.licence else "Nobody has said under which terms."
+    return [
+        "## Licence",
+        "",
+        f"{terms} The training images are their owners'; their terms stand above.",
+        "",
+        "## Citation",
+        "",
+        f"The method is that of {markdown(subject.card.info.paper)}. Figures are by srbench; say under which protocol.",
+    ]

@@ -1,0 +1,56 @@
+"""A folder that is either whole or not there."""
+
+from __future__ import annotations
+
+import fnmatch
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from srbench.errors import UsageError
+
+
+def require_free(path: Path, *, overwrite: bool, own: Sequence[str] = ()) -> None:
+    """Raise where something lies that must not be replaced.
+
+    Args:
+        path: of a file or a folder to be written.
+        overwrite: whether the user said that it may be.
+        own: globs of the files that a folder of ours holds; one that holds others is never replaced.
+
+    Raises:
+        UsageError: it is there, or it is not ours.
+    """
+    if not path.exists() or (path.is_dir() and own and not any(path.iterdir())):
+        return
+    if path.is_dir() != bool(own):
+        raise UsageError(f"{path} is a {'folder' if path.is_dir() else 'file'}: name another --out.")
+    if not overwrite:
+        raise UsageError(f"{path} is there already: pass --overwrite, or name another --out.")
+    for entry in path.iterdir() if own else ():
+        if entry.is_dir() or not any(fnmatch.fnmatchcase(entry.name, pattern) for pattern in own):
+            raise UsageError(f"{path} holds {entry.name}, which is none of its files: name another --out.")
+
+
+@contextmanager
+def replaced_folder(path: Path) -> Iterator[Path]:
+    """An empty folder beside ``path`` that takes its place when all is well, and is removed when it is not."""
+    path = path.resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mark = uuid.uuid4().hex[:12]
+    new, old = (path.with_name(f".{path.name[:60]}.{word}.{mark}") for word in ("new", "old"))
+    new.mkdir()
+    try:
+        yield new
+        if path.exists():
+            path.rename(old)
+        new.rename(path)
+    except BaseException:
+        if old.exists() and not path.exists():
+            old.rename(path)
+        raise
+    finally:
+        for rest in (new, old):
+            shutil.rmtree(rest, ignore_errors=True)

@@ -1,0 +1,66 @@
+"""A folder for the Hugging Face Hub: a model card filled from a run, weights, graphs and ``config.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from srbench.atomic import write_atomically
+from srbench.bench.store import LoadedRun
+from srbench.export.card import model_card
+from srbench.export.folder import replaced_folder
+from srbench.export.onnx import Graph
+from srbench.export.subject import Subject
+
+CONFIG_VERSION: Final = 1
+"""Of what ``config.json`` says under ``srbench``."""
+FILES = ("README.md", "config.json", "*.safetensors", "*.onnx")
+"""All that such a folder holds."""
+
+
+def config(subjects: Sequence[Subject], onnx: Mapping[int, str]) -> dict[str, Any]:
+    """What ``config.json`` says: which file is what."""
+    first = subjects[0]
+    return {
+        "srbench": {
+            "schema_version": CONFIG_VERSION,
+            "method": first.card.name,
+            "method_version": first.card.info.version,
+            "recipe": first.choice.recipe,
+            "weights": {str(subject.scale): subject.weights_name for subject in subjects},
+            "onnx": {str(scale): name for scale, name in onnx.items()},
+        }
+    }
+
+
+def write_hub(
+    folder: Path, subjects: Sequence[Subject], graphs: Mapping[int, Graph], run: LoadedRun, beside: Sequence[str] = ()
+) -> list[Path]:
+    """Write the folder, whole or not at all; one that is there is replaced. Returns its files.
+
+    Args:
+        folder: where.
+        subjects: a learned method at its scales.
+        graphs: by scale; a method that cannot be one has none.
+        run: where the card's figures are from.
+        beside: labels of methods whose figures stand beside its own, where the run has them.
+
+    Raises:
+        UsageError: the run has no figures of a scale.
+        DataError: its figures are of something else than what is exported.
+    """
+    onnx = {subject.scale: subject.onnx_name for subject in subjects if subject.scale in graphs}
+    contents: dict[str, str | bytes] = {
+        "README.md": model_card(subjects, run, beside, onnx),
+        "config.json": json.dumps(config(subjects, onnx), indent=2) + "\n",
+    }
+    contents |= {onnx[scale]: graph.content for scale, graph in graphs.items()}
+    for subject in subjects:
+        assert subject.weights is not None
+        contents[subject.weights_name] = subject.weights.read_bytes()
+    with replaced_folder(folder) as new:
+        for name, content in contents.items():
+            write_atomically(new / name, content)
+    return [folder / name for name in contents]

@@ -1,0 +1,233 @@
+"""A method as an ONNX graph, for images of any size, and checked: what it computes is what torch computes."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import srbench
+from srbench.errors import MethodError, UsageError
+from srbench.export.subject import Subject
+from srbench.method import LearnedMethod, Method
+
+OPSET = 18
+"""What PyTorch's exporter writes natively; ONNX Runtime knows it since 1.14."""
+PACKAGES = ("onnx", "onnxruntime", "onnxscript")
+SIZES = ((1, 1, 1), (1, 7, 5), (1, 97, 100), (2, 33, 20))
+"""Images that a graph is checked on: how many, height and width. None is the one that it was traced with."""
+TRACED = (2, 21, 18)
+TOLERANCE = 1e-5
+"""The largest difference to torch, of values in [0, 1]: an eight hundredth of a gray level."""
+AXES = {0: "batch", 2: "height", 3: "width"}
+
+
+class NoGraph(MethodError):
+    """A method that cannot be traced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """An ONNX graph.
+
+    Attributes:
+        content: of the file.
+        difference: the largest to torch's result, over :data:`SIZES`.
+    """
+
+    content: bytes
+    difference: float
+
+
+def make_graph(subject: Subject) -> Graph:
+    """Export a method's ``upscale`` at a scale, and check it.
+
+    The input is called ``lr``, or ``upsampled`` where the method takes the enlarged image, the output ``sr``; both are
+    float32, (N, C, H, W), with N, H and W free.
+
+    Raises:
+        UsageError: the packages are not installed.
+        NoGraph: the method cannot be one.
+        MethodError: the graph computes something else.
+    """
+    require_packages()
+    model = _traced(subject)
+    difference = _difference(subject, model.SerializeToString(deterministic=True))
+    if not difference <= TOLERANCE:
+        raise MethodError(
+            f"{subject} was not exported: its ONNX graph differs from torch by {difference:.1e}, more than "
+            f"{TOLERANCE:.0e}, so what it does depends on more than an image's pixels."
+        )
+    for key, value in describe(subject, difference).items():
+        model.metadata_props.add(key=key, value=value)
+    return Graph(model.SerializeToString(deterministic=True), difference)
+
+
+def require_packages() -> None:
+    """Raise unless what makes and runs ONNX graphs is installed.
+
+    Raises:
+        UsageError: it is not.
+    """
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        raise UsageError(f"ONNX graphs need {', '.join(missing)}: `pip install 'srbench[onnx]'` brings what is needed.")
+
+
+def input_name(subject: Subject) -> str:
+    """What the graph's input is called: what the method takes."""
+    return subject.card.info.input
+
+
+def channels(subject: Subject) -> int:
+    """How many the graph takes: a method that works on any channel alike gets one."""
+    return 3 if subject.card.info.channels == "rgb" else 1
+
+
+def describe(subject: Subject, difference: float) -> dict[str, str]:
+    """The graph's metadata."""
+    info, recipe = subject.card.info, subject.recipe
+    sizes = ", ".join(f"{count}x{height}x{width}" for count, height, width in SIZES)
+    found = {
+        "srbench": srbench.__version__,
+        "method": info.name,
+        "method_version": str(info.version),
+        "paper": info.paper,
+        "scale": str(subject.scale),
+        "channels": info.channels,
+        "input": info.input,
+        "range": "[0, 1]; luma is Y/255 of ITU-R BT.601 in studio swing (16 to 235); clip the output",
+        "licence": subject.licence,
+        "check": f"differs from torch {torch.__version__} by at most {difference:.1e} on {sizes}",
+    }
+    if recipe is not None:
+        found |= {
+            "recipe": subject.choice.recipe,
+            "recipe_hash": recipe.hash,
+            "recipe_content": json.dumps(recipe.content(), sort_keys=True),
+            "seed": str(subject.seed),
+            "data": ", ".join(recipe.data),
+            "weights_sha256": subject.sha256,
+        }
+    return {key: value for key, value in found.items() if value}
+
+
+class _Upscale(nn.Module):
+    """A method at a scale as a module, its network a part of it."""
+
+    def __init__(self, method: Method, scale: int) -> None:
+        super().__init__()
+        self.method, self.scale = method, scale
+        if isinstance(method, LearnedMethod):
+            self.model = method.model
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.method.upscale(x, self.scale)
+
+
+def _traced(subject: Subject) -> Any:
+    """The graph as an ``onnx.ModelProto``, without what tells of the machine that made it."""
+    count, height, width = TRACED
+    x = torch.rand(count, channels(subject), height, width)
+    try:
+        with _silence(), torch.no_grad():
+            program = torch.onnx.export(
+                _Upscale(subject.method, subject.scale).eval(),
+                (x,),
+                input_names=[input_name(subject)],
+                output_names=["sr"],
+                opset_version=OPSET,
+                dynamic_shapes=(dict.fromkeys(AXES, torch.export.Dim.DYNAMIC),),
+                dynamo=True,
+                verbose=False,
+            )
+    except Exception as error:  # whatever a method does when it is traced
+        raise NoGraph(
+            f"{subject} cannot be exported to ONNX: what it does depends on the image's size, or content, by code that "
+            f"no graph holds ({_root(error)})."
+        ) from error
+    assert program is not None
+    return _anonymous(program.model_proto, subject)
+
+
+def _anonymous(model: Any, subject: Subject) -> Any:
+    """Take away the exporter's notes, which hold paths of this machine, and give axes the names of what they are."""
+    graph = model.graph
+    model.producer_name, model.producer_version = "srbench", srbench.__version__
+    model.doc_string = graph.doc_string = ""
+    graph.name = f"{subject.card.name}_x{subject.scale}"
+    for noted in (model, graph, *graph.node, *graph.initializer, *graph.input, *graph.output):
+        del noted.metadata_props[:]
+        noted.doc_string = ""
+    del graph.value_info[:]
+    dims = graph.input[0].type.tensor_type.shape.dim
+    names = {dims[axis].dim_param: name for axis, name in AXES.items()}
+    for value in (*graph.input, *graph.output):
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.dim_param:
+                dim.dim_param = re.sub(r"\w+", lambda found: names.get(found[0], found[0]), dim.dim_param)
+    return model
+
+
+def _difference(subject: Subject, content: bytes) -> float:
+    """The largest difference between what ONNX Runtime makes of a graph and what the method makes in torch.
+
+    Infinity where the graph cannot be run, or gives another shape or NaN.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    largest = 0.0
+    generator = torch.Generator().manual_seed(0)
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        for count, height, width in SIZES:
+            x = torch.rand((count, channels(subject), height, width), generator=generator)
+            with torch.inference_mode():
+                expected = subject.method.upscale(x, subject.scale).numpy()
+            found = session.run(["sr"], {input_name(subject): x.numpy()})[0]
+            if found.shape != expected.shape:
+                return float("inf")
+            largest = max(largest, float(np.abs(found - expected).max(initial=0.0)))
+            if not np.isfinite(found).all():
+                return float("inf")
+    except Exception:  # onnxruntime's own exceptions share no base class
+        return float("inf")
+    return largest
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Keep the exporter's reports to itself: what matters of them is in what it raises."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
+def _root(error: BaseException) -> str:
+    """What began it, in a line."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    first = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {first[0].rstrip('.')}" if first else type(error).__name__

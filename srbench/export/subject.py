@@ -1,0 +1,125 @@
+"""What is exported: a method at a scale, with its weights and what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from srbench.errors import UsageError
+from srbench.method import Method
+from srbench.recipe import Recipe
+from srbench.registry import Card, Choice, Registry
+from srbench.training.job import plan_training
+from srbench.training.ready import ready_method
+from srbench.weights import read_metadata, weights_sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A method at a scale, ready to run on the CPU.
+
+    Attributes:
+        choice: the method and its recipe.
+        scale: the scale.
+        seed: added to the recipe's own.
+        method: with its weights.
+        weights: their file; None for a method that is not trained.
+        licence: of the weights, or of the method where it has none; empty where nobody has said.
+    """
+
+    choice: Choice
+    scale: int
+    seed: int
+    method: Method
+    weights: Path | None = None
+    licence: str = ""
+
+    @property
+    def card(self) -> Card:
+        """The method as it describes itself."""
+        return self.choice.card
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """How the weights came about, the seed included."""
+        return self.card.recipes[self.choice.recipe].seeded(self.seed) if self.card.learned else None
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What stands in the weights file beside the tensors."""
+        return read_metadata(self.weights) if self.weights else {}
+
+    @property
+    def sha256(self) -> str:
+        """Of the weights' tensors; empty for a method that is not trained."""
+        return weights_sha256(self.weights) if self.weights else ""
+
+    @property
+    def name(self) -> str:
+        """What files of it are called, but for the scale: the method, and what is not its default."""
+        recipe = self.choice.recipe if self.choice.recipe != next(iter(self.card.recipes), "") else ""
+        return "_".join(part for part in (self.card.name, recipe, f"seed{self.seed}" if self.seed else "") if part)
+
+    @property
+    def onnx_name(self) -> str:
+        """The file name of its graph."""
+        return f"{self.name}_x{self.scale}.onnx"
+
+    @property
+    def weights_name(self) -> str:
+        """The file name of its weights, the same for all scales that share them."""
+        scales = self.recipe.scales if self.recipe else ()
+        return f"{self.name}_x{'-'.join(map(str, scales or (self.scale,)))}.safetensors"
+
+    def __str__(self) -> str:
+        return f"{self.choice.label} x{self.scale}"
+
+
+def make_subjects(
+    registry: Registry, method: str, scales: Sequence[int] = (), *, seed: int = 0, licence: str | None = None
+) -> tuple[Subject, ...]:
+    """The one method that is meant, at each scale.
+
+    Args:
+        registry: the methods at hand.
+        method: ``name``, ``name:recipe`` or ``name:FILE.toml``.
+        scales: without any, all that it has weights for, or works at if it needs none.
+        seed: of the training.
+        licence: of the weights. By default that of srbench's own methods, and none for others'.
+
+    Raises:
+        UsageError: several methods are meant, or one that does not work at a scale.
+        DataError: it has no weights here.
+    """
+    chosen = registry.select((method,))
+    if len(chosen) > 1:
+        raise UsageError(f"One method is exported at a time, and '{method}' is {', '.join(c.label for c in chosen)}.")
+    (choice,) = chosen
+    if licence is None:
+        licence = "apache-2.0" if choice.card.origin == "srbench" else ""
+    return tuple(
+        Subject(
+            choice,
+            scale,
+            seed,
+            ready_method(registry, choice, scale, torch.device("cpu"), seed=seed),
+            _weights(choice, scale, seed),
+            licence,
+        )
+        for scale in scales or _all_scales(choice, seed)
+    )
+
+
+def _weights(choice: Choice, scale: int, seed: int) -> Path | None:
+    card = choice.card
+    return plan_training(card, card.recipes[choice.recipe], scale, seed, choice.label).find() if card.learned else None
+
+
+def _all_scales(choice: Choice, seed: int) -> list[int]:
+    """Where it is learned, the scales whose weights are here; all, for the error to say so, where none are."""
+    scales = sorted(choice.card.info.scales)
+    return [scale for scale in scales if not choice.card.learned or _weights(choice, scale, seed)] or scales
