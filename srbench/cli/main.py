@@ -22,6 +22,7 @@ from srbench.cli.report import report
 from srbench.cli.run import run
 from srbench.cli.speed import speed
 from srbench.cli.train import train
+from srbench.cli.upscale import upscale
 from srbench.errors import EXIT_DATA, EXIT_USAGE, SrbenchError
 
 app = typer.Typer(
@@ -39,6 +40,7 @@ app.command("compare")(compare)
 app.command("explain")(explain)
 app.command("train")(train)
 app.command("speed")(speed)
+app.command("upscale")(upscale)
 app.command("list")(list_)
 app.command("doctor")(doctor)
 for _verb in (*app.registered_commands, *data_app.registered_commands):

@@ -20,6 +20,7 @@ LAYERS = (
     ("report",),
     ("analysis",),
     ("bench",),
+    ("photo",),
     ("training",),
     ("testing",),
     ("data",),
