@@ -235,7 +235,9 @@ def _pixels(image: Image.Image, name: str) -> NDArray[Any]:
     if mode == "P":
         colours = np.asarray(image.convert("RGBA"))
         gray = (colours[..., 0] == colours[..., 1]).all() and (colours[..., 0] == colours[..., 2]).all()
-        return colours[..., [0, 3]] if gray else colours
+        if (colours[..., 3] == 255).all():  # the conversion's, not the file's
+            colours = colours[..., :3]
+        return colours[..., [0, 3][: colours.shape[2] - 2]] if gray else colours
     if mode in ("I;16", "I;16L", "I;16B", "I") and "transparency" not in image.info:
         wide = np.asarray(image)
         if mode != "I":

@@ -54,6 +54,9 @@ class Format:
                 )
             picture = dataclasses.replace(picture, alpha=None)
         layout = picture.layout
+        if (self.name, layout.channels, layout.depth) == ("tiff", 2, 16):  # most readers, Pillow too, know of none
+            picture = dataclasses.replace(picture, colour=picture.colour.repeat(3, axis=2))
+            layout = picture.layout
         if layout.depth == 16 and not self.deep:
             lost.append(f"{self.name} holds 8 of the 16 bits")
             layout = dataclasses.replace(layout, depth=8)
