@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def find_jobs(source: str, target: str, form: str = "", *, compare: bool = False
         UsageError: OUT cannot take them, or would be overwritten.
         DataError: there is nothing at IN.
     """
-    found = _sources(source)
+    found = _sources(source, _resolved_folder(target))
     to_folder = target != STREAM and _is_folder(target, found)
     if len(found) > 1 and not to_folder:
         what = "stdout takes one" if target == STREAM else f"'{target}' is the name of one"
@@ -74,13 +75,21 @@ def find_jobs(source: str, target: str, form: str = "", *, compare: bool = False
     return jobs
 
 
-def _sources(source: str) -> list[tuple[Path | None, Path]]:
+def _resolved_folder(target: str) -> Path | None:
+    """OUT where it is a folder already: what an earlier call put there is no input of this one."""
+    path = Path(target)
+    return path.resolve() if target != STREAM and path.is_dir() else None
+
+
+def _sources(source: str, out: Path | None) -> list[tuple[Path | None, Path]]:
     """The files that IN means, each with its path below the folder that they have in common."""
     if source == STREAM:
         return [(None, Path(STREAM))]
     path = Path(source)
     if path.is_dir():
         files = _pictures(path.rglob("*"), path)
+        if out is not None and out != path.resolve():
+            files = [file for file in files if out not in file.resolve().parents]
         if not files:
             raise DataError(f"There is no picture in '{source}'; it holds none of {', '.join(BY_SUFFIX)}.")
         return [(file, file.relative_to(path)) for file in files]
@@ -95,9 +104,8 @@ def _sources(source: str) -> list[tuple[Path | None, Path]]:
     return [(path, Path(path.name))]
 
 
-def _pictures(paths: object, root: Path | None) -> list[Path]:
+def _pictures(paths: Iterable[Path], root: Path | None) -> list[Path]:
     """Those that are pictures by their suffix and not hidden, in order."""
-    assert hasattr(paths, "__iter__")
     found = [path for path in paths if path.suffix.lower() in BY_SUFFIX and path.is_file()]
     shown = (path.relative_to(root).parts if root else (path.name,) for path in found)
     return sorted(path for path, parts in zip(found, shown, strict=True) if not any(p.startswith(".") for p in parts))

@@ -85,6 +85,15 @@ def test_a_folder_keeps_its_structure_and_formats(photos: Path, tmp_path: Path) 
     raised(again, UsageError, "and 2 more are there already")
 
 
+def test_what_lies_in_out_is_not_enlarged_again(photos: Path) -> None:
+    for _ in range(2):
+        assert upscale(photos, f"{photos}/large/", *FAST, "--overwrite").exit_code == 0
+        assert sorted(path.name for path in photos.rglob("*.png")) == ["first.png"] * 2 + ["second.png"] * 2
+    assert upscale(photos / "first.png", f"{photos}/large", *FAST, "--overwrite").exit_code == 0
+    assert not (photos / "large" / "large").exists()
+    raised(upscale(photos, photos, *FAST), UsageError, "and 3 more are there already")
+
+
 def test_a_glob_and_a_format(photos: Path, tmp_path: Path) -> None:
     save(photos / "trip" / "third.jpg", photograph(30, 20))
     result = upscale(f"{photos}/**/*.*", tmp_path / "out", *FAST, "--format", "webp", "--json")

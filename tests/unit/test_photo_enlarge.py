@@ -225,9 +225,9 @@ def test_the_busiest_part_is_set_beside_bicubic() -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (3, 200), (40, 1500), (1200, 1300)])
 @pytest.mark.parametrize("depth", [8, 16])
 def test_sheets_of_any_size(shape: tuple[int, int], depth: int) -> None:
-    picture = photo(*shape, depth=depth)
-    alpha = np.zeros((*shape, 1), picture.colour.dtype)
-    for picture in (picture, dataclasses.replace(picture, alpha=alpha)):
+    opaque = photo(*shape, depth=depth)
+    alpha = np.zeros((*shape, 1), opaque.colour.dtype)
+    for picture in (opaque, dataclasses.replace(opaque, alpha=alpha)):
         window = busiest(picture, 2)
         part = bicubic(picture, 2, window)
         assert max(part.shape[:2]) == min(800, 2 * max(shape))
