@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from PIL.Image import Exif
 
-ORIENTATION, CAMERA = 0x0112, 0x8769
+ORIENTATION, CAMERA, PLACE = 0x0112, 0x8769, 0x8825
 PIXEL_WIDTH, PIXEL_HEIGHT = 0xA002, 0xA003
 STRUCTURE = frozenset(
     {*range(0x00FE, 0x0108), 0x010A, 0x0111, *range(0x0115, 0x011A), 0x011C, 0x013D, *range(0x0140, 0x0158)}
@@ -26,7 +27,7 @@ def clean(exif: Exif) -> bytes:
     kept = Exif()
     for tag, value in exif.items():
         if tag not in STRUCTURE:
-            kept[tag] = exif.get_ifd(tag) or value if tag in (CAMERA, 0x8825) else value
+            kept[tag] = exif.get_ifd(tag) or value if tag in (CAMERA, PLACE) else value
     kept[ORIENTATION] = 1
     return _bytes(kept)
 
@@ -48,9 +49,11 @@ def load(exif: bytes) -> Exif:
     from PIL.Image import Exif
 
     loaded = Exif()
-    loaded.load(exif)
-    for directory in (CAMERA, 0x8825):
-        loaded.get_ifd(directory)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of damaged tags, which are left out
+        loaded.load(exif)
+        for directory in (CAMERA, PLACE):
+            loaded.get_ifd(directory)
     return loaded
 
 

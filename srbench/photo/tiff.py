@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
@@ -39,7 +40,11 @@ def write_tiff(file: BinaryIO, layout: Layout, bands: Iterable[Pixels], metadata
         offsets.append(place)
         counts.append(len(content))
         place += len(content)
-    file.write(_directory(layout, metadata, offsets, counts, place))
+    try:
+        directory = _directory(layout, metadata, offsets, counts, place)
+    except Exception:  # Pillow raises what it pleases at damaged tags; they shall not cost the picture
+        directory = _directory(layout, dataclasses.replace(metadata, exif=b""), offsets, counts, place)
+    file.write(directory)
     file.seek(0)
     file.write(HEAD[:4] + struct.pack("<I", place))
 

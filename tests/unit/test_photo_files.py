@@ -190,6 +190,17 @@ def test_broken_exif_costs_the_exif_alone() -> None:
             assert read_picture(written(picture, form)).colour.shape == (9, 13, 3)
 
 
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_damaged_exif_costs_no_more_than_the_exif(data: st.DataObject) -> None:
+    content = bytearray(camera_exif().tobytes())
+    for position in data.draw(st.lists(st.integers(6, len(content) - 1), min_size=1, max_size=8)):
+        content[position] = data.draw(st.integers(0, 255))
+    picture = read_picture(saved(Image.fromarray(RGBA[..., :3]), "JPEG", exif=bytes(content)))
+    for form in ("png", "jpeg", "tiff"):
+        assert read_picture(written(picture, form)).layout == picture.layout
+
+
 def test_how_a_png_says_its_colours_is_kept() -> None:
     """Without gAMA the picture would look darker or lighter."""
     header = struct.pack(">2I5B", 1, 1, 8, 0, 0, 0, 0)
