@@ -7,7 +7,9 @@ import os
 import re
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from platformdirs import user_cache_path
 
@@ -26,15 +28,29 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         OSError: the folder cannot be made or written to.
     """
     data = content.encode() if isinstance(content, str) else content
+    with atomic_file(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write piece by piece, which takes its name at the end, as in :func:`write_atomically`.
+
+    Nothing is left of it if the block raises.
+
+    Raises:
+        OSError: the folder cannot be made or written to.
+    """
     path = path.resolve()  # a link goes on leading to its file
     _make_folder(path.parent)
     if path.exists() and not path.is_file():  # a device or a pipe is written to, never replaced
-        path.write_bytes(data)
+        with path.open("wb") as file:
+            yield file
         return
     temporary = path.with_name(f".{path.name[:60]}.{uuid.uuid4().hex[:12]}")
     try:
         with temporary.open("xb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -137,20 +139,50 @@ def _checked(method: Method, x: torch.Tensor, scale: int) -> torch.Tensor:
     return out
 
 
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A part of an image, and what a method has to see for it: in pixels of the method's input."""
+
+    rows: slice
+    columns: slice
+    seen_rows: slice
+    seen_columns: slice
+
+    def cut(self, sr: Any, grown: int) -> Any:
+        """The part itself (..., h, w) out of what the method made of all that it saw, ``grown`` times as large."""
+        top, left = self.rows.start - self.seen_rows.start, self.columns.start - self.seen_columns.start
+        bottom, right = top + self.rows.stop - self.rows.start, left + self.columns.stop - self.columns.start
+        return sr[..., top * grown : bottom * grown, left * grown : right * grown]
+
+
+def tiles(height: int, width: int, tile: int, halo: int, multiple: int = 1) -> Iterator[Tile]:
+    """Cut an image into tiles, row by row, each seen with a margin of ``halo`` pixels.
+
+    Tiles and margins are rounded up to a multiple of ``multiple``.
+    """
+    tile, halo = (-(-size // multiple) * multiple for size in (tile, halo))
+    for top in range(0, height, tile):
+        for left in range(0, width, tile):
+            bottom, right = min(top + tile, height), min(left + tile, width)
+            yield Tile(
+                slice(top, bottom),
+                slice(left, right),
+                slice(max(top - halo, 0), min(bottom + halo, height)),
+                slice(max(left - halo, 0), min(right + halo, width)),
+            )
+
+
+def scaled(part: slice, factor: int) -> slice:
+    """The same part of an image that is larger by a whole factor."""
+    return slice(part.start * factor, part.stop * factor)
+
+
 def tiled(method: Method, x: torch.Tensor, scale: int, tile: int, halo: int) -> torch.Tensor:
     """Work tile by tile, each with a margin of ``halo`` pixels, so that the result equals the whole image's."""
     grown = 1 if method.info.input == "upsampled" else scale
     height, width = x.shape[-2:]
-    tile, halo = (-(-size // method.info.multiple) * method.info.multiple for size in (tile, halo))
     out = x.new_empty((*x.shape[:2], height * grown, width * grown))
-    for top in range(0, height, tile):
-        for left in range(0, width, tile):
-            bottom, right = min(top + tile, height), min(left + tile, width)
-            outer_top, outer_left = max(top - halo, 0), max(left - halo, 0)
-            part = x[..., outer_top : min(bottom + halo, height), outer_left : min(right + halo, width)]
-            sr = _checked(method, part, scale)
-            y, z = (top - outer_top) * grown, (left - outer_left) * grown
-            out[..., top * grown : bottom * grown, left * grown : right * grown] = sr[
-                ..., y : y + (bottom - top) * grown, z : z + (right - left) * grown
-            ]
+    for part in tiles(height, width, tile, halo, method.info.multiple):
+        sr = _checked(method, x[..., part.seen_rows, part.seen_columns], scale)
+        out[..., scaled(part.rows, grown), scaled(part.columns, grown)] = part.cut(sr, grown)
     return out

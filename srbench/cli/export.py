@@ -9,7 +9,6 @@ import typer
 
 from srbench.cli.options import Plugins, numbers
 from srbench.errors import UsageError
-from srbench.places import RUNS
 
 if TYPE_CHECKING:
     from srbench.bench.store import LoadedRun
@@ -139,15 +138,13 @@ def _graph(subject: Subject) -> Graph:
 
 def _run(registry: Registry, method: str, subjects: tuple[Subject, ...]) -> LoadedRun:
     """The run on the embedded set, of which only what is missing is computed."""
-    from srbench.bench.engine import Engine, Options
-    from srbench.bench.plan import Request, make_plan, run_command
+    from srbench.api.running import execute, prepare
+    from srbench.bench.options import Options
+    from srbench.bench.plan import Request
     from srbench.cli.console import RunConsole
 
     scales = tuple(subject.scale for subject in subjects)
     request = Request(methods=(*BESIDE, method), scales=scales, metrics=("psnr", "ssim"), seeds=(subjects[0].seed,))
-    plan = make_plan(request, registry)
-    words = [word for path in registry.plugins for word in ("--plugin", str(path))]
-    options = Options(out=RUNS, train="never", command=run_command(request, words))
-    with RunConsole(len(plan.jobs)) as console, Engine(plan, registry, options, console) as engine:
-        engine.execute()
-        return engine.load()
+    prepared = prepare(request, Options(train="never"), plugins=registry.plugins, speed=False)
+    with RunConsole(len(prepared.plan.jobs)) as console:
+        return execute(prepared, console)[0]

@@ -24,6 +24,7 @@ from srbench.cli.report import report
 from srbench.cli.run import run
 from srbench.cli.speed import speed
 from srbench.cli.train import train
+from srbench.cli.upscale import upscale
 from srbench.errors import EXIT_DATA, EXIT_USAGE, SrbenchError
 
 app = typer.Typer(
@@ -42,6 +43,7 @@ app.command("explain")(explain)
 app.command("train")(train)
 app.command("speed")(speed)
 app.command("export")(export)
+app.command("upscale")(upscale)
 app.command("list")(list_)
 app.command("doctor")(doctor)
 for _verb in (*app.registered_commands, *data_app.registered_commands, *new_app.registered_commands):

@@ -11,7 +11,7 @@ import io
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,17 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-__all__ = ["ImageArray", "encode_png", "image_size", "pixels_sha256", "read_image", "to_uint8", "write_png"]
+__all__ = [
+    "ImageArray",
+    "Samples",
+    "encode_png",
+    "image_size",
+    "pixels_sha256",
+    "read_image",
+    "read_samples",
+    "to_uint8",
+    "write_png",
+]
 
 ImageArray: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -61,6 +71,31 @@ def read_image(
     Raises:
         DataError: one sentence, if it cannot be read or has no place in this convention.
     """
+    samples = read_samples(source, name=name, max_pixels=max_pixels)
+    return np.ascontiguousarray(_without_alpha(samples.pixels, samples.name))
+
+
+class Samples(NamedTuple):
+    """All that an image file holds, transparency and metadata included.
+
+    Attributes:
+        name: of the file, for messages.
+        format: what Pillow calls it.
+        pixels: (H, W), or (H, W, C) with C = 2 for gray and alpha, 3 for RGB, 4 for RGB and alpha; turned as the EXIF
+            orientation says.
+        info: Pillow's, once the image is loaded.
+        exif: Pillow's, with the directories that it leads to.
+    """
+
+    name: str
+    format: str
+    pixels: NDArray[Any]
+    info: dict[Any, Any]
+    exif: Image.Exif
+
+
+def read_samples(source: Path | bytes, *, name: str | None = None, max_pixels: int = MAX_PIXELS) -> Samples:
+    """Read an image file with its transparency and metadata; the arguments and errors are :func:`read_image`'s."""
     name = name or (source.name if isinstance(source, Path) else "the image")
     with _opened(source, name) as image:
         width, height = image.size
@@ -74,10 +109,10 @@ def read_image(
         # of two orientations, before and after the pixels, the first is meant, which image_size sees
         early = _orientation(image) if "exif" in image.info else None
         image.load()  # also the check that the file is whole: OpenCV would return what there is of it
-        pixels = _without_alpha(_deep_pixels(source, name) if deep else _pixels(image, name), name)
+        pixels = _deep_pixels(source, name) if deep else _pixels(image, name)
         # TIFF is turned by the decoders: by Pillow while loading (it then forgets the tag) and by OpenCV.
         orientation = _orientation(image) if early is None or image.format == "TIFF" else early
-        return np.ascontiguousarray(_oriented(pixels, orientation))
+        return Samples(name, image.format or "", _oriented(pixels, orientation), dict(image.info), _exif(image))
 
 
 def image_size(source: Path) -> tuple[int, int]:
@@ -202,7 +237,9 @@ def _pixels(image: Image.Image, name: str) -> NDArray[Any]:
     if mode == "P":
         colours = np.asarray(image.convert("RGBA"))
         gray = (colours[..., 0] == colours[..., 1]).all() and (colours[..., 0] == colours[..., 2]).all()
-        return colours[..., [0, 3]] if gray else colours
+        if (colours[..., 3] == 255).all():  # the conversion's, not the file's
+            colours = colours[..., :3]
+        return colours[..., [0, 3][: colours.shape[2] - 2]] if gray else colours
     if mode in ("I;16", "I;16L", "I;16B", "I") and "transparency" not in image.info:
         wide = np.asarray(image)
         if mode != "I":
@@ -250,6 +287,19 @@ def _ends_in_metadata(source: Path) -> bool:
                 return True
             file.seek(int.from_bytes(start[:4], "big") + 4, 1)  # the chunk's content and its checksum
     return False
+
+
+def _exif(image: Image.Image) -> Image.Exif:
+    """The metadata, read to the end while the file is open; empty where it is broken."""
+    from PIL import Image
+
+    try:
+        exif = image.getexif()
+        for directory in (0x8769, 0x8825):  # of the camera, and of the place
+            exif.get_ifd(directory)
+    except Exception:
+        return Image.Exif()
+    return exif
 
 
 def _orientation(image: Image.Image, *, load: bool = True) -> int:

@@ -176,6 +176,33 @@ def imresize(
     return np.ascontiguousarray(plane.reshape(height, width, *image.shape[2:]), dtype=image.dtype)
 
 
+def imresize_part(
+    image: NDArray[Any], factor: int, rows: slice, columns: slice, *, border: Border = "symmetric"
+) -> Floats:
+    """A part of what :func:`imresize` makes of an image in doubles, to the bit, at the cost of that part alone.
+
+    Args:
+        image: (H, W, C) of any real type.
+        factor: by which the whole image is enlarged; bicubically.
+        rows: of the enlarged image, with a start and a stop.
+        columns: likewise.
+        border: as there.
+    """
+    (down, across), (height, width) = (rows, columns), image.shape[:2]
+    vertical, tall = _part(_matrix(height, height * factor, factor, "bicubic", True, border), down)
+    horizontal, wide = _part(_matrix(width, width * factor, factor, "bicubic", True, border), across)
+    plane = _rows(vertical, image[tall, wide], np.dtype(np.float64))
+    part: Floats = _columns(horizontal, plane, np.dtype(np.float64))
+    return part
+
+
+def _part(matrix: Any, rows: slice) -> tuple[Any, slice]:
+    """Some rows of a resizing matrix, and the input pixels that they look at: its columns from now on."""
+    part = matrix[rows]
+    used = slice(int(part.indices.min()), int(part.indices.max()) + 1)
+    return part[:, used], used
+
+
 def _rows(matrix: Any, image: NDArray[Any], kind: np.dtype[Any]) -> Floats:
     """Apply a resizing matrix to the first axis of (H, W, C); whole numbers if ``kind`` is an integer type."""
     flat = np.ascontiguousarray(image, dtype=np.float64).reshape(len(image), -1)

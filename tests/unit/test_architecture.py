@@ -23,6 +23,7 @@ LAYERS = (
     ("report",),
     ("analysis",),
     ("bench",),
+    ("photo",),
     ("training",),
     ("scaffold",),
     ("data",),

@@ -1,0 +1,213 @@
+"""``srbench upscale``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from types import TracebackType
+from typing import TYPE_CHECKING, Annotated, Self
+
+import typer
+
+from srbench.cli.console import stderr
+from srbench.cli.guard import complain
+from srbench.cli.options import Json, Plugins
+from srbench.errors import EXIT_CELL_FAILED, EXIT_DATA, MethodError, SrbenchError, UsageError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from srbench.photo.enlarge import Enlarger
+    from srbench.photo.paths import Job
+    from srbench.photo.work import Done
+    from srbench.registry import Choice, Registry
+
+
+def upscale(
+    source: Annotated[
+        str, typer.Argument(metavar="IN", help="A picture, a folder of them, a quoted glob, or - for stdin.")
+    ],
+    target: Annotated[
+        str,
+        typer.Argument(metavar="OUT", help="A file, whose suffix says the format; a folder; or - for stdout."),
+    ],
+    method: Annotated[
+        str, typer.Option(help="Any of `srbench list`. The default scores best of those that come with weights.")
+    ] = "fsrcnn",
+    scale: Annotated[int, typer.Option(help="How many times as wide and as high.", min=1)] = 2,
+    tile: Annotated[
+        int, typer.Option(help="Side in pixels of the parts that it is worked on in; 0 chooses.", min=0)
+    ] = 0,
+    format: Annotated[
+        str,
+        typer.Option(
+            "--format", help="png, jpeg, tiff, webp, bmp or ppm.", show_default="as OUT's suffix; png for stdout"
+        ),
+    ] = "",
+    quality: Annotated[int, typer.Option(help="Of JPEG and WebP; WebP is lossless at 100.", min=1, max=100)] = 95,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Also write OUT.compare.png: bicubic left, the method right.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    threads: Annotated[int, typer.Option(help="CPU threads of torch; 0 leaves it to torch.", min=0)] = 0,
+    json: Json = False,
+    plugin: Plugins = None,
+) -> None:
+    """Enlarge pictures: transparency, 16 bits, colour profile, resolution and EXIF stay.
+
+    Large pictures are worked on in parts, in little memory. A turned photograph is turned upright.
+
+    Examples: srbench upscale photo.jpg large.png
+    or srbench upscale album/ large/ --scale 4 --compare
+
+    Exit codes: 0 fine, 2 wrong usage, 3 the method failed, 4 a picture is missing or cannot be read; others are done.
+    """
+    # what is said here of files has to be true before torch, which takes seconds, is loaded
+    from srbench.photo.paths import STREAM, find_jobs
+    from srbench.registry import Registry
+
+    if json and target == STREAM:
+        raise UsageError("--json and the picture would both go to stdout; name a file as OUT.")
+    if target == STREAM and sys.stdout.isatty():
+        raise UsageError("The picture would go to the terminal; send stdout to a file or a program.")
+    if tile and tile < SMALLEST:
+        raise UsageError(f"--tile takes {SMALLEST} pixels or more, or 0, not {tile}.")
+    jobs = find_jobs(source, target, format, compare=compare, overwrite=overwrite)
+    with redirect_stdout(sys.stderr):  # stdout is for results: what a plugin prints is not one
+        registry = Registry(plugin or [])
+        choice = _chosen(registry, method)
+        enlarger = _ready(registry, choice, scale, device, threads, tile or None)
+        labels = ("bicubic", f"{choice.card.name} x{scale}")
+        try:
+            done, failed = _enlarge_all(jobs, enlarger, labels, quality)
+        finally:
+            enlarger.method.close()
+    if json:
+        typer.echo(_document(choice, enlarger, done, failed))
+    if failed:
+        raise typer.Exit(EXIT_CELL_FAILED if any(isinstance(e, MethodError) for _, e in failed) else EXIT_DATA)
+
+
+SMALLEST = 16
+"""Tiles below that would be margin for the most part."""
+
+
+def _chosen(registry: Registry, method: str) -> Choice:
+    choices = registry.select((method,))
+    if len(choices) > 1:
+        raise UsageError(f"--method takes one method, and '{method}' means {len(choices)}.")
+    return choices[0]
+
+
+def _ready(registry: Registry, choice: Choice, scale: int, device: str, threads: int, tile: int | None) -> Enlarger:
+    from srbench.inference import resolve_device
+    from srbench.photo.enlarge import Enlarger
+    from srbench.training.ready import ready_method
+
+    where = resolve_device(device, threads)
+    return Enlarger(ready_method(registry, choice, scale, where), scale, where, tile)
+
+
+def _enlarge_all(
+    jobs: Sequence[Job], enlarger: Enlarger, labels: tuple[str, str], quality: int
+) -> tuple[list[Done], list[tuple[Job, SrbenchError]]]:
+    """One picture after the other; what fails does not hold up the others."""
+    from srbench.photo.work import upscale_file
+
+    done, failed = [], []
+    with _Display(len(jobs)) as display:
+        for job in jobs:
+            display.begin(job)
+            try:
+                done.append(upscale_file(job, enlarger, labels, quality, display.progress))
+            except SrbenchError as error:
+                if len(jobs) == 1:
+                    raise
+                failed.append((job, error))
+                display.failed(error)
+            else:
+                display.ended(done[-1])
+    return done, failed
+
+
+def _document(choice: Choice, enlarger: Enlarger, done: list[Done], failed: list[tuple[Job, SrbenchError]]) -> str:
+    from dataclasses import asdict
+    from json import dumps
+
+    document = {
+        "schema_version": 1,
+        "method": choice.label,
+        "scale": enlarger.scale,
+        "device": str(enlarger.device),
+        "files": [asdict(one) for one in done],
+        "failed": [{"input": job.name, "exit_code": error.exit_code, "error": str(error)} for job, error in failed],
+    }
+    return dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+
+
+class _Display:
+    """How far it is, on stderr: a line for each picture, and bars below them where there is a terminal."""
+
+    def __init__(self, total: int) -> None:
+        self.console = stderr()
+        self._total, self._number = total, 0
+        self._bars: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+            self._bars = Progress(*columns, TimeRemainingColumn(), console=self.console, transient=True)
+            if self._total > 1:
+                self._tasks["files"] = self._bars.add_task("pictures", total=self._total)
+            self._tasks["tiles"] = self._bars.add_task("", total=None)
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+
+    def begin(self, job: Job) -> None:
+        """A picture is being read."""
+        self._number += 1
+        if self._bars is not None:
+            self._bars.reset(self._tasks["tiles"], total=None, description=job.name)
+
+    def progress(self, done: int, tiles: int) -> None:
+        """So many of its tiles are done."""
+        if self._bars is not None:
+            self._bars.update(self._tasks["tiles"], completed=done, total=tiles)
+
+    def ended(self, done: Done) -> None:
+        """It is written."""
+        sizes = f"{done.width}x{done.height} to {done.out_width}x{done.out_height}"
+        for note in done.notes:
+            self._say(f"note: {done.input}: {note}")
+        self._say(f"{self._count}{done.input}: {sizes} in {done.seconds:.1f} s, {done.output}")
+        self._advance()
+
+    def failed(self, error: SrbenchError) -> None:
+        """Or could not be."""
+        if self._bars is None:
+            complain(str(error))
+        else:
+            self._say(f"srbench: {error}")
+        self._advance()
+
+    def _advance(self) -> None:
+        if self._bars is not None and "files" in self._tasks:
+            self._bars.advance(self._tasks["files"])
+
+    @property
+    def _count(self) -> str:
+        return f"[{self._number}/{self._total}] " if self._total > 1 else ""
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, soft_wrap=True, markup=False)

@@ -1,0 +1,133 @@
+"""Which pictures are meant, and where each goes: all of it settled before anything is computed."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from srbench.errors import DataError, UsageError
+from srbench.photo.formats import BY_SUFFIX, Format, format_named
+
+STREAM = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One picture to enlarge.
+
+    Attributes:
+        source: its file; None for stdin.
+        target: the file to write; None for stdout.
+        format: of that.
+        compare: where a side-by-side picture goes, if there is to be one.
+    """
+
+    source: Path | None
+    target: Path | None
+    format: Format
+    compare: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return "the picture on stdin" if self.source is None else str(self.source)
+
+
+def find_jobs(source: str, target: str, form: str = "", *, compare: bool = False, overwrite: bool = False) -> list[Job]:
+    """The jobs that IN and OUT mean.
+
+    Args:
+        source: a file, a folder, a glob, or ``-`` for stdin.
+        target: a file, a folder, or ``-`` for stdout.
+        form: the format's name; if empty, the suffix of OUT says it, or that of each picture where OUT is a folder.
+        compare: make side-by-side pictures too.
+        overwrite: do not mind files that are there.
+
+    Raises:
+        UsageError: OUT cannot take them, or would be overwritten.
+        DataError: there is nothing at IN.
+    """
+    found = _sources(source, _resolved_folder(target))
+    to_folder = target != STREAM and _is_folder(target, found)
+    if len(found) > 1 and not to_folder:
+        what = "stdout takes one" if target == STREAM else f"'{target}' is the name of one"
+        raise UsageError(f"'{source}' means {len(found)} pictures and {what}; give a folder as OUT.")
+    if source == STREAM and to_folder:
+        raise UsageError(f"A picture from stdin has no name to take in the folder '{target}'; name a file as OUT.")
+    if compare and target == STREAM:
+        raise UsageError("--compare writes a file beside OUT, and OUT is stdout; name a file.")
+    jobs = []
+    for path, below in found:
+        if target == STREAM:
+            out, format = None, format_named(form or "png")
+        else:
+            out = Path(target) / below if to_folder else Path(target)
+            format = format_named(form or out.suffix or "a file without suffix")
+            if to_folder and form:
+                out = out.with_suffix(format.suffixes[0])
+        beside = out.with_name(f"{out.stem}.compare.png") if out is not None and compare else None
+        jobs.append(Job(path, out, format, beside))
+    _check_targets(jobs, overwrite)
+    return jobs
+
+
+def _resolved_folder(target: str) -> Path | None:
+    """OUT where it is a folder already: what an earlier call put there is no input of this one."""
+    path = Path(target)
+    return path.resolve() if target != STREAM and path.is_dir() else None
+
+
+def _sources(source: str, out: Path | None) -> list[tuple[Path | None, Path]]:
+    """The files that IN means, each with its path below the folder that they have in common."""
+    if source == STREAM:
+        return [(None, Path(STREAM))]
+    path = Path(source)
+    if path.is_dir():
+        files = _pictures(path.rglob("*"), path)
+        if out is not None and out != path.resolve():
+            files = [file for file in files if out not in file.resolve().parents]
+        if not files:
+            raise DataError(f"There is no picture in '{source}'; it holds none of {', '.join(BY_SUFFIX)}.")
+        return [(file, file.relative_to(path)) for file in files]
+    if not path.exists() and glob.has_magic(source):
+        files = _pictures(map(Path, glob.glob(source, recursive=True)), None)  # noqa: PTH207 - Path.glob takes no absolute pattern
+        if not files:
+            raise DataError(f"No picture matches '{source}'; check the pattern, and quote it.")
+        base = Path(os.path.commonpath([file.parent for file in files]))
+        return [(file, file.relative_to(base)) for file in files]
+    if not path.exists():
+        raise DataError(f"{source} is not there: check the path.")
+    return [(path, Path(path.name))]
+
+
+def _pictures(paths: Iterable[Path], root: Path | None) -> list[Path]:
+    """Those that are pictures by their suffix and not hidden, in order."""
+    found = [path for path in paths if path.suffix.lower() in BY_SUFFIX and path.is_file()]
+    shown = (path.relative_to(root).parts if root else (path.name,) for path in found)
+    return sorted(path for path, parts in zip(found, shown, strict=True) if not any(p.startswith(".") for p in parts))
+
+
+def _is_folder(target: str, found: list[tuple[Path | None, Path]]) -> bool:
+    """Whether OUT is a folder: it is one, ends as one, or has no suffix of a picture where it cannot be a file."""
+    path = Path(target)
+    if path.is_dir() or target.endswith(("/", os.sep)):
+        return True
+    return len(found) > 1 and path.suffix.lower() not in BY_SUFFIX and not path.exists()
+
+
+def _check_targets(jobs: list[Job], overwrite: bool) -> None:
+    targets = [path for job in jobs for path in (job.target, job.compare) if path is not None]
+    twice = [path for path, count in Counter(targets).items() if count > 1]
+    if twice:
+        raise UsageError(f"Two pictures would both become {twice[0]}; enlarge them one by one, or leave --format out.")
+    there = [path for path in targets if path.exists() and (path.is_file() or path.is_dir())]
+    folders = [path for path in there if path.is_dir()]
+    if folders:
+        raise UsageError(f"{folders[0]} is a folder, and a picture would have its name; choose another OUT.")
+    if there and not overwrite:
+        more = f" and {len(there) - 1} more are" if len(there) > 1 else " is"
+        raise UsageError(f"{there[0]}{more} there already; --overwrite replaces, or choose another OUT.")

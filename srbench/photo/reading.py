@@ -1,0 +1,88 @@
+"""Picture files to pictures: with alpha, 16 bits and metadata."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srbench.imaging.files import Samples, read_samples
+from srbench.photo.exif import clean
+from srbench.photo.picture import Metadata, Picture
+from srbench.photo.png import colour_chunks
+
+
+def read_picture(source: Path | bytes, *, name: str | None = None) -> Picture:
+    """Read a picture with all that it carries.
+
+    The EXIF orientation is applied to the pixels, and the metadata say so. A palette is looked up. The colours of
+    pixels that are wholly transparent are replaced by those of the nearest that can be seen.
+
+    Raises:
+        DataError: one sentence, if the file cannot be read or is of a kind that a method cannot work on.
+    """
+    samples = read_samples(source, name=name)
+    pixels = samples.pixels.reshape(*samples.pixels.shape[:2], -1)
+    metadata = _metadata(samples, source)
+    colour = np.ascontiguousarray(pixels[..., : 1 if pixels.shape[2] < 3 else 3])
+    if colour.shape[2] == 1 and colour_space(metadata.icc) == "RGB":  # of a gray palette: the profile stays true
+        colour = np.repeat(colour, 3, axis=2)
+    picture = Picture(samples.name, colour, None, metadata)
+    if pixels.shape[2] in (2, 4):
+        alpha = np.ascontiguousarray(pixels[..., -1:])
+        picture = dataclasses.replace(picture, colour=_bled(colour, alpha), alpha=alpha)
+    return picture
+
+
+def colour_space(icc: bytes) -> str:
+    """What a colour profile is for: ``RGB``, ``GRAY`` and so on; empty without one."""
+    return icc[16:20].decode("latin-1").strip()
+
+
+def _bled(colour: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
+    """Give pixels that are wholly transparent the colour of the nearest that is not.
+
+    What is hidden there, often black or white, would else shine through at the edges. Multiplying by alpha instead, and
+    dividing by it afterwards, would do for a linear resizer; a method sharpens an edge more than it sharpens its alpha,
+    and the quotient of the two has fringes of its own.
+    """
+    import cv2
+
+    hidden = alpha[..., 0] == 0
+    if not hidden.any() or hidden.all():
+        return colour
+    _, nearest = cv2.distanceTransformWithLabels(
+        hidden.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    places = np.zeros(int(nearest.max()) + 1, np.intp)
+    places[nearest[~hidden]] = np.flatnonzero(~hidden)
+    filled: NDArray[Any] = colour.copy()
+    filled[hidden] = colour.reshape(-1, colour.shape[2])[places[nearest[hidden]]]
+    return filled
+
+
+def _metadata(samples: Samples, source: Path | bytes) -> Metadata:
+    info = samples.info
+    dpi = info.get("dpi")
+    try:
+        dpi = (float(dpi[0]), float(dpi[1])) if dpi else None
+    except (TypeError, ValueError, ZeroDivisionError, IndexError):
+        dpi = None
+    return Metadata(
+        icc=info.get("icc_profile") or b"",
+        exif=clean(samples.exif),
+        xmp=_upright(info.get("xmp") or b""),
+        dpi=dpi if dpi and 0 < min(dpi) <= max(dpi) < 1e6 else None,
+        png_colour=colour_chunks(source) if samples.format == "PNG" else (),
+    )
+
+
+def _upright(xmp: bytes | str) -> bytes:
+    """XMP that says of its orientation what the EXIF says."""
+    data = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
+    data = re.sub(rb"(tiff:Orientation\s*=\s*[\"'])[1-8]", rb"\g<1>1", data)
+    return re.sub(rb"(<tiff:Orientation>\s*)[1-8]", rb"\g<1>1", data)
