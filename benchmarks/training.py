@@ -3,7 +3,8 @@
     python -m benchmarks.training [--device cuda]
 
 The plain script does what the best-known public re-implementations of these two networks do: patches in an h5 file that
-is opened for each of them, a ``DataLoader`` (without and with a worker), Adam as it comes, one group of parameters a
+is opened for each of them, a ``DataLoader`` (without a worker, with one, and with the eight that those scripts ask for,
+however few cores there are), Adam as it comes, one group of parameters a
 layer, images in PyTorch's default layout, convolutions that pad with zeros (SRCNN's too, where the paper and srbench
 compute only what no padding touches; a row of its own shows the plain script without padding), and the loss read in
 every batch for the progress bar. srbench's side is its own training step, drawing and turning of patches included.
@@ -160,6 +161,7 @@ def main() -> None:
                 "srbench": Side(ours(name, small, large, device)),
                 "plain, no worker": Side(plain(name, path, 0, device)),
                 "plain, one worker": Side(plain(name, path, 1, device)),
+                "plain, eight workers": Side(plain(name, path, 8, device)),
             }
             if name.startswith("srcnn"):
                 sides["plain, one worker, unpadded"] = Side(plain(name, path, 1, device, padded=False))
