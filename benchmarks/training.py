@@ -4,11 +4,11 @@
 
 The plain script does what the best-known public re-implementations of these two networks do: patches in an h5 file that
 is opened for each of them, a ``DataLoader`` (without a worker, with one, and with the eight that those scripts ask for,
-however few cores there are), Adam as it comes, one group of parameters a
-layer, images in PyTorch's default layout, convolutions that pad with zeros (SRCNN's too, where the paper and srbench
-compute only what no padding touches; a row of its own shows the plain script without padding), and the loss read in
-every batch for the progress bar. srbench's side is its own training step, drawing and turning of patches included.
-Both train without validating, and need h5py. FSRCNN x3 on 19x19 LR patches, SRCNN 9-5-5 on 33x33 patches.
+however few cores there are), Adam as it comes, one group of parameters a layer, images in PyTorch's default layout,
+convolutions that pad with zeros (SRCNN's too, where the paper and srbench compute only what no padding touches; a row
+of its own shows the plain script without padding), and the loss read in every batch for the progress bar. srbench's
+side is its own training step, drawing and turning of patches included. Both train without validating, and need h5py.
+FSRCNN x3 on 19x19 LR patches, SRCNN 9-5-5 on 33x33 patches.
 """
 
 from __future__ import annotations
