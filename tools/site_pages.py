@@ -49,8 +49,9 @@ def speed() -> Iterator[str]:
     yield "# Speed records\n"
     yield "Made by `srbench speed`, as [How speed is measured](../explanation/speed.md) says. Times are of one machine;"
     yield "ratios between its rows are what carries over to another.\n"
-    yield LEGEND + "\n"
-    for path in sorted((ROOT / "results" / "reference" / "speed").glob("*.json")):
+    records = sorted((ROOT / "results" / "reference" / "speed").glob("*.json"))
+    yield (LEGEND if records else "None is kept yet: `srbench speed --out results/reference/speed` makes one.") + "\n"
+    for path in records:
         yield from speed_markdown(read_speed_record(path))
 
 

@@ -159,11 +159,20 @@ def _data(subject: Subject) -> list[str]:
 
 
 def _use(subject: Subject, onnx: Mapping[int, str]) -> list[str]:
+    row = "In srbench it is a row of a run by `--methods hub:PATH`, the path of this folder or its name on the Hub."
     if not onnx:
-        return ["## Use", "", "The weights are a safetensors file: `safetensors.torch.load_file` reads its tensors."]
+        return [
+            "## Use",
+            "",
+            row,
+            "",
+            "The weights are a safetensors file: `safetensors.torch.load_file` reads its tensors.",
+        ]
     scale = min(onnx)
     return [
         "## Use",
+        "",
+        row,
         "",
         "With ONNX Runtime, NumPy and Pillow, for images of any size:",
         "",
