@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import warnings
 from pathlib import Path
 from typing import Any
@@ -59,11 +58,12 @@ def _state_dict(path: Path) -> dict[str, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of TorchScript, which torch then refuses to read so
             found = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise DataError(
-            f"{path.name} holds more than weights, which reading it could run; ask for a .safetensors, or convert it."
-        ) from None
     except Exception as error:  # a zip that is cut short, a file of another kind
+        if type(error).__name__ == "UnpicklingError":  # pickle itself is imported nowhere in srbench
+            raise DataError(
+                f"{path.name} holds more than weights, which reading it could run; ask for a .safetensors, or convert "
+                "it."
+            ) from None
         raise DataError(f"{path.name} is damaged, or no .pth ({first_line(error)}).") from None
     if not isinstance(found, dict):
         raise DataError(f"{path.name} holds no state dict, but a {type(found).__name__}.")

@@ -191,7 +191,7 @@ def test_what_is_wrong_is_said_before_anything_is_computed(photos: Path, tmp_pat
     raised(upscale(first, tmp_path / "a.png", "--scale", 9), UsageError, "does not work at x9; it does at x2, x3, x4")
     raised(upscale(first, tmp_path / "a.png", "--tile", 3), UsageError, "--tile takes 16")
     raised(upscale(first, tmp_path / "a.png", "--device", "gpu"), UsageError, "cannot be used")
-    raised(upscale(first, tmp_path / "a.png", "--method", "srcnn-rgb"), DataError, "srbench train")
+    raised(upscale(first, tmp_path / "a.png", "--method", "fsrcnn-s"), DataError, "srbench train")
     save(photos / "first.jpg", photograph(8, 8))
     raised(upscale(photos, out, "--format", "png"), UsageError, "Two pictures would both become")
     save(photos / "glass.png", np.full((8, 8, 4), 99, np.uint8))
