@@ -71,8 +71,10 @@ def _places() -> dict[str, int]:
     """Places of the installed methods, by their names alone: nothing of them is imported."""
     from srbench.registry import Registry
 
+    registry = Registry()
     places: dict[str, int] = {}
-    for name in sorted(Registry().method_names):
+    # srbench's own first: whoever installs a plugin finds them in the colours that they had
+    for name in sorted(registry.method_names, key=lambda name: (registry.origin(name) != "srbench", name)):
         places[name] = _nearest_free(_hash(name), list(places.values()))
     return places
 

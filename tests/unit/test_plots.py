@@ -350,6 +350,14 @@ def test_figures_of_an_unavailable_metric_are_not_drawn(tmp_path: Path) -> None:
     assert not [name for name, _ in figures(own, (), "") if name.startswith("ssim")]
 
 
+def test_a_plugin_that_is_installed_changes_no_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = [name for name in Registry().method_names if Registry().origin(name) == "srbench"]
+    before = looks(own)
+    monkeypatch.setattr(Registry, "method_names", property(lambda self: ["aaa", *own, "zzz"]))
+    monkeypatch.setattr(Registry, "origin", lambda self, name: "srbench" if name in own else "theirs")
+    assert looks(own) == before
+
+
 def test_hashes_decide_the_colours_of_methods_that_nobody_knows() -> None:
     place = int(hashlib.sha256(b"nobody's").hexdigest(), 16) % len(PALETTE)
     assert method_colours(["nobody's"]) == {"nobody's": PALETTE[place]}
