@@ -1,7 +1,8 @@
 """Write the README's tables and pictures from runs made here, so that they are never older than the numbers.
 
-``python tools/readme.py RUN_ON_EMBEDDED RUN_ON_PUBLISHED_SETS``, each a run's folder with its report. The crop sheet
-and the picture of the page show photographs of the first alone: they are free. Needs playwright and a Chromium.
+``python tools/readme.py RUN_ON_EMBEDDED RUN_ON_PUBLISHED_SETS...``, each a run's folder, the first with its report;
+several runs on the published sets are one table. The crop sheet and the picture of the page show photographs of the
+first alone: they are free. Needs playwright and a Chromium.
 """
 
 from __future__ import annotations
@@ -10,24 +11,32 @@ import re
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 
+from srbench.analysis.compare import labels_of
 from srbench.analysis.references import load_references
 from srbench.bench.store import load_run
+from srbench.registry import Registry
 from srbench.report.crops import choose, draw
 from srbench.report.figures import render
 from srbench.report.grid import grids, main_metrics
+from srbench.report.merge import merge
+from srbench.report.select import only
 from srbench.report.tables import markdown_table
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
 
 
-def tables(folder: str) -> str:
-    """A run's PSNR/SSIM tables, each under its data set's name."""
-    run = load_run(Path(folder))
+def tables(*folders: str) -> str:
+    """PSNR/SSIM tables of runs, each under its data set's name; methods by family, as a run with `*` has them."""
+    run = merge([load_run(Path(folder)) for folder in folders], Path(folders[0]))
+    labels = set(labels_of(run))
+    run = only(run, [choice.label for choice in Registry().select(["*"]) if choice.label in labels])
+    run = replace(run, origins={})  # without notes of which run a row is from: the README's command makes them in one
     return "\n".join(
         f"**{grid.dataset.name}** ({grid.dataset.images} images), {grid.heading}:\n\n{markdown_table(grid)}"
         for grid in grids(run, load_references(), main_metrics(run))
@@ -61,11 +70,11 @@ def page(folder: str) -> None:
         Image.open(shot).convert("RGB").save(IMAGES / "page.webp", quality=88, method=6)
 
 
-def main(embedded: str, published: str) -> None:
+def main(embedded: str, *published: str) -> None:
     """Rewrite README.md and its pictures."""
     readme = ROOT / "README.md"
     text = put(readme.read_text("utf-8"), "embedded", tables(embedded))
-    readme.write_text(put(text, "published", tables(published)), "utf-8")
+    readme.write_text(put(text, "published", tables(*published)), "utf-8")
     IMAGES.mkdir(parents=True, exist_ok=True)
     crop_sheet(embedded)
     page(embedded)
