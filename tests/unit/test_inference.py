@@ -111,4 +111,4 @@ def test_memory_that_is_freed_is_kept() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     pages = 64 * 2**20 // 4096  # of one block
-    assert int(done.stdout) < pages
+    assert int(done.stdout) < 5 * pages  # where the system would be asked for ten times as many
