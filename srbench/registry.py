@@ -10,23 +10,17 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fnmatch
-import hashlib
-import importlib
-import importlib.util
 import inspect
 import json
 import re
-import sys
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, get_args
 
 from srbench.atomic import cache_folder, write_atomically
 from srbench.canonical import parse_json
+from srbench.card import Card, Choice, card_of, choices_of, contract_hash, from_json, to_json
 from srbench.errors import UsageError
 from srbench.live_source import class_hash
 from srbench.method import Family, LearnedMethod, Method, MethodInfo
@@ -36,62 +30,13 @@ from srbench.models.hub import onnx_of_export
 from srbench.models.model import SrImages, method_class, spec_hash
 from srbench.models.spec import Spec, is_model, parse_spec
 from srbench.names import unknown
+from srbench.plugins import import_file, leads_to, load, module_file, package_of, take
 from srbench.recipe import Recipe, read_recipe
 from srbench.source import source_hash
 
 METHODS = "srbench.methods"
 METRICS = "srbench.metrics"
 FAMILIES: tuple[str, ...] = get_args(Family)
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """What planning and listing need to know of a method.
-
-    ``source_hash`` is of the method's file and of the files of its own package that it imports; ``folder`` is where
-    that file lies, with ``weights/`` beside it. ``supplied`` are SR images that were made elsewhere: they are scored,
-    and nothing is run.
-    """
-
-    info: MethodInfo
-    learned: bool
-    recipes: Mapping[str, Recipe]
-    source_hash: str
-    folder: Path
-    origin: str
-    supplied: bool = False
-
-    @property
-    def name(self) -> str:
-        """The method's name."""
-        return self.info.name
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A method as chosen on the command line; ``recipe`` is empty for one that is not trained.
-
-    ``by_glob``: a glob brought it in with its default recipe, and nobody asked for that recipe by name.
-    """
-
-    card: Card
-    recipe: str
-    by_glob: bool = False
-
-    @property
-    def label(self) -> str:
-        """``name`` or ``name:recipe``."""
-        return f"{self.card.name}:{self.recipe}" if self.recipe else self.card.name
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A plugin's entry point that is left out, because another one has its name."""
-
-    kind: str
-    name: str
-    origin: str
-    error: str
 
 
 class Registry:
@@ -109,7 +54,7 @@ class Registry:
     def __init__(self, plugins: Sequence[Path] = (), models: Sequence[Spec] = ()) -> None:
         self._methods: dict[str, EntryPoint | type[Method]] = {}
         self._metrics: dict[str, EntryPoint | Metric] = {}
-        self.refused = (*_take("method", METHODS, self._methods), *_take("metric", METRICS, self._metrics))
+        self.refused = (*take("method", METHODS, self._methods), *take("metric", METRICS, self._metrics))
         self._plugin_of: dict[str, Path] = {}
         self._cards: dict[str, Card] = {}
         self._models: dict[str, Spec] = {spec.name: spec for spec in models}
@@ -135,8 +80,8 @@ class Registry:
         taken = self._methods.get(name)
         if taken is None:
             self._methods[name] = method
-            self._cards[name] = _card(method, class_hash(method), _folder_of(method), origin=method.__module__)
-        elif taken is not method and not _leads_to(taken, method):
+            self._cards[name] = card_of(method, class_hash(method), _folder_of(method), origin=method.__module__)
+        elif taken is not method and not leads_to(taken, method):
             raise UsageError(
                 f"Class {method.__qualname__} calls itself '{name}', and there is one of that name; rename it."
             )
@@ -169,7 +114,7 @@ class Registry:
         entry = self._methods.get(name)
         if entry is None:
             raise unknown("method", name, self._methods)
-        found = entry if isinstance(entry, type) else _load(entry)
+        found = entry if isinstance(entry, type) else load(entry)
         if not (isinstance(found, type) and issubclass(found, Method)):
             raise UsageError(f"Method '{name}' is not a subclass of srbench.method.Method.")
         if inspect.isabstract(found) or not isinstance(getattr(found, "info", None), MethodInfo):
@@ -183,7 +128,7 @@ class Registry:
     def origin(self, name: str) -> str:
         """Where a method comes from: the package that is installed, or the plugin file."""
         entry = self._methods[name]
-        return inspect.getfile(entry) if isinstance(entry, type) else _package(entry)
+        return inspect.getfile(entry) if isinstance(entry, type) else package_of(entry)
 
     def card(self, name: str) -> Card:
         """What is known of a method; imports it only if it changed since it was last described.
@@ -204,16 +149,17 @@ class Registry:
             raise unknown("method", name, self._methods)
         origin = self.origin(name)
         if isinstance(entry, type):
-            return _describe(self.method(name), Path(origin), origin)
-        path = _module_file(entry)
+            path = Path(origin)
+            return card_of(self.method(name), source_hash(path), path.parent, origin)
+        path = module_file(entry)
         source = source_hash(path)
-        kept = cache_folder() / "cards" / f"{name}-{_contract_hash()[:8]}-{source[:24]}.json"
+        kept = cache_folder() / "cards" / f"{name}-{contract_hash()[:8]}-{source[:24]}.json"
         try:
-            return _from_json(parse_json(kept.read_text("utf-8")), path, source, origin)
+            return from_json(parse_json(kept.read_text("utf-8")), path, source, origin)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            card = _describe(self.method(name), path, origin)
+            card = card_of(self.method(name), source, path.parent, origin)
         with contextlib.suppress(OSError):  # a read-only cache costs time, not results
-            write_atomically(kept, json.dumps(_to_json(card)))
+            write_atomically(kept, json.dumps(to_json(card)))
         return card
 
     def select(self, patterns: Iterable[str]) -> list[Choice]:
@@ -252,7 +198,7 @@ class Registry:
                         raise
                     continue
                 by_glob = name != name_pattern and not recipe_pattern
-                for choice in _recipes_of(card, recipe_pattern, strict=len(names) == 1):
+                for choice in choices_of(card, recipe_pattern, strict=len(names) == 1):
                     if by_glob:
                         chosen.setdefault(choice.label, dataclasses.replace(choice, by_glob=True))
                     elif chosen.setdefault(choice.label, choice).by_glob:  # named as well
@@ -335,7 +281,7 @@ class Registry:
             return bridge.bridged(name)
         if entry is None:
             raise unknown("metric", name, self._metrics)
-        found = entry if isinstance(entry, Metric) else _load(entry)
+        found = entry if isinstance(entry, Metric) else load(entry)
         if not isinstance(found, Metric) or found.name != name:
             raise UsageError(f"The entry point of metric '{name}' does not lead to a Metric of that name.")
         return found
@@ -347,11 +293,11 @@ class Registry:
         if entry is None:
             path = Path(bridge.__file__)
         else:
-            path = self._plugin_of[name] if isinstance(entry, Metric) else _module_file(entry)
+            path = self._plugin_of[name] if isinstance(entry, Metric) else module_file(entry)
         return f"{metric.version}-{source_hash(path)[:16]}"
 
     def _add_plugin(self, path: Path) -> None:
-        module = _import_file(path)
+        module = import_file(path)
         added = 0
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, Method) and value.__module__ == module.__name__:
@@ -371,99 +317,12 @@ class Registry:
     def _is_built_in(self, metric: Metric) -> bool:
         """Whether a plugin's metric is one that it imported from an installed package."""
         entry = self._metrics.get(metric.name)
-        return isinstance(entry, EntryPoint) and _load(entry) is metric
+        return isinstance(entry, EntryPoint) and load(entry) is metric
 
     @staticmethod
     def _claim(name: str, taken: Mapping[str, Any], kind: str, path: Path) -> None:
         if name in taken:
             raise UsageError(f"Plugin {path} defines {kind} '{name}', and there is one of that name; rename it.")
-
-
-def _take(kind: str, group: str, taken: dict[str, Any]) -> Iterator[Refused]:
-    """Take in a group's entry points; what has the name of one before it is refused."""
-    for entry in _entry_points(group):
-        first = taken.setdefault(entry.name, entry)
-        if first.value != entry.value:
-            why = f"{_package(first)} has a {kind} of that name; rename one, or uninstall it"
-            error = f"{kind.capitalize()} '{entry.name}' of {_package(entry)} is left out: {why}."
-            yield Refused(kind, entry.name, _package(entry), error)
-
-
-def _entry_points(group: str) -> list[EntryPoint]:
-    """Installed entry points, ours first; in a checkout that is not installed, those that pyproject.toml declares."""
-    found = list(entry_points(group=group))
-    try:
-        distribution("srbench")
-    except PackageNotFoundError:
-        declared = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text("utf-8"))
-        table: dict[str, str] = declared["project"]["entry-points"][group]
-        found += [EntryPoint(name, value, group) for name, value in table.items()]
-    found.sort(key=lambda entry: not entry.value.startswith("srbench."))
-    return found
-
-
-def _package(entry: EntryPoint) -> str:
-    """The installed package that an entry point belongs to."""
-    return entry.dist.name if entry.dist else "srbench"
-
-
-@contextlib.contextmanager
-def _importing(what: str) -> Iterator[None]:
-    """Runs a plugin's code: what it prints goes to stderr, as stdout is for results; what it raises is one sentence.
-
-    Raises:
-        UsageError: it raised, or wanted to end the program.
-    """
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            yield
-    except (Exception, SystemExit) as error:  # its author's affair, and must not take the others along
-        raise UsageError(f"{what} cannot be imported: {type(error).__name__}: {error}.") from error
-
-
-def _load(entry: EntryPoint) -> Any:
-    with _importing(f"'{entry.name}' ({entry.value})"):
-        return entry.load()
-
-
-def _import_file(path: Path) -> Any:
-    if not path.is_file():
-        raise UsageError(f"There is no plugin file {path}.")
-    name = f"srbench_plugin_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
-    spec = importlib.util.spec_from_file_location(name, path.resolve())
-    if spec is None or spec.loader is None:
-        raise UsageError(f"Plugin {path} is not a Python file.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        with _importing(f"Plugin {path}"):
-            spec.loader.exec_module(module)
-    except BaseException:
-        sys.modules.pop(name, None)
-        raise
-    return module
-
-
-def _module_file(entry: EntryPoint) -> Path:
-    with _importing(f"'{entry.name}' ({entry.value})"):  # looking for a module imports the packages above it
-        spec = importlib.util.find_spec(entry.module)
-    if spec is None or spec.origin is None:
-        raise UsageError(f"'{entry.name}' ({entry.value}) cannot be imported: there is no such module.")
-    if not Path(spec.origin).is_file():  # "built-in", say
-        raise UsageError(f"'{entry.name}' ({entry.value}) leads to a module without a file.")
-    return Path(spec.origin)
-
-
-@lru_cache(maxsize=1)
-def _contract_hash() -> str:
-    """What a kept card depends on beside the method's own source."""
-    here = Path(__file__).parent
-    return hashlib.sha256(b"".join((here / name).read_bytes() for name in ("method.py", "recipe.py"))).hexdigest()
-
-
-def _leads_to(taken: EntryPoint | type[Method], method: type[Method]) -> bool:
-    """Whether an entry point is that of a class."""
-    return isinstance(taken, EntryPoint) and taken.value == f"{method.__module__}:{method.__qualname__}"
 
 
 def _folder_of(method: type[Method]) -> Path:
@@ -478,38 +337,3 @@ def _are_recipes(recipes: object) -> bool:
     if not isinstance(recipes, Mapping):
         return False
     return bool(recipes) and all(isinstance(n, str) and isinstance(r, Recipe) for n, r in recipes.items())
-
-
-def _describe(method: type[Method], path: Path, origin: str) -> Card:
-    return _card(method, source_hash(path), path.parent, origin)
-
-
-def _card(method: type[Method], source: str, folder: Path, origin: str) -> Card:
-    learned = issubclass(method, LearnedMethod)
-    recipes = dict(method.recipes) if issubclass(method, LearnedMethod) else {}
-    return Card(method.info, learned, recipes, source, folder, origin)
-
-
-def _to_json(card: Card) -> dict[str, Any]:
-    info = dataclasses.asdict(card.info) | {"scales": sorted(card.info.scales)}
-    recipes = [[name, recipe.model_dump(mode="json")] for name, recipe in card.recipes.items()]
-    return {"info": info, "learned": card.learned, "recipes": recipes}
-
-
-def _from_json(data: dict[str, Any], path: Path, source: str, origin: str) -> Card:
-    info = MethodInfo(**(data["info"] | {"scales": frozenset(data["info"]["scales"])}))
-    recipes = {name: Recipe.model_validate(recipe) for name, recipe in data["recipes"]}
-    return Card(info, data["learned"], recipes, source, path.parent, origin)
-
-
-def _recipes_of(card: Card, pattern: str, *, strict: bool) -> list[Choice]:
-    if not card.learned:
-        if pattern and strict:
-            raise UsageError(f"Method '{card.name}' is not trained, so it has no recipe '{pattern}'.")
-        return [] if pattern else [Choice(card, "")]
-    if not pattern:
-        return [Choice(card, next(iter(card.recipes)))]
-    found = [Choice(card, recipe) for recipe in card.recipes if fnmatch.fnmatchcase(recipe, pattern)]
-    if not found and strict:
-        raise unknown(f"recipe of {card.name}", pattern, card.recipes)
-    return found

@@ -20,6 +20,7 @@ from srbench.bench.results import (
     MetricRecord,
 )
 from srbench.canonical import digest
+from srbench.card import Card, Choice
 from srbench.data.catalog import Dataset, resolve
 from srbench.data.dataset import common_scale
 from srbench.errors import DataError, UsageError
@@ -28,7 +29,7 @@ from srbench.models.model import ANY_SCALE
 from srbench.models.spec import is_model
 from srbench.names import join_names
 from srbench.protocol import Protocol, get_protocol
-from srbench.registry import Card, Choice, Registry
+from srbench.registry import Registry
 from srbench.training.guard import has_seen, trains_on
 from srbench.training.job import QUICK, Training, plan_training
 

@@ -54,7 +54,7 @@ def measure(
     from srbench.bench.environment import device_name
     from srbench.bench.modes import Mode
     from srbench.bench.speed import Request, SpeedTest
-    from srbench.registry import Choice
+    from srbench.card import Choice
 
     cards = [card for card in plan.cards if card.name in methods]
     test = SpeedTest(registry, plan.protocol, device)

@@ -27,13 +27,14 @@ from srbench.bench.modes import Mode, as_input, put_into, replayed
 from srbench.bench.roofline import Peaks, Work, count_work, measure_peaks
 from srbench.bench.speed_record import SpeedRow
 from srbench.bench.timing import Clock, Timing, affordable, clock_of, in_rounds, pacemaker_of, sample, warm_up
+from srbench.card import Card, Choice
 from srbench.errors import UsageError
 from srbench.imaging.tensor import resize
 from srbench.inference import tiled
 from srbench.method import LearnedMethod, Method
 from srbench.models.model import ExportedWeights, Model
 from srbench.protocol import Protocol
-from srbench.registry import Card, Choice, Registry
+from srbench.registry import Registry
 
 OUTPUTS = {"720p": (720, 1280), "2160p": (2160, 3840)}
 MOST_BATCH = {"cuda": 256, "mps": 64, "cpu": 16}

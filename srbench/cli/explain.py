@@ -18,8 +18,9 @@ from srbench.errors import EXIT_REGRESSION, UsageError
 if TYPE_CHECKING:
     from srbench.analysis.explain.catalogue import Metric
     from srbench.analysis.explain.search import Answer, Number
+    from srbench.card import Choice
     from srbench.data.catalog import Dataset
-    from srbench.registry import Choice, Registry
+    from srbench.registry import Registry
 
 LINE_EVERY = 10.0
 """Seconds between lines on the way, where there is no terminal."""

@@ -12,7 +12,8 @@ from srbench.cli.options import Plugins, numbers
 from srbench.errors import EXIT_INTERRUPTED, UsageError
 
 if TYPE_CHECKING:
-    from srbench.registry import Choice, Registry
+    from srbench.card import Choice
+    from srbench.registry import Registry
     from srbench.training.job import Training
 
 

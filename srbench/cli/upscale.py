@@ -18,10 +18,11 @@ from srbench.errors import EXIT_CELL_FAILED, EXIT_DATA, MethodError, SrbenchErro
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+    from srbench.card import Choice
     from srbench.photo.enlarge import Enlarger
     from srbench.photo.paths import Job
     from srbench.photo.work import Done
-    from srbench.registry import Choice, Registry
+    from srbench.registry import Registry
 
 
 def upscale(

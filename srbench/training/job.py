@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from srbench.card import Card
 from srbench.data.catalog import resolve
 from srbench.errors import DataError, SrbenchError, UsageError
 from srbench.recipe import Recipe
-from srbench.registry import Card
 from srbench.weights import find_weights, weights_name
 
 QUICK = "quick"

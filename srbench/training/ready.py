@@ -6,9 +6,10 @@ from pathlib import Path
 
 import torch
 
+from srbench.card import Choice
 from srbench.errors import DataError, UsageError
 from srbench.method import LearnedMethod, Method
-from srbench.registry import Choice, Registry
+from srbench.registry import Registry
 from srbench.training.job import plan_training
 from srbench.weights import load_weights
 

@@ -28,6 +28,7 @@ LAYERS = (
     ("scaffold",),
     ("data",),
     ("registry",),
+    ("card", "plugins"),
     ("models",),
     ("inference",),
     ("metrics",),

@@ -135,7 +135,7 @@ def test_a_broken_plugin_is_one_sentence(tmp_path: Path, source: str, message: s
 
 def test_a_broken_entry_point_hurts_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = EntryPoint("broken", "srbench_no_such_package.module:Method", METHODS)
-    monkeypatch.setattr("srbench.registry.entry_points", lambda group: [broken] if group == METHODS else [])
+    monkeypatch.setattr("srbench.plugins.entry_points", lambda group: [broken] if group == METHODS else [])
     registry = Registry()
     assert "broken" in registry.method_names
     with pytest.raises(UsageError, match="cannot be imported"):
