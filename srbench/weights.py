@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 from srbench.atomic import cache_folder, write_atomically
 from srbench.canonical import digest, parse_json
 from srbench.errors import DataError
+from srbench.method import LearnedMethod, Method
 from srbench.recipe import Recipe
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
 
@@ -112,3 +114,21 @@ def load_weights(path: Path, network: nn.Module) -> None:
     except RuntimeError as error:
         first = str(error).splitlines()[-1].strip()
         raise DataError(f"The weights {path} do not fit the network ({first}); train again.") from None
+
+
+def make_method(method_class: type[Method], scale: int, weights: Path | None, device: torch.device) -> Method:
+    """An instance, with its weights on the device.
+
+    Raises:
+        DataError: the weights are damaged, or another network's.
+    """
+    import torch
+
+    method = method_class()
+    if isinstance(method, LearnedMethod) and weights is not None:
+        network = method.network(scale)
+        load_weights(weights, network)
+        # on a CPU the faster layout; on a GPU that depends on the precision, and figures are taken in float32
+        layout = torch.channels_last if device.type == "cpu" else torch.contiguous_format
+        method.model = network.to(device).to(memory_format=layout).eval()
+    return method

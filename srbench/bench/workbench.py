@@ -19,6 +19,7 @@ from srbench.models.spec import Spec
 from srbench.registry import Registry
 from srbench.training.job import Training
 from srbench.training.progress import Report
+from srbench.weights import make_method
 
 if TYPE_CHECKING:  # torch is imported with the first task, and not before
     import torch
@@ -112,7 +113,6 @@ class Workbench:
     def _compute(self, task: CellTask, tell: Tell) -> CellResult:
         from srbench.bench.cell import compute_cell
         from srbench.imaging.files import encode_png
-        from srbench.training.ready import make_method
 
         def image_done(index: int, name: str, sr: Picture, hr: Picture) -> None:
             wanted = index < task.pictures

@@ -19,6 +19,7 @@ from srbench.method import LearnedMethod, Method, MethodInfo
 from srbench.models.spec import MOST, Entry, Spec
 from srbench.models.traits import Traits
 from srbench.source import source_hash
+from srbench.weights import make_method
 
 if TYPE_CHECKING:  # planning and reports know models by their cards, and must not import torch
     import torch
@@ -71,22 +72,13 @@ class ExportedWeights(Method):
     base: ClassVar[type[LearnedMethod]]
 
     def __init__(self) -> None:
-        self._ready: dict[tuple[int, str], LearnedMethod] = {}
+        self._ready: dict[tuple[int, str], Method] = {}
 
     def upscale(self, x: Tensor, scale: int) -> Tensor:
         """As the method does."""
-        import torch
-
-        from srbench.weights import load_weights
-
         key = scale, str(x.device)
         if key not in self._ready:
-            method = self.base()
-            network = method.network(scale)
-            load_weights(_weights(self.spec, scale), network)
-            layout = torch.channels_last if x.device.type == "cpu" else torch.contiguous_format  # as of trained ones
-            method.model = network.to(x.device).to(memory_format=layout).eval()
-            self._ready[key] = method
+            self._ready[key] = make_method(self.base, scale, _weights(self.spec, scale), x.device)
         return self._ready[key].upscale(x, scale)
 
     def parameters(self, scale: int) -> int:

@@ -1,17 +1,15 @@
-"""A method ready to run: made, and with its weights where it has any."""
+"""A chosen method, ready to run with the weights that are here."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import torch
 
 from srbench.card import Choice
 from srbench.errors import DataError, UsageError
-from srbench.method import LearnedMethod, Method
+from srbench.method import Method
 from srbench.registry import Registry
 from srbench.training.job import plan_training
-from srbench.weights import load_weights
+from srbench.weights import make_method
 
 
 def ready_method(registry: Registry, choice: Choice, scale: int, device: torch.device, *, seed: int = 0) -> Method:
@@ -34,19 +32,3 @@ def ready_method(registry: Registry, choice: Choice, scale: int, device: torch.d
                 f"There are no weights of {training}; `srbench train {choice.label} --scales {scale}` makes them."
             )
     return make_method(registry.method(card.name), scale, weights, device)
-
-
-def make_method(method_class: type[Method], scale: int, weights: Path | None, device: torch.device) -> Method:
-    """An instance, with its weights on the device.
-
-    Raises:
-        DataError: the weights are damaged, or another network's.
-    """
-    method = method_class()
-    if isinstance(method, LearnedMethod) and weights is not None:
-        network = method.network(scale)
-        load_weights(weights, network)
-        # on a CPU the faster layout; on a GPU that depends on the precision, and figures are taken in float32
-        layout = torch.channels_last if device.type == "cpu" else torch.contiguous_format
-        method.model = network.to(device).to(memory_format=layout).eval()
-    return method
