@@ -178,7 +178,7 @@ def run(
     flags = () if speed else ("--no-speed",)
     own = files("plugins", plugins)
     prepared = prepare(request, options, plugins=own, classes=classes, speed=speed, flags=flags)
-    with _threads_kept(), _watcher(progress, len(prepared.plan.jobs)) as watcher:
+    with threads_kept(), _watcher(progress, len(prepared.plan.jobs)) as watcher:
         loaded, trouble = execute(prepared, watcher)
     notes = (*prepared.plan.skipped, *([trouble] if trouble else []))
     return Run(loaded, notes)
@@ -199,7 +199,7 @@ def _watcher(progress: bool | Watcher | None, cells: int) -> Iterator[Watcher]:
 
 
 @contextmanager
-def _threads_kept() -> Iterator[None]:
+def threads_kept() -> Iterator[None]:
     """Leave torch as many threads as it had: figures take one, and the caller's own work more."""
     torch = sys.modules.get("torch")
     before = torch.get_num_threads() if torch is not None else 0

@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias, TypeGuard
 
-import torch
 from torch import Tensor, nn
 
 from srbench.api.progress import Silent
-from srbench.api.running import execute, name_of, prepare
+from srbench.api.running import execute, name_of, prepare, threads_kept
 from srbench.bench.options import Options
 from srbench.bench.plan import Request
 from srbench.bench.results import CellResult
@@ -63,7 +62,8 @@ def measure(
     method = _as_method(subject, scale, channels, input)
     name = name_of(method)
     request = Request(methods=(name,), datasets=(dataset,), scales=(scale,), protocol=protocol, metrics=tuple(metrics))
-    with tempfile.TemporaryDirectory() as folder, _ready(subject):  # where no earlier result is taken for this one
+    # in a folder of its own, where no earlier result is taken for this one
+    with tempfile.TemporaryDirectory() as folder, threads_kept(), _in_eval_mode(subject):
         options = Options(out=Path(folder), train=train, device=device, keep_images=0)
         classes = () if isinstance(method, str) else (method,)
         prepared = prepare(request, options, classes=classes, speed=False)
@@ -180,9 +180,8 @@ def _as_method(
 
 
 @contextlib.contextmanager
-def _ready(subject: Subject) -> Iterator[None]:
-    """A network in eval mode, and torch's number of threads, left as they were found."""
-    threads = torch.get_num_threads()
+def _in_eval_mode(subject: Subject) -> Iterator[None]:
+    """A network in eval mode, and left as it was found."""
     modes = [(part, part.training) for part in subject.modules()] if isinstance(subject, nn.Module) else []
     for part, _ in modes:
         part.training = False
@@ -191,4 +190,3 @@ def _ready(subject: Subject) -> Iterator[None]:
     finally:
         for part, mode in modes:
             part.training = mode
-        torch.set_num_threads(threads)
