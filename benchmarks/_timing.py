@@ -91,8 +91,8 @@ def arguments(description: str | None, repeats: int, *, device: bool = False) ->
     return parser.parse_args()
 
 
-def show(rows: Sequence[Row], note: str, as_json: bool) -> None:
-    """Print the rows as a table or as JSON."""
+def show(rows: Sequence[Row], note: str, as_json: bool, threads: str = "one thread") -> None:
+    """Print the rows as a table or as JSON; ``threads`` says how many each side had."""
     if as_json:
         machine = {"processor": platform.processor() or platform.machine(), "python": platform.python_version()}
         print(json.dumps({"schema_version": 1, "machine": machine, "rows": [asdict(row) for row in rows]}, indent=2))
@@ -100,7 +100,7 @@ def show(rows: Sequence[Row], note: str, as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(caption="median and quartiles in ms, one thread; ratio of the medians", caption_justify="left")
+    table = Table(caption=f"median and quartiles in ms, {threads}; ratio of the medians", caption_justify="left")
     for title in ("task", "by", "ms", "quartiles", "ratio", note):
         table.add_column(title, justify="right" if title in ("ms", "quartiles", "ratio", note) else "left")
     for k, row in enumerate(rows):

@@ -3,16 +3,22 @@
     python -m benchmarks.training [--device cuda]
 
 The plain script does what the best-known public re-implementations of these two networks do: patches in an h5 file that
-is opened for each of them, a ``DataLoader`` (without a worker, with one, and with the eight that those scripts ask for,
-however few cores there are), Adam as it comes, one group of parameters a layer, images in PyTorch's default layout,
-convolutions that pad with zeros (SRCNN's too, where the paper and srbench compute only what no padding touches; a row
-of its own shows the plain script without padding), and the loss read in every batch for the progress bar. srbench's
-side is its own training step, drawing and turning of patches included. Both train without validating, and need h5py.
-FSRCNN x3 on 19x19 LR patches, SRCNN 9-5-5 on 33x33 patches.
+is opened for each of them, a ``DataLoader``, Adam as it comes, one group of parameters a layer, images in PyTorch's
+default layout, convolutions that pad with zeros (SRCNN's too, where the paper and srbench compute only what no padding
+touches; a row of its own shows the plain script without padding), and the loss read in every batch for the progress
+bar. srbench's side is its own training step, drawing and turning of patches included. Both train without validating,
+and need h5py. FSRCNN x3 on 19x19 LR patches, SRCNN 9-5-5 on 33x33 patches.
+
+Loader processes take cores, so the sides are compared at equal means: on one core, where the script loads its batches
+itself, and on all cores. There the script is timed with torch on all of them, as torch is unless told otherwise, and
+with torch on one core and the loaders on the others; without a loader process, with one, and with the eight that those
+scripts ask for, however few cores there are.
 """
 
 from __future__ import annotations
 
+import functools
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -149,24 +155,36 @@ def ours(name: str, small: int, large: int, device: torch.device) -> Callable[[]
     return run
 
 
+def side(threads: int, run: Callable[[], int]) -> Side:
+    """A side whose torch has so many CPU threads."""
+    return Side(run, before=functools.partial(torch.set_num_threads, threads))
+
+
 def main() -> None:
     options = arguments(__doc__, repeats=15, device=True)
     on_one_thread()
     device = resolve_device(options.device)
+    cores = len(os.sched_getaffinity(0))
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for name, (task, small, large) in TASKS.items():
             path = write(Path(folder) / f"{name}.h5", small, large)
-            sides = {
-                "srbench": Side(ours(name, small, large, device)),
-                "plain, no worker": Side(plain(name, path, 0, device)),
-                "plain, one worker": Side(plain(name, path, 1, device)),
-                "plain, eight workers": Side(plain(name, path, 8, device)),
-            }
+            trainer = ours(name, small, large, device)
+            script = {workers: plain(name, path, workers, device) for workers in (0, 1, 8)}
+            alone = {"srbench": side(1, trainer), "plain": side(1, script[0])}
+            together = {"srbench": side(cores, trainer)}
+            for threads in (cores, 1):
+                for workers in (0, 1, 8) if threads > 1 else (1, 8):
+                    label = f"plain, threads {threads}, workers {workers}"
+                    together[label] = side(threads, script[workers])
             if name.startswith("srcnn"):
-                sides["plain, one worker, unpadded"] = Side(plain(name, path, 1, device, padded=False))
-            rows += race(f"{task}, {BATCHES} batches", sides, lambda result, first: str(result), options.repeats)
-    show(rows, "batches", options.json)
+                unpadded = plain(name, path, 0, device, padded=False)
+                alone["plain, unpadded"] = side(1, unpadded)
+                together[f"plain, unpadded, threads {cores}"] = side(cores, unpadded)
+            for means, sides in (("one core", alone), (f"{cores} cores", together)):
+                title = f"{task}, {BATCHES} batches, {means}"
+                rows += race(title, sides, lambda result, first: str(result), options.repeats)
+    show(rows, "batches", options.json, "threads as said")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ SIDE = 9
 """Of the deconvolution's kernel, whatever the scale."""
 BORDER = 3
 """Pixels that a deconvolution needs beyond the image's edge, at the smallest scale."""
-SMALLEST = torch.finfo(torch.float32).tiny
 
 
 class FsrcnnNetwork(nn.Module):
@@ -93,20 +92,22 @@ class FsrcnnNetwork(nn.Module):
 
 
 class _Prelu(torch.autograd.Function):
-    """PReLU whose gradient takes a few vectorised passes; torch's own on CPU is three to six times slower."""
+    """PReLU whose gradient takes a few vectorised passes; torch's own on CPU is two to five times slower."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, slope: Tensor) -> Tensor:
-        slope = slope.reshape(1, -1, 1, 1)
-        negative = x.clamp(max=0)
-        ctx.save_for_backward(negative, slope)
-        return torch.addcmul(x, negative, slope - 1)
+        ctx.save_for_backward(x, slope)
+        return torch.prelu(x, slope)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        negative, slope = ctx.saved_tensors
-        above = torch.ops.aten.threshold_backward(gradient, negative, -SMALLEST)  # 0 where x < 0; one pass
-        return torch.lerp(above, gradient, slope), (gradient * negative).sum((0, 2, 3))
+        x, slope = ctx.saved_tensors
+        above = torch.ops.aten.threshold_backward(gradient, x, 0)  # 0 where x <= 0; one pass
+        below = gradient - above
+        to_x = above.addcmul_(below, slope[:, None, None])
+        # as a matrix, whose columns are summed faster than the same numbers in four dimensions
+        to_slope = below.mul_(x).movedim(1, -1).reshape(-1, len(slope)).sum(0)
+        return to_x, to_slope
 
 
 class _Deconvolution(torch.autograd.Function):
@@ -117,7 +118,7 @@ class _Deconvolution(torch.autograd.Function):
         ctx.save_for_backward(x, weight)
         ctx.scale = scale
         batch, channels, height, width = x.shape
-        taps = weight.reshape(channels, SIDE * SIDE).t().expand(batch, -1, -1)
+        taps = weight.reshape(channels, SIDE * SIDE).t().contiguous().expand(batch, -1, -1)
         maps = torch.bmm(taps, x.permute(0, 2, 3, 1).reshape(batch, height * width, channels).transpose(1, 2))
         return F.fold(maps, (height * scale, width * scale), SIDE, stride=scale, padding=SIDE // 2).add_(bias)
 
