@@ -103,7 +103,7 @@ def _read_manifest(path: Path) -> None:
 
 
 def _read_protocol(path: Path) -> None:
-    from srbench.protocol import get_protocol
+    from srbench.protocols import get_protocol
 
     protocol = get_protocol(str(path))
     _ = protocol.hash, protocol.describe(), protocol.shave(2)

@@ -35,7 +35,7 @@ from srbench.bench.results import (
     RunRecord,
 )
 from srbench.bench.store import LoadedRun, RunFolder, load_run
-from srbench.protocol import get_protocol
+from srbench.protocols import get_protocol
 from srbench.report.terminal import print_tables
 from srbench.report.write import write_report
 

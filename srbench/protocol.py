@@ -1,19 +1,15 @@
 """Protocols: from HR to what a method is given, and from its SR to the pixels that are scored.
 
 A PSNR has no meaning without them: the same bicubic image scores anywhere from 31.80 to 34.41 dB depending on
-choices that papers seldom state. Here they are frozen data with a hash, one protocol for each family of published
-tables, each reproducing its family's bicubic figures to the fourth decimal.
+choices that papers seldom state. Here they are frozen data with a hash. Which there are: ``protocols.py``.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
-import re
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +18,9 @@ from srbench.canonical import digest
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.imaging.border import mod_crop, shave
 from srbench.imaging.color import gray_of, luma, rgb_to_ycbcr, ycbcr_to_rgb
-from srbench.imaging.files import MAX_PIXELS
 from srbench.imaging.resize import Border, Kernel, imresize, round_half_up
 from srbench.imaging.squash import squash
 from srbench.method import MethodInfo
-from srbench.names import unknown
-from srbench.toml_file import read_toml
 
 Floats = NDArray[np.float64]
 
@@ -196,6 +189,20 @@ class Case:
         """The HR pixels that SR is compared with, not yet shaved."""
         return self._scored(self.hr.astype(np.float64))
 
+    @cached_property
+    def lr(self) -> NDArray[Any]:
+        """LR as the protocol makes or finds it, gray (h, w) or RGB (h, w, 3): uint8, or float64 that is not rounded."""
+        if self._supplied is not None:
+            return self._supplied if self.protocol.lr == "uint8" else self._supplied.astype(np.float64)
+        return self._shrink(self.hr)
+
+    @cached_property
+    def degraded_y(self) -> NDArray[Any]:
+        """Luma made small alone, (h, w): the LR of protocols that degrade only luma. Typed as :attr:`lr` is."""
+        y = luma(self.hr)
+        y = round_half_up(y) if self.protocol.luma == "uint8" else y
+        return self._shrink(y)
+
     def method_input(self, info: MethodInfo) -> NDArray[np.float32]:
         """(C, h, w) float32 in [0, 1], C and the size being what the method asks for."""
         if not self.protocol.suits(info):
@@ -206,7 +213,7 @@ class Case:
         if info.channels == "y" or (info.channels == "any" and self.protocol.degraded == "y"):
             planes = self._enlarged_y if enlarged else self._lr_y
         else:
-            planes = self._up if enlarged else self._lr.astype(np.float64)
+            planes = self._up if enlarged else self.lr.astype(np.float64)
             if info.channels == "rgb" and planes.ndim == 2:
                 planes = np.repeat(planes[..., None], 3, axis=2)
         stacked = planes[None] if planes.ndim == 2 else planes.transpose(2, 0, 1)
@@ -277,155 +284,21 @@ class Case:
         ).astype(np.float64)
 
     @cached_property
-    def _lr(self) -> NDArray[Any]:
-        """LR as the protocol makes or finds it, gray or RGB, in its own type."""
-        if self._supplied is not None:
-            return self._supplied if self.protocol.lr == "uint8" else self._supplied.astype(np.float64)
-        return self._shrink(self.hr)
-
-    @cached_property
     def _up(self) -> Floats:
-        return self._enlarge(self._lr)
-
-    @cached_property
-    def _degraded_y(self) -> NDArray[Any]:
-        """LR of a protocol that degrades luma alone."""
-        y = luma(self.hr)
-        y = round_half_up(y) if self.protocol.luma == "uint8" else y
-        return self._shrink(y)
+        return self._enlarge(self.lr)
 
     @cached_property
     def _enlarged_y(self) -> Floats:
         if self.protocol.degraded != "y":
             return luma(self._up)
-        up = self._enlarge(self._degraded_y)
+        up = self._enlarge(self.degraded_y)
         return up if self.protocol.enlarged_range is None else np.clip(up, *self.protocol.enlarged_range)
 
     @property
     def _lr_y(self) -> Floats:
-        return self._degraded_y.astype(np.float64) if self.protocol.degraded == "y" else luma(self._lr)
+        return self.degraded_y.astype(np.float64) if self.protocol.degraded == "y" else luma(self.lr)
 
     def _with_chroma(self, y: Floats) -> Floats:
         ycbcr = rgb_to_ycbcr(self._up).astype(np.float64)
         ycbcr[..., 0] = y
         return ycbcr_to_rgb(ycbcr).astype(np.float64)
-
-
-PROTOCOLS: dict[str, Protocol] = {
-    protocol.name: protocol
-    for protocol in (
-        Protocol(
-            name="vdsr",
-            source="VDSR, DRCN and the papers that copy their columns",
-            luma="uint8",
-            degraded="y",
-            enlarged_range=(16.0, 235.0),
-        ),
-        Protocol(
-            name="srcnn",
-            source="SRCNN, A+ and FSRCNN papers",
-            luma="uint8",
-            degraded="y",
-            border="replicate",
-        ),
-        Protocol(name="lapsrn", source="LapSRN; FSRCNN's 37.05 comes from here", ssim_window="same"),
-        Protocol(name="edsr", source="EDSR, RCAN, SwinIR, BasicSR", lr="uint8"),
-        Protocol(name="selfexsr", source="SelfExSR", luma="uint8", lr="uint8", border="replicate"),
-        Protocol(name="rgb", source="RGB PSNR of 8-bit images", scored="rgb", lr="rounded"),
-        Protocol(name="paired", source="supplied LR, scored as EDSR does", degraded="none", lr="uint8"),
-        Protocol(
-            name="paired-rgb",
-            source="supplied LR, RGB, the whole image (tutorials on SelfExSR's pairs)",
-            scored="rgb",
-            degraded="none",
-            lr="uint8",
-            shave_per_scale=0,
-        ),
-        Protocol(
-            name="paired-rgb-224",
-            source="the same, HR and LR squashed to 224x224 first",
-            scored="rgb",
-            degraded="none",
-            lr="uint8",
-            shave_per_scale=0,
-            canvas=(224, 224),
-        ),
-        Protocol(
-            name="linear",
-            source="bilinear without antialias, RGB, the whole image (the autoencoder tutorials)",
-            scored="rgb",
-            kernel="bilinear",
-            antialias=False,
-            sr="double",
-            shave_per_scale=0,
-        ),
-    )
-}
-ALIASES = {"classic": "vdsr"}
-
-
-def get_protocol(name: str) -> Protocol:
-    """A protocol by name, by alias, or from a user's TOML file.
-
-    Raises:
-        UsageError: there is none of that name, or the file does not describe one.
-    """
-    if name.endswith(".toml"):
-        return _from_toml(Path(name))
-    known = PROTOCOLS.get(ALIASES.get(name, name))
-    if known is None:
-        raise unknown("protocol", name, [*PROTOCOLS, *ALIASES])
-    return known
-
-
-def _from_toml(path: Path, above: tuple[Path, ...] = ()) -> Protocol:
-    """A user's protocol: the fields of :class:`Protocol`, and ``base`` naming the one whose fields it changes."""
-    table = read_toml(path, "protocol")
-    if path.resolve() in above:
-        raise UsageError(f"Protocol file {path} is its own base; name a built-in one.")
-    base = table.pop("base", None)
-    if not isinstance(base, str | None):
-        raise UsageError(f"{path}: base must be the name of a protocol, not {base!r}.")
-    fields = get_type_hints(Protocol)
-    for key, value in table.items():
-        if key not in fields:
-            raise unknown(f"key of protocol file {path}", key, list(fields))
-        table[key] = _checked(path, key, value, fields[key])
-    table.setdefault("name", path.stem)
-    if base is None:
-        protocol = Protocol(**table)
-    else:
-        own = base.endswith(".toml")  # relative to the file that names it
-        start = _from_toml(path.parent / base, (*above, path.resolve())) if own else get_protocol(base)
-        protocol = dataclasses.replace(start, **table)
-    known = PROTOCOLS.get(ALIASES.get(protocol.name, protocol.name))
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", protocol.name) or (known and known.hash != protocol.hash):
-        taken = "that is a built-in protocol with other content" if known else "use letters, digits, '.', '_' and '-'"
-        raise UsageError(f"{path}: the protocol cannot be called {protocol.name!r}: {taken}; set another `name`.")
-    return protocol
-
-
-def _checked(path: Path, key: str, value: Any, expected: Any) -> Any:
-    choices = get_args(expected)
-    if key == "canvas":
-        if value is False:
-            return None
-        if not isinstance(value, list) or len(value) != 2 or any(type(side) is not int or side < 1 for side in value):
-            raise UsageError(f"{path}: {key} must be a height and a width such as [224, 224], or false.")
-        if value[0] * value[1] > MAX_PIXELS:
-            raise UsageError(f"{path}: {key} must not have more than {MAX_PIXELS} pixels.")
-        return tuple(value)
-    if key == "enlarged_range":
-        if value is False:
-            return None
-        numbers = [v for v in value if type(v) in (int, float)] if isinstance(value, list) else []
-        if len(numbers) != 2 or len(value) != 2 or not -math.inf < numbers[0] < numbers[1] < math.inf:
-            raise UsageError(f"{path}: {key} must be two rising numbers such as [16, 235], or false.")
-        return (float(value[0]), float(value[1]))
-    if choices:
-        if value not in choices:
-            raise UsageError(f"{path}: {key} must be one of {', '.join(map(str, choices))}, not {value!r}.")
-    elif type(value) is not expected or (expected is int and value < 0):
-        kind = "a whole number from 0 on" if expected is int else f"of type {expected.__name__}"
-        raise UsageError(f"{path}: {key} must be {kind}, not {value!r}.")
-    return value

@@ -25,7 +25,8 @@ from srbench.bench.speed_record import RunSpeed, SpeedRow
 from srbench.bench.store import LoadedRun, RunFolder, load_run
 from srbench.data.catalog import manifest_names, resolve
 from srbench.imaging.files import write_png
-from srbench.protocol import Protocol, get_protocol
+from srbench.protocol import Protocol
+from srbench.protocols import get_protocol
 from srbench.report.grid import main_metrics
 
 METRICS = (

@@ -20,7 +20,7 @@ from srbench.bench.speed_record import read_speed_record
 from srbench.cli.main import app
 from srbench.data.catalog import load_manifest, manifest_names
 from srbench.data.manifest import Manifest
-from srbench.protocol import ALIASES, PROTOCOLS
+from srbench.protocols import ALIASES, PROTOCOLS
 from srbench.registry import Registry
 from srbench.report.escape import markdown
 from srbench.report.speed import LEGEND, speed_markdown

@@ -14,7 +14,7 @@ from srbench.atomic import write_atomically
 from srbench.bench.results import CellResult, MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
-from srbench.protocol import get_protocol
+from srbench.protocols import get_protocol
 from srbench.registry import Registry
 from srbench.weights import weights_sha256
 

@@ -17,7 +17,7 @@ from typing import Literal, get_args
 from srbench.bench.results import DatasetRecord
 from srbench.errors import DataError, SrbenchError, UsageError
 from srbench.places import reference_folder
-from srbench.protocol import get_protocol
+from srbench.protocols import get_protocol
 
 COLUMNS = (
     "method",

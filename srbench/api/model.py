@@ -16,7 +16,8 @@ from srbench.errors import UsageError
 from srbench.imaging.color import luma
 from srbench.imaging.resize import round_half_up
 from srbench.method import Method, MethodInfo
-from srbench.protocol import Case, Protocol, get_protocol
+from srbench.protocol import Case, Protocol
+from srbench.protocols import get_protocol
 from srbench.registry import Registry
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class _GivenLr(Case):
         super().__init__(replace(protocol, sr="double"), scale, blank, planes)  # type: ignore[arg-type]
 
     @cached_property
-    def _degraded_y(self) -> NDArray[Any]:
+    def degraded_y(self) -> NDArray[Any]:
         assert self._supplied is not None
         return luma(self._supplied)
 

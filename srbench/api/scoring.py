@@ -15,7 +15,8 @@ from srbench.bench.availability import availability
 from srbench.bench.plan import Plan, Request
 from srbench.errors import DataError, UsageError
 from srbench.method import MethodInfo
-from srbench.protocol import Case, Protocol, get_protocol
+from srbench.protocol import Case, Protocol
+from srbench.protocols import get_protocol
 from srbench.registry import Registry
 
 
@@ -129,8 +130,7 @@ def degrade(hr: Picture, scale: int, protocol: str | Path = "classic", *, rgb: b
     if found.degraded == "none":
         raise UsageError(f"Protocol '{found.name}' scores LR that is supplied and makes none; choose another.")
     case = _case(found, as_array("HR", hr), scale, None)
-    # private there, as only its bytes may change without every cell that is known being computed again
-    lr = case._degraded_y if found.degraded == "y" and not rgb else case._lr
+    lr = case.degraded_y if found.degraded == "y" and not rgb else case.lr
     return lr.astype(np.uint8) if found.lr != "double" else lr.astype(np.float64) / 255.0
 
 

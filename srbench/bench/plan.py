@@ -28,7 +28,8 @@ from srbench.metrics.metric import Metric
 from srbench.models.model import ANY_SCALE
 from srbench.models.spec import is_model
 from srbench.names import join_names
-from srbench.protocol import Protocol, get_protocol
+from srbench.protocol import Protocol
+from srbench.protocols import get_protocol
 from srbench.registry import Registry
 from srbench.training.guard import has_seen, trains_on
 from srbench.training.job import QUICK, Training, plan_training

@@ -16,7 +16,7 @@ def list_(json: Json = False, plugin: Plugins = None) -> None:
     """Show methods, metrics and protocols (data sets and weights: `srbench data list`)."""
     from srbench.errors import UsageError
     from srbench.metrics.bridge import LIBRARIES
-    from srbench.protocol import ALIASES, PROTOCOLS
+    from srbench.protocols import ALIASES, PROTOCOLS
     from srbench.registry import Registry
 
     registry = Registry(plugin or [])

@@ -64,7 +64,7 @@ def speed(
     from srbench.bench.speed import Request, SpeedTest
     from srbench.cli.console import stderr
     from srbench.inference import resolve_device
-    from srbench.protocol import get_protocol
+    from srbench.protocols import get_protocol
     from srbench.registry import Registry
 
     if against is not None and json:

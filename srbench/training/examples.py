@@ -15,7 +15,8 @@ from srbench.errors import DataError
 from srbench.imaging.files import to_uint8
 from srbench.imaging.resize import imresize
 from srbench.method import MethodInfo
-from srbench.protocol import Case, get_protocol
+from srbench.protocol import Case
+from srbench.protocols import get_protocol
 from srbench.recipe import Recipe
 from srbench.training.guard import refuse_test_images
 

@@ -24,7 +24,7 @@ from srbench.data.integrity import fault_at, sums_path
 from srbench.data.manifest import Archive
 from srbench.errors import DataError, UsageError
 from srbench.imaging.files import image_size, read_image
-from srbench.protocol import get_protocol
+from srbench.protocols import get_protocol
 from srbench.recipe import read_recipe
 from srbench.toml_file import read_toml
 from srbench.weights import read_metadata, weights_sha256

@@ -8,7 +8,8 @@ import torch
 from srbench.data.catalog import resolve
 from srbench.imaging.files import to_uint8
 from srbench.method import LearnedMethod
-from srbench.protocol import PROTOCOLS, Case
+from srbench.protocol import Case
+from srbench.protocols import PROTOCOLS
 from srbench.registry import Registry
 from srbench.training.trainer import train, validate
 

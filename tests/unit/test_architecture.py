@@ -32,6 +32,7 @@ LAYERS = (
     ("models",),
     ("inference",),
     ("metrics",),
+    ("protocols",),
     ("protocol",),
     ("weights",),
     ("imaging",),

@@ -29,7 +29,7 @@ from srbench.analysis.significance import holm
 from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
 from srbench.metrics.pixel import psnr_of_pooled_mse
-from srbench.protocol import get_protocol
+from srbench.protocols import get_protocol
 from srbench.report.document import comparison_document
 from srbench.report.grid import DASH
 from srbench.report.intervals import signed

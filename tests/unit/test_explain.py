@@ -28,7 +28,7 @@ from srbench.inference import run_method
 from srbench.method import Method, MethodInfo
 from srbench.metrics.pixel import psnr
 from srbench.metrics.ssim import ssim
-from srbench.protocol import PROTOCOLS
+from srbench.protocols import PROTOCOLS
 
 RGB = photograph(60, 72)
 CPU = torch.device("cpu")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from srbench.analysis.references import load_references
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.method import LearnedMethod, Method, MethodInfo, Recipe
-from srbench.protocol import PROTOCOLS
+from srbench.protocols import PROTOCOLS
 from srbench.registry import Registry
 from srbench.testing import assert_psnr_at_least, measure
 

@@ -11,7 +11,7 @@ import pytest
 from srbench.analysis.references import COLUMNS, load_references, read_references
 from srbench.errors import DataError, UsageError
 from srbench.places import RUNS, reference_folder
-from srbench.protocol import get_protocol
+from srbench.protocols import get_protocol
 
 HEADER = ",".join(COLUMNS)
 GOOD = "bicubic,set5,2,vdsr,psnr,33.66,0.005,gate,bicubic,VDSR paper,"

@@ -23,7 +23,7 @@ from srbench.bench.timing import SynchronisedClock, Timing, affordable, clock_of
 from srbench.errors import UsageError
 from srbench.inference import tiled
 from srbench.method import LearnedMethod
-from srbench.protocol import get_protocol
+from srbench.protocols import get_protocol
 from srbench.registry import Registry
 
 CPU = torch.device("cpu")

@@ -18,7 +18,7 @@ from srbench.errors import DataError, MethodError
 from srbench.imaging.files import to_uint8
 from srbench.imaging.resize import imresize
 from srbench.method import LearnedMethod
-from srbench.protocol import PROTOCOLS
+from srbench.protocols import PROTOCOLS
 from srbench.recipe import Recipe
 from srbench.registry import Registry
 from srbench.training.examples import training_batches, validation_cases

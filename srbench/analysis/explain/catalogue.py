@@ -16,7 +16,7 @@ from typing import Any, Literal
 from srbench.analysis.explain.resizers import RESIZERS
 from srbench.analysis.explain.variant import WORDS, Making, Variant, variant_of, words_of
 from srbench.method import MethodInfo
-from srbench.protocol import PROTOCOLS
+from srbench.protocols import PROTOCOLS
 
 Metric = Literal["psnr", "ssim"]
 LIMIT: Mapping[Metric, int] = {"psnr": 3, "ssim": 2}

@@ -86,11 +86,13 @@ class MadeCase(Case):
         self._luma = luma
 
     @cached_property
-    def _lr(self) -> NDArray[Any]:
+    def lr(self) -> NDArray[Any]:
+        """All channels made small."""
         return self._original.small(self._making, None)
 
     @cached_property
-    def _degraded_y(self) -> NDArray[Any]:
+    def degraded_y(self) -> NDArray[Any]:
+        """Luma made small."""
         return self._original.small(self._making, self._luma)
 
     def _enlarge(self, image: NDArray[Any]) -> Floats:

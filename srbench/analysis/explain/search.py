@@ -10,7 +10,7 @@ from typing import get_args
 from srbench.analysis.explain.catalogue import Candidate, Metric
 from srbench.analysis.explain.variant import Variant
 from srbench.errors import UsageError
-from srbench.protocol import PROTOCOLS
+from srbench.protocols import PROTOCOLS
 
 METRICS: tuple[Metric, ...] = get_args(Metric)
 FINEST: Mapping[Metric, float] = {"psnr": 5e-5, "ssim": 5e-6}
