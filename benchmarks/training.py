@@ -164,7 +164,7 @@ def main() -> None:
     options = arguments(__doc__, repeats=15, device=True)
     on_one_thread()
     device = resolve_device(options.device)
-    cores = len(os.sched_getaffinity(0))
+    cores = os.cpu_count() or 1
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for name, (task, small, large) in TASKS.items():

@@ -249,7 +249,7 @@ def test_a_model_answers_in_the_type_of_its_question() -> None:
         ("fsrcn", 2, UsageError, "Did you mean"),
         ("fsrcnn", 8, UsageError, "does not work at x8"),
         ("srcnn*", 2, UsageError, "name one of them"),
-        ("fsrcnn-s", 2, DataError, "srbench train fsrcnn-s"),
+        ("fsrcnn-s:paper", 2, DataError, "srbench train fsrcnn-s:paper"),
     ],
 )
 def test_models_that_cannot_be_had(name: str, scale: int, error: type[Exception], sentence: str) -> None:
