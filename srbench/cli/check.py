@@ -37,7 +37,7 @@ def check(
     json: Json = False,
     write: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Check nothing: write the runs' figures as a new reference."),
+        typer.Option(metavar="FILE", help="Check nothing: write the runs' figures as a reference, a new file."),
     ] = None,
     update: Annotated[
         bool,
@@ -98,6 +98,11 @@ def _write(loaded: list[LoadedRun], path: Path) -> None:
     from srbench.analysis.baseline import write_baseline
 
     with _writing(path):
+        if path.is_file() and path.stat().st_size:
+            raise UsageError(
+                f"{path} is there already, and may hold tolerances and rows of yours: "
+                f"`srbench check --update --reference {path}` moves its figures; or remove it first."
+            )
         count = write_baseline(loaded, path)
     typer.echo(f"{count} figures written to {path}; check against them with --reference {path}", err=True)
 

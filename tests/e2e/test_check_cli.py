@@ -142,6 +142,15 @@ def test_a_written_baseline_passes_and_catches_a_change(good: str, bad: str, tmp
     assert CliRunner(env=ENV).invoke(app, [bad, "--reference", str(baseline)]).exit_code == 1
 
 
+def test_a_baseline_that_is_there_is_not_written_over(good: str, tmp_path: Path) -> None:
+    baseline = tmp_path / "line.csv"
+    baseline.write_text("tolerances of mine\n")
+    result = CliRunner(env=ENV).invoke(app, [good, "--write", str(baseline)])
+    assert isinstance(result.exception, UsageError)
+    assert f"--update --reference {baseline}" in str(result.exception)
+    assert baseline.read_text() == "tolerances of mine\n"
+
+
 def test_wrong_use_is_explained(good: str, tmp_path: Path) -> None:
     assert isinstance(CliRunner().invoke(app, [good, "--reference", "publishd"]).exception, UsageError)
     assert isinstance(CliRunner().invoke(app, ["--out", str(tmp_path / "none")]).exception, UsageError)
