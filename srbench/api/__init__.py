@@ -1,4 +1,4 @@
-"""srbench from Python: what ``import srbench`` offers. The command line does the same by the same code."""
+"""srbench from Python: what ``import srbench`` offers. The command line does it too, by the same code."""
 
 from __future__ import annotations
 

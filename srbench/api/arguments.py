@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -11,7 +12,7 @@ from srbench.errors import UsageError
 T = TypeVar("T")
 OneOrMore: TypeAlias = T | Sequence[T]
 """A value, or several of them."""
-_WORDS = {str: "names", Path: "paths", int: "whole numbers", type: "classes"}
+_WORDS = {str: "names", Path: "paths", Integral: "whole numbers", type: "classes"}
 
 
 def several(name: str, given: Any, *kinds: type) -> tuple[Any, ...]:
@@ -20,7 +21,8 @@ def several(name: str, given: Any, *kinds: type) -> tuple[Any, ...]:
     Raises:
         UsageError: a value is of another kind.
     """
-    values = (given,) if isinstance(given, kinds) or not isinstance(given, Iterable) else tuple(given)
+    single = isinstance(given, kinds) or not isinstance(given, Iterable) or getattr(given, "ndim", 1) == 0
+    values = (given,) if single else tuple(given)
     for value in values:
         if not isinstance(value, kinds) or isinstance(value, bool):
             words = " or ".join(_WORDS[kind] for kind in kinds)
@@ -30,10 +32,21 @@ def several(name: str, given: Any, *kinds: type) -> tuple[Any, ...]:
 
 def numbers(name: str, given: OneOrMore[int], least: int) -> tuple[int, ...]:
     """Whole numbers from ``least`` on, at least one."""
-    found = several(name, given, int)
+    found = tuple(map(int, several(name, given, Integral)))
     if not found or min(found) < least:
         raise UsageError(f"{name} takes whole numbers from {least} on, not {given!r}.")
     return found
+
+
+def whole_number(name: str, given: Any, least: int) -> int:
+    """One whole number from ``least`` on; numpy's are as good as Python's.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not isinstance(given, Integral) or isinstance(given, bool) or given < least:
+        raise UsageError(f"{name} is a whole number from {least} on, such as 2, not {given!r}.")
+    return int(given)
 
 
 def files(name: str, given: OneOrMore[str | Path]) -> tuple[Path, ...]:

@@ -20,13 +20,17 @@ _BEYOND = 2.0
 
 
 def as_array(name: str, picture: Picture) -> NDArray[Any]:
-    """(H, W) or (H, W, 3), uint8, uint16 or floating point as it was given.
+    """(H, W) or (H, W, 3), uint8, uint16 or floating point as it was given; bfloat16 as float32.
 
     Raises:
         UsageError: it is no picture.
     """
     if hasattr(picture, "detach"):  # a tensor: channels come first there
-        array = np.asarray(picture.detach().cpu().double() if picture.is_floating_point() else picture.cpu())
+        tensor = picture.detach().cpu()
+        try:
+            array = np.asarray(tensor)
+        except TypeError:  # bfloat16, which numpy has not
+            array = np.asarray(tensor.float())
         array = array[0] if array.ndim == 4 and len(array) == 1 else array
         array = array.transpose(1, 2, 0) if array.ndim == 3 else array
         order = "tensors are (H, W), (C, H, W) or (1, C, H, W)"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srbench.api.arguments import OneOrMore, files
+from srbench.api.arguments import OneOrMore, files, whole_number
 from srbench.api.arrays import Picture, as_array, in_unit
 from srbench.errors import UsageError
 from srbench.imaging.color import luma
@@ -53,7 +53,8 @@ class Model:
                 [0, 1].
 
         Returns:
-            (H, W) or (H, W, 3) in LR's type: integers rounded, floats not, both within their range.
+            (H, W) or (H, W, 3) in LR's type (float32 for bfloat16): integers rounded, floats not, both
+            within their range.
 
         Raises:
             UsageError: LR is no picture.
@@ -116,12 +117,14 @@ def load(
         plugins: Python files with further methods; they are executed.
 
     Raises:
-        UsageError: there is no such method, several are meant, or it does not work at that scale.
+        UsageError: there is no such method, several are meant, or it does not work at that scale; a scale or seed that
+            is no whole number.
         DataError: it has no weights here, or they are damaged.
     """
     from srbench.inference import resolve_device
     from srbench.training.ready import ready_method
 
+    scale, seed = whole_number("scale", scale, 1), whole_number("seed", seed, 0)
     registry = Registry(files("plugins", plugins))
     if not isinstance(method, str):
         registry.add(method)

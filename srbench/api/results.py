@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from srbench.api.arguments import OneOrMore, several
 from srbench.bench.results import FailedCell
 from srbench.bench.store import LoadedRun, find_run
 from srbench.bench.store import load_run as load_folder
@@ -105,7 +105,7 @@ class Run:
     def report(
         self,
         to: str | Path | None = None,
-        formats: Sequence[str] = ("md", "csv", "latex", "json", "html"),
+        formats: OneOrMore[str] = ("md", "csv", "latex", "json", "html"),
         *,
         plots: bool = True,
         baseline: str = "",
@@ -114,7 +114,7 @@ class Run:
 
         Args:
             to: the folder; ``report`` in the run's if None.
-            formats: some of these.
+            formats: some of these, or one.
             plots: draw plots and crop sheets too.
             baseline: a method whose differences to the others are shown.
 
@@ -126,7 +126,8 @@ class Run:
 
         if baseline:
             baseline = _label(self.loaded, baseline)
-        return write_report(self.loaded, None if to is None else Path(to), tuple(formats), plots, baseline)
+        wanted = several("formats", formats, str)
+        return write_report(self.loaded, None if to is None else Path(to), wanted, plots, baseline)
 
     def check(self, reference: str | Path | None = None) -> Verdicts:
         """Hold it against published figures or a baseline, as ``srbench check`` does; the answer is in ``.ok``.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srbench.api.arguments import OneOrMore, files, several
+from srbench.api.arguments import OneOrMore, files, several, whole_number
 from srbench.api.arrays import Picture, as_array, in_8_bit, in_unit
 from srbench.bench.availability import availability
 from srbench.bench.plan import Plan, Request
@@ -88,7 +89,9 @@ def score(
         raise UsageError(
             f"score needs the scale (scale=2, say): by it protocol '{found.name}' crops HR and shaves the border."
         )
-    plan = _plan(found, several("metrics", metrics, str), files("plugins", plugins))
+    scale = whole_number("scale", scale, 1)
+    own = files("plugins", plugins)
+    plan = _plan(found, several("metrics", metrics, str), own, _contents(own))
     whole = as_array("HR", hr)
     case = _case(found, whole, scale, lr)
     planes = in_unit(_fitted(as_array("SR", sr), whole, case, luma=luma))
@@ -129,14 +132,12 @@ def degrade(hr: Picture, scale: int, protocol: str | Path = "classic", *, rgb: b
     found = get_protocol(str(protocol))
     if found.degraded == "none":
         raise UsageError(f"Protocol '{found.name}' scores LR that is supplied and makes none; choose another.")
-    case = _case(found, as_array("HR", hr), scale, None)
+    case = _case(found, as_array("HR", hr), whole_number("scale", scale, 1), None)
     lr = case.degraded_y if found.degraded == "y" and not rgb else case.lr
     return lr.astype(np.uint8) if found.lr != "double" else lr.astype(np.float64) / 255.0
 
 
 def _case(protocol: Protocol, hr: NDArray[Any], scale: int, lr: Picture | None) -> Case:
-    if type(scale) is not int or scale < 1:
-        raise UsageError(f"scale is a whole number such as 2, not {scale!r}.")
     if protocol.degraded == "none" and lr is None:
         raise UsageError(f"Protocol '{protocol.name}' scores supplied LR: give it too, as lr=….")
     return protocol.prepare("HR", in_8_bit(hr), scale, None if lr is None else in_8_bit(as_array("LR", lr)))
@@ -149,11 +150,17 @@ def _fitted(sr: NDArray[Any], hr: NDArray[Any], case: Case, *, luma: bool) -> ND
         UsageError: it is of another size, or gray where HR has colours.
     """
     height, width = case.hr.shape[:2]
-    most = case.hr.shape if case.protocol.canvas else hr.shape
-    if not (height <= sr.shape[0] <= most[0] and width <= sr.shape[1] <= most[1]):
+    given = f"SR is {sr.shape[1]}x{sr.shape[0]}"
+    if case.protocol.canvas:
+        if sr.shape[:2] != (height, width):
+            name = case.protocol.name
+            raise UsageError(
+                f"{given}, and protocol '{name}' squashes HR to {width}x{height}: SR must be {width}x{height}."
+            )
+    elif not (height <= sr.shape[0] <= hr.shape[0] and width <= sr.shape[1] <= hr.shape[1]):
         raise UsageError(
-            f"SR is {sr.shape[1]}x{sr.shape[0]} and HR is {hr.shape[1]}x{hr.shape[0]}: SR must be as large as HR, or "
-            f"as HR cropped for the protocol ({width}x{height})."
+            f"{given} and HR is {hr.shape[1]}x{hr.shape[0]}: SR must be as large as HR, or as HR cropped for the "
+            f"protocol ({width}x{height})."
         )
     sr = sr[:height, :width]
     if luma and sr.ndim == 3:
@@ -167,9 +174,14 @@ def _fitted(sr: NDArray[Any], hr: NDArray[Any], case: Case, *, luma: bool) -> ND
     return sr
 
 
+def _contents(plugins: tuple[Path, ...]) -> tuple[str, ...]:
+    """Hashes of what is in the files now; where there is no file, the registry says so."""
+    return tuple(hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "" for path in plugins)
+
+
 @lru_cache(maxsize=32)
-def _plan(protocol: Protocol, metrics: tuple[str, ...], plugins: tuple[Path, ...]) -> Plan:
-    """A plan without cells: the metrics, and the files that they need.
+def _plan(protocol: Protocol, metrics: tuple[str, ...], plugins: tuple[Path, ...], contents: tuple[str, ...]) -> Plan:
+    """A plan without cells: the metrics, and the files that they need. An edited plugin is another one.
 
     Raises:
         UsageError: a metric is unknown.

@@ -25,7 +25,7 @@ from srbench.canonical import digest
 from srbench.errors import DeviceError, SrbenchError
 from srbench.locks import POLL, Lock
 from srbench.registry import Registry
-from srbench.training.job import Training
+from srbench.training.job import Training, training_command
 from srbench.training.progress import Report
 from srbench.weights import weights_sha256 as sha256_of
 
@@ -222,7 +222,7 @@ class Engine:
     def _step(self, index: int) -> Step:
         """What a cell needs next."""
         job = self.plan.jobs[index]
-        weights = self._weights(job.training) if job.training else None
+        weights = self._weights(job.training, job.id.seed) if job.training else None
         if job.training is not None and not isinstance(weights, Path):
             return weights
         file = weights if isinstance(weights, Path) else None
@@ -243,7 +243,7 @@ class Engine:
         wanted = not all(path.exists() for path in hr)
         return CellTask(job=job, key=key, weights=file, weights_sha256=sha256, pictures=pictures, hr=wanted)
 
-    def _weights(self, training: Training) -> Path | TrainTask | Failure | None:
+    def _weights(self, training: Training, seed: int) -> Path | TrainTask | Failure | None:
         """Weights, or the task that trains them where that is allowed and due; None while it is being done."""
         if training.file_name in self._trained:
             return self._trained[training.file_name]
@@ -255,9 +255,9 @@ class Engine:
             return Failure(
                 kind="method",
                 error=f"there are no weights for {training.label} x{training.scale}; train them with "
-                f"`srbench train {training.label} --scales {training.scale}` or pass --train missing",
+                f"`{training_command(training.label, training.scale, seed)}` or pass --train missing",
             )
-        if training.after is not None and not isinstance(first := self._weights(training.after), Path):
+        if training.after is not None and not isinstance(first := self._weights(training.after, seed), Path):
             return first
         return TrainTask(training=training, again=again, done=frozenset(self._trained))
 

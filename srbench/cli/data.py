@@ -39,7 +39,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 @app.command("list")
 def list_(as_json: Json = False) -> None:
-    """List the data sets that have a name, yours among them, and the weights that metrics need."""
+    """List the data sets that have a name, yours among them, and the weights that metrics need.
+
+    Exit codes: 0 fine, 2 wrong usage.
+    """
     from srbench.data.catalog import known_names
     from srbench.data.networks import NETWORKS
 
@@ -55,7 +58,10 @@ def list_(as_json: Json = False) -> None:
 
 @app.command()
 def fetch(names: Names) -> None:
-    """Fetch data sets, and the weights of metrics (`lpips-alex`) and networks (`vgg16`); what is here is left alone."""
+    """Fetch data sets, and the weights of metrics (`lpips-alex`) and networks (`vgg16`); what is here is left alone.
+
+    Exit codes: 0 fine, 2 wrong usage, 4 a file cannot be fetched or is not as pinned, 130 interrupted.
+    """
     from srbench.data.fetch import fetch as fetch_files
     from srbench.data.networks import fetch as fetch_network
 
@@ -74,7 +80,10 @@ def fetch(names: Names) -> None:
 
 @app.command()
 def verify(names: SomeNames = None, as_json: Json = False) -> None:
-    """Check every file against its hashes; exit 4 if one is missing or not as pinned."""
+    """Check every file against its hashes.
+
+    Exit codes: 0 fine, 2 wrong usage, 4 a file is missing or not as pinned.
+    """
     from srbench.data.catalog import known_names
     from srbench.data.integrity import faults
     from srbench.data.networks import NETWORKS
@@ -123,7 +132,10 @@ def _verified_weights(weights: Mapping[str, tuple[str, ...]], *, only_here: bool
 def path(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A data set, a metric with weights, or a network.")],
 ) -> None:
-    """Print the folder that a data set lies in, or will lie in; of weights the files, one a line."""
+    """Print the folder that a data set lies in, or will lie in; of weights the files, one a line.
+
+    Exit codes: 0 fine, 2 wrong usage, 4 its manifest or its images cannot be read.
+    """
     from srbench.data.catalog import resolve
 
     if weights := _weights_of(name):

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def list_(json: Json = False, plugin: Plugins = None) -> None:
-    """Show methods, metrics and protocols (data sets and weights: `srbench data list`)."""
+    """Show methods, metrics and protocols (data sets and weights: `srbench data list`).
+
+    Exit codes: 0 fine, 2 wrong usage.
+    """
     from srbench.errors import UsageError
     from srbench.metrics.bridge import LIBRARIES
     from srbench.protocols import ALIASES, PROTOCOLS

@@ -39,6 +39,8 @@ def method(
 
     It works as it is: put your network or formula into the place of the one in it. Its tests hold it to srbench's
     contract and to a floor under its PSNR.
+
+    Exit codes: 0 fine, 2 wrong usage, 4 the folder cannot be written to.
     """
     from srbench.cli.console import stderr
     from srbench.registry import Registry

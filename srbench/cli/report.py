@@ -47,8 +47,8 @@ def report(
         str, typer.Option(metavar="METHOD", help="Show the differences to this method too.", show_default=False)
     ] = "",
     metrics: Annotated[
-        str, typer.Option(help="Print tables of these metrics too, comma separated, or all.", show_default=False)
-    ] = "",
+        str, typer.Option(help="Print tables of these metrics beside PSNR and SSIM, comma separated, or all.")
+    ] = "all",
     intervals: Annotated[
         bool, typer.Option("--intervals/--no-intervals", help="Print the figures with their 95 % intervals too.")
     ] = False,
@@ -65,8 +65,9 @@ def report(
     """
     from srbench.bench.store import find_run, load_run
     from srbench.report.leaderboard import leaderboards, write_leaderboards
-    from srbench.report.write import write_report
+    from srbench.report.write import check_formats, write_report
 
+    check_formats(split(formats))
     named: list[str | None] = [*runs] if runs else [None]
     folders = {path.resolve(): path for path in (find_run(name, out) for name in named)}
     several = len(folders) > 1
@@ -75,7 +76,7 @@ def report(
         loaded = [load_run(path) for path in folders.values()]
         folder = to or (LEADERBOARD if several else loaded[0].folder.report)
         shown, baselines = _choose(leaderboards(loaded, folder) if several else loaded, split(methods), baseline)
-        _print(shown, baselines, split(metrics), intervals=intervals)
+        _print(shown, baselines, _metrics(shown, split(metrics)), intervals=intervals)
         if plots:  # figures do
             gc.freeze()
             gc.enable()
@@ -105,29 +106,38 @@ def _choose(runs: list[LoadedRun], methods: tuple[str, ...], baseline: str) -> t
     return chosen, [label if label in labels else "" for _, labels in shown if labels]
 
 
-def _print(runs: list[LoadedRun], baselines: list[str], metrics: tuple[str, ...], *, intervals: bool) -> None:
+def _print(runs: list[LoadedRun], baselines: list[str], metrics: list[list[MetricRecord]], *, intervals: bool) -> None:
     from rich.console import Console
 
     from srbench.report.terminal import print_tables
 
     console = Console(highlight=False)
-    for number, (run, baseline) in enumerate(zip(runs, baselines, strict=True)):
+    for number, (run, baseline, others) in enumerate(zip(runs, baselines, metrics, strict=True)):
         if number:
             console.print()
-        others = _metrics(run, metrics)
         print_tables(run, console, others=others, intervals=intervals, baseline=baseline)
 
 
-def _metrics(run: LoadedRun, wanted: tuple[str, ...]) -> list[MetricRecord]:
+def _metrics(runs: list[LoadedRun], wanted: tuple[str, ...]) -> list[list[MetricRecord]]:
+    """The metrics of each run that are printed beside its main ones, in the order asked for.
+
+    Raises:
+        UsageError: no run has such a metric.
+    """
     from srbench.names import unknown
     from srbench.report.grid import other_metrics
 
-    others = {metric.name: metric for metric in other_metrics(run)}
-    names = [name for name in wanted if name not in ("all", "psnr", "ssim")]
-    for name in names:
-        if name not in others:
-            raise unknown("metric in the run", name, others)
-    return [others[name] for name in (others if "all" in wanted else names)]
+    known = {"all", *(metric.name for run in runs for metric in run.record.metrics)}
+    for name in wanted:
+        if name not in known:
+            raise unknown("metric in the runs", name, known)
+    chosen = []
+    for run in runs:
+        others = {metric.name: metric for metric in other_metrics(run)}
+        chosen.append(
+            [others[name] for name in (others if "all" in wanted else dict.fromkeys(wanted)) if name in others]
+        )
+    return chosen
 
 
 def _open(folder: Path) -> None:

@@ -34,6 +34,8 @@ def train(
 
     What is trained already is left alone. What was interrupted, or killed, goes on where it was: the same command
     again; only a method that fits itself begins anew. Beside the weights lie the training's curve (.csv, .png, .svg).
+
+    Exit codes: 0 fine, 2 wrong usage, 3 a training failed, 4 data missing or corrupt, 130 interrupted.
     """
     from srbench.cli.console import RunConsole, stderr
     from srbench.registry import Registry

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 FORMATS = ("md", "csv", "latex", "json", "html")
 STAMP = "report.json"
+_WITH_PLOTS = "md with plots"
+"""A part of a report in its stamp: the page that shows the plots, which one made without them does not."""
 _REPORT_VERSION = 5  # raise it when a report of the same run would look different
 
 
@@ -51,18 +53,17 @@ def write_report(
         UsageError: an unknown format.
         DataError: the folder cannot be written to.
     """
-    for name in formats:
-        if name not in FORMATS:
-            raise unknown("format", name, FORMATS)
+    check_formats(formats)
     folder = run.folder.report if out is None else out
     references = load_references()
-    wanted = {*formats, *(["plots"] if plots else [])}
+    wanted = {*formats, *(["plots"] if plots else []), *([_WITH_PLOTS] if plots and "md" in formats else [])}
     inputs = _inputs(run, references, baseline)
     stamp = _read_stamp(folder)
     old: dict[str, int] = stamp.get("files", {})
     made = set(stamp.get("made", ())) if stamp.get("inputs") == inputs else set()
     if made >= wanted and all(_is_whole(folder, *file) for file in old.items()):
         return [folder / name for name in old]
+    kept = made - {_WITH_PLOTS} if "md" in wanted else made
     try:
         if not made:
             for name in old:  # of other numbers: no part of it may stand beside the new
@@ -76,7 +77,7 @@ def write_report(
             "schema_version": 1,
             "run": run.record.id,
             "inputs": inputs,
-            "made": sorted(made | wanted),
+            "made": sorted(kept | wanted),
             "files": files,
         }
         write_atomically(folder / STAMP, json.dumps(document, indent=1) + "\n")
@@ -85,6 +86,17 @@ def write_report(
             f"The report cannot be written to {folder} ({error.strerror}); choose another folder with --to."
         ) from None
     return [folder / name for name in files]
+
+
+def check_formats(formats: Collection[str]) -> None:
+    """Refuse a format that there is not.
+
+    Raises:
+        UsageError: an unknown format.
+    """
+    for name in formats:
+        if name not in FORMATS:
+            raise unknown("format", name, FORMATS)
 
 
 def _inputs(run: LoadedRun, references: Sequence[Reference], baseline: str) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal, TypeAlias, TypeGuard
 
 from torch import Tensor, nn
 
+from srbench.api.arguments import OneOrMore, several, whole_number
 from srbench.api.progress import Silent
 from srbench.api.running import execute, name_of, prepare, threads_kept
 from srbench.bench.options import Options
@@ -32,7 +33,7 @@ def measure(
     dataset: str = "embedded",
     scale: int = 2,
     protocol: str = "vdsr",
-    metrics: Sequence[str] = ("psnr",),
+    metrics: OneOrMore[str] = ("psnr",),
     channels: Literal["y", "rgb", "any"] = "y",
     input: Literal["lr", "upsampled"] = "lr",
     device: str = "cpu",
@@ -45,7 +46,7 @@ def measure(
         dataset: as on the command line.
         scale: the scale.
         protocol: as on the command line.
-        metrics: as on the command line.
+        metrics: as on the command line; one or several.
         channels: what a model takes, as in :class:`srbench.method.MethodInfo`; a method says so itself.
         input: likewise.
         device: as on the command line; the model's parameters must be there.
@@ -59,9 +60,11 @@ def measure(
         DataError: images, or what a metric needs, are missing.
         MethodError: the method raised or broke its contract; its traceback is a note of the error.
     """
+    scale = whole_number("scale", scale, 1)
     method = _as_method(subject, scale, channels, input)
     name = name_of(method)
-    request = Request(methods=(name,), datasets=(dataset,), scales=(scale,), protocol=protocol, metrics=tuple(metrics))
+    wanted = several("metrics", metrics, str)
+    request = Request(methods=(name,), datasets=(dataset,), scales=(scale,), protocol=protocol, metrics=wanted)
     # in a folder of its own, where no earlier result is taken for this one
     with tempfile.TemporaryDirectory() as folder, threads_kept(), _in_eval_mode(subject):
         options = Options(out=Path(folder), train=train, device=device, keep_images=0)

@@ -98,6 +98,11 @@ def _planned(card: Card, recipe: Recipe, scale: int, label: str) -> Training:
     )
 
 
+def training_command(label: str, scale: int, seed: int) -> str:
+    """The command that makes weights, for messages that miss them."""
+    return f"srbench train {label} --scales {scale}{f' --seeds {seed}' if seed else ''}"
+
+
 @lru_cache(maxsize=64)
 def _content_hash(spec: str) -> str:
     """The content of a data set; empty where it is not here, which its training will say in a cell of its own."""

@@ -8,7 +8,7 @@ from srbench.card import Choice
 from srbench.errors import DataError, UsageError
 from srbench.method import Method
 from srbench.registry import Registry
-from srbench.training.job import plan_training
+from srbench.training.job import plan_training, training_command
 from srbench.weights import make_method
 
 
@@ -28,7 +28,6 @@ def ready_method(registry: Registry, choice: Choice, scale: int, device: torch.d
         training = plan_training(card, card.recipes[choice.recipe], scale, seed, choice.label)
         weights = training.find()
         if weights is None:
-            raise DataError(
-                f"There are no weights of {training}; `srbench train {choice.label} --scales {scale}` makes them."
-            )
+            command = training_command(choice.label, scale, seed)
+            raise DataError(f"There are no weights of {training}; `{command}` makes them.")
     return make_method(registry.method(card.name), scale, weights, device)

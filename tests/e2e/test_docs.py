@@ -92,6 +92,12 @@ def test_the_reference_has_every_verb_option_method_and_data_set(site: Path) -> 
         assert words.issuperset(expected)
 
 
+def test_every_verb_says_what_it_can_end_with() -> None:
+    """Its help does, and so does the reference, which is made of it."""
+    silent = [verb.name for verb in _verbs(get_command(app)) if "Exit codes: 0" not in (verb.help or "")]
+    assert not silent
+
+
 def _verbs(group: Any) -> Iterator[Any]:
     for command in group.commands.values():
         yield from _verbs(command) if hasattr(command, "commands") else (command,)
@@ -201,7 +207,15 @@ def test_the_page_on_json_names_every_key(cli: Cli, tmp_path: Path, photos: Path
     plan = json.loads(cli(*words, "--dry-run").stdout)
     compared = json.loads(cli("compare", "dcci", "bicubic", "--json").stdout)
     checked = json.loads(cli("check", "--reference", "embedded", "--json").stdout)
+    cli("run", "--methods", "bicubic", "--datasets", str(photos), "--scales", "2", "--no-speed", "--no-report")
+    cli("check", "--write", "base.csv")
+    base = tmp_path / "base.csv"
+    base.write_text(re.sub(r"(?m)^(bicubic,.*?,psnr,)[\d.]+", r"\g<1>1.5", base.read_text("utf-8")), "utf-8")
+    updated = json.loads(cli("check", "--update", "--reference", "base.csv", "--json").stdout)
+    verified = json.loads(cli("data", "verify", "embedded", "lpips-alex", "--json").stdout)
     tables = [run, plan, compared, checked, checked["verdicts"][0], plan["cells"][0]]
+    tables += [updated, *updated["files"], updated["files"][0]["changed"][0]]
+    tables += [verified, verified["verified"][0], verified["weights"][0]]
     tables += [*run["results"], *run["failed"], run["results"][0]["per_image"][0]]
     missing = {key for table in tables for key in table if f"`{key}`" not in page}
     assert not missing

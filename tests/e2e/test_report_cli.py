@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 import typer
-from runs import write_run
+from runs import METRICS, write_run
 from typer.testing import CliRunner
 
 from srbench.bench.store import load_run
 from srbench.cli.report import report
+from srbench.cli.run import _show_results
 from srbench.errors import DataError, UsageError
-from srbench.report.write import write_report
+from srbench.report.write import STAMP, write_report
 
 app = typer.Typer()
 app.command()(report)
@@ -85,12 +86,68 @@ def test_some_formats_elsewhere(folder: Path, tmp_path: Path) -> None:
     assert _files(to) > {"results.csv", "report.md", "compare.md"}
 
 
-def test_other_metrics_are_printed_when_asked_for(folder: Path) -> None:
-    arguments = [str(folder), "--format", "csv", "--no-plots"]
-    assert "MSE" not in CliRunner().invoke(app, arguments).stdout
-    assert "MSE" in CliRunner().invoke(app, [*arguments, "--metrics", "mse"]).stdout
-    assert isinstance(CliRunner().invoke(app, [*arguments, "--metrics", "lpips"]).exception, UsageError)
-    assert isinstance(CliRunner().invoke(app, [str(folder), "--format", "pdf"]).exception, UsageError)
+def test_the_page_names_the_plots_that_stand_beside_it(folder: Path, tmp_path: Path) -> None:
+    """In whatever order its parts are asked for: a page made without plots is not the one with them."""
+    run, whole, parts = load_run(folder), tmp_path / "whole", tmp_path / "parts"
+    write_report(run, whole, ["md"])
+    expected = (whole / "report.md").read_text("utf-8")
+    assert "(plots/" in expected
+    write_report(run, parts, ["md"], plots=False)
+    write_report(run, parts, ["csv"])
+    write_report(run, parts, ["md"])
+    assert (parts / "report.md").read_text("utf-8") == expected
+    write_report(run, parts, ["md", "latex"], plots=False)
+    write_report(run, parts, ["md"])
+    assert (parts / "report.md").read_text("utf-8") == expected
+
+
+def test_the_tables_are_those_that_run_printed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _show_results(load_run(folder), as_json=False)
+    printed = capsys.readouterr().out
+    assert "PSNR (dB) / SSIM" in printed and "MSE" in printed
+    assert (
+        CliRunner(env={"COLUMNS": "80"}).invoke(app, [str(folder), "--format", "csv", "--no-plots"]).stdout == printed
+    )
+
+
+def test_metrics_are_chosen(folder: Path) -> None:
+    arguments = [str(folder), "--format", "csv", "--no-plots", "--metrics"]
+    for words, shown in (("psnr", False), ("ssim,mse", True), ("all", True)):
+        result = CliRunner().invoke(app, [*arguments, words])
+        assert result.exit_code == 0 and "PSNR (dB) / SSIM" in result.stdout
+        assert ("MSE" in result.stdout) == shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--metrics", "nope"], "There is no metric in the runs 'nope'. Known: all, mse, psnr, ssim."),
+        (["--metrics", "psmr"], "Did you mean psnr"),
+        (["--format", "md,pdf"], "There is no format 'pdf'"),
+    ],
+)
+def test_wrong_options_are_refused_before_anything_is_printed(folder: Path, arguments: list[str], message: str) -> None:
+    result = CliRunner().invoke(app, [str(folder), *arguments])
+    assert isinstance(result.exception, UsageError) and message in str(result.exception)
+    assert result.stdout == "" and not (folder / "report").exists()
+
+
+def test_a_metric_of_one_run_alone_is_printed_for_that_one(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    write_run(runs / "one", gains={"bicubic": 0.0}, scales=(2,), failed=())
+    write_run(runs / "two", gains={"bicubic": 0.0}, scales=(2,), failed=(), protocol="srcnn", metrics=METRICS[:2])
+    words = [str(runs / "one"), str(runs / "two"), "--metrics", "mse", "--no-plots", "--to", str(tmp_path / "to")]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.exception
+    assert result.stdout.count(": MSE") == 2, "of the two data sets of one run"
+
+
+def test_the_page_on_reports_names_every_file(folder: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "report.md").read_text("utf-8")
+    files = {path.relative_to(folder / "report") for path in write_report(load_run(folder))} | {Path(STAMP)}
+    names = {f"{file.parts[0]}/" if len(file.parts) > 1 else file.name for file in files}
+    table = page[page.index("| file |") : page.index("A report that is up to date")]
+    assert not {name for name in names if f"`{name}`" not in table}
 
 
 def test_an_up_to_date_report_is_not_made_again(folder: Path) -> None:

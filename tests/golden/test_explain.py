@@ -16,6 +16,7 @@ from srbench.analysis.explain.search import Answer, read_number, search
 from srbench.analysis.explain.variant import Variant
 from srbench.imaging.files import read_image, to_uint8
 from srbench.registry import Registry
+from srbench.report.explanation import SIMPLE
 
 MIRROR = Path(os.environ.get("SRBENCH_MIRROR", "nowhere"))
 TOOLBOX = "8-bit RGB, LR and SR rounded once each"
@@ -107,6 +108,20 @@ def test_nearest_is_found(text: str, scale: int) -> None:
 def test_a_number_that_nobody_gets_is_not_explained() -> None:
     answer = explained("36.00", "bicubic", "set5", 2)
     assert not answer.within_reach and not answer.near_misses
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/explanation/why-psnrs-differ.md", "srbench/protocol.py"])
+def test_pages_agree_on_how_far_bicubic_s_psnr_goes(page: str) -> None:
+    """The usual ways, that is those which are listed without a number to look for."""
+    candidates, values = figures("bicubic", "set5", 2, "psnr")
+    usual = [values[candidate.variant] for candidate in candidates if candidate.cost <= SIMPLE]
+    text = " ".join((Path(__file__).parents[2] / page).read_text("utf-8").split())
+    assert f"from {min(usual):.2f} to {max(usual):.2f} dB" in text
+    assert f"the {len(usual)} usual ways" in text
+    if "All 1,087" in text:
+        every = values.values()
+        assert f"All {len(candidates):,} that it tries" in text
+        assert f"from {min(every):.2f} to {max(every):.2f} dB" in text
 
 
 def test_it_takes_seconds() -> None:

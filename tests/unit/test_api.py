@@ -192,8 +192,10 @@ def test_what_a_score_needs_is_said() -> None:
     hr = photograph(20, 20)
     with pytest.raises(UsageError, match="score needs the scale"):
         srbench.score(hr, hr)
-    with pytest.raises(UsageError, match="scale is a whole number such as 2"):
+    with pytest.raises(UsageError, match="scale is a whole number from 1 on, such as 2"):
         srbench.score(hr, hr, scale=2.0)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"SR is 20x20, and protocol 'paired-rgb-224' squashes HR .* must be 224x224"):
+        srbench.score(hr, hr, scale=1, protocol="paired-rgb-224", lr=hr)
     with pytest.raises(DataError, match="nothing is left"):
         srbench.score(hr[:4], hr[:4], scale=4)
     with pytest.raises(DataError, match="lpips-alex cannot be computed"):
@@ -225,6 +227,43 @@ MAE = Metric("mae", lambda pair: float(abs(pair.sr - pair.target).mean()), highe
 """
 
 
+def test_a_plugin_that_was_edited_is_read_again(tmp_path: Path) -> None:
+    plugin, hr = tmp_path / "mine.py", photograph(20, 20)
+    for more in ("1", "20"):
+        plugin.write_text(PLUGIN.replace(".mean()", f".mean() + {more}"))
+        assert srbench.score(hr, hr, scale=2, metrics="mae", plugins=plugin) == {"mae": float(more)}
+    plugin.unlink()
+    with pytest.raises(UsageError, match="There is no plugin file"):
+        srbench.score(hr, hr, scale=2, metrics="mae", plugins=plugin)
+
+
+@pytest.mark.parametrize("two", [np.int64(2), np.uint8(2)], ids=repr)
+def test_whole_numbers_of_numpy_are_whole_numbers(two: Any, tmp_path: Path) -> None:
+    hr = photograph(24, 24)
+    assert (srbench.degrade(hr, two) == srbench.degrade(hr, 2)).all()
+    scores = srbench.score(hr // 2, hr, scale=two)
+    assert scores == srbench.score(hr // 2, hr, scale=2) and type(scores.scale) is int
+    model = srbench.load("bicubic", two)
+    assert (model(hr) == srbench.load("bicubic", 2)(hr)).all() and type(model.scale) is int
+    save(tmp_path / "photos" / "one.png", hr)
+    run = srbench.run("bicubic", tmp_path / "photos", scales=np.array([two]), seeds=two, metrics="psnr", out=tmp_path)
+    assert run.ok and run.loaded.record.scales == (2,)
+
+
+@pytest.mark.parametrize("wrong", ["2", 2.0, True, np.bool_(True), np.float64(2), 0, np.int64(-1), None, [2]], ids=repr)
+def test_what_is_no_scale_is_refused_in_one_sentence_everywhere(wrong: Any) -> None:
+    hr = photograph(24, 24)
+    if wrong is not None:  # score says then what it needs it for
+        with pytest.raises(UsageError, match="scale is a whole number from 1 on, such as 2, not"):
+            srbench.score(hr, hr, scale=wrong)
+    for call in (lambda: srbench.degrade(hr, wrong), lambda: srbench.load("bicubic", wrong)):
+        with pytest.raises(UsageError, match="scale is a whole number from 1 on, such as 2, not"):
+            call()
+    if wrong != [2]:
+        with pytest.raises(UsageError, match=r"scales (cannot be|takes whole numbers)"):
+            srbench.run("bicubic", scales=wrong)
+
+
 # models ------------------------------------------------------------------------------------------------------------
 
 
@@ -243,6 +282,16 @@ def test_a_model_answers_in_the_type_of_its_question() -> None:
     assert fine.min() >= 0 and fine.max() <= 1
 
 
+def test_tensors_keep_their_precision() -> None:
+    """numpy has no bfloat16: that alone is widened, and no further than it must be."""
+    model, lr = srbench.load("bicubic", 2), photograph(20, 24)[..., 0] / 255.0
+    for type_, answered in (("float64", "f8"), ("float32", "f4"), ("float16", "f2"), ("bfloat16", "f4")):
+        tensor = torch.from_numpy(lr).to(getattr(torch, type_)).requires_grad_()
+        sr = model(tensor)
+        assert sr.dtype == np.dtype(answered), type_
+        assert (sr == model(tensor.detach().double().numpy().astype(answered))).all()
+
+
 @pytest.mark.parametrize(
     ("name", "scale", "error", "sentence"),
     [
@@ -255,6 +304,15 @@ def test_a_model_answers_in_the_type_of_its_question() -> None:
 def test_models_that_cannot_be_had(name: str, scale: int, error: type[Exception], sentence: str) -> None:
     with pytest.raises(error, match=sentence):
         srbench.load(name, scale)
+
+
+def test_the_way_to_missing_weights_names_the_seed(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="`srbench train fsrcnn-s:paper --scales 3 --seeds 7` makes them"):
+        srbench.load("fsrcnn-s:paper", 3, seed=7)
+    run = srbench.run("fsrcnn-s:quick", photos, scales=3, seeds=[6, 7], train="never", out=tmp_path)
+    assert len(run.failed) == 2
+    for failed in run.failed:
+        assert f"`srbench train fsrcnn-s:quick --scales 3 --seeds {failed.id.seed}` or" in failed.error
 
 
 # runs --------------------------------------------------------------------------------------------------------------
@@ -342,6 +400,8 @@ def test_what_other_verbs_do_with_a_run(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="several methods"):
         run.compare("*", "bicubic")
     assert not run.check().ok  # no reference has these photographs
+    (page,) = run.report(tmp_path / "page", "html", plots=False)
+    assert page.name == "report.html"
     names = {path.name for path in run.report(tmp_path / "report", ["md", "csv"], plots=False)}
     assert names == {"report.md", "compare.md", "results.csv", "per_image.csv", "compare.csv"}
     again = srbench.load_run(out=tmp_path)
@@ -392,6 +452,7 @@ def test_torch_keeps_its_threads(photos: Path, tmp_path: Path) -> None:
         ({"jobs": -1}, "--jobs is 0 or more"),
         ({"engine": "slurm"}, "--engine is local or ray"),
         ({"methods": "bicubc"}, "Did you mean"),
+        ({"scales": np.array(2)}, r"scales cannot be array\(2\)"),
     ],
 )
 def test_wrong_arguments_are_refused_in_a_sentence(wrong: dict[str, Any], sentence: str, tmp_path: Path) -> None:

@@ -57,6 +57,12 @@ def test_it_measures_as_run_does() -> None:
     assert assert_psnr_at_least("bicubic", BICUBIC - 0.001) == cell.values["psnr"]
 
 
+def test_one_metric_need_not_be_put_into_a_list(photos: Path) -> None:
+    assert list(measure("bicubic", dataset=str(photos), metrics="ssim").values) == ["ssim"]
+    with pytest.raises(UsageError, match="scale is a whole number"):
+        measure("bicubic", dataset=str(photos), scale="2")  # type: ignore[arg-type]
+
+
 def test_a_drop_fails_and_says_what_was_reached() -> None:
     with pytest.raises(AssertionError) as failure:
         assert_psnr_at_least("bicubic", BICUBIC + 0.25)
