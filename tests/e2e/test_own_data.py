@@ -16,7 +16,9 @@ from conftest import photograph, save
 from typer.testing import CliRunner
 
 from srbench.cli.data import app
+from srbench.data.adding import add
 from srbench.data.catalog import protected_pixels, resolve
+from srbench.data.describe import About
 from srbench.data.fetch import fetch
 from srbench.errors import DataError, SrbenchError
 from srbench.imaging.files import pixels_sha256, read_image
@@ -134,6 +136,27 @@ def test_copies_are_replaced_whole(photos: Path, own: Path) -> None:
     assert data("add", "holiday", "photos", "--copy", "--replace").returncode == 0
     assert sorted(path.name for path in (own / "holiday").iterdir()) == ["first.png", "third.png"]
     assert sorted(path.name for path in own.iterdir()) == ["holiday", "holiday.toml"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_copies_stay_when_replacing_them_is_cut_off(
+    photos: Path, own: Path, error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data("add", "holiday", "photos", "--copy")
+    (photos / "second.png").rename(photos / "third.png")
+    rename = Path.rename
+
+    def cut_off(path: Path, target: Path) -> Path:
+        if target == own / "holiday" and (path / "third.png").exists():
+            raise error
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", cut_off)
+    with pytest.raises((KeyboardInterrupt, DataError)):
+        add("holiday", "photos", About(title="Ours"), copy=True, replaced=True)
+    assert sorted(path.name for path in own.iterdir()) == ["holiday", "holiday.toml"]
+    assert sorted(path.name for path in (own / "holiday").iterdir()) == ["first.png", "second.png"]
+    assert data("verify", "holiday").returncode == 0
 
 
 def test_splits_by_globs(cli: Cli, tree: Path) -> None:
