@@ -18,6 +18,7 @@ from srbench.data.manifest import Manifest
 from srbench.data.own import own_path, require_free
 from srbench.data.places import user_path
 from srbench.errors import DataError, SrbenchError, UsageError
+from srbench.places import is_folder
 
 
 def add(
@@ -138,7 +139,7 @@ def _splits(source: str, splits: Sequence[str]) -> dict[str, tuple[Item, ...]]:
 def _folder(source: str) -> Path | None:
     """The folder that is given, absolute but with its links; None if it is something else."""
     path = user_path(source)
-    return path.absolute() if path.is_dir() else None
+    return path.absolute() if is_folder(path) else None
 
 
 def _matching(dataset: Dataset, split: str, pattern: str) -> tuple[Item, ...]:

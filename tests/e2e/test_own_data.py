@@ -332,6 +332,11 @@ def test_a_folder_with_a_comma_in_its_name(cli: Cli, photos: Path, tmp_path: Pat
     assert r"--datasets './Oslo\, May,./one'" in record["command"]
 
 
+def test_many_names_are_no_name_that_is_too_long(cli: Cli) -> None:
+    told = cli(*RUN, "--datasets", ",".join(["embedded", "set14"] * 40), "--dry-run")
+    assert (told.returncode, "2 cells" in told.stderr + told.stdout) == (0, True), told.stderr
+
+
 def test_a_run_says_what_of_a_folder_it_leaves_out(cli: Cli, photos: Path) -> None:
     save(photos / "more" / "third.png", photograph(48, 60, 4))
     told = cli(*RUN, "--datasets", "./photos", "--dry-run")
