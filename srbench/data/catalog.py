@@ -100,9 +100,7 @@ def resolve(spec: str, *, cwd: Path | None = None) -> Dataset:
     if cwd is None and spec in _supplied:
         return _supplied[spec]
     if not spec:
-        raise UsageError(
-            "A data set's name is empty: give one that `srbench data list` shows, or a folder such as ./images."
-        )
+        raise UsageError("A data set's name is empty: give one of `srbench data list`, or a folder such as ./images.")
     require_utf8(spec)
     base = cwd or Path()
     pair = re.fullmatch(r"(hr|lr)=\s*(\S.*),\s*(hr|lr)=(.+)", spec)
