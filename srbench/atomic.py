@@ -1,10 +1,11 @@
-"""Files that are either whole or not there."""
+"""Files and folders that are either whole or not there."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import re
+import shutil
 import time
 import uuid
 from collections.abc import Iterator
@@ -59,6 +60,32 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
             temporary.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def replaced_folder(path: Path) -> Iterator[Path]:
+    """An empty folder beside ``path`` that takes its place when all is well, and is removed when it is not.
+
+    What was there goes last: whatever is raised in between, and even if it cannot be put back, it is not lost.
+
+    Raises:
+        OSError: the folder cannot be made or renamed.
+    """
+    path = path.resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mark = uuid.uuid4().hex[:12]
+    new, old = (path.with_name(f".{path.name[:60]}.{word}.{mark}") for word in ("new", "old"))
+    new.mkdir()
+    try:
+        yield new
+        if path.exists():
+            path.rename(old)
+        new.rename(path)
+    finally:
+        if old.exists() and not path.exists():
+            old.rename(path)
+        for rest in (new, old):
+            shutil.rmtree(rest, ignore_errors=True)
 
 
 def sweep(folder: Path) -> None:

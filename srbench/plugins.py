@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from srbench.errors import UsageError
+from srbench.places import is_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def import_file(path: Path) -> Any:
     Raises:
         UsageError: there is none, or it cannot be imported.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise UsageError(f"There is no plugin file {path}.")
     name = f"srbench_plugin_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
     spec = importlib.util.spec_from_file_location(name, path.resolve())

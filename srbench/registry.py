@@ -45,8 +45,8 @@ class Registry:
     A plugin that is broken is found broken only when it is asked for, and costs nobody else anything.
 
     Args:
-        plugins: Python files whose methods and metrics are to be added. A plugin file is executed: name only files
-            that you would run.
+        plugins: Python files whose methods and metrics are to be added, each once. A plugin file is executed: name
+            only files that you would run.
         models: files that are methods, as another registry has found them; :meth:`select` adds those that it is asked
             for.
     """
@@ -59,8 +59,11 @@ class Registry:
         self._cards: dict[str, Card] = {}
         self._models: dict[str, Spec] = {spec.name: spec for spec in models}
         self._model_classes: dict[str, type[Method]] = {}
-        self.plugins = tuple(path.resolve() for path in plugins)
+        files: dict[Path, Path] = {}
         for path in plugins:
+            files.setdefault(path.resolve(), path)
+        self.plugins = tuple(files)
+        for path in files.values():  # as the user wrote it, for messages
             self._add_plugin(path)
 
     def add(self, method: type[Method]) -> str:

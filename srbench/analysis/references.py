@@ -16,7 +16,7 @@ from typing import Literal, get_args
 
 from srbench.bench.results import DatasetRecord
 from srbench.errors import DataError, SrbenchError, UsageError
-from srbench.places import reference_folder
+from srbench.places import is_file, reference_folder
 from srbench.protocols import get_protocol
 
 COLUMNS = (
@@ -165,7 +165,7 @@ def _find(name: str, builtin: dict[str, Path]) -> Path:
     if name in builtin:
         return builtin[name]
     if name.endswith(".csv") or "/" in name:
-        if Path(name).is_file():
+        if is_file(Path(name)):
             return Path(name)
         raise UsageError(f"There is no reference file {name}.")
     from srbench.names import unknown

@@ -24,7 +24,7 @@ from srbench.canonical import digest, parse_json
 from srbench.errors import EXIT_DATA, DataError, SrbenchError, UsageError
 from srbench.locks import Lock
 from srbench.names import unknown
-from srbench.places import RUNS
+from srbench.places import RUNS, is_file
 
 
 class StoreError(SrbenchError):
@@ -212,14 +212,16 @@ def find_run(name: str | None, out: Path = RUNS) -> Path:
     """The folder of a run: by path, by id under ``out``, by a unique start of its id, or the newest.
 
     Raises:
-        UsageError: there is none, or several start so.
+        UsageError: there is none, several start so, or the name is empty.
     """
     if name is None:
         runs = list(run_folders(out))
         if not runs:
             raise UsageError(f"There is no run under {out} yet; start one with `srbench run`.")
         return max(runs, key=lambda path: _modified(path / "run.json"))
-    if (Path(name) / "run.json").is_file():
+    if not name.strip():
+        raise UsageError("A run's name is empty: give its folder, its id or a start of it, or nothing for the newest.")
+    if is_file(Path(name) / "run.json"):
         return Path(name)
     matches = [path for path in run_folders(out) if path.name.startswith(name)]
     exact = [path for path in matches if path.name == name]

@@ -13,6 +13,7 @@ from srbench.bench.options import Options
 from srbench.cli.guard import complain
 from srbench.cli.options import Config, Json, Out, Plugins, numbers, split
 from srbench.errors import EXIT_CELL_FAILED, EXIT_DATA, EXIT_INTERRUPTED, EXIT_OK, SrbenchError
+from srbench.places import is_folder
 
 if TYPE_CHECKING:
     from srbench.api.running import Prepared
@@ -104,7 +105,7 @@ def run(
 
     request = Request(
         methods=split(methods),
-        datasets=(datasets,) if "," in datasets and Path(datasets).is_dir() else split(datasets),
+        datasets=(datasets,) if "," in datasets and is_folder(Path(datasets)) else split(datasets),
         scales=numbers("scales", scales, 1),
         protocol=protocol,
         metrics=split(metrics),

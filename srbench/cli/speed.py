@@ -86,6 +86,9 @@ def speed(
         batches=_batches(batch),
         runs=runs,
     )
+    for option, given in (("methods", request.choices), ("sizes", request.sizes)):
+        if not given:
+            raise UsageError(f"--{option} needs at least one.")
     console = stderr()
     with redirect_stdout(sys.stderr), console.status("") as status:  # what a method prints is not a result
         test = SpeedTest(registry, get_protocol(protocol), where, lambda text: status.update(text))

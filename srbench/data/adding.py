@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from srbench.atomic import write_atomically
+from srbench.atomic import replaced_folder, write_atomically
 from srbench.data.catalog import dataset_of, known_names, load_manifest, manifest_names, resolve, role_of
 from srbench.data.dataset import Dataset, Item
 from srbench.data.describe import About, describe
@@ -19,6 +18,7 @@ from srbench.data.manifest import Manifest
 from srbench.data.own import own_path, require_free
 from srbench.data.places import user_path
 from srbench.errors import DataError, SrbenchError, UsageError
+from srbench.places import is_folder
 
 
 def add(
@@ -58,7 +58,8 @@ def add(
     targets = path.with_suffix("") if copy else dataset_of(manifest).folder if url_base else folder
     try:
         if copy:
-            _replace_folder(targets, folder, _paths(manifest))
+            with replaced_folder(targets) as new:
+                _copy(folder, new, _paths(manifest))
         elif url_base:
             _copy(folder, targets, _paths(manifest))
         write_atomically(path, text)
@@ -138,7 +139,7 @@ def _splits(source: str, splits: Sequence[str]) -> dict[str, tuple[Item, ...]]:
 def _folder(source: str) -> Path | None:
     """The folder that is given, absolute but with its links; None if it is something else."""
     path = user_path(source)
-    return path.absolute() if path.is_dir() else None
+    return path.absolute() if is_folder(path) else None
 
 
 def _matching(dataset: Dataset, split: str, pattern: str) -> tuple[Item, ...]:
@@ -175,18 +176,3 @@ def _copy(source: Path, target: Path, paths: Iterable[str]) -> None:
     for path in dict.fromkeys(paths):
         (target / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source / path, target / path)
-
-
-def _replace_folder(target: Path, source: Path, paths: Iterable[str]) -> None:
-    """Copy into a folder that has these files alone, whole or not at all."""
-    staged = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}")
-    try:
-        _copy(source, staged, paths)
-        if target.exists():
-            target.rename(old := target.with_name(f"{staged.name}.old"))
-            staged.rename(target)
-            shutil.rmtree(old)
-        else:
-            staged.rename(target)
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)

@@ -23,6 +23,7 @@ from srbench.data.own import own_manifest, own_names
 from srbench.data.places import data_root, user_path
 from srbench.errors import DataError, UsageError
 from srbench.names import unknown
+from srbench.places import is_folder
 
 __all__ = [
     "Dataset",
@@ -92,15 +93,17 @@ def resolve(spec: str, *, cwd: Path | None = None) -> Dataset:
         cwd: what relative paths are relative to.
 
     Raises:
-        UsageError: nothing of this name, or no such split.
+        UsageError: no name, nothing of this name, or no such split.
         DataError: a folder or manifest that is missing, empty or wrong.
     """
     spec = spec.strip()
     if cwd is None and spec in _supplied:
         return _supplied[spec]
+    if not spec:
+        raise UsageError("A data set's name is empty: give one of `srbench data list`, or a folder such as ./images.")
     require_utf8(spec)
     base = cwd or Path()
-    pair = re.fullmatch(r"(hr|lr)=(.+),\s*(hr|lr)=(.+)", spec)
+    pair = re.fullmatch(r"(hr|lr)=\s*(\S.*),\s*(hr|lr)=(.+)", spec)
     if pair and pair[1] != pair[3]:
         folders = {pair[1]: user_path(pair[2], base), pair[3]: user_path(pair[4], base)}
         return pairs_dataset(folders["hr"], folders["lr"], spec)
@@ -115,7 +118,7 @@ def resolve(spec: str, *, cwd: Path | None = None) -> Dataset:
     if own:
         return dataset_of(read_manifest(user_path(own[1], base)), own[2] or "", spec)
     path = user_path(spec, base)
-    if "/" in spec or os.sep in spec or spec.startswith((".", "~")) or path.is_dir():
+    if "/" in spec or os.sep in spec or spec.startswith((".", "~")) or is_folder(path):
         return folder_dataset(path, spec)
     raise unknown("data set or folder", name, known_names())
 

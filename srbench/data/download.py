@@ -40,6 +40,16 @@ class Refused(DataError):
     """What the server sent is not the file."""
 
 
+class Unwritable(DataError):
+    """The file cannot be put where it belongs, which no other source would change: a whole sentence."""
+
+
+def unwritable(path: Path, error: OSError) -> Unwritable:
+    """The error for a file or folder that the system does not let be written."""
+    why = error.strerror or error
+    return Unwritable(f"{path} cannot be written ({why}): check the folder and its free space.")
+
+
 def download(
     url: str,
     target: Path,
@@ -66,6 +76,7 @@ def download(
 
     Raises:
         Unreachable, NotThere, Refused: a part of a sentence that says why.
+        Unwritable: the target's fault.
     """
     import pooch
 
@@ -80,7 +91,7 @@ def download(
             if last or not downloader.resumed:  # the part of an older file may be to blame, so once more in full
                 raise Refused(f"{url} sent a file with a wrong hash") from error
         except OSError as error:
-            raise DataError(f"{target.parent} cannot be written ({error.strerror or error})") from error
+            raise unwritable(target.parent, error) from error
 
 
 class _Downloader:

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from srbench.data.archive import check_space, unpack
 from srbench.data.dataset import Dataset, ImageFile, Progress, file_sha256
-from srbench.data.download import NotThere, Unreachable, download
+from srbench.data.download import NotThere, Unreachable, Unwritable, download, unwritable
 from srbench.data.integrity import fault_at, whole
 from srbench.data.manifest import Archive
 from srbench.data.places import data_root, mirrors
@@ -120,6 +120,8 @@ class _Source:
         if placed is None and self.origin:
             try:
                 placed = self._download(file.url, file.path, file, file.sha256, file.bytes)
+            except Unwritable:
+                raise
             except DataError as error:
                 reasons.append(str(error))
         if placed is None:
@@ -151,13 +153,18 @@ class _Source:
         return next((path for path in candidates if path.is_file() and file_sha256(path) == archive.sha256), None)
 
     def _fetch_archive(self, own: Path, archive: Archive, origin: str) -> Path:
-        own.unlink(missing_ok=True)  # wrong, or it would have been found
+        try:
+            own.unlink(missing_ok=True)  # wrong, or it would have been found
+        except OSError as error:
+            raise unwritable(own, error) from error
         reasons = []
         bases = [f"{mirror}/{name}" for mirror in self.mirrors if isinstance(mirror, str) for name in self._folders()]
         for url in (*(f"{base}/{quote(archive.path)}" for base in bases), origin):
             try:
                 self._receive(url, own, own, archive.sha256, archive.bytes)
                 return own
+            except Unwritable:
+                raise
             except DataError as error:
                 reasons.append(str(error))
         raise self._failure(archive.path, reasons)
@@ -181,6 +188,8 @@ class _Source:
                     self._silent[mirror] = str(error)
                     reasons.append(str(error))
                     break
+                except Unwritable:
+                    raise
                 except DataError as error:
                     reasons.append(str(error))
         return None
@@ -193,13 +202,17 @@ class _Source:
         source = mirror / PurePosixPath(name)
         if not source.is_file():
             raise NotThere(f"{source} is not there")
+        try:
+            content = source.read_bytes()
+        except OSError as error:
+            raise DataError(f"{source} cannot be read ({error.strerror})") from error
         staged = _staged(target)
         try:
-            staged.write_bytes(source.read_bytes())
+            staged.write_bytes(content)
             self.display.advance(file.bytes or 0)
             return _settle(staged, target, file, str(source))
         except OSError as error:
-            raise DataError(f"{target} cannot be written from {source} ({error.strerror})") from error
+            raise unwritable(target, error) from error
         finally:
             staged.unlink(missing_ok=True)
 
@@ -259,7 +272,8 @@ def _staged(target: Path) -> Path:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f"{target.parent} cannot be made ({error.strerror}): name a folder in SRBENCH_DATA.") from error
+        why = f"{target.parent} cannot be made ({error.strerror})"
+        raise Unwritable(f"{why}: name a folder in SRBENCH_DATA.") from error
     return target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.new")
 
 
@@ -273,5 +287,5 @@ def _settle(staged: Path, target: Path, file: ImageFile, origin: str) -> Path:
         if target != file.path:
             file.path.unlink(missing_ok=True)  # it is not whole, and would be found before the copy
     except OSError as error:
-        raise DataError(f"{target} cannot be written ({error.strerror})") from error
+        raise unwritable(target, error) from error
     return target

@@ -12,6 +12,7 @@ from srbench.canonical import digest
 from srbench.data.dataset import Dataset, ImageFile, Item, file_sha256
 from srbench.data.manifest import safe_name
 from srbench.errors import DataError, UsageError
+from srbench.places import is_file, is_folder
 
 EXTENSIONS = frozenset({".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".pgm", ".ppm"})
 OTHER_PICTURES = frozenset(
@@ -133,11 +134,11 @@ def _left_out(folders: Sequence[Path], classes: Sequence[Path]) -> str:
 
 def _entries(folder: Path) -> list[Path]:
     try:
-        if folder.is_dir():
+        if is_folder(folder):
             return list(folder.iterdir())
     except OSError as error:
         raise DataError(f"The folder '{folder}' cannot be read ({error.strerror}): check its permissions.") from error
-    if folder.is_file():
+    if is_file(folder):
         raise DataError(f"'{folder}' is a file and not a folder: give the folder that holds it.")
     raise DataError(f"There is no folder '{folder}': check the path.")
 

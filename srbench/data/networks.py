@@ -22,7 +22,7 @@ from pathlib import Path
 from srbench.atomic import cache_folder, write_atomically
 from srbench.canonical import digest
 from srbench.data.dataset import Progress, file_sha256
-from srbench.data.download import download
+from srbench.data.download import Unwritable, download, unwritable
 from srbench.data.places import mirrors
 from srbench.data.progress import Display
 from srbench.errors import DataError
@@ -174,6 +174,8 @@ def fetch(name: str, *, progress: Progress = True) -> tuple[Path, bool]:
                 _receive(source, own, known, display)
                 display.file_done(own.name)
                 return own, True
+            except Unwritable:
+                raise
             except DataError as error:
                 reasons.append(str(error).rstrip("."))
         raise DataError(
@@ -250,6 +252,9 @@ def _receive(source: str | Path, target: Path, known: NetworkFile, display: Disp
             raise DataError(f"{source} has a wrong hash: its sha256 begins with {found[:8]}, not {known.sha256[:8]}")
         staged.replace(target)
     except OSError as error:
-        raise DataError(f"{target} cannot be written from {source} ({error.strerror or error})") from error
+        if error.filename == str(source):
+            raise DataError(f"{source} cannot be read ({error.strerror})") from error
+        raise unwritable(target, error) from error
     finally:
-        staged.unlink(missing_ok=True)
+        with suppress(OSError):  # the first error is the one to tell
+            staged.unlink(missing_ok=True)

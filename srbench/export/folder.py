@@ -1,12 +1,9 @@
-"""A folder that is either whole or not there."""
+"""What an export may replace."""
 
 from __future__ import annotations
 
 import fnmatch
-import shutil
-import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from srbench.errors import UsageError
@@ -32,25 +29,3 @@ def require_free(path: Path, *, overwrite: bool, own: Sequence[str] = ()) -> Non
     for entry in path.iterdir() if own else ():
         if entry.is_dir() or not any(fnmatch.fnmatchcase(entry.name, pattern) for pattern in own):
             raise UsageError(f"{path} holds {entry.name}, which is none of its files: name another --out.")
-
-
-@contextmanager
-def replaced_folder(path: Path) -> Iterator[Path]:
-    """An empty folder beside ``path`` that takes its place when all is well, and is removed when it is not."""
-    path = path.resolve()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mark = uuid.uuid4().hex[:12]
-    new, old = (path.with_name(f".{path.name[:60]}.{word}.{mark}") for word in ("new", "old"))
-    new.mkdir()
-    try:
-        yield new
-        if path.exists():
-            path.rename(old)
-        new.rename(path)
-    except BaseException:
-        if old.exists() and not path.exists():
-            old.rename(path)
-        raise
-    finally:
-        for rest in (new, old):
-            shutil.rmtree(rest, ignore_errors=True)

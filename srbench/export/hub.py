@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from srbench.atomic import write_atomically
+from srbench.atomic import replaced_folder, write_atomically
 from srbench.bench.store import LoadedRun
 from srbench.export.card import model_card
-from srbench.export.folder import replaced_folder
 from srbench.export.onnx import Graph
 from srbench.export.subject import Subject
 

@@ -62,11 +62,6 @@ def looks(labels: Iterable[str]) -> dict[str, Look]:
     return {label: found[label] for label in wanted}
 
 
-def method_colours(labels: Iterable[str]) -> dict[str, str]:
-    """The colour alone of each label."""
-    return {label: look.colour for label, look in looks(labels).items()}
-
-
 def _places() -> dict[str, int]:
     """Places of the installed methods, by their names alone: nothing of them is imported."""
     from srbench.registry import Registry

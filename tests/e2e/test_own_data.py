@@ -16,7 +16,9 @@ from conftest import photograph, save
 from typer.testing import CliRunner
 
 from srbench.cli.data import app
+from srbench.data.adding import add
 from srbench.data.catalog import protected_pixels, resolve
+from srbench.data.describe import About
 from srbench.data.fetch import fetch
 from srbench.errors import DataError, SrbenchError
 from srbench.imaging.files import pixels_sha256, read_image
@@ -134,6 +136,27 @@ def test_copies_are_replaced_whole(photos: Path, own: Path) -> None:
     assert data("add", "holiday", "photos", "--copy", "--replace").returncode == 0
     assert sorted(path.name for path in (own / "holiday").iterdir()) == ["first.png", "third.png"]
     assert sorted(path.name for path in own.iterdir()) == ["holiday", "holiday.toml"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_copies_stay_when_replacing_them_is_cut_off(
+    photos: Path, own: Path, error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data("add", "holiday", "photos", "--copy")
+    (photos / "second.png").rename(photos / "third.png")
+    rename = Path.rename
+
+    def cut_off(path: Path, target: Path) -> Path:
+        if target == own / "holiday" and (path / "third.png").exists():
+            raise error
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", cut_off)
+    with pytest.raises((KeyboardInterrupt, DataError)):
+        add("holiday", "photos", About(title="Ours"), copy=True, replaced=True)
+    assert sorted(path.name for path in own.iterdir()) == ["holiday", "holiday.toml"]
+    assert sorted(path.name for path in (own / "holiday").iterdir()) == ["first.png", "second.png"]
+    assert data("verify", "holiday").returncode == 0
 
 
 def test_splits_by_globs(cli: Cli, tree: Path) -> None:
@@ -307,6 +330,11 @@ def test_a_folder_with_a_comma_in_its_name(cli: Cli, photos: Path, tmp_path: Pat
     assert told.returncode == 0, told.stderr
     (record,) = [json.loads(path.read_text()) for path in tmp_path.glob("results/runs/*one*/run.json")]
     assert r"--datasets './Oslo\, May,./one'" in record["command"]
+
+
+def test_many_names_are_no_name_that_is_too_long(cli: Cli) -> None:
+    told = cli(*RUN, "--datasets", ",".join(["embedded", "set14"] * 40), "--dry-run")
+    assert (told.returncode, "2 cells" in told.stderr + told.stdout) == (0, True), told.stderr
 
 
 def test_a_run_says_what_of_a_folder_it_leaves_out(cli: Cli, photos: Path) -> None:

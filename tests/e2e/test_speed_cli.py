@@ -98,6 +98,8 @@ def test_a_record_that_cannot_be_compared_with_is_refused_at_once(
         (("--modes", "fp33"), "fp32"),
         (("--modes", "fp32+graph"), "no mode fp32+graph"),
         (("--sizes", "10000"), "A size is"),
+        (("--sizes", ","), "--sizes needs at least one"),
+        (("--methods", ""), "--methods needs at least one"),
         (("--batch", "0"), "--batch"),
         (("--methods", "fsrcn"), "fsrcnn"),
         (("--runs", "1"), "runs"),

@@ -141,9 +141,17 @@ def test_datasets_folder_is_no_package() -> None:
         ("set5:train", "has no split 'train'; it has test"),
         ("hr=a", "write hr=DIR,lr=DIR"),
         ("hr=a,hr=b", "write hr=DIR,lr=DIR"),
+        ("hr= ,lr=a", "write hr=DIR,lr=DIR"),
+        ("", "empty"),
+        (" ", "empty"),
+        ("embedded" * 40, r"There is no data set or folder 'embedded.* Known: bsd100"),
     ],
 )
-def test_what_is_unknown(spec: str, message: str) -> None:
+def test_what_is_unknown(spec: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_png(tmp_path / "1.png", picture())
+    (tmp_path / "a").mkdir()
+    write_png(tmp_path / "a" / "1.png", picture())
     with pytest.raises(UsageError, match=message):
         resolve(spec)
 

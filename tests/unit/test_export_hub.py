@@ -16,10 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from runs import write_run
 
+from srbench.atomic import replaced_folder
 from srbench.bench.store import LoadedRun
 from srbench.errors import DataError, UsageError
 from srbench.export.figures import figures_of
-from srbench.export.folder import replaced_folder, require_free
+from srbench.export.folder import require_free
 from srbench.export.front_matter import front_matter
 from srbench.export.hub import FILES, write_hub
 from srbench.export.onnx import Graph, make_graph
@@ -174,6 +175,22 @@ def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     with replaced_folder(folder) as new:
         (new / "README.md").write_text("third")
     assert [path.name for path in tmp_path.rglob("*")] == ["hub", "README.md"]
+
+
+def test_a_folder_that_cannot_be_put_back_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, rename = tmp_path / "hub", Path.rename
+    folder.mkdir()
+    (folder / "config.json").write_text("first")
+
+    def stuck(path: Path, target: Path) -> Path:
+        if target == folder:
+            raise PermissionError(13, "Permission denied")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", stuck)
+    with pytest.raises(PermissionError), replaced_folder(folder) as new:
+        (new / "config.json").write_text("second")
+    assert "first" in [path.read_text() for path in tmp_path.rglob("config.json")]
 
 
 def test_what_is_there_is_kept_unless_it_is_ours_and_may_go(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import subprocess
 import sys
 import time
@@ -319,8 +320,62 @@ def test_bad_settings(variable: str, value: str, mine: Dataset, monkeypatch: pyt
 
 def test_data_root_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
     (tmp_path / "data").write_text("a file")
-    with pytest.raises(DataError, match="SRBENCH_DATA"):
+    with pytest.raises(DataError, match=r"^\S+/data/set5 cannot be made \([^)]+\): name a folder in SRBENCH_DATA\.$"):
         fetch(resolve("set5"), progress=False)
+
+
+@pytest.mark.parametrize("source", ["origin", "mirror"])
+@pytest.mark.parametrize("step", ["write", "rename"])
+def test_no_other_source_is_asked_where_a_file_cannot_be_put(
+    source: str, step: str, mine: Dataset, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if source == "mirror":
+        fetch(mine, progress=False)
+        (tmp_path / "copies").mkdir()
+        mine.folder.rename(tmp_path / "copies" / "mine")
+        monkeypatch.setenv("SRBENCH_MIRROR", str(tmp_path / "copies"))
+        server.requests.clear()
+
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    if step == "rename":
+        monkeypatch.setattr(Path, "replace", full)
+    else:
+        monkeypatch.setattr(Path, "write_bytes", full)
+        monkeypatch.setattr("srbench.data.download._open_alone", full)
+    with pytest.raises(DataError) as caught:
+        fetch(mine, progress=False)
+    wanted = r"\S+ cannot be written \(No space left on device\): check the folder and its free space\."
+    assert re.fullmatch(wanted, str(caught.value))
+    assert source == "origin" or not server.requests
+    assert not [name for name in files_in(mine.folder) if not name.endswith(".part")]
+
+
+def test_an_archive_that_cannot_be_put_anywhere(server: Server, tmp_path: Path) -> None:
+    dataset = archived(server, tmp_path, zipped(**numbers()))
+    dataset.folder.parent.parent.mkdir(parents=True, exist_ok=True)
+    dataset.folder.parent.write_text("a file")
+    with pytest.raises(DataError, match=r"^\S+ cannot be written \([^)]+\): check the folder and its free space\.$"):
+        fetch(dataset, progress=False)
+
+
+def test_a_mirrors_file_that_cannot_be_read_is_passed_over(
+    mine: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "copies" / "mine").mkdir(parents=True)
+    (tmp_path / "copies" / "mine" / "a.png").touch()
+    monkeypatch.setenv("SRBENCH_MIRROR", str(tmp_path / "copies"))
+    read_bytes = Path.read_bytes
+
+    def denied(path: Path) -> bytes:
+        if path.is_relative_to(tmp_path / "copies"):
+            raise PermissionError(13, "Permission denied")
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", denied)
+    fetch(mine, progress=False)
+    assert faults(mine) == []
 
 
 def zipped(**members: bytes) -> bytes:

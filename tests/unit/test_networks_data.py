@@ -75,6 +75,30 @@ def test_a_wrong_file_from_the_server_is_refused(server: Server) -> None:
     assert [path.name for path in networks_folder().iterdir() if path.is_file()] == []
 
 
+@pytest.mark.parametrize("source", ["origin", "mirror"])
+def test_a_folder_that_cannot_be_written_is_named_alone(
+    source: str, tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if source == "mirror":
+        place(tmp_path / "copies" / FILE)
+        monkeypatch.setenv("SRBENCH_MIRROR", str(tmp_path / "copies"))
+    own_cache.mkdir(exist_ok=True)
+    (own_cache / "networks").write_text("a file")
+    with pytest.raises(DataError, match=r"^\S+ cannot be written \([^)]+\): check the folder and its free space\.$"):
+        fetch("net", progress=False)
+
+
+def test_a_mirrors_file_that_cannot_be_read_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place(tmp_path / "copies" / FILE)
+    monkeypatch.setenv("SRBENCH_MIRROR", str(tmp_path / "copies"))
+
+    def denied(source: Path, target: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(source))
+
+    monkeypatch.setattr("srbench.data.networks.shutil.copyfile", denied)
+    assert fetch("net", progress=False) == (networks_folder() / FILE, True)
+
+
 def test_no_network(server: Server) -> None:
     server.shutdown()
     server.server_close()

@@ -30,7 +30,7 @@ from srbench.report.crops import crop_sheets
 from srbench.report.curves import curves, draw_curves
 from srbench.report.dots import Dots, difference_lines, draw_dots, figure_lines
 from srbench.report.figures import COLUMN, DPI
-from srbench.report.palette import MARKERS, PALETTE, looks, method_colours
+from srbench.report.palette import MARKERS, PALETTE, looks
 from srbench.report.pareto import choices, draw_pareto, front
 from srbench.report.plots import figures, plots
 from srbench.report.scatter import MAX_PANELS, draw_scatter
@@ -160,9 +160,9 @@ def test_differences_to_a_baseline(run: LoadedRun) -> None:
 
 def test_colours_are_stable_and_distinct() -> None:
     labels = list(GAINS)
-    colours = method_colours(labels)
-    assert list(colours) == labels and len(set(colours.values())) == len(labels)
-    assert method_colours(labels[::-1]) == colours
+    found = looks(labels)
+    assert list(found) == labels and len({look.colour for look in found.values()}) == len(labels)
+    assert looks(labels[::-1]) == found
     many = looks(f"m{number}" for number in range(len(PALETTE) * len(MARKERS)))
     assert len(set(many.values())) == len(many)
 
@@ -173,7 +173,7 @@ def test_a_method_keeps_its_colour_from_run_to_run() -> None:
     assert len({look.colour for look in every.values()}) == len(PALETTE)
     for label in first:
         assert looks([label, "zzz", "somebody's:own"])[label] == every[label]
-        assert method_colours([f"{label}:quick"]) == {f"{label}:quick": every[label].colour}
+        assert looks([f"{label}:quick"])[f"{label}:quick"].colour == every[label].colour
 
 
 def test_odd_names_are_drawn(tmp_path: Path) -> None:
@@ -360,4 +360,4 @@ def test_a_plugin_that_is_installed_changes_no_colour(monkeypatch: pytest.Monkey
 
 def test_hashes_decide_the_colours_of_methods_that_nobody_knows() -> None:
     place = int(hashlib.sha256(b"nobody's").hexdigest(), 16) % len(PALETTE)
-    assert method_colours(["nobody's"]) == {"nobody's": PALETTE[place]}
+    assert looks(["nobody's"])["nobody's"].colour == PALETTE[place]

@@ -62,6 +62,17 @@ def test_plugin_file(plugin: Path) -> None:
     assert not registry.card("half").learned
 
 
+def test_a_plugin_file_named_twice_is_taken_once(plugin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(plugin.parent)
+    (plugin.parent / "link.py").symlink_to(plugin)
+    registry = Registry([Path("plugin.py"), Path("./plugin.py"), plugin, Path("link.py")])
+    assert registry.plugins == (plugin.resolve(),)
+    assert registry.metric("mae").name == "mae"
+    (plugin.parent / "copy.py").write_text(PLUGIN)
+    with pytest.raises(UsageError, match=r"Plugin copy\.py defines method 'half', and there is one of that name"):
+        Registry([plugin, Path("copy.py")])
+
+
 def test_select(plugin: Path) -> None:
     registry = Registry([plugin])
     assert labels(registry, "half", "bicubic") == ["half", "bicubic"]
@@ -131,6 +142,11 @@ def test_a_broken_plugin_is_one_sentence(tmp_path: Path, source: str, message: s
     with pytest.raises(UsageError, match=message) as error:
         Registry([path])
     assert "\n" not in str(error.value)
+
+
+def test_a_plugin_that_no_file_can_be_called_is_not_there() -> None:
+    with pytest.raises(UsageError, match="There is no plugin file aaa"):
+        Registry([Path("a" * 300)])
 
 
 def test_a_broken_entry_point_hurts_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:

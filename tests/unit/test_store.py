@@ -154,6 +154,17 @@ def test_find_run(tmp_path: Path) -> None:
         find_run("old", tmp_path)
     with pytest.raises(UsageError, match="Did you mean"):
         find_run("nwe-1", tmp_path)
+    with pytest.raises(UsageError, match="There is no run 'aaa"):
+        find_run("a" * 300, tmp_path)
+
+
+def test_no_name_is_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "only").mkdir()
+    for folder in (tmp_path, tmp_path / "only"):
+        (folder / "run.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="name is empty"):
+        find_run(" ", tmp_path)
 
 
 def test_a_damaged_run_is_named(tmp_path: Path) -> None:
