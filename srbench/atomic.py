@@ -13,6 +13,8 @@ from typing import BinaryIO
 
 from platformdirs import user_cache_path
 
+from srbench.places import environment_folder
+
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}")
 _LEFT_BEHIND = 3600.0
 """Seconds after which no writing is still going on."""
@@ -90,5 +92,4 @@ def _sync_folder(folder: Path) -> None:
 
 def cache_folder() -> Path:
     """Where srbench keeps what it can make or fetch again: ``SRBENCH_CACHE``, or the platform's cache folder."""
-    own = os.environ.get("SRBENCH_CACHE")
-    return Path(own).expanduser() if own else user_cache_path("srbench")
+    return environment_folder("SRBENCH_CACHE") or user_cache_path("srbench")

@@ -1,8 +1,11 @@
-"""Where files that come with srbench lie, installed or in a checkout, and where runs go unless told otherwise."""
+"""Where files lie: those that come with srbench, those of runs unless told otherwise, and those that users name."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+from srbench.errors import UsageError
 
 RUNS = Path("results/runs")
 """The folder of runs."""
@@ -17,3 +20,28 @@ def reference_folder() -> Path:
     package = Path(__file__).resolve().parent
     installed = package / "reference"
     return installed if installed.is_dir() else package.parent / "results" / "reference"
+
+
+def user_path(text: str, base: Path = Path()) -> Path:
+    """A path as a user writes it, ``~`` being a home; relative ones are relative to ``base``.
+
+    Raises:
+        UsageError: it begins with the home of a user that there is not.
+    """
+    try:
+        return base / Path(text.strip()).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"There is no home folder for '{text}': write the whole path.") from error
+
+
+def environment_folder(name: str) -> Path | None:
+    """The folder that a variable of the environment names, absolute; None if it names none.
+
+    Raises:
+        UsageError: as of :func:`user_path`.
+    """
+    text = os.environ.get(name, "").strip()
+    try:
+        return user_path(text).absolute() if text else None
+    except UsageError as error:
+        raise UsageError(f"{name}: {error}") from error
