@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from srbench.allocator import keep_freed_memory
+from srbench.device import check_device, check_threads
 from srbench.errors import DeviceError, MethodError
 from srbench.method import Method
 
@@ -45,7 +46,10 @@ def resolve_device(name: str, threads: int = 0) -> torch.device:
 
     Raises:
         DeviceError: the device is not here.
+        UsageError: more threads than any machine has.
     """
+    check_device(name)
+    check_threads(threads)
     keep_freed_memory()
     if threads:
         torch.set_num_threads(threads)
