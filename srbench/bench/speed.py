@@ -30,7 +30,7 @@ from srbench.bench.timing import Clock, Timing, affordable, clock_of, in_rounds,
 from srbench.card import Card, Choice
 from srbench.errors import UsageError
 from srbench.imaging.tensor import resize
-from srbench.inference import tiled
+from srbench.inference import is_out_of_memory, tiled
 from srbench.method import LearnedMethod, Method
 from srbench.models.model import ExportedWeights, Model
 from srbench.protocol import Protocol
@@ -252,8 +252,8 @@ class SpeedTest:
             try:
                 run()
                 return run, tile
-            except torch.OutOfMemoryError:
-                if method.info.halo is None or tile == SMALLEST_TILE:
+            except Exception as error:
+                if not is_out_of_memory(error) or method.info.halo is None or tile == SMALLEST_TILE:
                     raise
                 del run
                 if self._device.type == "cuda":
@@ -265,14 +265,17 @@ class SpeedTest:
         best, rate = 1, 0.0
         batch = 1
         while batch <= MOST_BATCH[self._device.type]:
-            with contextlib.suppress(torch.OutOfMemoryError):
+            try:
                 run = self._run(method, scale, mode, part, (batch, *self._lr_shape(method, *size)), None)
                 now = batch / median(sample(run, self._clock, 4)[1:])
-                if now > rate * GAIN:
-                    best, rate = batch, now
-                    batch *= 2
-                    continue
-            break
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                break
+            if now <= rate * GAIN:
+                break
+            best, rate = batch, now
+            batch *= 2
         return best
 
     def _finished(self, entry: _Contender, samples: list[float], peaks: Peaks | None) -> SpeedRow:

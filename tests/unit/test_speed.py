@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -227,13 +227,22 @@ def test_the_batch_that_saturates() -> None:
     assert row.macs == 12464 * 32 * 32 * row.batch
 
 
-def test_out_of_memory_goes_on_in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+def too_large_for_a_gpu() -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+def too_large_for_a_processor() -> None:
+    torch.empty(2**60, dtype=torch.uint8)
+
+
+@pytest.mark.parametrize("ask", [too_large_for_a_gpu, too_large_for_a_processor])
+def test_out_of_memory_goes_on_in_tiles(ask: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     method_class = Registry().method("fsrcnn")
     upscale = method_class.upscale
 
     def small_only(self: LearnedMethod, x: torch.Tensor, scale: int) -> torch.Tensor:
         if x.shape[-1] > 200:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            ask()
         return upscale(self, x, scale)
 
     monkeypatch.setattr(method_class, "upscale", small_only)
@@ -247,6 +256,23 @@ def test_out_of_memory_goes_on_in_tiles(monkeypatch: pytest.MonkeyPatch) -> None
         halo = method.info.halo
         assert halo is not None
         assert torch.equal(run(), tiled(method, x, 2, 128, halo))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("ask", [too_large_for_a_gpu, too_large_for_a_processor])
+def test_a_batch_that_does_not_fit_is_not_the_one_that_saturates(
+    ask: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method_class = Registry().method("fsrcnn")
+    upscale = method_class.upscale
+
+    def few_only(self: LearnedMethod, x: torch.Tensor, scale: int) -> torch.Tensor:
+        if x.shape[0] > 1:
+            ask()
+        return upscale(self, x, scale)
+
+    monkeypatch.setattr(method_class, "upscale", few_only)
+    (row,) = rows(request("fsrcnn", batches=("max",)))
+    assert (row.batch, row.error) == (1, "")
 
 
 def test_a_method_that_fails_is_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
