@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import time
@@ -32,6 +33,30 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     data = content.encode() if isinstance(content, str) else content
     with atomic_file(path) as file:
         file.write(data)
+
+
+def write_new(path: Path, content: str) -> Path:
+    """Write a file beside those that are there: its name gets a number if it is taken. Returns the file.
+
+    The name is taken, by an empty file, in the moment before the content is there, so that of two writers each gets
+    one of its own.
+
+    Raises:
+        OSError: the folder cannot be made or written to.
+    """
+    _make_folder(path.parent)
+    for number in itertools.count(1):
+        free = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
+        with contextlib.suppress(FileExistsError):
+            free.touch(exist_ok=False)
+            break
+    try:
+        write_atomically(free, content)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            free.unlink(missing_ok=True)
+        raise
+    return free
 
 
 @contextlib.contextmanager

@@ -6,7 +6,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import torch
@@ -17,7 +16,7 @@ from torch import nn
 from srbench.bench.memory import peak_bytes
 from srbench.bench.modes import FEATURES, PRECISIONS, Mode, as_input, parse_mode, put_into
 from srbench.bench.roofline import Peaks, Work, count_work, measure_peaks
-from srbench.bench.speed import Request, SpeedTest, lr_size, record_path
+from srbench.bench.speed import Request, SpeedTest, lr_size
 from srbench.bench.speed_record import SpeedRow
 from srbench.bench.timing import SynchronisedClock, Timing, affordable, clock_of, in_rounds, sample, warm_up
 from srbench.errors import UsageError
@@ -96,6 +95,13 @@ def test_a_slow_row_is_run_less_often() -> None:
     assert affordable(lambda: time.sleep(0.05), clock_of(CPU), 0.5, 5, 50) in range(5, 11)
     assert affordable(lambda: time.sleep(0.05), clock_of(CPU), 0.01, 5, 50) == 5
     assert affordable(lambda: None, clock_of(CPU), 0.5, 5, 50) == 50
+
+
+@pytest.mark.parametrize("wrong", [("16", "999999"), ("16", "")])
+def test_no_request_has_a_size_that_there_is_not(wrong: tuple[str, ...]) -> None:
+    """Or what is timed before its turn comes would be lost."""
+    with pytest.raises(UsageError, match="A size is"):
+        Request(choices=(), scales=(2,), sizes=wrong, modes=(Mode(),))
 
 
 @given(st.lists(st.floats(0.01, 1e4), min_size=1))
@@ -283,8 +289,3 @@ def test_a_method_that_fails_is_one_row(monkeypatch: pytest.MonkeyPatch) -> None
     found = rows(request("srcnn-y", "bicubic"))
     assert [row.error for row in found] == ["RuntimeError: no such network"] * 2 + [""]
     assert found[0].median_ms is None
-
-
-def test_records_are_named_by_device_and_date() -> None:
-    path = record_path(Path("speed"), "cuda (NVIDIA H100 80GB)", "2026-11-21T15:25:15+00:00")
-    assert path == Path("speed/cuda-nvidia-h100-80gb-20261121-152515.json")
