@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import shutil
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from platformdirs import user_cache_path
+
+from srbench.places import environment_folder
 
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}")
 _LEFT_BEHIND = 3600.0
@@ -31,6 +34,30 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     data = content.encode() if isinstance(content, str) else content
     with atomic_file(path) as file:
         file.write(data)
+
+
+def write_new(path: Path, content: str) -> Path:
+    """Write a file beside those that are there: its name gets a number if it is taken. Returns the file.
+
+    The name is taken, by an empty file, in the moment before the content is there, so that of two writers each gets
+    one of its own.
+
+    Raises:
+        OSError: the folder cannot be made or written to.
+    """
+    _make_folder(path.parent)
+    for number in itertools.count(1):
+        free = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
+        with contextlib.suppress(FileExistsError):
+            free.touch(exist_ok=False)
+            break
+    try:
+        write_atomically(free, content)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            free.unlink(missing_ok=True)
+        raise
+    return free
 
 
 @contextlib.contextmanager
@@ -117,5 +144,4 @@ def _sync_folder(folder: Path) -> None:
 
 def cache_folder() -> Path:
     """Where srbench keeps what it can make or fetch again: ``SRBENCH_CACHE``, or the platform's cache folder."""
-    own = os.environ.get("SRBENCH_CACHE")
-    return Path(own).expanduser() if own else user_cache_path("srbench")
+    return environment_folder("SRBENCH_CACHE") or user_cache_path("srbench")

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from srbench.allocator import keep_freed_memory
+from srbench.device import check_device, check_threads
 from srbench.errors import DeviceError, MethodError
 from srbench.method import Method
 
@@ -45,7 +46,10 @@ def resolve_device(name: str, threads: int = 0) -> torch.device:
 
     Raises:
         DeviceError: the device is not here.
+        UsageError: more threads than any machine has.
     """
+    check_device(name)
+    check_threads(threads)
     keep_freed_memory()
     if threads:
         torch.set_num_threads(threads)
@@ -72,7 +76,7 @@ def run_method(
 def super_resolve(
     method: Method, planes: NDArray[np.float32], scale: int, device: torch.device, *, tile: int | None = None
 ) -> Output:
-    """Super-resolve one image. One that does not fit on the device is tried again in tiles, and in smaller ones.
+    """Super-resolve one image. One that the device's allocator refuses is tried again in tiles, and in smaller ones.
 
     Args:
         method: ready to use (weights loaded).
@@ -102,14 +106,27 @@ def super_resolve(
 
 
 def _attempt(method: Method, x: torch.Tensor, scale: int, tile: int | None) -> torch.Tensor | None:
-    """The image, whole or in tiles; None if the device's memory did not suffice."""
+    """The image, whole or in tiles; None if the device's memory did not suffice.
+
+    The caller goes on then, since here the traceback still holds the tensors.
+    """
     try:
         with torch.inference_mode():
             if tile is None or method.info.halo is None:
                 return _checked(method, x, scale)
             return tiled(method, x, scale, tile, method.info.halo)
-    except torch.OutOfMemoryError:  # handled by the caller: here the traceback still holds the tensors
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
         return None
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an allocator refused: a GPU's has an exception of its own, the processor's says so in a RuntimeError.
+
+    A processor's memory is often promised and not there: then the system ends the process instead.
+    """
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator: " in str(error)
 
 
 def _smaller(method: Method, x: torch.Tensor, tile: int | None) -> int:

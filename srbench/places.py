@@ -1,9 +1,12 @@
-"""Where files that come with srbench lie, where runs go unless told otherwise, and whether a path leads anywhere."""
+"""Where files lie: those that come with srbench, those of runs unless told otherwise, and those that users name."""
 
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
+
+from srbench.errors import UsageError
 
 RUNS = Path("results/runs")
 """The folder of runs."""
@@ -41,3 +44,28 @@ def _unless_too_long(error: OSError) -> bool:
     if error.errno != errno.ENAMETOOLONG:
         raise error
     return False
+
+
+def user_path(text: str, base: Path = Path()) -> Path:
+    """A path as a user writes it, ``~`` being a home; relative ones are relative to ``base``.
+
+    Raises:
+        UsageError: it begins with the home of a user that there is not.
+    """
+    try:
+        return base / Path(text.strip()).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"There is no home folder for '{text}': write the whole path.") from error
+
+
+def environment_folder(name: str) -> Path | None:
+    """The folder that a variable of the environment names, absolute; None if it names none.
+
+    Raises:
+        UsageError: as of :func:`user_path`.
+    """
+    text = os.environ.get(name, "").strip()
+    try:
+        return user_path(text).absolute() if text else None
+    except UsageError as error:
+        raise UsageError(f"{name}: {error}") from error

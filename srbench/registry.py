@@ -30,6 +30,7 @@ from srbench.models.hub import onnx_of_export
 from srbench.models.model import SrImages, method_class, spec_hash
 from srbench.models.spec import Spec, is_model, parse_spec
 from srbench.names import unknown
+from srbench.places import user_path
 from srbench.plugins import import_file, leads_to, load, module_file, package_of, take
 from srbench.recipe import Recipe, read_recipe
 from srbench.source import source_hash
@@ -249,7 +250,7 @@ class Registry:
         card = self.card(name)
         if not card.learned:
             raise UsageError(f"Method '{name}' is not trained, so it has no recipe '{path}'.")
-        recipe = read_recipe(path.expanduser(), card.recipes)
+        recipe = read_recipe(user_path(str(path)), card.recipes)
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", path.stem):
             raise UsageError(f"A recipe cannot be called '{path.stem}': use letters, digits, '.', '_' and '-'.")
         if card.recipes.get(path.stem, recipe) != recipe:

@@ -6,11 +6,16 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, get_args
 
+from srbench.device import check_device, check_threads
 from srbench.errors import UsageError
 from srbench.places import RUNS
 
 Train = Literal["missing", "always", "never"]
 EngineName = Literal["local", "ray"]
+
+MOST_SECONDS = 10**9
+MOST_GIB = 10**6
+"""Limits beyond these are none, and clocks and sizes of the system overflow at some."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +70,14 @@ class Options:
             raise UsageError(
                 "--cell-memory is for workers on this machine: leave it out, Ray watches its nodes' memory."
             )
-        for name in ("threads", "jobs", "cell_timeout", "cell_memory", "keep_images"):
+        check_device(self.device)
+        check_threads(self.threads)
+        for name in ("jobs", "keep_images"):
             if getattr(self, name) < 0:
                 raise UsageError(f"--{name.replace('_', '-')} is 0 or more, not {getattr(self, name)}.")
+        for name, most in (("cell_timeout", MOST_SECONDS), ("cell_memory", MOST_GIB)):
+            if not 0 <= getattr(self, name) <= most:  # nor NaN
+                raise UsageError(f"--{name.replace('_', '-')} is a number from 0 to {most}, not {getattr(self, name)}.")
         if not 0.01 <= self.gpu_share <= 1.0:
             raise UsageError(f"--gpu-share is from 0.01 to 1, not {self.gpu_share}.")
 
@@ -77,6 +87,6 @@ class Options:
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name not in ("force", "command") and value != field.default:
-                text = f"{value:g}" if isinstance(value, float) else str(value)
+                text = repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
                 words += [f"--{field.name.replace('_', '-')}", text]
         return words

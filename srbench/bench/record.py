@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import time
+from contextlib import suppress
 from functools import cached_property
 
 from srbench.bench.environment import machine, versions
@@ -71,14 +72,19 @@ class Record:
             self._write(None)
 
     def finish(self) -> None:
-        """Write that the run is over, unless run.json says so already; it is then the newest run."""
+        """Write that the run is over, unless run.json says so already; it is then the newest run.
+
+        One that was finished before stays as it is where its folder is only to be read.
+        """
         known = self._known_to_be_finished()
         if known is not None:
             self._started, self._finished = known.started, known.finished
+            with suppress(StoreError):
+                self._folder.mark_newest()
         else:
             self.check_folder()
             self._write(_now())
-        self._folder.mark_newest()
+            self._folder.mark_newest()
 
     def check_folder(self) -> None:
         """Notice that somebody removed the run's folder: what is written now would stand there alone.

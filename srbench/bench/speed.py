@@ -10,10 +10,9 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import product
 from statistics import median
 from typing import Literal
 
@@ -30,7 +29,7 @@ from srbench.bench.timing import Clock, Timing, affordable, clock_of, in_rounds,
 from srbench.card import Card, Choice
 from srbench.errors import UsageError
 from srbench.imaging.tensor import resize
-from srbench.inference import tiled
+from srbench.inference import is_out_of_memory, tiled
 from srbench.method import LearnedMethod, Method
 from srbench.models.model import ExportedWeights, Model
 from srbench.protocol import Protocol
@@ -71,6 +70,24 @@ class Request:
     runs: int = 50
     parts: tuple[Part, ...] = ("whole", "network")
     seconds: float = math.inf
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that there are not.
+
+        Raises:
+            UsageError: says which.
+        """
+        for size in self.sizes:
+            lr_size(size, 1)
+
+    def ways(self, scale: int, device: torch.device) -> Iterator[tuple[Choice, Mode, Part, str]]:
+        """Method, mode, part and batch of each row of a size at a scale: what the method and the device have."""
+        for choice, mode in product(self.choices, self.modes):
+            if scale not in choice.card.info.scales or not mode.fits(device):
+                continue
+            if mode.plain or choice.card.learned:
+                for part, batch in product(_parts(choice.card, self.parts), self.batches):
+                    yield choice, mode, part, batch
 
 
 @dataclass(slots=True)
@@ -159,16 +176,9 @@ class SpeedTest:
 
     def _prepared(self, request: Request, size: str, scale: int) -> Iterator[_Contender | SpeedRow]:
         """Rows that are warm, and rows that failed."""
-        for choice in request.choices:
-            if scale not in choice.card.info.scales:
-                continue
-            for mode in request.modes:
-                if not mode.fits(self._device) or not (mode.plain or choice.card.learned):
-                    continue
-                for part in _parts(choice.card, request.parts):
-                    for batch in request.batches:
-                        self._tell(f"warming up {choice.card.name} x{scale} {size} {mode} {part} batch {batch}")
-                        yield self._contender(choice, scale, size, mode, part, batch)
+        for choice, mode, part, batch in request.ways(scale, self._device):
+            self._tell(f"warming up {choice.card.name} x{scale} {size} {mode} {part} batch {batch}")
+            yield self._contender(choice, scale, size, mode, part, batch)
 
     def _contender(
         self, choice: Choice, scale: int, size: str, mode: Mode, part: Part, batch: str
@@ -252,8 +262,8 @@ class SpeedTest:
             try:
                 run()
                 return run, tile
-            except torch.OutOfMemoryError:
-                if method.info.halo is None or tile == SMALLEST_TILE:
+            except Exception as error:
+                if not is_out_of_memory(error) or method.info.halo is None or tile == SMALLEST_TILE:
                     raise
                 del run
                 if self._device.type == "cuda":
@@ -265,14 +275,17 @@ class SpeedTest:
         best, rate = 1, 0.0
         batch = 1
         while batch <= MOST_BATCH[self._device.type]:
-            with contextlib.suppress(torch.OutOfMemoryError):
+            try:
                 run = self._run(method, scale, mode, part, (batch, *self._lr_shape(method, *size)), None)
                 now = batch / median(sample(run, self._clock, 4)[1:])
-                if now > rate * GAIN:
-                    best, rate = batch, now
-                    batch *= 2
-                    continue
-            break
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                break
+            if now <= rate * GAIN:
+                break
+            best, rate = batch, now
+            batch *= 2
         return best
 
     def _finished(self, entry: _Contender, samples: list[float], peaks: Peaks | None) -> SpeedRow:
@@ -318,10 +331,3 @@ def describe(device: torch.device) -> dict[str, str]:
         with contextlib.suppress(OSError):
             found |= GpuMeter(device).describe()
     return found
-
-
-def record_path(folder: Path, device: str, date: str) -> Path:
-    """Where a record is kept: named by its device and date."""
-    slug = re.sub(r"[\W_]+", "-", device.lower()).strip("-")
-    stamp = date[:19].replace("-", "").replace(":", "").replace("T", "-")
-    return folder / f"{slug}-{stamp}.json"

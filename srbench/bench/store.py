@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -133,20 +133,9 @@ class RunFolder:
                 with self.writing():
                     write_atomically(target, source.read_bytes())
 
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Turn what keeps files from being written here into one sentence.
-
-        Raises:
-            StoreError: instead of an OSError.
-        """
-        try:
-            yield
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise StoreError(
-                f"Results cannot be written to {self.path} ({reason}); free it, or choose another folder with --out."
-            ) from error
+    def writing(self) -> AbstractContextManager[None]:
+        """Turn what keeps files from being written here into one sentence: :func:`writing_to`."""
+        return writing_to(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +224,22 @@ def find_run(name: str | None, out: Path = RUNS) -> Path:
 def run_folders(out: Path) -> Iterator[Path]:
     """The folders of all runs under ``out``."""
     return (path.parent for path in sorted(out.glob("*/run.json")))
+
+
+@contextmanager
+def writing_to(folder: Path) -> Iterator[None]:
+    """Turn what keeps results from being written to a folder into one sentence.
+
+    Raises:
+        StoreError: instead of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StoreError(
+            f"Results cannot be written to {folder} ({reason}); free it, or choose another folder with --out."
+        ) from error
 
 
 def _inside(folder: Path, *names: str) -> Path:

@@ -16,13 +16,13 @@ split = split_names
 
 
 def numbers(name: str, values: str, least: int) -> tuple[int, ...]:
-    """``2,3,4`` as a tuple.
+    """``2,3,4`` as a tuple, each number once.
 
     Raises:
         UsageError: something else than whole numbers from ``least`` on.
     """
     try:
-        found = tuple(int(value) for value in split(values))
+        found = tuple(dict.fromkeys(int(value) for value in split(values)))
     except ValueError:
         raise UsageError(f"--{name} takes whole numbers such as 2,3,4, not '{values}'.") from None
     if not found or min(found) < least:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from srbench.cli.options import Config, Json, Plugins, numbers, split
-from srbench.errors import EXIT_CELL_FAILED, EXIT_REGRESSION, UsageError
+from srbench.errors import EXIT_CELL_FAILED, EXIT_REGRESSION, SrbenchError, UsageError
 from srbench.places import SPEED
 
 if TYPE_CHECKING:
@@ -58,10 +58,12 @@ def speed(
     Each row is warmed up until its time is stable, then timed on the device's own clock, in turn with the others.
     Weights are not needed: no network's speed depends on them. Quality comes from `srbench run`, always in fp32.
 
-    Exit codes: 0 fine, 1 slower than the record of --against, 2 wrong usage, 3 a row failed, 4 that record is unusable.
+    Exit codes: 0 fine, 1 slower than the record of --against, 2 wrong usage, 3 a row failed, 4 that record is unusable
+    or the new one not writable.
     """
     from srbench.bench.modes import DEFAULTS, parse_mode
     from srbench.bench.speed import Request, SpeedTest
+    from srbench.bench.speed_folder import require_writable
     from srbench.cli.console import stderr
     from srbench.inference import resolve_device
     from srbench.protocols import get_protocol
@@ -81,22 +83,25 @@ def speed(
     request = Request(
         choices=tuple({choice.card.name: choice for choice in choices}.values()),
         scales=numbers("scales", scales, 1),
-        sizes=split(sizes),
-        modes=wanted,
+        sizes=_once(split(sizes)),
+        modes=tuple(dict.fromkeys(wanted)),
         batches=_batches(batch),
         runs=runs,
     )
-    for option, given in (("methods", request.choices), ("sizes", request.sizes)):
-        if not given:
-            raise UsageError(f"--{option} needs at least one.")
+    _require_rows(request, where)
+    resizer = get_protocol(protocol)
+    require_writable(out)
     console = stderr()
     with redirect_stdout(sys.stderr), console.status("") as status:  # what a method prints is not a result
-        test = SpeedTest(registry, get_protocol(protocol), where, lambda text: status.update(text))
+        test = SpeedTest(registry, resizer, where, lambda text: status.update(text))
         record = _record(test, request, where, protocol)
-    path = _keep(record, out)
+    kept = _keep(record, out)
     _show(record, as_json=json)
-    console.print(f"{len(record.rows)} rows; record in {path}", markup=False, soft_wrap=True)
+    where_kept = f"; record in {kept}" if isinstance(kept, Path) else ""
+    console.print(f"{len(record.rows)} rows{where_kept}", markup=False, soft_wrap=True)
     slower = old is not None and _compare(old, record)
+    if not isinstance(kept, Path):
+        raise kept
     if any(row.error for row in record.rows):
         raise typer.Exit(EXIT_CELL_FAILED)
     if slower:
@@ -133,7 +138,26 @@ def _batches(text: str) -> tuple[str, ...]:
     batches = split(text)
     if not batches or not all(batch == "max" or (batch.isdecimal() and int(batch)) for batch in batches):
         raise UsageError(f"--batch takes numbers of images, or max, such as 1,max, not '{text}'.")
-    return batches
+    return _once(batches)
+
+
+def _once(sizes: tuple[str, ...]) -> tuple[str, ...]:
+    """Each of these numbers and words once, in order."""
+    return tuple(dict.fromkeys(str(int(size)) if size.isdecimal() else size for size in sizes))
+
+
+def _require_rows(request: Request, device: torch.device) -> None:
+    """Refuse to time nothing.
+
+    Raises:
+        UsageError: says what is lacking.
+    """
+    for name, given in (("methods", request.choices), ("sizes", request.sizes)):
+        if not given:
+            raise UsageError(f"--{name} needs at least one.")
+    if not any(next(request.ways(scale, device), None) for scale in request.scales):
+        scales, modes = ", ".join(f"x{scale}" for scale in request.scales), ", ".join(map(str, request.modes))
+        raise UsageError(f"Nothing to time: none of the methods works at {scales} in {modes}.")
 
 
 def _record(test: SpeedTest, request: Request, device: torch.device, protocol: str) -> SpeedRecord:
@@ -159,13 +183,14 @@ def _record(test: SpeedTest, request: Request, device: torch.device, protocol: s
     )
 
 
-def _keep(record: SpeedRecord, folder: Path) -> Path:
-    from srbench.atomic import write_atomically
-    from srbench.bench.speed import record_path
+def _keep(record: SpeedRecord, folder: Path) -> Path | SrbenchError:
+    """Write the record; what keeps it from being written is returned, since the figures are yet to be shown."""
+    from srbench.bench.speed_folder import keep_record
 
-    path = record_path(folder, record.device, record.date)
-    write_atomically(path, record.model_dump_json(indent=1) + "\n")
-    return path
+    try:
+        return keep_record(record, folder)
+    except SrbenchError as error:
+        return error
 
 
 def _show(record: SpeedRecord, *, as_json: bool) -> None:

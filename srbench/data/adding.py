@@ -16,9 +16,8 @@ from srbench.data.describe import About, describe
 from srbench.data.folders import folder_dataset, images_named, require_utf8
 from srbench.data.manifest import Manifest
 from srbench.data.own import own_path, require_free
-from srbench.data.places import user_path
 from srbench.errors import DataError, SrbenchError, UsageError
-from srbench.places import is_folder
+from srbench.places import is_folder, user_path
 
 
 def add(

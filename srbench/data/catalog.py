@@ -20,10 +20,10 @@ from srbench.data.folders import content_hash, folder_dataset, pairs_dataset, re
 from srbench.data.hub import hub_manifest, hub_manifests, is_hub
 from srbench.data.manifest import FileEntry, ImageEntry, Manifest, Split, parse_manifest, read_manifest
 from srbench.data.own import own_manifest, own_names
-from srbench.data.places import data_root, user_path
+from srbench.data.places import data_root
 from srbench.errors import DataError, UsageError
 from srbench.names import unknown
-from srbench.places import is_folder
+from srbench.places import is_folder, user_path
 
 __all__ = [
     "Dataset",

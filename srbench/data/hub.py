@@ -15,9 +15,10 @@ from urllib.parse import parse_qsl
 
 from srbench.canonical import digest
 from srbench.data.manifest import Manifest, read_manifest, safe_name
-from srbench.data.places import data_root, user_path
+from srbench.data.places import data_root
 from srbench.errors import DataError, UsageError
 from srbench.locks import locked
+from srbench.places import user_path
 
 PREFIX = "hf:"
 _SPEC = re.compile(r"(?P<source>[^@:?]+)(?:@(?P<revision>[\w./-]+))?(?::(?P<split>[^?]+))?(?:\?(?P<query>.*))?")

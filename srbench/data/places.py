@@ -11,6 +11,7 @@ from platformdirs import user_data_path
 
 from srbench.atomic import cache_folder
 from srbench.errors import UsageError
+from srbench.places import environment_folder, user_path
 
 
 def data_root() -> Path:
@@ -18,8 +19,7 @@ def data_root() -> Path:
 
     Each data set has a folder in it, in which its files lie by the paths of its manifest.
     """
-    own = os.environ.get("SRBENCH_DATA", "").strip()
-    return Path(own).expanduser().absolute() if own else cache_folder() / "data"
+    return environment_folder("SRBENCH_DATA") or cache_folder() / "data"
 
 
 def own_folder() -> Path:
@@ -27,20 +27,7 @@ def own_folder() -> Path:
 
     Not in the cache: nobody could make these again.
     """
-    own = os.environ.get("SRBENCH_DATASETS", "").strip()
-    return Path(own).expanduser().absolute() if own else user_data_path("srbench") / "datasets"
-
-
-def user_path(text: str, base: Path = Path()) -> Path:
-    """A path as a user writes it, ``~`` being a home; relative ones are relative to ``base``.
-
-    Raises:
-        UsageError: it begins with the home of a user that there is not.
-    """
-    try:
-        return base / Path(text.strip()).expanduser()
-    except RuntimeError as error:
-        raise UsageError(f"There is no home folder for '{text}': write the whole path.") from error
+    return environment_folder("SRBENCH_DATASETS") or user_data_path("srbench") / "datasets"
 
 
 def mirrors() -> tuple[str | Path, ...]:
@@ -51,7 +38,7 @@ def mirrors() -> tuple[str | Path, ...]:
     serve as another's mirror.
 
     Raises:
-        UsageError: a mirror that is neither a folder, file:// nor http(s)://.
+        UsageError: a mirror that is neither a folder, file:// nor http(s)://, or lies in the home of nobody.
     """
     value = os.environ.get("SRBENCH_MIRROR", "").strip()
     if value and Path(value).is_dir():
@@ -83,4 +70,7 @@ def _mirror(text: str) -> str | Path:
         return Path(url2pathname(unquote(urlsplit(text).path)))
     if "://" in text:
         raise UsageError(f"SRBENCH_MIRROR names '{text}': a mirror is a folder, a file:// or an http(s):// address.")
-    return Path(text).expanduser()
+    try:
+        return user_path(text)
+    except UsageError as error:
+        raise UsageError(f"SRBENCH_MIRROR: {error}") from error

@@ -17,6 +17,7 @@ from srbench.atomic import cache_folder
 from srbench.canonical import parse_json
 from srbench.errors import DataError, SrbenchError
 from srbench.models.spec import Entry, Options, Spec, safe_stem
+from srbench.places import user_path
 
 CONFIG = "config.json"
 SCHEMA_VERSION = 1
@@ -31,7 +32,7 @@ def resolve(text: str, options: Options) -> Spec:
         UsageError: huggingface_hub is not installed.
         DataError: there is no such model, the hub cannot be reached, or nothing in it can be opened.
     """
-    path = Path(text).expanduser()
+    path = user_path(text)
     remote = _REMOTE.fullmatch(text)
     if path.is_dir() or remote is None:
         if not path.is_dir():

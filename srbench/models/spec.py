@@ -14,6 +14,7 @@ from typing import Literal, get_args
 
 from srbench.errors import DataError, UsageError
 from srbench.names import MODEL_KINDS, unknown
+from srbench.places import user_path
 
 Channels = Literal["", "y", "rgb", "any"]
 MEASURED = -1
@@ -190,7 +191,7 @@ _MEANT = {
 
 def _entries(kind: str, text: str, options: Options) -> Iterator[Entry]:
     """What a path means: itself, or where it has ``{scale}`` or ``{dataset}`` all that there are."""
-    template = Path(text).expanduser().absolute()
+    template = user_path(text).absolute()
     fields = set(re.findall(r"\{(\w*)\}", text)) & {"scale", "dataset"}
     if "dataset" in fields and kind != "images":
         raise UsageError(f"'{kind}:{text}': only images: has a {{dataset}}; a model is the same for all.")
@@ -244,7 +245,7 @@ def _kind_of_path(kind: str) -> str:
 
 def _stem(text: str, *, is_folder: bool) -> str:
     """What a model is called: its file's stem without ``{scale}``, or its folder's name."""
-    path = Path(text).expanduser().absolute()
+    path = user_path(text).absolute()
     names = [path.name if is_folder else path.stem, *(parent.name for parent in path.parents)]
     bare = (re.sub(r"[-_. ]*x?\{(scale|dataset)\}x?", "", name, flags=re.IGNORECASE) for name in names)
     return safe_stem(next(filter(None, bare), "model"))

@@ -60,6 +60,44 @@ def test_what_does_not_fit_is_done_in_tiles() -> None:
     assert super_resolve(Doubles(), planes, 2, CPU).tile is None
 
 
+def greedy(x: torch.Tensor) -> torch.Tensor:
+    """Asks the processor's allocator for more than any machine has, unless the image is small."""
+    if x.shape[-1] * x.shape[-2] > (2 * 120) ** 2:
+        torch.empty(2**60, dtype=torch.uint8)
+    return x
+
+
+def hungry(x: torch.Tensor) -> torch.Tensor:
+    """Likewise, by way of NumPy."""
+    if x.shape[-1] * x.shape[-2] > (2 * 120) ** 2:
+        np.empty(2**60, dtype=np.uint8)
+    return x
+
+
+@pytest.mark.parametrize("spoil", [greedy, hungry])
+def test_what_the_processor_has_no_memory_for_is_done_in_tiles(spoil: Any) -> None:
+    planes = np.random.default_rng(1).random((1, 300, 400), dtype=np.float32)
+    output = super_resolve(Doubles(spoil), planes, 2, CPU)
+    assert output.tile == 100
+    np.testing.assert_array_equal(output.planes, planes.repeat(2, 1).repeat(2, 2))
+    untiled = Doubles(spoil)
+    untiled.info = dataclasses.replace(Doubles.info, halo=None)  # type: ignore[misc]
+    with pytest.raises(MethodError, match="more memory than the device has, and cannot work in tiles"):
+        super_resolve(untiled, planes, 2, CPU)
+
+
+def test_other_errors_are_not_tried_again() -> None:
+    calls = []
+
+    def broken(x: torch.Tensor) -> torch.Tensor:
+        calls.append(x)
+        raise RuntimeError("out of ideas")
+
+    with pytest.raises(RuntimeError, match="out of ideas"):
+        super_resolve(Doubles(broken), PLANES, 2, CPU)
+    assert len(calls) == 1
+
+
 def test_what_does_not_fit_in_tiles_either_is_an_error() -> None:
     def full(x: torch.Tensor) -> torch.Tensor:
         raise torch.OutOfMemoryError("CUDA out of memory")
@@ -90,9 +128,17 @@ def test_broken_promises(spoil: Any, message: str, tile: int | None) -> None:
 def test_devices() -> None:
     assert resolve_device("cpu") == CPU
     assert resolve_device("auto").type in {"cpu", "cuda", "mps"}
-    for name in ("gpu", "cuda:77", ""):
-        with pytest.raises(UsageError, match="cannot be used"):
+    for name in ("gpu", "cuda:77", "cuda:99999999999999999999", "", "meta", "cpu:0", "xla", "cuda:-1", "cuda:01"):
+        with pytest.raises(UsageError, match=f"Device '{name}' cannot be used"):
             resolve_device(name)
+
+
+@pytest.mark.parametrize("threads", [-1, 1025, 100_000, 10**12])
+def test_threads_that_no_machine_has_are_refused(threads: int) -> None:
+    before = torch.get_num_threads()
+    with pytest.raises(UsageError, match=f"--threads is a number from 0 to 1024, not {threads}"):
+        resolve_device("cpu", threads)
+    assert torch.get_num_threads() == before
 
 
 @pytest.mark.skipif(not keep_freed_memory(), reason="the C library is not GNU's")

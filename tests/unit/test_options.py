@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -47,6 +49,41 @@ def test_whatever_names_are_joined_can_be_split(names: list[str]) -> None:
 
 def test_a_list_in_a_config_file_may_hold_names_with_commas() -> None:
     assert split_names(_as_given(Path("c.toml"), "datasets", ["./a, b", "hr=x,lr=y"], "")) == ("./a, b", "hr=x,lr=y")
+
+
+@given(st.floats(0.0, 1e9, exclude_min=True), st.floats(0.01, 1.0))
+def test_the_words_of_a_command_give_the_values_back(seconds: float, share: float) -> None:
+    options = Options(cell_timeout=seconds, cell_memory=share, gpu_share=share)
+    words = options.words()
+    values = dict(zip(words[::2], words[1::2], strict=True))
+    assert float(values["--cell-timeout"]) == seconds
+    assert float(values["--cell-memory"]) == share
+    assert float(values.get("--gpu-share", 1.0)) == share
+
+
+def test_whole_values_are_written_short() -> None:
+    assert Options(cell_timeout=600.0, threads=2).words() == ["--threads", "2", "--cell-timeout", "600"]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"cell_memory": math.inf}, "--cell-memory is a number from 0 to 1000000, not inf."),
+        ({"cell_memory": math.nan}, "--cell-memory is a number from 0 to 1000000, not nan."),
+        ({"cell_timeout": math.inf}, "--cell-timeout is a number from 0 to 1000000000, not inf."),
+        ({"cell_timeout": 1e300}, "--cell-timeout is a number from 0 to 1000000000, not 1e+300."),
+        ({"threads": 100_000}, "--threads is a number from 0 to 1024, not 100000."),
+        ({"threads": 10**12}, "--threads is a number from 0 to 1024, not 1000000000000."),
+        ({"threads": -1}, "--threads is a number from 0 to 1024, not -1."),
+        ({"jobs": -1}, "--jobs is 0 or more, not -1."),
+        ({"device": "meta"}, "Device 'meta' cannot be used: --device takes auto, cpu, cuda, cuda:1 or mps."),
+    ],
+)
+def test_limits_that_no_machine_has_are_refused(given: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        Options(**given).check()
+    assert str(raised.value) == sentence
+    Options(cell_memory=0.5, cell_timeout=1e6, threads=1024, device="cuda:1").check()
 
 
 def test_limits_need_a_worker() -> None:

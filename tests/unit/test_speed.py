@@ -5,8 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -17,7 +16,7 @@ from torch import nn
 from srbench.bench.memory import peak_bytes
 from srbench.bench.modes import FEATURES, PRECISIONS, Mode, as_input, parse_mode, put_into
 from srbench.bench.roofline import Peaks, Work, count_work, measure_peaks
-from srbench.bench.speed import Request, SpeedTest, lr_size, record_path
+from srbench.bench.speed import Request, SpeedTest, lr_size
 from srbench.bench.speed_record import SpeedRow
 from srbench.bench.timing import SynchronisedClock, Timing, affordable, clock_of, in_rounds, sample, warm_up
 from srbench.errors import UsageError
@@ -96,6 +95,13 @@ def test_a_slow_row_is_run_less_often() -> None:
     assert affordable(lambda: time.sleep(0.05), clock_of(CPU), 0.5, 5, 50) in range(5, 11)
     assert affordable(lambda: time.sleep(0.05), clock_of(CPU), 0.01, 5, 50) == 5
     assert affordable(lambda: None, clock_of(CPU), 0.5, 5, 50) == 50
+
+
+@pytest.mark.parametrize("wrong", [("16", "999999"), ("16", "")])
+def test_no_request_has_a_size_that_there_is_not(wrong: tuple[str, ...]) -> None:
+    """Or what is timed before its turn comes would be lost."""
+    with pytest.raises(UsageError, match="A size is"):
+        Request(choices=(), scales=(2,), sizes=wrong, modes=(Mode(),))
 
 
 @given(st.lists(st.floats(0.01, 1e4), min_size=1))
@@ -227,13 +233,22 @@ def test_the_batch_that_saturates() -> None:
     assert row.macs == 12464 * 32 * 32 * row.batch
 
 
-def test_out_of_memory_goes_on_in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+def too_large_for_a_gpu() -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+def too_large_for_a_processor() -> None:
+    torch.empty(2**60, dtype=torch.uint8)
+
+
+@pytest.mark.parametrize("ask", [too_large_for_a_gpu, too_large_for_a_processor])
+def test_out_of_memory_goes_on_in_tiles(ask: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     method_class = Registry().method("fsrcnn")
     upscale = method_class.upscale
 
     def small_only(self: LearnedMethod, x: torch.Tensor, scale: int) -> torch.Tensor:
         if x.shape[-1] > 200:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            ask()
         return upscale(self, x, scale)
 
     monkeypatch.setattr(method_class, "upscale", small_only)
@@ -249,6 +264,23 @@ def test_out_of_memory_goes_on_in_tiles(monkeypatch: pytest.MonkeyPatch) -> None
         assert torch.equal(run(), tiled(method, x, 2, 128, halo))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("ask", [too_large_for_a_gpu, too_large_for_a_processor])
+def test_a_batch_that_does_not_fit_is_not_the_one_that_saturates(
+    ask: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method_class = Registry().method("fsrcnn")
+    upscale = method_class.upscale
+
+    def few_only(self: LearnedMethod, x: torch.Tensor, scale: int) -> torch.Tensor:
+        if x.shape[0] > 1:
+            ask()
+        return upscale(self, x, scale)
+
+    monkeypatch.setattr(method_class, "upscale", few_only)
+    (row,) = rows(request("fsrcnn", batches=("max",)))
+    assert (row.batch, row.error) == (1, "")
+
+
 def test_a_method_that_fails_is_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(self: LearnedMethod, scale: int) -> nn.Module:
         raise RuntimeError("no such network")
@@ -257,8 +289,3 @@ def test_a_method_that_fails_is_one_row(monkeypatch: pytest.MonkeyPatch) -> None
     found = rows(request("srcnn-y", "bicubic"))
     assert [row.error for row in found] == ["RuntimeError: no such network"] * 2 + [""]
     assert found[0].median_ms is None
-
-
-def test_records_are_named_by_device_and_date() -> None:
-    path = record_path(Path("speed"), "cuda (NVIDIA H100 80GB)", "2026-11-21T15:25:15+00:00")
-    assert path == Path("speed/cuda-nvidia-h100-80gb-20261121-152515.json")
