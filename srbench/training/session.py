@@ -192,6 +192,8 @@ class Session:
         wanted = {"format": FORMAT, "key": key, "recipe_hash": self.recipe.hash}
         if any(metadata.get(name) != value for name, value in wanted.items()):
             return False
+        if metadata.get("best_psnr") == math.inf:  # of a version that chose by infinite means: nothing would be better
+            return False
         try:
             self._restore(metadata, tensors)
         except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:

@@ -29,9 +29,10 @@ from srbench.training.examples import training_batches, validation_cases
 from srbench.training.guard import has_seen
 from srbench.training.job import plan_training
 from srbench.training.progress import Progress
-from srbench.training.trainer import train, train_and_save, validate
+from srbench.training.session import Session
+from srbench.training.trainer import Checkpoint, train, train_and_save, validate
 from srbench.training.validation import EXACT, mean_psnr
-from srbench.weights import load_weights, read_metadata, weights_name
+from srbench.weights import load_weights, read_metadata, read_tensors, save_weights, weights_name
 
 CPU = torch.device("cpu")
 
@@ -152,8 +153,6 @@ def test_weights_are_kept_with_their_recipe(recipe: Recipe) -> None:
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
-    from srbench.weights import save_weights
-
     path = tmp_path / "w.safetensors"
     save_weights(path, {"extract.weight": torch.zeros(1)}, {})
     with pytest.raises(DataError, match="do not fit"):
@@ -288,6 +287,20 @@ def test_an_image_that_is_restored_exactly_does_not_end_the_choice_of_weights(re
     assert len(set(values)) > 1
     assert trained.best_psnr == max(values) > 60
     assert values.index(trained.best_psnr) != 0
+
+
+def test_a_checkpoint_with_an_infinite_best_is_not_gone_on_from(recipe: Recipe, tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "c", "key")
+    train(Brighter(), recipe.model_copy(update={"steps": 1}), 2, CPU, silent, checkpoint=checkpoint)
+    metadata, tensors = read_metadata(checkpoint.path), read_tensors(checkpoint.path)
+
+    def resumed() -> bool:
+        session = Session(Shift(), recipe.model_copy(update={"steps": 1}), Brighter.info, 2, CPU, None)
+        return session.resume(checkpoint.path, checkpoint.key)
+
+    assert resumed()
+    save_weights(checkpoint.path, tensors, metadata | {"best_psnr": math.inf})
+    assert not resumed()
 
 
 def test_the_metadata_of_weights_are_finite(recipe: Recipe, tmp_path: Path) -> None:
