@@ -41,7 +41,8 @@ class Protocol:
         border: of the resizer.
         lr: how LR is rounded. ``uint8``: after each pass of the resizer, and so again when it is enlarged, as MATLAB
             does with 8-bit images; ``rounded``: once, as toolboxes do that resize in floating point; ``double``: never.
-        enlarged_range: limits (0..255) to which luma enlarged by the protocol is clipped, or none.
+        enlarged_range: limits (0..255) to which luma is clipped that was degraded alone and enlarged by the protocol,
+            or none.
         sr: ``uint8`` rounds and saturates SR; ``double`` only saturates it.
         shave_per_scale: pixels cut from every side before scoring, times the scale.
         shave_extra: and this many more.
@@ -74,6 +75,11 @@ class Protocol:
             raise UsageError(f"Protocol '{self.name}' degrades luma alone, so it cannot score RGB.")
         if self.canvas is not None and self.degraded != "none":
             raise UsageError(f"Protocol '{self.name}' has a canvas, which is for supplied LR: set degraded to none.")
+        if self.enlarged_range is not None and self.degraded != "y":
+            raise UsageError(
+                f"Protocol '{self.name}' has an enlarged_range, which is for luma degraded alone: set degraded to y, "
+                "or enlarged_range to false."
+            )
 
     def content(self) -> dict[str, Any]:
         """All that decides numbers, as plain data.

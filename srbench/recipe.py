@@ -19,6 +19,9 @@ from srbench.toml_file import read_toml
 
 SettingsClass = TypeVar("SettingsClass")
 
+MOST_SEED = 2**63 - 1
+"""The sum of two such, a recipe's and the command line's, is a seed that torch takes."""
+
 
 def _pairs(value: Any) -> Any:
     """A table as pairs."""
@@ -32,6 +35,10 @@ def _sorted(pairs: tuple[Any, ...]) -> tuple[Any, ...]:
 
 Settings = Annotated[tuple[tuple[str, int | float | str], ...], BeforeValidator(_pairs), AfterValidator(_sorted)]
 """Names and values; may be given as a mapping."""
+
+
+Scale = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[float, Field(ge=0)]
 
 
 class Perceptual(BaseModel):
@@ -53,7 +60,7 @@ class Transfer(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    scale: int
+    scale: Scale
     """The scale that is trained from the start."""
     freeze: tuple[str, ...] = ()
     """At the other scales, parameters whose name starts so stay as they are."""
@@ -86,7 +93,7 @@ class Recipe(BaseModel):
     """Validate on so many images of each data set, evenly spread; by default on all."""
     protocol: str = "vdsr"
     """The protocol that makes LR from HR, and that validation uses."""
-    scales: tuple[int, ...] = ()
+    scales: tuple[Scale, ...] = ()
     """Train one network on all these scales together; empty: a network for each scale."""
     crops: Literal["grid", "random"] = "grid"
     """Patches on a grid, cut beforehand, or anywhere in the images, which takes less memory."""
@@ -96,7 +103,7 @@ class Recipe(BaseModel):
     """Distance between patches cut from an image on a grid."""
     flips: bool = True
     """Mirror and transpose patches at random (the eight symmetries of the square)."""
-    shrink: tuple[float, ...] = (1.0,)
+    shrink: tuple[Annotated[float, Field(gt=0)], ...] = (1.0,)
     """Also train on the images at these sizes (the papers' 1, .9, .8, .7, .6)."""
     margin: int = Field(default=0, ge=0)
     """Pixels along a patch's border that the loss leaves out: there a network that pads sees what is not there."""
@@ -105,7 +112,7 @@ class Recipe(BaseModel):
     """``euclidean`` is Caffe's: half the squared error, summed over an image; published Caffe rates belong to it."""
     perceptual: Perceptual | None = None
     """A loss on features, added to the loss on pixels."""
-    init: tuple[tuple[str, float | Literal["he"]], ...] = ()
+    init: tuple[tuple[str, NotNegative | Literal["he"]], ...] = ()
     """(prefix, std): weights whose name starts so begin as Gaussian noise, ``he`` being He's std; their biases as 0.
     The first prefix that fits counts; what none fits begins as the network's own code says."""
     init_from: Recipe | None = None
@@ -115,7 +122,7 @@ class Recipe(BaseModel):
     optimizer: Literal["adam", "sgd"] = "adam"
     lr: float = Field(default=1e-3, gt=0)
     """The learning rate at the start."""
-    lr_factors: tuple[tuple[str, float], ...] = ()
+    lr_factors: tuple[tuple[str, NotNegative], ...] = ()
     """(prefix, factor): parameters whose name starts so learn at ``lr * factor``; ``*.bias`` means those that end so.
     The first that fits counts."""
     momentum: float = Field(default=0.9, ge=0, lt=1)
@@ -142,7 +149,7 @@ class Recipe(BaseModel):
     fit: Settings = ()
     """For a method that fits itself (:class:`srbench.method.FittedMethod`): its own settings, where they differ from
     the method's defaults. Patches, batches, loss and rates then mean nothing."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=-(2**63), le=MOST_SEED)
 
     def content(self) -> dict[str, Any]:
         """The fields that differ from their defaults, as plain data."""

@@ -30,11 +30,13 @@ def several(name: str, given: Any, *kinds: type) -> tuple[Any, ...]:
     return values
 
 
-def numbers(name: str, given: OneOrMore[int], least: int) -> tuple[int, ...]:
-    """Whole numbers from ``least`` on, at least one."""
+def numbers(name: str, given: OneOrMore[int], least: int, most: int | None = None) -> tuple[int, ...]:
+    """Whole numbers from ``least`` on and up to ``most``, at least one."""
     found = tuple(map(int, several(name, given, Integral)))
     if not found or min(found) < least:
         raise UsageError(f"{name} takes whole numbers from {least} on, not {given!r}.")
+    if most is not None and max(found) > most:
+        raise UsageError(f"{name} takes whole numbers up to {most}, not {given!r}.")
     return found
 
 

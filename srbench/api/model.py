@@ -78,7 +78,7 @@ class _GivenLr(Case):
     def __init__(self, protocol: Protocol, scale: int, lr: NDArray[Any]) -> None:
         height, width = lr.shape[0] * scale, lr.shape[1] * scale
         if lr.ndim == 3 and protocol.degraded == "y":  # colours there are: they were degraded as luma is
-            protocol = replace(protocol, degraded="rgb")
+            protocol = replace(protocol, degraded="rgb", enlarged_range=None)
         planes = lr if lr.dtype == np.uint8 else in_unit(lr) * 255.0
         blank = np.zeros((height, width, *lr.shape[2:]), np.uint8)
         super().__init__(replace(protocol, sr="double"), scale, blank, planes)  # type: ignore[arg-type]

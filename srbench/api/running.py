@@ -18,6 +18,7 @@ from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
 from srbench.method import Method
 from srbench.places import RUNS
+from srbench.recipe import MOST_SEED
 from srbench.registry import Registry
 
 
@@ -159,7 +160,7 @@ def run(
         scales=numbers("scales", scales, 1),
         protocol=str(protocol),
         metrics=several("metrics", metrics, str),
-        seeds=numbers("seeds", seeds, 0),
+        seeds=numbers("seeds", seeds, 0, MOST_SEED),
     )
     options = Options(
         train=train,

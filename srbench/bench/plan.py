@@ -68,6 +68,7 @@ class Plan:
     """Of the metrics that can be computed here."""
     datasets: tuple[Dataset, ...]
     cards: tuple[Card, ...]
+    """The methods that have cells."""
     jobs: tuple[PlannedJob, ...]
     skipped: tuple[str, ...] = field(default=())
     """Combinations left out because a method does not work at a scale, in words."""
@@ -199,11 +200,17 @@ def make_plan(request: Request, registry: Registry) -> Plan:
         weights=have.weights,
         unavailable=have.reasons,
         datasets=datasets,
-        cards=tuple({choice.card.name: choice.card for choice in choices}.values()),
+        cards=_cards(choices, jobs),
         jobs=tuple(jobs),
         skipped=skipped.sentences(),
         notes=(*(dataset.note for dataset in datasets if dataset.note), *_notes(jobs)),
     )
+
+
+def _cards(choices: Sequence[Choice], jobs: Sequence[PlannedJob]) -> tuple[Card, ...]:
+    """The methods that have cells, as chosen: one that is left out altogether has no part in the run."""
+    used = {job.card.name for job in jobs}
+    return tuple({choice.card.name: choice.card for choice in choices if choice.card.name in used}.values())
 
 
 def _notes(jobs: Sequence[PlannedJob]) -> tuple[str, ...]:
@@ -308,7 +315,11 @@ def _distinct(datasets: Sequence[Dataset]) -> tuple[Dataset, ...]:
 
 @lru_cache(maxsize=1)
 def engine_hash() -> str:
-    """Hash of the code that turns images into numbers, so that results of another version are not taken for today's."""
+    """Hash of the code that turns images into numbers, so that results of another version are not taken for today's.
+
+    What only some cells depend on is in hashes of theirs: the code of a method and of a metric, and what finds and
+    reads SR images that were made elsewhere.
+    """
     root = Path(srbench.__file__).parent
     files = [root / "protocol.py", root / "inference.py", root / "bench" / "cell.py"]
     files += sorted((root / "imaging").glob("*.py"))

@@ -30,16 +30,16 @@ def due(plan: Plan, folder: Path, asked: str, left_out: Collection[str] = ()) ->
     """The methods of a plan to be timed; None if they have been timed so.
 
     Args:
-        plan: its methods and smallest scale.
+        plan: its smallest scale, and the methods that have cells there.
         folder: the run's.
         asked: the device and threads as asked for.
         left_out: methods not to be timed.
     """
     scale = min(job.id.scale for job in plan.jobs)
     wanted = {
-        card.name: card.source_hash
-        for card in plan.cards
-        if scale in card.info.scales and card.name not in left_out and not card.supplied
+        job.card.name: job.card.source_hash
+        for job in plan.jobs
+        if job.id.scale == scale and job.card.name not in left_out and not job.card.supplied
     }
     known = read_speed(folder)
     if known is not None and (known.asked, known.scale) == (asked, scale) and known.sources.items() >= wanted.items():

@@ -109,6 +109,14 @@ class RunConsole:
         """They are trained, or that failed."""
         self.end(f"training {training}")
 
+    def training_failed(self, training: Training) -> None:
+        """It failed, or the one that it begins with."""
+        stage: Training | None = training
+        while stage is not None:
+            self.training_ended(stage)
+            stage = stage.after
+        self.say(f"training {training}: failed", markup=False)
+
     def waiting(self, what: str) -> None:
         """Another process is at the same thing, and is waited for."""
         self.say(f"another process is at {what}: waiting for it", markup=False)

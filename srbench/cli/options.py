@@ -15,11 +15,11 @@ from srbench.toml_file import read_toml
 split = split_names
 
 
-def numbers(name: str, values: str, least: int) -> tuple[int, ...]:
+def numbers(name: str, values: str, least: int, most: int | None = None) -> tuple[int, ...]:
     """``2,3,4`` as a tuple, each number once.
 
     Raises:
-        UsageError: something else than whole numbers from ``least`` on.
+        UsageError: something else than whole numbers from ``least`` on, and up to ``most``.
     """
     try:
         found = tuple(dict.fromkeys(int(value) for value in split(values)))
@@ -27,6 +27,8 @@ def numbers(name: str, values: str, least: int) -> tuple[int, ...]:
         raise UsageError(f"--{name} takes whole numbers such as 2,3,4, not '{values}'.") from None
     if not found or min(found) < least:
         raise UsageError(f"--{name} takes whole numbers from {least} on, not '{values}'.")
+    if most is not None and max(found) > most:
+        raise UsageError(f"--{name} takes whole numbers up to {most}, not '{values}'.")
     return found
 
 

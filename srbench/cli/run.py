@@ -102,6 +102,7 @@ def run(
     from srbench.api.running import prepare
     from srbench.bench.plan import Request
     from srbench.cli.console import stderr
+    from srbench.recipe import MOST_SEED
 
     request = Request(
         methods=split(methods),
@@ -109,7 +110,7 @@ def run(
         scales=numbers("scales", scales, 1),
         protocol=protocol,
         metrics=split(metrics),
-        seeds=numbers("seeds", seeds, 0),
+        seeds=numbers("seeds", seeds, 0, MOST_SEED),
     )
     options = Options(
         train=train,  # type: ignore[arg-type]  # checked when the run is prepared

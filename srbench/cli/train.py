@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from srbench.cli.guard import complain
 from srbench.cli.options import Plugins, numbers
-from srbench.errors import EXIT_INTERRUPTED, UsageError
+from srbench.errors import EXIT_INTERRUPTED, MethodError, UsageError
 
 if TYPE_CHECKING:
     from srbench.card import Choice
@@ -35,20 +36,24 @@ def train(
     What is trained already is left alone. What was interrupted, or killed, goes on where it was: the same command
     again; only a method that fits itself begins anew. Beside the weights lie the training's curve (.csv, .png, .svg).
 
-    Exit codes: 0 fine, 2 wrong usage, 3 a training failed, 4 data missing or corrupt, 130 interrupted.
+    Exit codes: 0 fine, 2 wrong usage, 3 a training failed and the others are done, 4 data missing or corrupt,
+    130 interrupted.
     """
     from srbench.cli.console import RunConsole, stderr
+    from srbench.recipe import MOST_SEED
     from srbench.registry import Registry
 
     registry = Registry(plugin or [])
     choices = _choices(registry, methods or [], every, recipe)
-    trainings = _trainings(choices, numbers("scales", scales, 1), numbers("seeds", seeds, 0), bool(methods))
+    trainings = _trainings(choices, numbers("scales", scales, 1), numbers("seeds", seeds, 0, MOST_SEED), bool(methods))
     from srbench.inference import resolve_device
     from srbench.method import FittedMethod
     from srbench.training.trainer import obtain
 
     where = resolve_device(device, threads)
     done: set[str] = set()
+    failed: dict[str, MethodError] = {}
+    failures: list[MethodError] = []
     with RunConsole(len(trainings)) as console:
         for training in trainings:
             found = training.find()
@@ -63,6 +68,7 @@ def train(
                         console.training,
                         again=force,
                         done=done,
+                        failed=failed,
                         waiting=lambda other: console.waiting(f"training {other}"),
                     )
             except KeyboardInterrupt:
@@ -70,8 +76,17 @@ def train(
                 rest = f"fits {training.label} anew" if anew else "goes on where it was"
                 stderr().print(f"\ninterrupted; the same command {rest}", markup=False)
                 raise typer.Exit(EXIT_INTERRUPTED) from None
+            except MethodError as error:  # the others go on, and it is told at the end
+                console.training_failed(training)
+                failures.append(MethodError(f"{training}: {error}"))
+                failures[-1].__cause__ = error
+            else:
+                typer.echo(path)
             console.advance()
-            typer.echo(path)
+    if failures:
+        for failure in failures[:-1]:
+            complain(str(failure))
+        raise failures[-1]
 
 
 def _choices(registry: Registry, methods: list[str], every: bool, recipe: str) -> list[Choice]:

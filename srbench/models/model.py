@@ -230,8 +230,9 @@ def _traits_hash(spec: Spec, entry: Entry) -> str:
 
 @lru_cache(maxsize=8)
 def _code(kind: str) -> list[str]:
-    """Hashes of what reads a kind of file: each with the modules of this package that it imports."""
-    files = (_HERE / "model.py", _HERE / f"{kind}_file.py")
+    """Hashes of what reads a kind of file: each with the modules of its own package that it imports."""
+    reader = _HERE.parent / "data" / "sr_images.py" if kind == "images" else _HERE / f"{kind}_file.py"
+    files = (_HERE / "model.py", reader)
     return [source_hash(file) for file in files if file.is_file()]
 
 

@@ -16,9 +16,10 @@ from srbench.errors import DataError, MethodError, UsageError
 from srbench.inference import run_method
 from srbench.method import FittedMethod
 from srbench.recipe import Recipe
+from srbench.training.blame import blamed_on
 from srbench.training.examples import training_images, validation_cases
 from srbench.training.progress import Point, Progress, Report
-from srbench.training.validation import Trained, psnrs
+from srbench.training.validation import Trained, mean_psnr, psnrs
 
 CHECKED = 20
 """Training images whose error after the fit is noted."""
@@ -37,7 +38,7 @@ def fit(
     Raises:
         UsageError: the recipe asks for what only training in steps can do, or has a setting that the method has not.
         DataError: data are missing, belong to a test set, or are too small.
-        MethodError: a weight is not a number.
+        MethodError: its own code raised, or a weight is not a number.
     """
     name = method.info.name
     if recipe.init_from is not None or recipe.transfer is not None or recipe.scales:
@@ -45,7 +46,8 @@ def fit(
     began = time.monotonic()
     examples = training_images(method.info, recipe, scale)
     cases = validation_cases(recipe, scale)
-    network = method.network(scale).to(device)
+    with blamed_on(name):
+        network = method.network(scale).to(device)
     total = 1
 
     def tell(done: int, of: int) -> None:
@@ -54,18 +56,20 @@ def fit(
         report(Progress(step=done, steps=of + 1))  # the validation is still to come
 
     tell(0, 1)
-    try:
-        method.fit(network, examples, recipe, scale, torch.Generator().manual_seed(recipe.seed), tell)
-    except ValueError as error:
-        raise DataError(f"{name} cannot be fitted: {error}.") from error
+    with blamed_on(name):
+        try:
+            method.fit(network, examples, recipe, scale, torch.Generator().manual_seed(recipe.seed), tell)
+        except ValueError as error:
+            raise DataError(f"{name} cannot be fitted: {error}.") from error
     state = {key: value.detach().clone() for key, value in network.state_dict().items()}
     for key, value in state.items():
         if not bool(torch.isfinite(value).all()):
             raise MethodError(f"{name} x{scale} fitted '{key}' to values that are not finite; change its settings")
     method.model = network.eval()
-    mse = _error(method, examples[:: -(-len(examples) // CHECKED)], scale, device)
-    values = psnrs(method, cases, device)
-    best = sum(values) / len(values)
+    with blamed_on(name):
+        mse = _error(method, examples[:: -(-len(examples) // CHECKED)], scale, device)
+        values = psnrs(method, cases, device)
+    best = mean_psnr(values)
     point = Point(
         step=recipe.steps_at(scale),
         rate=0.0,

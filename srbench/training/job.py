@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -78,8 +79,7 @@ def plan_training(card: Card, recipe: Recipe, scale: int, seed: int, label: str 
 
 
 def _planned(card: Card, recipe: Recipe, scale: int, label: str) -> Training:
-    if recipe.scales and (card.info.input == "lr" or recipe.transfer is not None):
-        raise UsageError(f"{label}: one network for several scales takes the upsampled image, and no transfer.")
+    _check(card, recipe, scale, label)
     before = recipe.before(scale)
     after = None
     if before is not None:
@@ -101,6 +101,22 @@ def _planned(card: Card, recipe: Recipe, scale: int, label: str) -> Training:
 def training_command(label: str, scale: int, seed: int) -> str:
     """The command that makes weights, for messages that miss them."""
     return f"srbench train {label} --scales {scale}{f' --seeds {seed}' if seed else ''}"
+
+
+def _check(card: Card, recipe: Recipe, scale: int, label: str) -> None:
+    """Refuse scales that do not fit the method, or one another."""
+    if recipe.scales and (card.info.input == "lr" or recipe.transfer is not None):
+        raise UsageError(f"{label}: one network for several scales takes the upsampled image, and no transfer.")
+    scales = recipe.scales or (scale,)
+    first = () if recipe.transfer is None else (recipe.transfer.scale,)
+    for wrong in sorted({*scales, *first} - card.info.scales):
+        raise UsageError(f"{label}: the recipe trains at x{wrong}, where {card.name} does not work.")
+    multiple = math.lcm(*scales)
+    if multiple > recipe.patch:
+        raise UsageError(
+            f"{label}: a patch of {recipe.patch} pixels holds no multiple of {multiple}, which "
+            f"{' and '.join(f'x{each}' for each in scales)} need; give the recipe a larger one."
+        )
 
 
 @lru_cache(maxsize=64)

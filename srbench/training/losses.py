@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from srbench.errors import UsageError
 from srbench.recipe import Recipe
 
 Loss = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -54,7 +55,16 @@ def make_loss(recipe: Recipe, device: torch.device) -> Loss:
 
 
 def centred(sr: Tensor, hr: Tensor, margin: int) -> tuple[Tensor, Tensor]:
-    """SR and the middle of HR of SR's size (networks without padding give smaller images), both without a margin."""
+    """SR and the middle of HR of SR's size (networks without padding give smaller images), both without a margin.
+
+    Raises:
+        UsageError: the margin leaves nothing, and the mean of nothing is no number.
+    """
+    if min(sr.shape[2:]) <= 2 * margin:
+        raise UsageError(
+            f"The recipe's margin of {margin} leaves nothing of an output of {sr.shape[3]}x{sr.shape[2]} pixels: lower "
+            "it, or enlarge the patch."
+        )
     top, left = (hr.shape[2] - sr.shape[2]) // 2, (hr.shape[3] - sr.shape[3]) // 2
     hr = hr[..., top : top + sr.shape[2], left : left + sr.shape[3]]
     if margin:

@@ -38,7 +38,7 @@ class Point:
         rate: the learning rate.
         train_loss: the mean since the validation before.
         train_psnr: of the training patches since then, in dB: from their pooled squared error.
-        validation_psnr: mean over the images under the protocol, in dB.
+        validation_psnr: mean over the images under the protocol, in dB; more than 100 of an image counts as 100.
         validation_mse: the same images' mean squared error, on the scale 0..1.
     """
 

@@ -19,6 +19,7 @@ from srbench.recipe import Recipe
 from srbench.training.losses import Loss, centred, make_loss
 from srbench.training.optimiser import initialise, make_optimizer, rate, set_rate, start_from
 from srbench.training.progress import Point
+from srbench.training.validation import mean_psnr
 from srbench.weights import read_metadata, read_tensors, save_weights
 
 FORMAT = 1
@@ -123,7 +124,7 @@ class Session:
 
     def record(self, psnrs: list[float]) -> None:
         """Take note of a validation: the PSNR in dB of each image."""
-        mean = sum(psnrs) / len(psnrs)
+        mean = mean_psnr(psnrs)
         mse = float(torch.stack(self.errors).mean())
         self.curve.append(
             Point(
@@ -190,6 +191,8 @@ class Session:
             return False
         wanted = {"format": FORMAT, "key": key, "recipe_hash": self.recipe.hash}
         if any(metadata.get(name) != value for name, value in wanted.items()):
+            return False
+        if metadata.get("best_psnr") == math.inf:  # of a version that chose by infinite means: nothing would be better
             return False
         try:
             self._restore(metadata, tensors)

@@ -23,6 +23,7 @@ from srbench.locks import locked
 from srbench.method import FittedMethod, LearnedMethod, Method
 from srbench.protocol import Case
 from srbench.recipe import Recipe
+from srbench.training.blame import blamed_on
 from srbench.training.curve import write_csv, write_pictures
 from srbench.training.examples import training_batches, validation_cases
 from srbench.training.fitting import fit
@@ -57,6 +58,7 @@ def obtain(
     *,
     again: bool = False,
     done: set[str] | None = None,
+    failed: dict[str, MethodError] | None = None,
     waiting: Callable[[Training], None] = lambda training: None,
 ) -> Path:
     """The weights that are asked for: found, or trained, after those that they begin with.
@@ -70,23 +72,33 @@ def obtain(
         watch: returns whom to tell how a training goes on.
         again: train them although they are here.
         done: file names of what has been trained in this run, which is not trained again; new ones are added.
+        failed: what has failed in this run, by file name, and is not tried again by what begins with it; likewise.
         waiting: told if another process is training them.
 
     Raises:
         DataError: training or validation data are missing, or belong to a test set.
-        MethodError: the training diverged.
+        MethodError: the training diverged, or the method's own code raised.
     """
     done = set() if done is None else done
+    failed = {} if failed is None else failed
     found = training.find()
     if found is not None and not (again and training.file_name not in done):
         return found
+    if training.file_name in failed:
+        raise failed[training.file_name]
     start = None
     if training.after is not None:
-        start = obtain(training.after, method_class, device, watch, again=again, done=done, waiting=waiting)
+        start = obtain(
+            training.after, method_class, device, watch, again=again, done=done, failed=failed, waiting=waiting
+        )
     with locked(trained_folder() / "locks" / f"{training.file_name}.lock", lambda: waiting(training)):
         found = training.find()  # another process may have trained them meanwhile
         if found is None or again:
-            found = train_and_save(training, method_class, device, watch(training), start)
+            try:
+                found = train_and_save(training, method_class, device, watch(training), start)
+            except MethodError as error:
+                failed[training.file_name] = error
+                raise
     done.add(training.file_name)
     return found
 
@@ -95,7 +107,8 @@ def train_and_save(
     training: Training, method_class: type[Method], device: torch.device, report: Report, start: Path | None = None
 ) -> Path:
     """Train, and keep the weights among the user's own, with curve and figures beside them; returns the file."""
-    method = method_class()
+    with blamed_on(training.method):
+        method = method_class()
     if not isinstance(method, LearnedMethod):
         raise MethodError(f"{method.info.name} is not a learned method")
     training.check_data()
@@ -170,13 +183,21 @@ def train(
         checkpoint: where to leave the state every few minutes, after each validation and when interrupted, and to find
             it again.
         validated: called after each validation with all of them.
+
+    Raises:
+        UsageError: the recipe does not fit the method.
+        DataError: data are missing, belong to a test set, or are too small.
+        MethodError: the method's own code raised, or a weight is not a number.
     """
+    name = method.info.name
     with _own_random_numbers(device, recipe.seed):
         if isinstance(method, FittedMethod):
             return fit(method, recipe, scale, device, report, validated)
         if recipe.fit:
-            raise UsageError(f"{method.info.name} is trained in steps, so its recipe has no settings to fit by.")
-        session = Session(method.network((recipe.scales or (scale,))[0]), recipe, method.info, scale, device, start)
+            raise UsageError(f"{name} is trained in steps, so its recipe has no settings to fit by.")
+        with blamed_on(name):
+            network = method.network((recipe.scales or (scale,))[0])
+            session = Session(network, recipe, method.info, scale, device, start)
         batches = training_batches(method.info, recipe, scale, device, session.generator)
         cases = validation_cases(recipe, scale)
         if checkpoint is not None:
@@ -224,12 +245,16 @@ def _run(
     with deferred_interrupt() as interrupted:
         tell()
         while session.step < session.steps:
-            session.advance(*draw())
+            batch = draw()
+            with blamed_on(method.info.name):
+                session.advance(*batch)
             due = session.step % session.recipe.validate_every == 0 or session.step == session.steps
             if due:
                 check()
                 method.model = session.kept.eval()
-                session.record(psnrs(method, cases, session.device))
+                with blamed_on(method.info.name):
+                    values = psnrs(method, cases, session.device)
+                session.record(values)
                 validated(session.curve)
             if due or time.monotonic() - last_saved > CHECKPOINT_EVERY:
                 save()

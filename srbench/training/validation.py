@@ -15,6 +15,13 @@ from srbench.metrics.pixel import psnr
 from srbench.protocol import Case
 from srbench.training.progress import Point
 
+EXACT = 100.0
+"""The PSNR in dB that an image counts with if it has more.
+
+A flat image may be restored exactly: its infinity would make every mean infinite, and the first validation the best for
+good. A limit, unlike leaving such an image out, never lets a better image lower the mean.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Trained:
@@ -33,6 +40,11 @@ def psnrs(method: Method, cases: Sequence[Case], device: torch.device) -> list[f
         sr = case.finish(method.info, run_method(method, case.method_input(method.info), case.scale, device))
         values.append(psnr(*case.pair(sr)))
     return values
+
+
+def mean_psnr(values: Sequence[float]) -> float:
+    """The mean by which validations are compared, in dB; always finite."""
+    return sum(min(value, EXACT) for value in values) / len(values)
 
 
 def validate(method: Method, cases: Sequence[Case], device: torch.device) -> float:

@@ -104,6 +104,50 @@ def test_other_weights_are_other_results(cli: Cli, own_cache: Path) -> None:
     assert "Traceback" not in broken.stderr
 
 
+FAILING = """
+from torch import nn
+from srbench.method import LearnedMethod, MethodInfo, Recipe, Transfer
+
+RECIPE = Recipe(train=("./train",), validation=("./val",), patch=24, stride=24, batch=4, steps=2, validate_every=2)
+
+class Failing(LearnedMethod):
+    info = MethodInfo(name="failing", family="prediction", channels="rgb", input="lr", halo=1)
+    recipes = {"tiny": RECIPE.model_copy(update={"transfer": Transfer(scale=3)})}
+    def network(self, scale):
+        with open("asked.txt", "a") as file:
+            file.write(f"{scale} ")
+        raise RuntimeError("no such layer")
+"""
+
+
+@pytest.mark.parametrize("how", ["train", "run"])
+def test_a_training_that_fails_leaves_the_others(how: str, cli: Cli, own_cache: Path, tmp_path: Path) -> None:
+    """It ends no other, is tried once although two scales begin with it, and is a line with its reason."""
+    (tmp_path / "failing.py").write_text(FAILING)
+    plugins = ("--plugin", "failing.py", "--plugin", "net.py", "--scales", "2,4")
+    if how == "train":
+        result = cli("train", "failing", "net", *plugins)
+        lines = [line for line in result.stderr.splitlines() if line.startswith("srbench: ")]
+        reason = "failing raised RuntimeError in training: no such layer"
+        assert lines == [f"srbench: failing:tiny x{scale}: {reason}" for scale in (2, 4)]
+        assert {Path(line).name for line in result.stdout.split()} == set(weights(own_cache))
+    else:
+        result = cli("run", "--methods", "failing,net", "--datasets", "./photos", "--no-report", "--no-speed", *plugins)
+        assert result.stderr.count("failing raised RuntimeError in training: no such layer") == 2
+    assert result.returncode == 3, result.stderr
+    assert (tmp_path / "asked.txt").read_text().split() == ["3"]
+    assert len(weights(own_cache)) == 2
+    assert "Traceback" not in result.stderr
+    assert "bug" not in result.stderr
+
+
+def test_seeds_that_no_generator_takes_are_refused(cli: Cli) -> None:
+    for words in (("train", "net"), ("run", "--methods", "net", "--datasets", "./photos")):
+        result = cli(*words, "--plugin", "net.py", "--seeds", "99999999999999999999")
+        assert result.returncode == 2
+        assert "--seeds takes whole numbers up to 9223372036854775807" in result.stderr
+
+
 def test_train(cli: Cli, own_cache: Path) -> None:
     result = cli("train", "net", "--plugin", "net.py", "--scales", "2,3")
     assert result.returncode == 0, result.stderr

@@ -448,6 +448,7 @@ def test_torch_keeps_its_threads(photos: Path, tmp_path: Path) -> None:
         ({"scales": 0}, "scales takes whole numbers from 1 on"),
         ({"scales": [2, 2.5]}, "scales cannot be 2.5"),
         ({"seeds": []}, "seeds takes whole numbers"),
+        ({"seeds": 2**63}, "seeds takes whole numbers up to 9223372036854775807"),
         ({"train": "sometimes"}, "--train is missing, always or never"),
         ({"jobs": -1}, "--jobs is 0 or more"),
         ({"engine": "slurm"}, "--engine is local or ray"),

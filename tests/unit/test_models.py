@@ -19,9 +19,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from srbench import source
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.inference import run_method
 from srbench.method import MethodInfo
+from srbench.models import model
 from srbench.models.model import ANY_SCALE, SrImages, spec_hash
 from srbench.models.opened import Opened
 from srbench.models.spec import MEASURED, Options, parse_options, parse_spec
@@ -339,6 +341,24 @@ def test_images_are_scored_and_never_run(photos: Path) -> None:
     before = choice.card.source_hash
     save(photos / "first.png", photograph(48, 60, 9))
     assert Registry().select([f"images:{photos}"])[0].card.source_hash != before
+
+
+@pytest.mark.parametrize("module", ["sr_images.py", "folders.py"])
+def test_the_code_that_finds_and_reads_images_is_part_of_their_hash(
+    module: str, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It decides what is scored, so that figures of another version must not be taken for today's."""
+    spec = parse_spec(f"images:{photos}")
+    before = spec_hash(spec)
+    read = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read(path) + b"#" * (path.name == module))
+    model._code.cache_clear()
+    source.source_hash.cache_clear()
+    try:
+        assert spec_hash(spec) != before
+    finally:
+        model._code.cache_clear()
+        source.source_hash.cache_clear()
 
 
 # files that are damaged, or not what they seem ----------------------------------------------------------------------

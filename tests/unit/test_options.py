@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from srbench.bench.options import Options
-from srbench.cli.options import _as_given
+from srbench.cli.options import _as_given, numbers
 from srbench.errors import UsageError
 from srbench.names import join_names, split_names
 
@@ -92,3 +92,9 @@ def test_limits_need_a_worker() -> None:
     assert Options(out=out, cell_timeout=1.0).workers == 1
     assert Options(out=out, cell_memory=1.0).workers == 1
     assert Options(out=out, jobs=3, cell_timeout=1.0).workers == 3
+
+
+def test_whole_numbers_have_limits() -> None:
+    assert numbers("seeds", "0,7", 0, 7) == (0, 7)
+    with pytest.raises(UsageError, match="--seeds takes whole numbers up to 7, not '1,8'"):
+        numbers("seeds", "1,8", 0, 7)

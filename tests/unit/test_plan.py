@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from srbench.bench.plan import Plan, Request, make_plan, run_command
+from srbench.bench.run_speed import due
 from srbench.canonical import digest
 from srbench.errors import UsageError
 from srbench.registry import Registry
@@ -125,3 +126,39 @@ def test_a_glob_trains_nothing_that_takes_long(photos: Path, tmp_path: Path) -> 
     path.parent.mkdir(parents=True)
     path.write_bytes(b"")
     assert "slow:standard" in found("*")
+
+
+SLOW = """
+from srbench.method import LearnedMethod, MethodInfo, Recipe
+class Slow(LearnedMethod):
+    info = MethodInfo(name='slow', family='prediction', channels='y', input='lr', scales=frozenset({2, 3}))
+    recipes = {'standard': Recipe(steps=10**6)}
+    def network(self, scale): ...
+"""
+
+
+def timed(plan: Plan, folder: Path) -> tuple[int, tuple[str, ...]]:
+    task = due(plan, folder, "cpu, threads 0")
+    assert task is not None
+    return task.scale, task.methods
+
+
+def test_what_is_left_out_of_a_run_is_neither_timed_nor_recorded(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(SLOW)
+    registry = Registry([tmp_path / "slow.py"])
+
+    def planned(*methods: str) -> Plan:
+        return make_plan(Request(methods=methods, datasets=(str(photos),), scales=(2, 3)), registry)
+
+    plan = planned("slo*", "bicubic")
+    assert [card.name for card in plan.cards] == [record.name for record in plan.method_records()] == ["bicubic"]
+    assert timed(plan, tmp_path) == (2, ("bicubic",))
+    training = planned("slow").jobs[-1].training
+    assert training is not None
+    assert training.scale == 3
+    path = trained_folder() / training.file_name  # now it has a cell at x3, and none at the scale of the timings
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"")
+    plan = planned("slo*", "bicubic")
+    assert [card.name for card in plan.cards] == ["slow", "bicubic"]
+    assert timed(plan, tmp_path) == (2, ("bicubic",))

@@ -200,7 +200,7 @@ def test_toml(tmp_path: Path) -> None:
     path.write_text('base = "vdsr"\nshave_extra = 6\nenlarged_range = false\n')
     mine = get_protocol(str(path))
     assert mine == dataclasses.replace(PROTOCOLS["vdsr"], name="mine", shave_extra=6, enlarged_range=None)
-    path.write_text("enlarged_range = [0, 255]\n")
+    path.write_text('degraded = "y"\nenlarged_range = [0, 255]\n')
     assert get_protocol(str(path)).enlarged_range == (0.0, 255.0)
     path.write_text('base = "paired-rgb-224"\ncanvas = [64, 96]\n')
     assert get_protocol(str(path)).canvas == (64, 96)
@@ -230,6 +230,9 @@ def test_toml(tmp_path: Path) -> None:
         ('degraded = "none"\ncanvas = 224', "a height and a width"),
         ("canvas = [224, 224]", "for supplied LR"),
         ("enlarged_range = [true, false]", "two rising numbers"),
+        ("enlarged_range = [16, 235]", "luma degraded alone: set degraded to y, or enlarged_range to false"),
+        ('base = "vdsr"\ndegraded = "rgb"', "luma degraded alone"),
+        ('base = "vdsr"\ndegraded = "none"', "luma degraded alone"),
     ],
 )
 def test_wrong_toml_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from srbench.errors import UsageError
-from srbench.recipe import Perceptual, Recipe, Transfer, read_recipe
+from srbench.recipe import MOST_SEED, Perceptual, Recipe, Transfer, read_recipe
 from srbench.registry import Registry
 
 DEFAULTS = {
@@ -142,6 +143,12 @@ def test_test_data_are_those_of_the_stages_that_let_them_in() -> None:
     assert second.seeded(1).test_data == ("a", "b")
 
 
+def test_the_greatest_seeds_together_are_one_that_torch_takes() -> None:
+    assert Recipe(seed=MOST_SEED).seeded(MOST_SEED).seed < 2**64
+    with pytest.raises(ValidationError, match="seed"):
+        Recipe(seed=MOST_SEED + 1)
+
+
 KNOWN = {"long": Recipe(steps=9000, perceptual=Perceptual(), clip_gradient=0.5)}
 
 
@@ -176,6 +183,11 @@ def test_a_file_changes_its_base(tmp_path: Path) -> None:
         ('base = "lnog"', "no recipe to be the base of .*Did you mean long"),
         ("base = 3", "no recipe to be the base"),
         ("steps = ", "cannot be read"),
+        ("scales = [0]", "scales.0 cannot be 0: input should be greater than or equal to 1"),
+        ("transfer = { scale = 0 }", "transfer.scale cannot be 0"),
+        ("shrink = [1.0, 0]", "shrink.1 cannot be 0: input should be greater than 0"),
+        ('init = [["", -1.0]]', r"init.0.1.* cannot be -1.0: input should be greater than or equal to 0"),
+        ('lr_factors = [["", -1.0]]', "lr_factors.0.1 cannot be -1.0"),
     ],
 )
 def test_a_wrong_file_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:

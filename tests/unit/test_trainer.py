@@ -8,25 +8,31 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import photograph, save
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
 
 from srbench.data.catalog import resolve
 from srbench.data.patches import batches, cut, cut_pairs
-from srbench.errors import DataError, MethodError
+from srbench.errors import DataError, MethodError, UsageError
 from srbench.imaging.files import to_uint8
 from srbench.imaging.resize import imresize
-from srbench.method import LearnedMethod
+from srbench.method import LearnedMethod, MethodInfo
 from srbench.protocols import PROTOCOLS
-from srbench.recipe import Recipe
+from srbench.recipe import Recipe, Transfer
 from srbench.registry import Registry
 from srbench.training.examples import training_batches, validation_cases
 from srbench.training.guard import has_seen
 from srbench.training.job import plan_training
 from srbench.training.progress import Progress
-from srbench.training.trainer import train, train_and_save, validate
-from srbench.weights import load_weights, weights_name
+from srbench.training.session import Session
+from srbench.training.trainer import Checkpoint, train, train_and_save, validate
+from srbench.training.validation import EXACT, mean_psnr
+from srbench.weights import load_weights, read_metadata, read_tensors, save_weights, weights_name
 
 CPU = torch.device("cpu")
 
@@ -147,8 +153,6 @@ def test_weights_are_kept_with_their_recipe(recipe: Recipe) -> None:
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
-    from srbench.weights import save_weights
-
     path = tmp_path / "w.safetensors"
     save_weights(path, {"extract.weight": torch.zeros(1)}, {})
     with pytest.raises(DataError, match="do not fit"):
@@ -248,3 +252,150 @@ def test_small_pictures_fill_a_canvas(tmp_path: Path) -> None:
     x, y = next(training_batches(rgb, recipe, 2, CPU, torch.Generator().manual_seed(0)))
     assert x.shape == y.shape == (1, 3, 224, 224)
     assert len(validation_cases(recipe, 2)) == 2
+
+
+# an image that is restored exactly ----------------------------------------------------------------------------------
+
+
+class Brighter(LearnedMethod):
+    """Adds a number that it learns: 0 is the best, and gray is then restored exactly."""
+
+    info = MethodInfo(name="brighter", family="prediction", channels="y", input="upsampled", halo=0)
+
+    def network(self, scale: int) -> nn.Module:
+        return Shift()
+
+
+class Shift(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.by = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.by
+
+
+def test_an_image_that_is_restored_exactly_does_not_end_the_choice_of_weights(recipe: Recipe, tmp_path: Path) -> None:
+    """Gray is, at each of these validations, and yet the weights that do best on the photograph beside it are kept."""
+    save(tmp_path / "val" / "flat.png", np.full((40, 40), 128, np.uint8))
+    wandering = recipe.model_copy(
+        update={"lr": 3e-5, "schedule": "constant", "steps": 12, "validate_every": 1, "protocol": "srcnn"}
+    )
+    trained = train(Brighter(), wandering, 2, CPU, silent)
+    values = [point.validation_psnr for point in trained.curve]
+    assert all(map(math.isfinite, values))
+    assert len(set(values)) > 1
+    assert trained.best_psnr == max(values) > 60
+    assert values.index(trained.best_psnr) != 0
+
+
+def test_a_checkpoint_with_an_infinite_best_is_not_gone_on_from(recipe: Recipe, tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "c", "key")
+    train(Brighter(), recipe.model_copy(update={"steps": 1}), 2, CPU, silent, checkpoint=checkpoint)
+    metadata, tensors = read_metadata(checkpoint.path), read_tensors(checkpoint.path)
+
+    def resumed() -> bool:
+        session = Session(Shift(), recipe.model_copy(update={"steps": 1}), Brighter.info, 2, CPU, None)
+        return session.resume(checkpoint.path, checkpoint.key)
+
+    assert resumed()
+    save_weights(checkpoint.path, tensors, metadata | {"best_psnr": math.inf})
+    assert not resumed()
+
+
+def test_the_metadata_of_weights_are_finite(recipe: Recipe, tmp_path: Path) -> None:
+    for path in (tmp_path / "val").iterdir():
+        path.unlink()
+    save(tmp_path / "val" / "flat.png", np.full((40, 40), 128, np.uint8))
+    short = recipe.model_copy(update={"lr": 1e-6, "steps": 1, "protocol": "srcnn"})
+    card = dataclasses.replace(Registry().card("srcnn-y"), info=Brighter.info)
+    metadata = read_metadata(train_and_save(plan_training(card, short, 2, 0), Brighter, CPU, silent))
+    assert metadata["validation_psnr"] == metadata["curve"][0]["validation_psnr"] == 100
+    assert metadata["curve"][0]["validation_mse"] == 0
+
+
+@given(st.lists(st.floats(0, EXACT), min_size=1, max_size=9))
+def test_ordinary_means_are_what_they_were(values: list[float]) -> None:
+    assert mean_psnr(values) == sum(values) / len(values)
+    assert mean_psnr([*values, math.inf]) == mean_psnr([*values, EXACT + 1])
+    assert mean_psnr([*values, math.inf]) >= mean_psnr([*values, EXACT - 1])
+
+
+# recipes that cannot be trained by ----------------------------------------------------------------------------------
+
+
+def test_a_margin_that_leaves_nothing_is_refused(recipe: Recipe) -> None:
+    fsrcnn = Registry().method("fsrcnn")()
+    assert isinstance(fsrcnn, LearnedMethod)
+    with pytest.raises(UsageError, match="margin of 4 leaves nothing of an output of 8x8 pixels"):
+        train(fsrcnn, recipe.model_copy(update={"patch": 8, "margin": 4}), 2, CPU, silent)
+
+
+@pytest.mark.parametrize(
+    ("method", "scale", "changed", "message"),
+    [
+        (
+            "srcnn-y",
+            2,
+            {"scales": (2, 3, 4), "patch": 8},
+            "a patch of 8 pixels holds no multiple of 12, which x2 and",
+        ),
+        ("srcnn-y", 2, {"scales": (2, 99)}, "trains at x99, where srcnn-y does not work"),
+        ("fsrcnn", 2, {"transfer": Transfer(scale=7)}, "trains at x7, where fsrcnn does not work"),
+        ("fsrcnn", 2, {"init_from": Recipe(transfer=Transfer(scale=7))}, "fsrcnn, first stage: .* at x7"),
+    ],
+)
+def test_scales_that_do_not_fit_are_refused(method: str, scale: int, changed: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        plan_training(Registry().card(method), Recipe().model_copy(update=changed), scale, 0)
+
+
+def test_every_known_recipe_can_be_planned() -> None:
+    for choice in Registry().select(["*:*"]):
+        for scale in choice.card.info.scales:
+            assert plan_training(choice.card, choice.card.recipes[choice.recipe], scale, 0).scale == scale
+
+
+# a method's own code ------------------------------------------------------------------------------------------------
+
+
+def failing(where: str) -> type[LearnedMethod]:
+    class Failing(Brighter):
+        def __init__(self) -> None:
+            self.fails("init")
+
+        def network(self, scale: int) -> nn.Module:
+            self.fails("network")
+            return super().network(scale)
+
+        def upscale(self, x: Tensor, scale: int) -> Tensor:
+            self.fails("validation")
+            return super().upscale(x, scale)
+
+        def fails(self, here: str) -> None:
+            if here == where:
+                raise FileNotFoundError(f"no {here}\nsecond line")
+
+    return Failing
+
+
+@pytest.mark.parametrize("where", ["init", "network", "validation"])
+def test_what_a_methods_own_code_raises_names_the_method(recipe: Recipe, where: str) -> None:
+    card = dataclasses.replace(Registry().card("srcnn-y"), info=Brighter.info)
+    training = plan_training(card, recipe.model_copy(update={"steps": 1}), 2, 0)
+    with pytest.raises(MethodError, match=f"^brighter raised FileNotFoundError in training: no {where}$") as error:
+        train_and_save(training, failing(where), CPU, silent)
+    assert isinstance(error.value.__cause__, FileNotFoundError)
+
+
+def test_a_patch_that_is_smaller_than_a_kernel_is_the_methods_failure(recipe: Recipe) -> None:
+    with pytest.raises(MethodError, match="srcnn-y raised RuntimeError in training"):
+        train(srcnn(), recipe.model_copy(update={"patch": 8}), 2, CPU, silent)
+
+
+def test_what_a_listener_raises_is_not_the_methods(recipe: Recipe) -> None:
+    def report(progress: Progress) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        train(Brighter(), recipe, 2, CPU, report)
