@@ -44,7 +44,7 @@ def upscale(
     format: Annotated[
         str,
         typer.Option(
-            "--format", help="png, jpeg, tiff, webp, bmp or ppm.", show_default="as OUT's suffix; png for stdout"
+            "--format", help="png, jpeg, tiff, webp, bmp, ppm or pgm.", show_default="as OUT's suffix; png for stdout"
         ),
     ] = "",
     quality: Annotated[int, typer.Option(help="Of JPEG and WebP; WebP is lossless at 100.", min=1, max=100)] = 95,
