@@ -44,7 +44,7 @@ def _training_image(channels: int) -> Tensor:
     return planes[:, :channels]
 
 
-def save_onnx(network: nn.Module, path: Path, channels: int = 3, *, free: bool = True) -> Path:
+def save_onnx(network: nn.Module, path: Path, channels: int = 3, *, free: bool = True, name: str = "lr") -> Path:
     """With a free batch and size, or with fixed ones."""
     axes = {0: "n", 2: "h", 3: "w"}
     with warnings.catch_warnings():
@@ -53,9 +53,9 @@ def save_onnx(network: nn.Module, path: Path, channels: int = 3, *, free: bool =
             network,
             (torch.rand(1, channels, 16, 18),),
             str(path),
-            input_names=["lr"],
+            input_names=[name],
             output_names=["sr"],
-            dynamic_axes={"lr": axes, "sr": axes} if free else None,
+            dynamic_axes={name: axes, "sr": axes} if free else None,
             dynamo=False,
         )
     return path

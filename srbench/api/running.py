@@ -52,7 +52,7 @@ def prepare(
         flags: further words of the command line that repeats the run.
 
     Raises:
-        UsageError: options that do not go together, an unknown name, or nothing to run.
+        UsageError: options that do not go together, an unknown name, nothing to run, or a device that is not here.
         DataError: a user's folder is missing or holds no image, or none of the metrics can be computed.
     """
     options.check()
@@ -64,6 +64,7 @@ def prepare(
             f"Class {classes[0].__qualname__} is known in this process alone and workers cannot find it: put it into "
             "a file named by `plugins`, or leave out jobs, engine and the limits of cells."
         )
+    _require_device(options)
     plan = make_plan(request, registry)
     words = [*options.words(), *flags, *(word for path in plugins for word in ("--plugin", str(path)))]
     command = run_command(request, words)
@@ -71,6 +72,20 @@ def prepare(
         names = ", ".join(method.info.name for method in classes)
         command += f"  # where {names} came from Python: srbench.run(methods=[...])"
     return Prepared(plan=plan, registry=registry, options=replace(options, command=command), speed=speed)
+
+
+def _require_device(options: Options) -> None:
+    """Refuse a device that is not here before there is a folder: an empty run would be the newest one.
+
+    The nodes of a Ray cluster have devices of their own; and what is always here needs no torch to be found.
+
+    Raises:
+        DeviceError: it is not here.
+    """
+    if options.engine == "local" and options.device not in ("auto", "cpu"):
+        from srbench.inference import resolve_device
+
+        resolve_device(options.device)
 
 
 def execute(prepared: Prepared, watcher: Watcher) -> tuple[LoadedRun, str]:

@@ -257,13 +257,14 @@ def _record(name: str) -> dict[str, Any]:
         "licence": manifest.licence,
         "homepage": manifest.homepage,
         "notes": manifest.notes,
+        "fault": "",
     }
 
 
 def _broken_record(name: str, fault: str) -> dict[str, Any]:
     record: dict[str, Any] = {"name": name, "own": True, "title": "", "kind": "", "role": "", "splits": {}, "images": 0}
     record |= {"default_split": "", "bytes": 0, "bytes_on_disk": 0, "present": "no", "folder": ""}
-    return record | {"licence": fault, "homepage": "", "notes": ""}
+    return record | {"licence": "", "homepage": "", "notes": "", "fault": fault}
 
 
 def _bytes(entries: Any) -> int:
@@ -279,7 +280,7 @@ def _print_table(records: list[dict[str, Any]]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("Name", "Kind", "Splits (* default)", "Size", "Here", "Licence"):
         table.add_column(heading, justify="right" if heading == "Size" else "left", overflow="fold")
-    for record in records:
+    for record in (it for it in records if not it["fault"]):
         splits = (
             f"{name}{'*' * (name == record['default_split'])} {count}" for name, count in record["splits"].items()
         )
@@ -288,6 +289,8 @@ def _print_table(records: list[dict[str, Any]]) -> None:
         cells = (name, record["kind"], "\n".join(splits), size, record["present"], record["licence"])
         table.add_row(*cells)
     _print(table)
+    for record in (it for it in records if it["fault"]):  # below the table, whose columns would break it into words
+        typer.echo(f"{record['name']} (yours)  {record['fault']}")
 
 
 def _print_weights(records: list[dict[str, Any]]) -> None:

@@ -19,6 +19,7 @@ def doctor(json: Json = False, plugin: Plugins = None) -> None:
 
     from srbench.atomic import cache_folder
     from srbench.bench.environment import device_name, machine, versions
+    from srbench.bench.health import problems as find_problems
     from srbench.data.fetch import data_root
     from srbench.data.places import own_folder
     from srbench.errors import UsageError
@@ -34,14 +35,7 @@ def doctor(json: Json = False, plugin: Plugins = None) -> None:
         facts[f"{name} folder"] = str(folder)
     facts["trained weights"] = str(len(list(trained_folder().glob("*.safetensors"))))
     facts["SRBENCH_MIRROR"] = os.environ.get("SRBENCH_MIRROR", "not set")
-    problems = []
-    for folder in (cache_folder(), data_root()):
-        there = next(path for path in (folder, *folder.parents) if path.exists())
-        if not there.is_dir():
-            problems.append(f"{there} is not a folder; set SRBENCH_DATA and SRBENCH_CACHE to folders.")
-        elif not os.access(there, os.W_OK):
-            problems.append(f"{folder} cannot be written to; set SRBENCH_CACHE or SRBENCH_DATA to a folder that can.")
-    problems = list(dict.fromkeys(problems))  # one folder may hold the other
+    problems = find_problems()
     registry = Registry(plugin or [])
     problems += [refused.error for refused in registry.refused]
     for name in registry.method_names:

@@ -44,7 +44,10 @@ def export(
         ),
     ] = "",
     licence: Annotated[
-        str, typer.Option(help="Of the weights, as the Hub calls it.", show_default="apache-2.0 for srbench's own")
+        str,
+        typer.Option(
+            help="onnx, hub: of the weights, as the Hub calls it.", show_default="apache-2.0 for srbench's own"
+        ),
     ] = "",
     seed: Annotated[int, typer.Option(help="Of the training, added to the recipe's own.", min=0)] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
@@ -61,6 +64,8 @@ def export(
         raise UsageError(f"--format is {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, not '{format_}'.")
     if run and format_ != "hub":
         raise UsageError("--run is for --format hub, whose model card has figures; leave it out.")
+    if licence and format_ == "safetensors":
+        raise UsageError("--licence is for --format onnx and hub: a safetensors file is copied as it is; leave it out.")
     wanted = numbers("scale", scales, 1) if scales else ()
     if format_ != "safetensors":
         from srbench.export.onnx import require_packages
@@ -82,7 +87,7 @@ def export(
 def _files(subjects: tuple[Subject, ...], format_: str, out: Path, overwrite: bool) -> None:
     """Write graphs or weights: all of them, or none if one cannot be."""
     from srbench.atomic import write_atomically
-    from srbench.export.folder import require_free
+    from srbench.export.folder import require_free, written_to
 
     names = [subject.onnx_name if format_ == "onnx" else subject.weights_name for subject in subjects]
     count = len(set(names))
@@ -98,7 +103,8 @@ def _files(subjects: tuple[Subject, ...], format_: str, out: Path, overwrite: bo
         elif subject.weights is not None:
             contents[path] = subject.weights.read_bytes()
     for path, content in contents.items():
-        write_atomically(path, content)
+        with written_to(path):
+            write_atomically(path, content)
         typer.echo(path)
 
 
@@ -108,7 +114,7 @@ def _hub(
     """Write a folder for the Hub, and say how to upload it."""
     from srbench.bench.store import find_run, load_run
     from srbench.export.figures import figures_of
-    from srbench.export.folder import require_free
+    from srbench.export.folder import require_free, written_to
     from srbench.export.hub import FILES, write_hub
     from srbench.export.onnx import NoGraph
 
@@ -121,7 +127,9 @@ def _hub(
             graphs[subject.scale] = _graph(subject)
         except NoGraph as error:
             typer.echo(f"left out: {error}", err=True)
-    for path in write_hub(folder, subjects, graphs, loaded, BESIDE):
+    with written_to(folder):
+        paths = write_hub(folder, subjects, graphs, loaded, BESIDE)
+    for path in paths:
         typer.echo(path)
     typer.echo(f"to publish it: hf upload YOUR-NAME/{folder.resolve().name} {folder}", err=True)
 

@@ -20,6 +20,7 @@ from srbench.cli.export import export
 from srbench.cli.guard import complain, guarded
 from srbench.cli.list import list_
 from srbench.cli.new import app as new_app
+from srbench.cli.prose import help_of
 from srbench.cli.report import report
 from srbench.cli.run import run
 from srbench.cli.speed import speed
@@ -47,7 +48,9 @@ app.command("upscale")(upscale)
 app.command("list")(list_)
 app.command("doctor")(doctor)
 for _verb in (*app.registered_commands, *data_app.registered_commands, *new_app.registered_commands):
-    _verb.callback = guarded(_verb.callback) if _verb.callback else None
+    if _verb.callback is not None:
+        _verb.help = help_of(_verb.callback)
+        _verb.callback = guarded(_verb.callback)
 app.add_typer(data_app, name="data", help="Data sets: what is here, and is it whole.")
 app.add_typer(new_app, name="new", help="Write a package of your own to begin with.")
 

@@ -43,6 +43,7 @@ def method(
     Exit codes: 0 fine, 2 wrong usage, 4 the folder cannot be written to.
     """
     from srbench.cli.console import stderr
+    from srbench.export.folder import written_to
     from srbench.registry import Registry
     from srbench.scaffold.package import NewMethod, write
 
@@ -52,7 +53,8 @@ def method(
         channels=channels or ("y" if learned else "any"),  # type: ignore[arg-type]  # checked there
         input=input,  # type: ignore[arg-type]
     )
-    folder = write(new, out, Registry())
+    with written_to(out):
+        folder = write(new, out, Registry())
     typer.echo(folder)
     quoted = shlex.quote(str(folder))
     stderr().print(

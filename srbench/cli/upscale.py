@@ -38,12 +38,13 @@ def upscale(
     ] = "fsrcnn",
     scale: Annotated[int, typer.Option(help="How many times as wide and as high.", min=1)] = 2,
     tile: Annotated[
-        int, typer.Option(help="Side in pixels of the parts that it is worked on in; 0 chooses.", min=0)
+        int,
+        typer.Option(metavar="PIXELS", help="Side of the parts that it is worked on in: 16 or more; 0 chooses."),
     ] = 0,
     format: Annotated[
         str,
         typer.Option(
-            "--format", help="png, jpeg, tiff, webp, bmp or ppm.", show_default="as OUT's suffix; png for stdout"
+            "--format", help="png, jpeg, tiff, webp, bmp, ppm or pgm.", show_default="as OUT's suffix; png for stdout"
         ),
     ] = "",
     quality: Annotated[int, typer.Option(help="Of JPEG and WebP; WebP is lossless at 100.", min=1, max=100)] = 95,
@@ -60,8 +61,9 @@ def upscale(
 
     Large pictures are worked on in parts, in little memory. A turned photograph is turned upright.
 
-    Examples: srbench upscale photo.jpg large.png
-    or srbench upscale album/ large/ --scale 4 --compare
+    Examples:
+      srbench upscale photo.jpg large.png
+      srbench upscale album/ large/ --scale 4 --compare
 
     Exit codes: 0 fine, 2 wrong usage, 3 the method failed, 4 a picture is missing or cannot be read; others are done.
     """

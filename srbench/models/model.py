@@ -141,6 +141,7 @@ def method_class(spec: Spec, base: type[Method] | None = None) -> type[Method]:
     halos = [each.halo for each in traits]
     info = _info(
         spec,
+        input=traits[0].input,
         paper=_described(what, traits),
         channels="any" if all(each.either for each in traits) else "y" if traits[0].channels == 1 else "rgb",
         scales=frozenset(by_scale),
@@ -149,6 +150,8 @@ def method_class(spec: Spec, base: type[Method] | None = None) -> type[Method]:
     )
     if len({each.channels for each in traits}) > 1:
         raise UsageError(f"Some files of {spec.name} take luma and others RGB; name them one by one.")
+    if len({each.input for each in traits}) > 1:
+        raise UsageError(f"Some files of {spec.name} take LR and others the enlarged image; name them one by one.")
     return _class(Model, spec, info, traits=by_scale)
 
 
@@ -173,7 +176,7 @@ def _class(kind: type[Method], spec: Spec, info: MethodInfo, **more: Any) -> typ
 
 
 def _info(spec: Spec, **known: Any) -> MethodInfo:
-    return MethodInfo(name=spec.name, family="prediction", input="lr", **known)
+    return MethodInfo(name=spec.name, family="prediction", **{"input": "lr"} | known)
 
 
 def _scales_of_images(spec: Spec) -> frozenset[int]:
@@ -208,7 +211,8 @@ def _traits(spec: Spec, entry: Entry) -> Traits:
 
         from srbench.models.trial import find_traits
 
-        known = find_traits(open_entry(spec, entry, torch.device("cpu")), spec.options, entry.path.name)
+        opened = open_entry(spec, entry, torch.device("cpu"))
+        known = find_traits(opened, spec.options, entry.path.name, entry.scale)
         with contextlib.suppress(OSError):  # a read-only cache costs time, not results
             write_atomically(kept, json.dumps(dataclasses.asdict(known)))
     if entry.scale not in (0, known.scale):

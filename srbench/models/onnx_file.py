@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from srbench.errors import DataError, MethodError
+from srbench.errors import DataError, MethodError, UsageError
 from srbench.models.opened import Opened, first_line, require
+from srbench.models.spec import Options, parse_options
 
 
 def open_file(path: Path, device: torch.device) -> Opened:
@@ -52,10 +54,22 @@ def open_file(path: Path, device: torch.device) -> Opened:
         says="ONNX model",
         parameters=_parameters(path),
         channels=channels if isinstance(channels, int) else 0,
+        told=_told(name, session.get_modelmeta().custom_metadata_map),
     )
 
 
 _TYPES = {"tensor(float)": torch.float32, "tensor(float16)": torch.float16}
+
+
+def _told(name: str, metadata: Mapping[str, str]) -> Options:
+    """What srbench wrote into a graph's metadata; of anybody else's its input's name, where that leaves no doubt."""
+    if "srbench" not in metadata:
+        return Options(input="upsampled" if name == "upsampled" else "")
+    words = (f"{key}={metadata[key]}" for key in ("channels", "scale", "input") if key in metadata)
+    try:
+        return parse_options("&".join(words), name)
+    except UsageError:  # somebody has edited it: it is found out as of any other file
+        return Options()
 
 
 def _providers(runtime: Any, device: torch.device) -> list[Any]:

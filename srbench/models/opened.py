@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
 
 from srbench.errors import UsageError
+from srbench.models.spec import Options
 from srbench.names import PACKAGE_OF
 
 
@@ -24,6 +25,7 @@ class Opened:
         channels: that it takes; 0 to find out.
         multiple: its sides must be multiples of this; 0 to find out.
         tiles: whether it may be given an image in tiles.
+        told: what the file itself says, of what may be said on the command line.
     """
 
     run: Callable[[Tensor], Tensor]
@@ -32,6 +34,7 @@ class Opened:
     channels: int = 0
     multiple: int = 0
     tiles: bool = True
+    told: Options = field(default_factory=Options)
 
 
 def require(kind: str) -> Any:

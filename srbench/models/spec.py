@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from srbench.errors import DataError, UsageError
 from srbench.names import MODEL_KINDS, unknown
 from srbench.places import user_path
 
 Channels = Literal["", "y", "rgb", "any"]
+Input = Literal["", "lr", "upsampled"]
 MEASURED = -1
 """The halo is to be measured."""
 IMAGES = frozenset({".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".pgm", ".ppm"})
@@ -31,12 +32,14 @@ class Options:
         range: the value of white, of its input and its output.
         halo: as in MethodInfo; None never tiles.
         scale: the factor.
+        input: LR, or what the protocol has enlarged: a model of that gives back the size that it gets.
     """
 
     channels: Channels = ""
     range: float = 1.0
     halo: int | None = MEASURED
     scale: int = 0
+    input: Input = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +133,7 @@ def parse_spec(pattern: str) -> Spec:
 
 
 def parse_options(query: str, pattern: str) -> Options:
-    """``channels=y&range=255&halo=16&scale=2``.
+    """``channels=y&range=255&halo=16&scale=2&input=upsampled``.
 
     Raises:
         UsageError: one is unknown, or its value wrong.
@@ -148,10 +151,13 @@ def parse_options(query: str, pattern: str) -> Options:
     return Options(**found)  # type: ignore[arg-type]  # each parser gives its field's type
 
 
-def _channels(value: str) -> str:
-    if value not in get_args(Channels)[1:]:
-        raise ValueError
-    return value
+def _one_of(kind: Any) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value not in get_args(kind)[1:]:
+            raise ValueError
+        return value
+
+    return parse
 
 
 def _range(value: str) -> float:
@@ -176,16 +182,18 @@ def _scale(value: str) -> int:
 MOST = 16
 """The largest scale of a model."""
 _PARSERS: dict[str, Callable[[str], object]] = {
-    "channels": _channels,
+    "channels": _one_of(Channels),
     "range": _range,
     "halo": lambda value: None if value == "none" else _whole(value),
     "scale": _scale,
+    "input": _one_of(Input),
 }
 _MEANT = {
     "channels": "y, rgb or any",
     "range": "the value of white, such as 1 or 255",
     "halo": "a number of pixels, or none",
     "scale": f"a whole number from 1 to {MOST}",
+    "input": "lr or upsampled",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +15,8 @@ class Traits:
         parameters: how many; None if the file does not tell.
         channels: that it is given at once, 1 or 3.
         either: whether it takes any number of planes, each alike.
-        scale: the factor.
+        scale: the factor of the method that it is.
+        input: what it takes: LR, or what the protocol has enlarged.
         multiple: its sides must be multiples of this.
         least: and at least this.
         batched: whether it takes several images at once.
@@ -26,7 +28,13 @@ class Traits:
     channels: int
     either: bool
     scale: int
+    input: Literal["lr", "upsampled"]
     multiple: int
     least: int
     batched: bool
     halo: int | None
+
+    @property
+    def factor(self) -> int:
+        """By how much the file itself enlarges."""
+        return 1 if self.input == "upsampled" else self.scale

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from srbench.errors import DataError, UsageError
 from srbench.models.opened import Opened, first_line
-from srbench.models.spec import MEASURED, Options
+from srbench.models.spec import MEASURED, Channels, Options
 from srbench.models.traits import Traits
 
 INFLUENCE = 1e-6
@@ -29,13 +29,14 @@ PATIENCE = 2.0
 Run = Callable[[Tensor], Tensor]
 
 
-def find_traits(opened: Opened, options: Options, name: str) -> Traits:
+def find_traits(opened: Opened, options: Options, name: str, scale: int = 0) -> Traits:
     """Try a model.
 
     Args:
         opened: the model, on the CPU.
         options: what the user says of it.
         name: its file, for messages.
+        scale: that its path says; what enlarges nothing itself can tell no other.
 
     Raises:
         DataError: it cannot be used as a super-resolution model.
@@ -43,24 +44,28 @@ def find_traits(opened: Opened, options: Options, name: str) -> Traits:
     """
     with torch.inference_mode():
         trial = _Trial(opened, options.range, name)
-        channels, either = trial.channels(opened.channels, options)
-        scale = trial.factor((1, channels, 64, 96))
-        if scale is None:
+        channels, either = trial.channels(opened.channels, options.channels or opened.told.channels)
+        factor = trial.factor((1, channels, 64, 96))
+        if factor is None:
             raise DataError(f"{name} is no model of images ({trial.trouble}).")
-        if options.scale not in (0, scale):
-            raise UsageError(f"{name} is a model for x{scale}, not x{options.scale}; correct the option.")
-        multiple = opened.multiple or trial.multiple(channels, scale)
-        least = trial.least(channels, scale, multiple)
-        batched = trial.is_batched(channels, scale, multiple)
+        enlarged = (options.input or opened.told.input) == "upsampled"
+        known = _scale_of_enlarged(factor, opened.told.scale or scale, options, name) if enlarged else factor
+        if options.scale not in (0, known):
+            hint = "; if it takes the enlarged image, add input=upsampled" if factor == 1 and not enlarged else ""
+            raise UsageError(f"{name} is a model for x{known}, not x{options.scale}{hint or '; correct the option'}.")
+        multiple = opened.multiple or trial.multiple(channels, factor)
+        least = trial.least(channels, factor, multiple)
+        batched = trial.is_batched(channels, factor, multiple)
         halo = options.halo
         if halo == MEASURED:
-            halo = _halo(trial.run, channels, scale, multiple) if opened.tiles else None
+            halo = _halo(trial.run, channels, factor, multiple) if opened.tiles else None
     return Traits(
         says=opened.says,
         parameters=opened.parameters,
         channels=channels,
         either=either,
-        scale=scale,
+        scale=known,
+        input="upsampled" if enlarged else "lr",
         multiple=multiple,
         least=least,
         batched=batched,
@@ -76,7 +81,20 @@ def run_fitted(run: Run, x: Tensor, traits: Traits) -> Tensor:
     if below or right:
         x = functional.pad(x, (0, right, 0, below), mode="replicate")
     out = run(x) if traits.batched or len(x) == 1 else torch.cat([run(image[None]) for image in x])
-    return out[..., : height * traits.scale, : width * traits.scale]
+    return out[..., : height * traits.factor, : width * traits.factor]
+
+
+def _scale_of_enlarged(factor: int, told: int, options: Options, name: str) -> int:
+    """The scale of a model that takes the enlarged image, which nothing but a word can tell.
+
+    Raises:
+        UsageError: it enlarges what it gets, or nobody says the scale.
+    """
+    if factor != 1:
+        raise UsageError(f"{name} enlarges x{factor} itself; leave out input=upsampled, or say input=lr.")
+    if not (told or options.scale):
+        raise UsageError(f"{name} takes the enlarged image, at any scale; say which: '?input=upsampled&scale=2'.")
+    return told or options.scale
 
 
 class _Trial:
@@ -111,7 +129,7 @@ class _Trial:
             return None
         return scale
 
-    def channels(self, declared: int, options: Options) -> tuple[int, bool]:
+    def channels(self, declared: int, said: Channels) -> tuple[int, bool]:
         """How many channels it is given at once, and whether it takes any number.
 
         Raises:
@@ -120,13 +138,13 @@ class _Trial:
         """
         if declared not in (0, 1, 3):
             raise DataError(f"{self._name} takes images of {declared} channels; srbench has 1 (luma) or 3 (RGB).")
-        asked = {"": (3, 1), "rgb": (3,), "y": (1,), "any": (1,)}[options.channels]
+        asked = {"": (3, 1), "rgb": (3,), "y": (1,), "any": (1,)}[said]
         tried = [n for n in asked if declared in (0, n)]
         takes = [n for n in tried if self.factor((1, n, 64, 96)) is not None]
         if takes:
-            return min(takes), len(takes) == 2 or options.channels == "any"
+            return min(takes), len(takes) == 2 or said == "any"
         if not tried:
-            raise UsageError(f"{self._name} takes {declared} channels, which channels={options.channels} is not.")
+            raise UsageError(f"{self._name} takes {declared} channels, which channels={said} is not.")
         kinds = " or ".join(map(str, tried))
         raise DataError(f"{self._name} takes no image of {kinds} channels, 96x64 pixels ({self.trouble}).")
 

@@ -22,12 +22,13 @@ class Format:
     """A kind of file.
 
     Attributes:
-        name: as ``--format`` takes it, and Pillow's name in lower case.
+        name: as ``--format`` takes it.
         suffixes: of its files.
         largest: the longest side in pixels.
         alpha: whether it holds transparency.
         deep: whether it holds 16 bits.
-        metadata: whether it holds a profile and EXIF.
+        gray: whether that is all it holds.
+        metadata: whether it holds a profile, EXIF and XMP.
         writer: for those that are written in strips; Pillow writes the others, from memory.
     """
 
@@ -36,6 +37,7 @@ class Format:
     largest: int = 2**31 - 1
     alpha: bool = False
     deep: bool = False
+    gray: bool = False
     metadata: bool = True
     writer: Writer | None = None
 
@@ -43,7 +45,7 @@ class Format:
         """A picture as the format can hold it, how that lies in the file, and what is lost.
 
         Raises:
-            UsageError: transparency would be lost.
+            UsageError: transparency or colour would be lost.
         """
         lost = []
         if picture.alpha is not None and not self.alpha:
@@ -53,6 +55,8 @@ class Format:
                     "choose .png, .tiff or .webp."
                 )
             picture = dataclasses.replace(picture, alpha=None)
+        if self.gray and not picture.layout.gray:
+            raise UsageError(f"{picture.name} is in colour, which {self.name} files cannot be; choose .ppm or .png.")
         layout = picture.layout
         if (self.name, layout.channels, layout.depth) == ("tiff", 2, 16):  # most readers, Pillow too, know of none
             picture = dataclasses.replace(picture, colour=picture.colour.repeat(3, axis=2))
@@ -60,9 +64,21 @@ class Format:
         if layout.depth == 16 and not self.deep:
             lost.append(f"{self.name} holds 8 of the 16 bits")
             layout = dataclasses.replace(layout, depth=8)
-        if not self.metadata and (picture.metadata.icc or picture.metadata.exif):
-            lost.append(f"{self.name} holds no colour profile and no EXIF")
+        carried = {name: getattr(picture.metadata, field) for name, field in _CARRIED.items()}
+        if not self.metadata and any(carried.values()):
+            lost.append(f"{self.name} holds no {' and no '.join(name for name, value in carried.items() if value)}")
+        elif not self._takes_profile(picture.metadata.icc, layout):
+            space = colour_space(picture.metadata.icc)
+            lost.append(f"the colour profile is for {space}, and the {self.name} file is {self._space(layout)}")
         return picture, layout, tuple(lost)
+
+    def _space(self, layout: Layout) -> str:
+        """What the file's colours are; WebP has no gray."""
+        return "GRAY" if layout.gray and self.name != "webp" else "RGB"
+
+    def _takes_profile(self, icc: bytes, layout: Layout) -> bool:
+        """Whether a profile can go into the file: one of other channels makes readers refuse it."""
+        return colour_space(icc) in ("", self._space(layout))
 
     def check(self, name: str, layout: Layout) -> None:
         """Refuse what is too large.
@@ -81,8 +97,7 @@ class Format:
     ) -> None:
         """Write a picture that comes in bands of whole rows, (h, W, C), from the top."""
         metadata = dataclasses.replace(metadata, exif=resized(metadata.exif, layout.height, layout.width))
-        written_as = "GRAY" if layout.gray and self.name != "webp" else "RGB"
-        if colour_space(metadata.icc) not in ("", written_as):
+        if not self._takes_profile(metadata.icc, layout):
             metadata = dataclasses.replace(metadata, icc=b"")
         if self.writer is not None:
             self.writer(file, layout, bands, metadata)
@@ -103,6 +118,7 @@ class Format:
         return options
 
 
+_CARRIED = {"colour profile": "icc", "EXIF": "exif", "XMP": "xmp"}
 _JPEG = {"subsampling": 0}
 _WEBP = {"exact": True, "method": 4}
 
@@ -112,7 +128,8 @@ FORMATS = (
     Format(name="tiff", suffixes=(".tif", ".tiff"), alpha=True, deep=True, writer=write_tiff),
     Format(name="webp", suffixes=(".webp",), largest=16_383, alpha=True),
     Format(name="bmp", suffixes=(".bmp",), largest=30_000, metadata=False),
-    Format(name="ppm", suffixes=(".ppm", ".pgm", ".pnm"), metadata=False),
+    Format(name="ppm", suffixes=(".ppm", ".pnm"), metadata=False),
+    Format(name="pgm", suffixes=(".pgm",), gray=True, metadata=False),
 )
 BY_SUFFIX = {suffix: format for format in FORMATS for suffix in format.suffixes}
 
@@ -139,4 +156,4 @@ def _by_pillow(file: BinaryIO, name: str, layout: Layout, bands: Iterable[Pixels
     for band in bands:
         whole.paste(Image.fromarray(band[..., 0] if layout.channels == 1 else band), (0, top))
         top += len(band)
-    whole.save(file, name.upper(), **options)
+    whole.save(file, "PPM" if name == "pgm" else name.upper(), **options)

@@ -52,7 +52,7 @@ def find_jobs(source: str, target: str, form: str = "", *, compare: bool = False
         DataError: there is nothing at IN.
     """
     found = _sources(source, _resolved_folder(target))
-    to_folder = target != STREAM and _is_folder(target, found)
+    to_folder = target != STREAM and _is_folder(target, several=_is_several(source))
     if len(found) > 1 and not to_folder:
         what = "stdout takes one" if target == STREAM else f"'{target}' is the name of one"
         raise UsageError(f"'{source}' means {len(found)} pictures and {what}; give a folder as OUT.")
@@ -66,13 +66,36 @@ def find_jobs(source: str, target: str, form: str = "", *, compare: bool = False
             out, format = None, format_named(form or "png")
         else:
             out = Path(target) / below if to_folder else Path(target)
-            format = format_named(form or out.suffix or "a file without suffix")
+            format = _format_of(out, form, is_named=not to_folder)
             if to_folder and form:
                 out = out.with_suffix(format.suffixes[0])
         beside = out.with_name(f"{out.stem}.compare.png") if out is not None and compare else None
         jobs.append(Job(path, out, format, beside))
     _check_targets(jobs, overwrite)
     return jobs
+
+
+def _format_of(out: Path, form: str, *, is_named: bool) -> Format:
+    """The format that a file is written in.
+
+    Args:
+        out: the file.
+        form: ``--format``, or empty.
+        is_named: whether the user has given that very file a suffix, which then says the same.
+
+    Raises:
+        UsageError: nothing says a format, or two things say different ones.
+    """
+    if not form and not out.suffix:
+        raise UsageError(
+            f"'{out}' has no suffix that says a format: add one such as .png, or end OUT with / (a folder)."
+        )
+    format = format_named(form or out.suffix)
+    if is_named and BY_SUFFIX.get(out.suffix.lower(), format) != format:
+        raise UsageError(
+            f"--format {form} is not what '{out}' says; leave it out, or end OUT with {format.suffixes[0]}."
+        )
+    return format
 
 
 def _resolved_folder(target: str) -> Path | None:
@@ -93,7 +116,7 @@ def _sources(source: str, out: Path | None) -> list[tuple[Path | None, Path]]:
         if not files:
             raise DataError(f"There is no picture in '{source}'; it holds none of {', '.join(BY_SUFFIX)}.")
         return [(file, file.relative_to(path)) for file in files]
-    if not path.exists() and glob.has_magic(source):
+    if _is_several(source):
         files = _pictures(map(Path, glob.glob(source, recursive=True)), None)  # noqa: PTH207 - Path.glob takes no absolute pattern
         if not files:
             raise DataError(f"No picture matches '{source}'; check the pattern, and quote it.")
@@ -111,12 +134,18 @@ def _pictures(paths: Iterable[Path], root: Path | None) -> list[Path]:
     return sorted(path for path, parts in zip(found, shown, strict=True) if not any(p.startswith(".") for p in parts))
 
 
-def _is_folder(target: str, found: list[tuple[Path | None, Path]]) -> bool:
-    """Whether OUT is a folder: it is one, ends as one, or has no suffix of a picture where it cannot be a file."""
+def _is_several(source: str) -> bool:
+    """Whether IN may mean several pictures, however many it means now: a folder or a pattern."""
+    path = Path(source)
+    return source != STREAM and (path.is_dir() or (not path.exists() and glob.has_magic(source)))
+
+
+def _is_folder(target: str, *, several: bool) -> bool:
+    """Whether OUT is a folder: it is one, ends as one, or is for several pictures and has no suffix of one."""
     path = Path(target)
     if path.is_dir() or target.endswith(("/", os.sep)):
         return True
-    return len(found) > 1 and path.suffix.lower() not in BY_SUFFIX and not path.exists()
+    return several and path.suffix.lower() not in BY_SUFFIX and not path.exists()
 
 
 def _check_targets(jobs: list[Job], overwrite: bool) -> None:

@@ -195,6 +195,32 @@ def test_verify_says_what_to_fetch() -> None:
     assert str(error).endswith("run `srbench data fetch set5` and run `srbench data fetch set14:test`.")
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        ("SRBENCH_DATASETS", "{folder}/file", "file is not a folder; set SRBENCH_DATASETS"),
+        ("SRBENCH_DATASETS", "{folder}/own", "mine.toml"),
+        ("SRBENCH_MIRROR", "/nonexistent", "SRBENCH_MIRROR names /nonexistent, and there is no such folder"),
+        ("SRBENCH_MIRROR", "ftp://host", "SRBENCH_MIRROR names 'ftp://host'"),
+        ("SRBENCH_TIMEOUT", "abc", "SRBENCH_TIMEOUT is 'abc'"),
+        ("SRBENCH_CACHE", "{folder}/cache", "weights/junk.safetensors are damaged"),
+    ],
+)
+def test_doctor_finds_what_is_wrong_with_data_settings_and_weights(
+    setting: str, value: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, content in {"file": "", "own/mine.toml": "title = 3", "cache/weights/junk.safetensors": "junk"}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    monkeypatch.setenv(setting, value.format(folder=tmp_path))
+    doctors = typer.Typer()
+    doctors.command()(doctor)
+    result = runner.invoke(doctors, [])
+    assert result.exit_code == EXIT_DATA
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith("problem: ")]
+    assert message in line
+
+
 def test_doctor_finds_a_file_in_place_of_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     doctors = typer.Typer()
     doctors.command()(doctor)

@@ -32,6 +32,41 @@ def test_graphs_are_written_once_and_checked(cli: Cli, tmp_path: Path) -> None:
     assert (tmp_path / "fsrcnn_x2.onnx").read_bytes() == written
 
 
+def test_a_graph_of_the_enlarged_image_has_its_methods_figure(cli: Cli, tmp_path: Path, photos: Path) -> None:
+    for method in ("srcnn-y", "bicubic"):
+        exported = cli("export", method, "--scale", "2")
+        assert exported.returncode == 0, exported.stderr
+    methods = "srcnn-y,bicubic,onnx:srcnn-y_x2.onnx,onnx:bicubic_x2.onnx"
+    for protocol in ("vdsr", "rgb"):
+        words = ("run", "--methods", methods, "--scales", "2", "--datasets", str(photos), "--no-speed", "--json")
+        result = cli(*words, "--metrics", "psnr", "--protocol", protocol)
+        assert result.returncode == 0, result.stderr
+        found = {row["method"]: row["value"] for row in json.loads(result.stdout)["results"]}
+        assert found["onnx:srcnn-y_x2"] == pytest.approx(found["srcnn-y"], abs=1e-3)
+        assert found["onnx:bicubic_x2"] == pytest.approx(found["bicubic"], abs=1e-3)
+        assert found["srcnn-y"] > found["bicubic"] + 0.1
+
+
+def test_a_licence_beside_a_copy_of_the_weights_is_refused(cli: Cli, tmp_path: Path) -> None:
+    result = cli("export", "srcnn-y", "--format", "safetensors", "--licence", "mit")
+    assert result.returncode == 2
+    assert "--licence is for --format onnx and hub" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_written_is_called_as_the_user_called_it(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for words in (
+        ("export", "bicubic", "--scale", "2", "--out", "file/x.onnx"),
+        ("export", "srcnn-y", "--scale", "2", "--format", "safetensors", "--out", "file/x.safetensors"),
+        ("new", "method", "mine", "--out", "file"),
+    ):
+        result = cli(*words)
+        assert result.returncode == 4, result.stderr
+        assert f"srbench: {words[-1]} cannot be written (" in result.stderr
+        assert result.stderr.endswith("name another --out.\n")
+
+
 def test_weights_keep_their_metadata_and_scales_that_share_them_one_file(cli: Cli, tmp_path: Path) -> None:
     result = cli("export", "srcnn-y", "--format", "safetensors", "--out", "there")
     assert result.stdout.split() == [f"there/srcnn-y_x{scale}.safetensors" for scale in (2, 3, 4)]

@@ -294,6 +294,18 @@ def test_wrong_usage_is_one_sentence(cli: Cli, photos: Path, words: list[str], c
     assert result.stdout == ""
 
 
+def test_a_device_that_is_not_here_leaves_no_run_to_be_the_newest(cli: Cli, photos: Path) -> None:
+    words = ("run", "--methods", "bicubic", "--datasets", "./photos", "--scales", "2", "--no-speed")
+    assert cli(*words).returncode == 0
+    for more in ((), ("--jobs", "1")):
+        result = cli(*words, "--methods", "nearest", "--device", "nope", *more)
+        assert result.returncode == 2, result.stderr
+        assert "nope" in result.stderr
+    shown = cli("report")
+    assert "bicubic" in shown.stdout
+    assert "not run yet" not in shown.stdout + shown.stderr
+
+
 def test_a_misspelt_key_of_a_config_file(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "bench.toml").write_text("sclaes = [2]\n")
     result = cli("run", "--config", "bench.toml")

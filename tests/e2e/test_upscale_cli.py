@@ -113,6 +113,17 @@ def test_a_glob_and_a_format(photos: Path, tmp_path: Path) -> None:
     assert one.exit_code == 0 and size(tmp_path / "one.png") == (120, 96)
 
 
+def test_a_folder_or_a_glob_of_one_goes_to_a_folder(tmp_path: Path) -> None:
+    save(tmp_path / "single" / "only.png", photograph(12, 10))
+    for number, source in enumerate((tmp_path / "single", f"{tmp_path}/single/*.png")):
+        result = upscale(source, tmp_path / f"bigger{number}", *FAST)
+        assert result.exit_code == 0, result.exception
+        assert size(tmp_path / f"bigger{number}" / "only.png") == (20, 24)
+    assert upscale(tmp_path / "single", tmp_path / "one.png", *FAST).exit_code == 0
+    said_twice = upscale(tmp_path / "single" / "only.png", tmp_path / "two.JPG", *FAST, "--format", "jpeg")
+    assert said_twice.exit_code == 0 and size(tmp_path / "two.JPG") == (20, 24)
+
+
 def test_streams(photos: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "srbench", "upscale", *FAST]
     data = (photos / "first.png").read_bytes()
@@ -182,7 +193,10 @@ def test_what_is_wrong_is_said_before_anything_is_computed(photos: Path, tmp_pat
     raised(upscale(photos, "-"), UsageError, "stdout takes one")
     raised(upscale("-", tmp_path), UsageError, "has no name")
     raised(upscale(first, tmp_path / "a.gif"), UsageError, "cannot be written as '.gif'", "png, jpeg, tiff")
-    raised(upscale(first, tmp_path / "a"), UsageError, "'a file without suffix'")
+    raised(upscale(first, tmp_path / "a"), UsageError, "has no suffix that says a format", "end OUT with /")
+    raised(upscale(first, tmp_path / "a.png", "--format", "jpg"), UsageError, "--format jpg is not what", "with .jpg")
+    raised(upscale(first, tmp_path / "a.pgm", "--format", "ppm"), UsageError, "--format ppm is not what")
+    raised(upscale(first, tmp_path / "a.pgm", *FAST), UsageError, "is in colour, which pgm files cannot be")
     raised(upscale(first, tmp_path / "a.png", "--format", "xyz"), UsageError, "as 'xyz'")
     raised(upscale(first, "-", "--compare"), UsageError, "name a file")
     raised(upscale(first, "-", "--json"), UsageError, "both go to stdout")
@@ -191,7 +205,7 @@ def test_what_is_wrong_is_said_before_anything_is_computed(photos: Path, tmp_pat
     raised(upscale(first, tmp_path / "a.png", "--scale", 9), UsageError, "does not work at x9; it does at x2, x3, x4")
     raised(upscale(first, tmp_path / "a.png", "--tile", 3), UsageError, "--tile takes 16")
     raised(upscale(first, tmp_path / "a.png", "--device", "gpu"), UsageError, "cannot be used")
-    raised(upscale(first, tmp_path / "a.png", "--method", "fsrcnn-s"), DataError, "srbench train")
+    raised(upscale(first, tmp_path / "a.png", "--method", "srcnn-y:quick"), DataError, "srbench train")
     save(photos / "first.jpg", photograph(8, 8))
     raised(upscale(photos, out, "--format", "png"), UsageError, "Two pictures would both become")
     save(photos / "glass.png", np.full((8, 8, 4), 99, np.uint8))

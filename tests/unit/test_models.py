@@ -71,8 +71,8 @@ def test_no_method_is_called_as_a_kind_of_models() -> None:
 def test_options_are_read() -> None:
     assert parse_options("", "onnx:a") == Options()
     assert Options().halo == MEASURED
-    found = parse_options("channels=y&range=255&halo=16&scale=2", "onnx:a")
-    assert found == Options(channels="y", range=255.0, halo=16, scale=2)
+    found = parse_options("channels=y&range=255&halo=16&scale=2&input=upsampled", "onnx:a")
+    assert found == Options(channels="y", range=255.0, halo=16, scale=2, input="upsampled")
     assert parse_options("halo=none", "onnx:a").halo is None
 
 
@@ -156,6 +156,53 @@ def test_missing_files_are_one_sentence(tmp_path: Path) -> None:
 
 def tried(network: nn.Module | Any, options: Options | None = None, **known: Any) -> Any:
     return find_traits(Opened(run=network, says="a model", **known), options or Options(), "model")
+
+
+# models of the enlarged image ----------------------------------------------------------------------------------------
+
+
+def test_a_model_of_the_enlarged_image_has_the_scale_that_is_said() -> None:
+    network = nn.Conv2d(1, 1, 5, padding=2)
+    found = tried(network, Options(input="upsampled", scale=3))
+    assert (found.input, found.scale, found.factor, found.halo) == ("upsampled", 3, 1, 2)
+    assert run_fitted(network, torch.rand(1, 1, 9, 7), found).shape == (1, 1, 9, 7)
+    told = tried(network, told=Options(input="upsampled", scale=4, channels="any"))
+    assert (told.input, told.scale, told.either) == ("upsampled", 4, True)
+    own = tried(network, Options(input="lr"), told=Options(input="upsampled", scale=4))
+    assert (own.input, own.scale) == ("lr", 1)
+
+
+@pytest.mark.parametrize(
+    ("network", "options", "told", "message"),
+    [
+        (nn.Identity(), Options(scale=2), Options(), "x1, not x2; if it takes the enlarged image, add input=upsampled"),
+        (nn.Identity(), Options(input="upsampled"), Options(), "say which"),
+        (nn.Identity(), Options(scale=3), Options(input="upsampled", scale=2), "for x2, not x3"),
+        (nearest(), Options(input="upsampled", scale=2), Options(), "enlarges x2 itself"),
+    ],
+)
+def test_what_cannot_be_of_a_model_of_the_enlarged_image(
+    network: nn.Module, options: Options, told: Options, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        tried(network, options, told=told)
+
+
+def test_an_onnx_file_says_by_its_inputs_name_that_it_takes_the_enlarged_image(tmp_path: Path) -> None:
+    path = small_models.save_onnx(nn.Conv2d(1, 1, 3, padding=1), tmp_path / "sharpener_x3.onnx", 1, name="upsampled")
+    with pytest.raises(UsageError, match="say which"):
+        Registry().select([f"onnx:{path}"])
+    (choice,) = Registry().select([f"onnx:{tmp_path}/sharpener_x{{scale}}.onnx"])
+    assert (choice.card.info.input, choice.card.info.scales) == ("upsampled", {3})
+    (choice,) = Registry().select([f"onnx:{path}?scale=2"])
+    assert choice.card.info.scales == {2}
+
+
+def test_files_of_both_kinds_are_no_one_method(tmp_path: Path) -> None:
+    small_models.save_onnx(nn.Conv2d(1, 1, 3, padding=1), tmp_path / "m_x3.onnx", 1, name="upsampled")
+    small_models.save_onnx(nearest(), tmp_path / "m_x2.onnx", 1)
+    with pytest.raises(UsageError, match="Some files"):
+        Registry().select([f"onnx:{tmp_path}/m_x{{scale}}.onnx"])
 
 
 def test_channels_and_scale_are_found_out() -> None:

@@ -100,6 +100,10 @@ def test_every_format_and_kind_of_picture(form: str, channels: int, depth: int) 
         with pytest.raises(UsageError, match=rf"^a is partly transparent, which {form} .* choose \.png"):
             format.fitted(picture)
         picture = Picture("a", picture.colour, np.full_like(alpha, picture.peak))  # opaque: there is nothing to lose
+    if format.gray and channels > 2:
+        with pytest.raises(UsageError, match=rf"^a is in colour, which {form} files cannot be; choose \.ppm"):
+            format.fitted(picture)
+        return
     assert bool(format.fitted(picture)[2]) == (depth == 16 and not format.deep)
     back = read_picture(written(picture, form, quality=100))
     expected = picture.colour if format.deep or depth == 8 else picture.colour // 257
@@ -222,6 +226,11 @@ def test_a_profile_of_other_channels_is_not_written() -> None:
     gray = Picture("a", RGBA[..., :1], None, Metadata(icc=GRAY_ICC))
     assert read_picture(written(gray, "png")).metadata.icc == GRAY_ICC
     assert read_picture(written(gray, "webp")).metadata.icc == b""
+    (note,) = format_named("webp").fitted(gray)[2]
+    assert note == "the colour profile is for GRAY, and the webp file is RGB"
+    assert format_named("png").fitted(gray)[2] == format_named("jpeg").fitted(gray)[2] == ()
+    deep = Picture("a", RGBA[..., :1].astype(np.uint16), RGBA[..., 3:].astype(np.uint16), Metadata(icc=GRAY_ICC))
+    assert len(format_named("tiff").fitted(deep)[2]) == 1  # which is written as RGB
     palette = Image.fromarray(RGBA[..., 0]).convert("P")
     assert palette.getpalette()[:3] == [0, 0, 0]  # gray colours under an RGB profile
     kept = read_picture(saved(palette, "PNG", icc_profile=SRGB))
@@ -260,7 +269,15 @@ def test_what_a_format_cannot_hold_is_said() -> None:
         format_named("webp").check("a", too_wide)
     format_named("png").check("a", too_wide)
     picture = Picture("a", RGBA[..., :3], None, Metadata(icc=SRGB))
-    assert format_named("bmp").fitted(picture)[2] == ("bmp holds no colour profile and no EXIF",)
+    assert format_named("bmp").fitted(picture)[2] == ("bmp holds no colour profile",)
+    for form in ("bmp", "ppm"):
+        alone = dataclasses.replace(picture, metadata=Metadata(xmp=XMP))
+        assert format_named(form).fitted(alone)[2] == (f"{form} holds no XMP",)
+    everything = dataclasses.replace(picture, metadata=Metadata(icc=SRGB, exif=b"a", xmp=XMP))
+    assert format_named("ppm").fitted(everything)[2] == ("ppm holds no colour profile and no EXIF and no XMP",)
+    with pytest.raises(UsageError, match=r"a is in colour, which pgm files cannot be; choose \.ppm"):
+        format_named("pgm").fitted(picture)
+    assert written(Picture("a", RGBA[..., :1]), "pgm").startswith(b"P5")
     with pytest.raises(UsageError, match="cannot be written as 'gif'"):
         format_named("gif")
     assert format_named(".JPG").name == "jpeg"
