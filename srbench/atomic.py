@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from platformdirs import user_cache_path
 
+from srbench.errors import DataError, SrbenchError
 from srbench.places import environment_folder
 
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}")
@@ -113,6 +114,26 @@ def replaced_folder(path: Path) -> Iterator[Path]:
             old.rename(path)
         for rest in (new, old):
             shutil.rmtree(rest, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def writing(what: str, remedy: str, kind: type[SrbenchError] = DataError) -> Iterator[None]:
+    """A block that writes files: what keeps it from that becomes one sentence, ``what`` (why) ``remedy``.
+
+    Args:
+        what: what cannot be written, in the user's words rather than a temporary file's.
+        remedy: the end of the sentence, with its punctuation.
+        kind: the error.
+
+    Raises:
+        SrbenchError: of that kind, instead of an OSError; a closed pipe is left to whoever reads it.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise kind(f"{what} ({error.strerror or error}){remedy}") from error
 
 
 def sweep(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from srbench.api.arguments import OneOrMore, files, several, whole_number
 from srbench.api.arrays import Picture, as_array, in_8_bit, in_unit
 from srbench.bench.availability import availability
 from srbench.bench.plan import Plan, Request
+from srbench.data.dataset import file_sha256
 from srbench.errors import DataError, UsageError
 from srbench.method import MethodInfo
 from srbench.protocol import Case, Protocol
@@ -176,7 +176,7 @@ def _fitted(sr: NDArray[Any], hr: NDArray[Any], case: Case, *, luma: bool) -> ND
 
 def _contents(plugins: tuple[Path, ...]) -> tuple[str, ...]:
     """Hashes of what is in the files now; where there is no file, the registry says so."""
-    return tuple(hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "" for path in plugins)
+    return tuple(file_sha256(path) if path.is_file() else "" for path in plugins)
 
 
 @lru_cache(maxsize=32)

@@ -10,14 +10,14 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from srbench.atomic import sweep, write_atomically
+from srbench.atomic import sweep, write_atomically, writing
 from srbench.bench.results import SCHEMA_VERSION, CellId, CellResult, RunRecord
 from srbench.bench.speed_record import RunSpeed, read_speed
 from srbench.canonical import digest, parse_json
@@ -226,20 +226,15 @@ def run_folders(out: Path) -> Iterator[Path]:
     return (path.parent for path in sorted(out.glob("*/run.json")))
 
 
-@contextmanager
-def writing_to(folder: Path) -> Iterator[None]:
-    """Turn what keeps results from being written to a folder into one sentence.
+def writing_to(folder: Path) -> AbstractContextManager[None]:
+    """A block that writes results: what keeps it from that is one sentence.
 
     Raises:
         StoreError: instead of an OSError.
     """
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise StoreError(
-            f"Results cannot be written to {folder} ({reason}); free it, or choose another folder with --out."
-        ) from error
+    return writing(
+        f"Results cannot be written to {folder}", "; free it, or choose another folder with --out.", StoreError
+    )
 
 
 def _inside(folder: Path, *names: str) -> Path:

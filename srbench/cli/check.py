@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from srbench.cli.options import Json, Out
-from srbench.errors import EXIT_REGRESSION, DataError, UsageError
+from srbench.errors import EXIT_REGRESSION, UsageError
 from srbench.places import RUNS
 
 if TYPE_CHECKING:
     from srbench.analysis.gate import Verdicts
     from srbench.bench.store import LoadedRun
+
+_ANOTHER = "; name another file."
 
 
 def check(
@@ -96,8 +97,9 @@ def _refuse_beside(option: str, others: Mapping[str, object]) -> None:
 
 def _write(loaded: list[LoadedRun], path: Path) -> None:
     from srbench.analysis.baseline import write_baseline
+    from srbench.atomic import writing
 
-    with _writing(path):
+    with writing(f"{path} cannot be written", _ANOTHER):
         if path.is_file() and path.stat().st_size:
             raise UsageError(
                 f"{path} is there already, and may hold tolerances and rows of yours: "
@@ -109,14 +111,14 @@ def _write(loaded: list[LoadedRun], path: Path) -> None:
 
 def _update(loaded: list[LoadedRun], names: list[str] | None, *, as_json: bool) -> None:
     from srbench.analysis.update import plan_update
-    from srbench.atomic import write_atomically
+    from srbench.atomic import write_atomically, writing
     from srbench.cli.console import stderr
     from srbench.report.update import print_diff, sentences, update_document
 
     update = plan_update(loaded, names)
     for file in update.files:
         if file.changes:
-            with _writing(file.path):
+            with writing(f"{file.path} cannot be written", _ANOTHER):
                 write_atomically(file.path, file.after)
     if as_json:
         typer.echo(update_document(update, [run.record.id for run in loaded]))
@@ -127,19 +129,11 @@ def _update(loaded: list[LoadedRun], names: list[str] | None, *, as_json: bool) 
 
 
 def _write_junit(verdicts: Verdicts, path: Path) -> None:
-    from srbench.atomic import write_atomically
+    from srbench.atomic import write_atomically, writing
     from srbench.report.ci import junit
 
-    with _writing(path):
+    with writing(f"{path} cannot be written", _ANOTHER):
         write_atomically(path, junit(verdicts))
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise DataError(f"{path} cannot be written ({error.strerror}); name another file.") from error
 
 
 def _tell_github(verdicts: Verdicts, as_json: bool) -> None:

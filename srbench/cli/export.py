@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 FORMATS = ("onnx", "safetensors", "hub")
 BESIDE = ("bicubic",)
 """Methods whose figures a model card shows too."""
+_ANOTHER = ": name another --out."
 
 
 def export(
@@ -86,8 +87,8 @@ def export(
 
 def _files(subjects: tuple[Subject, ...], format_: str, out: Path, overwrite: bool) -> None:
     """Write graphs or weights: all of them, or none if one cannot be."""
-    from srbench.atomic import write_atomically
-    from srbench.export.folder import require_free, written_to
+    from srbench.atomic import write_atomically, writing
+    from srbench.export.folder import require_free
 
     names = [subject.onnx_name if format_ == "onnx" else subject.weights_name for subject in subjects]
     count = len(set(names))
@@ -103,7 +104,7 @@ def _files(subjects: tuple[Subject, ...], format_: str, out: Path, overwrite: bo
         elif subject.weights is not None:
             contents[path] = subject.weights.read_bytes()
     for path, content in contents.items():
-        with written_to(path):
+        with writing(f"{path} cannot be written", _ANOTHER):
             write_atomically(path, content)
         typer.echo(path)
 
@@ -112,9 +113,10 @@ def _hub(
     registry: Registry, method: str, subjects: tuple[Subject, ...], folder: Path, run: str, overwrite: bool
 ) -> None:
     """Write a folder for the Hub, and say how to upload it."""
+    from srbench.atomic import writing
     from srbench.bench.store import find_run, load_run
     from srbench.export.figures import figures_of
-    from srbench.export.folder import require_free, written_to
+    from srbench.export.folder import require_free
     from srbench.export.hub import FILES, write_hub
     from srbench.export.onnx import NoGraph
 
@@ -127,7 +129,7 @@ def _hub(
             graphs[subject.scale] = _graph(subject)
         except NoGraph as error:
             typer.echo(f"left out: {error}", err=True)
-    with written_to(folder):
+    with writing(f"{folder} cannot be written", _ANOTHER):
         paths = write_hub(folder, subjects, graphs, loaded, BESIDE)
     for path in paths:
         typer.echo(path)

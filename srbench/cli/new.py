@@ -42,8 +42,8 @@ def method(
 
     Exit codes: 0 fine, 2 wrong usage, 4 the folder cannot be written to.
     """
+    from srbench.atomic import writing
     from srbench.cli.console import stderr
-    from srbench.export.folder import written_to
     from srbench.registry import Registry
     from srbench.scaffold.package import NewMethod, write
 
@@ -53,7 +53,7 @@ def method(
         channels=channels or ("y" if learned else "any"),  # type: ignore[arg-type]  # checked there
         input=input,  # type: ignore[arg-type]
     )
-    with written_to(out):
+    with writing(f"{out} cannot be written", ": name another --out."):
         folder = write(new, out, Registry())
     typer.echo(folder)
     quoted = shlex.quote(str(folder))

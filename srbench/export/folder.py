@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-from srbench.errors import DataError, UsageError
+from srbench.errors import UsageError
 
 
 def require_free(path: Path, *, overwrite: bool, own: Sequence[str] = ()) -> None:
@@ -30,18 +29,3 @@ def require_free(path: Path, *, overwrite: bool, own: Sequence[str] = ()) -> Non
     for entry in path.iterdir() if own else ():
         if entry.is_dir() or not any(fnmatch.fnmatchcase(entry.name, pattern) for pattern in own):
             raise UsageError(f"{path} holds {entry.name}, which is none of its files: name another --out.")
-
-
-@contextmanager
-def written_to(out: Path) -> Iterator[None]:
-    """A block that writes what ``--out`` names: where that fails, that name is what the user knows.
-
-    Raises:
-        DataError: it cannot be written.
-    """
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise DataError(f"{out} cannot be written ({error.strerror or error}): name another --out.") from error

@@ -8,12 +8,11 @@ from pathlib import Path
 from srbench.analysis.references import load_references
 from srbench.atomic import write_atomically
 from srbench.bench.store import LoadedRun
-from srbench.errors import DataError
 from srbench.report.escape import markdown, safe_name
 from srbench.report.every_table import every_table
 from srbench.report.merge import by_protocol, merge
 from srbench.report.tables import markdown_table
-from srbench.report.write import FORMATS, write_report
+from srbench.report.write import FORMATS, write_report, writing_report
 
 PAGE = "leaderboard.md"
 
@@ -55,12 +54,8 @@ def write_leaderboards(
     for board, baseline in zip(boards, baselines or [""] * len(boards), strict=True):
         files += write_report(board, out / board_name(board), formats, plots, baseline)
     if "md" in formats:
-        try:
+        with writing_report(out):
             write_atomically(out / PAGE, leaderboard_page(boards))
-        except OSError as error:
-            raise DataError(
-                f"The report cannot be written to {out} ({error.strerror}); choose another folder with --to."
-            ) from None
         files.insert(0, out / PAGE)
     return files
 

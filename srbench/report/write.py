@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 from srbench import __version__
 from srbench.analysis.references import Reference, load_references
 from srbench.analysis.sample import cell_intervals
-from srbench.atomic import write_atomically
+from srbench.atomic import write_atomically, writing
 from srbench.bench.store import LoadedRun
 from srbench.canonical import digest, parse_json
-from srbench.errors import DataError
 from srbench.names import unknown
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def write_report(
     if made >= wanted and all(_is_whole(folder, *file) for file in old.items()):
         return [folder / name for name in old]
     kept = made - {_WITH_PLOTS} if "md" in wanted else made
-    try:
+    with writing_report(folder):
         if not made:
             for name in old:  # of other numbers: no part of it may stand beside the new
                 (folder / name).unlink(missing_ok=True)
@@ -81,11 +81,12 @@ def write_report(
             "files": files,
         }
         write_atomically(folder / STAMP, json.dumps(document, indent=1) + "\n")
-    except OSError as error:
-        raise DataError(
-            f"The report cannot be written to {folder} ({error.strerror}); choose another folder with --to."
-        ) from None
     return [folder / name for name in files]
+
+
+def writing_report(folder: Path) -> AbstractContextManager[None]:
+    """A block that writes a report's files there: what keeps it from that is one sentence."""
+    return writing(f"The report cannot be written to {folder}", "; choose another folder with --to.")
 
 
 def check_formats(formats: Collection[str]) -> None:
