@@ -5,6 +5,7 @@ Numbers are finite or the strings ``"inf"`` and ``"-inf"`` (the PSNR of equal im
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
@@ -76,6 +77,25 @@ class CellResult(Frozen):
     """All that the key is a hash of."""
     environment: dict[str, str]
     """Versions and device that made the numbers."""
+    notes: tuple[str, ...] = ()
+    """What the method did that must be said beside the figures."""
+    reusable: bool = True
+    """Whether all that decided the numbers is in the key; else no later run takes them for its own."""
+
+
+class ReadNote(Frozen):
+    """Names of what a method read: files, below the method's folder by their relative path, and variables."""
+
+    files: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A cell that was computed, and the names of what its method read."""
+
+    cell: CellResult
+    note: ReadNote | None = None
 
 
 class FailedCell(Frozen):

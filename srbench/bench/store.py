@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from srbench.atomic import sweep, write_atomically, writing
-from srbench.bench.results import SCHEMA_VERSION, CellId, CellResult, RunRecord
+from srbench.bench.results import SCHEMA_VERSION, CellId, CellResult, ReadNote, RunRecord
 from srbench.bench.speed_record import RunSpeed, read_speed
 from srbench.canonical import digest, parse_json
 from srbench.errors import EXIT_DATA, DataError, SrbenchError, UsageError
@@ -91,6 +91,29 @@ class RunFolder:
         text = json.dumps(plain | {"sha256": digest(plain)}, indent=1, ensure_ascii=False, allow_nan=False)
         with self.writing():
             write_atomically(self.cell_path(cell.key), text + "\n")
+
+    def read_note(self, key: str) -> ReadNote | None:
+        """What the method of a cell read, by the cell's key without that; None where there is no such note."""
+        with contextlib.suppress(OSError, ValueError):
+            return ReadNote.model_validate_json(self._note_path(key).read_bytes())
+        return None
+
+    def write_note(self, key: str, note: ReadNote) -> None:
+        """Keep what the method of a cell read."""
+        with self.writing():
+            write_atomically(self._note_path(key), note.model_dump_json() + "\n")
+
+    def _note_path(self, key: str) -> Path:
+        return _inside(self.path / "reads", f"{key}.json")
+
+    def move_pictures(self, key: str, cell: CellResult) -> None:
+        """Have the pictures that were kept under one key under a cell's own."""
+        for image in cell.images:
+            source, target = self.sr_path(key, image.name), self.sr_path(cell.key, image.name)
+            if source.is_file():
+                with self.writing():
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    source.replace(target)
 
     def lock(self, key: str) -> Lock:
         """The lock of a cell, held by the process that computes it; not taken yet."""

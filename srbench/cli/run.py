@@ -56,7 +56,13 @@ def run(
         int, typer.Option(help="CPU threads of torch a process; 0 is one for figures, all for timings.", min=0)
     ] = BY_DEFAULT.threads,
     jobs: Annotated[
-        int, typer.Option(help="Worker processes, each a cell at a time; 0 computes in this process.", min=0)
+        int | None,
+        typer.Option(
+            help="Worker processes, each a cell at a time; 0 runs plugins and models in this process too, for "
+            "debuggers.",
+            min=0,
+            show_default="none: cells in this process, plugins and models in their own",
+        ),
     ] = BY_DEFAULT.jobs,
     cell_timeout: Annotated[
         float, typer.Option(help="Seconds after which a cell is given up; 0 never. In a worker.", min=0.0)
@@ -142,6 +148,8 @@ def run(
     with redirect_stdout(sys.stderr):  # stdout is for results: what a method prints is not one
         loaded, summary = _execute(prepared)
     folder = loaded.folder.path
+    for note in (note for note in loaded.record.notes if note not in plan.notes):
+        stderr().print(f"note: {note}", markup=False, soft_wrap=True)
     # the report first: whoever reads the table from a pipe may stop reading, and a full disk must not cost the table
     trouble = None if no_report else _write_report(loaded)
     _show_results(loaded, as_json=json)
