@@ -197,7 +197,7 @@ def run(
     prepared = prepare(request, options, plugins=own, classes=classes, speed=speed, flags=flags)
     with threads_kept(), _watcher(progress, len(prepared.plan.jobs)) as watcher:
         loaded, trouble = execute(prepared, watcher)
-    notes = (*prepared.plan.skipped, *([trouble] if trouble else []))
+    notes = (*prepared.plan.skipped, *loaded.record.notes, *([trouble] if trouble else []))
     return Run(loaded, notes)
 
 

@@ -225,7 +225,9 @@ def _super_resolve(runner: Runner, case: Case, name: str) -> Output:
         raise
     except MethodError as error:
         raise MethodError(f"{error} ({name})") from error
-    except (Exception, SystemExit) as error:  # whatever a method raises fails its cell and no other
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a method raises fails its cell and no other
         kind = error.kind if isinstance(error, RemoteError) else type(error).__name__
         message = str(error).splitlines()[0] if str(error) else "no message"
         raise MethodError(f"{info.name} raised {kind} on {name}: {message}") from error

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import numpy as np
 import torch
@@ -152,7 +154,7 @@ class LocalRunner:
     def run(self, planes: NDArray[np.float32], scale: int) -> Output:
         """Super-resolve one image."""
         before = planes.copy() if self.watch is not None else planes
-        with self.watch or contextlib.nullcontext():
+        with self.watch or contextlib.nullcontext(), _no_exit():
             output = super_resolve(self.method, planes, scale, self.device)
         if not np.array_equal(before, planes):
             self._notes["writes into its input"] = None
@@ -169,3 +171,18 @@ class LocalRunner:
             self._notes[f"changes {change}"] = None
         self.state.restore()
         return Account(self.watch.reads, tuple(self._notes))
+
+
+@contextlib.contextmanager
+def _no_exit() -> Iterator[None]:
+    """Have ``os._exit`` raise: it would end the run with an exit code that says nothing of it."""
+    end = os._exit
+
+    def refused(code: int) -> NoReturn:
+        raise SystemExit(code)
+
+    os._exit = refused
+    try:
+        yield
+    finally:
+        os._exit = end

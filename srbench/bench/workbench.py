@@ -125,9 +125,9 @@ class Workbench:
             if isinstance(task, TrainTask):
                 return self._train(task, tell)
             return self._time(task, tell)
-        except StoreError:
+        except (StoreError, KeyboardInterrupt):
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # whatever a method of this process raises
             return Failure.of(error)
 
     def close(self) -> None:

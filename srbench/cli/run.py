@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from srbench.bench.options import Options
-from srbench.cli.guard import complain
+from srbench.cli.guard import complain, is_debugging
 from srbench.cli.options import Config, Json, Out, Plugins, numbers, split
 from srbench.errors import EXIT_CELL_FAILED, EXIT_DATA, EXIT_INTERRUPTED, EXIT_OK, SrbenchError
 from srbench.places import is_folder
@@ -122,7 +122,7 @@ def run(
         train=train,  # type: ignore[arg-type]  # checked when the run is prepared
         device=device,
         threads=threads,
-        jobs=jobs,
+        jobs=0 if jobs is None and is_debugging() else jobs,
         cell_timeout=cell_timeout,
         cell_memory=cell_memory,
         keep_images=keep_images,
