@@ -36,9 +36,9 @@ PROTOCOLS: dict[str, Protocol] = {
         ),
         Protocol(name="lapsrn", source="LapSRN; FSRCNN's 37.05 comes from here", ssim_window="same"),
         Protocol(name="edsr", source="EDSR, RCAN, SwinIR, IMDN", lr="uint8", gray="rgb"),
-        Protocol(name="basicsr", source="BasicSR, where it makes LR itself: BSRN", lr="rounded", gray="rgb"),
         Protocol(name="selfexsr", source="SelfExSR", luma="uint8", lr="uint8", border="replicate"),
         Protocol(name="rgb", source="RGB PSNR of 8-bit images", scored="rgb", lr="rounded", gray="rgb"),
+        Protocol(name="basicsr", source="BasicSR, where it makes LR itself: BSRN", lr="rounded", gray="rgb"),
         Protocol(name="paired", source="supplied LR, scored as EDSR does", degraded="none", lr="uint8", gray="rgb"),
         Protocol(
             name="paired-rgb",
