@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from functools import cached_property
 
+from srbench.bench.below import METRIC, below_bicubic
 from srbench.bench.environment import machine, versions
 from srbench.bench.plan import Plan, PlannedJob
 from srbench.bench.results import CellResult, FailedCell, PlannedCell, RunRecord
@@ -33,6 +34,7 @@ class Record:
         self._command = command
         self._states = [PlannedCell(id=job.id) for job in plan.jobs]
         self._failed: dict[int, FailedCell] = {}
+        self._psnr: dict[int, float] = {}
         self._started = _now()
         self._finished: str | None = None
         self._begun = False
@@ -55,6 +57,8 @@ class Record:
         failed = isinstance(outcome, FailedCell)
         if isinstance(outcome, FailedCell):
             self._failed[index] = outcome
+        elif METRIC in outcome.values:
+            self._psnr[index] = outcome.values[METRIC]
         job: PlannedJob = self._plan.jobs[index]
         self._states[index] = PlannedCell(id=job.id, key=key, status="failed" if failed else "ok")
 
@@ -136,7 +140,7 @@ class Record:
             failed=tuple(self._failed[index] for index in sorted(self._failed)),
             environment=self._environment,
             started=self._started,
-            notes=plan.notes,
+            notes=(*plan.notes, *below_bicubic(plan, self._psnr)),
             finished=self._finished,
         )
 

@@ -142,6 +142,8 @@ def run(
     with redirect_stdout(sys.stderr):  # stdout is for results: what a method prints is not one
         loaded, summary = _execute(prepared)
     folder = loaded.folder.path
+    for note in loaded.record.notes[len(plan.notes) :]:  # what the figures brought to light
+        stderr().print(f"note: {note}", markup=False, soft_wrap=True)
     # the report first: whoever reads the table from a pipe may stop reading, and a full disk must not cost the table
     trouble = None if no_report else _write_report(loaded)
     _show_results(loaded, as_json=json)

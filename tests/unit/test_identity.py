@@ -103,7 +103,8 @@ def test_pairs_and_manifests_of_that_name_are_told_apart_too(tmp_path: Path) -> 
     assert resolve("hr=set5/hr,lr=set5/lr", cwd=tmp_path).name == "set5-own"
     others(tmp_path / "files", ["a"])
     (tmp_path / "set5.toml").write_text(
-        'title = "mine"\nlicence = "mine"\nhomepage = "http://x"\ncitation = "@x"\nkind = "hr"\nrole = "test"\ndefault_split = "test"\nbase_url = "files"\n'
+        'title = "mine"\nlicence = "mine"\nhomepage = "http://x"\ncitation = "@x"\n'
+        'kind = "hr"\nrole = "test"\ndefault_split = "test"\nbase_url = "files"\n'
         '[splits.test]\nimages = [{ name = "a", path = "a.png" }]\n'
     )
     assert resolve("./set5.toml", cwd=tmp_path).name == "set5-own"
