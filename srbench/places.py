@@ -69,3 +69,8 @@ def environment_folder(name: str) -> Path | None:
         return user_path(text).absolute() if text else None
     except UsageError as error:
         raise UsageError(f"{name}: {error}") from error
+
+
+def as_written(path: Path) -> Path:
+    """An absolute path without ``.`` and ``..``, links not followed: a link bears its own name."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - Path.resolve follows links

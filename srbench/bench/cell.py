@@ -214,7 +214,7 @@ def _read(path: Path, name: str, case: Case) -> NDArray[np.float64]:
     """An SR image; HR may have lost up to a scale's pixels where it was cropped, and so may SR."""
     height, width = case.hr.shape[:2]
     most = (height + case.scale - 1, width + case.scale - 1)
-    return read_sr(path, name, (height, width), most, gray=case.hr.ndim == 2).astype(np.float64)
+    return read_sr(path, name, case.hr, most).astype(np.float64)
 
 
 def _super_resolve(runner: Runner, case: Case, name: str) -> Output:

@@ -126,10 +126,11 @@ def _is_hr(path: str, hr: Sequence[NDArray[np.uint8]]) -> bool:
         image = to_uint8(read_image(Path(path)))
     except (DataError, OSError):
         return False
+    flat = [other[..., 0] if image.ndim < other.ndim else other for other in hr]  # gray images in three channels
     return any(
         image.ndim == other.ndim
         and 0 <= image.shape[0] - other.shape[0] < 64
         and 0 <= image.shape[1] - other.shape[1] < 64
         and np.array_equal(image[: other.shape[0], : other.shape[1]], other)
-        for other in hr
+        for other in flat
     )

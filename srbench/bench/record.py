@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from functools import cached_property
 
+from srbench.bench.below import METRIC, below_bicubic
 from srbench.bench.environment import machine, versions
 from srbench.bench.plan import Plan, PlannedJob
 from srbench.bench.results import CellResult, FailedCell, PlannedCell, RunRecord
@@ -35,6 +36,7 @@ class Record:
         self._notes = dict.fromkeys((*plan.notes, *notes))
         self._states = [PlannedCell(id=job.id) for job in plan.jobs]
         self._failed: dict[int, FailedCell] = {}
+        self._psnr: dict[int, float] = {}
         self._started = _now()
         self._finished: str | None = None
         self._begun = False
@@ -59,6 +61,8 @@ class Record:
             self._failed[index] = outcome
         else:
             self._notes |= {f"{outcome.id.method_label}: {note}": None for note in outcome.notes}
+            if METRIC in outcome.values:
+                self._psnr[index] = outcome.values[METRIC]
         job: PlannedJob = self._plan.jobs[index]
         self._states[index] = PlannedCell(id=job.id, key=key, status="failed" if failed else "ok")
 
@@ -140,7 +144,7 @@ class Record:
             failed=tuple(self._failed[index] for index in sorted(self._failed)),
             environment=self._environment,
             started=self._started,
-            notes=tuple(self._notes),
+            notes=(*self._notes, *below_bicubic(plan, self._psnr)),
             finished=self._finished,
         )
 

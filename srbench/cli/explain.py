@@ -110,13 +110,13 @@ def _of_method(
     """Recompute a method under every variant."""
     from srbench.analysis.explain.catalogue import candidates_for
     from srbench.analysis.explain.compute import figures_of_method, makings
-    from srbench.analysis.explain.images import hr_images
+    from srbench.analysis.explain.images import has_gray, hr_images
     from srbench.analysis.explain.search import search
     from srbench.inference import resolve_device
     from srbench.training.ready import ready_method
 
     quick = choice.card.info.family == "interpolation"
-    candidates = candidates_for(choice.card.info, metric, thorough=thorough or quick)
+    candidates = candidates_for(choice.card.info, metric, thorough=thorough or quick, gray=has_gray(data))
     variants = [candidate.variant for candidate in candidates]
     where = resolve_device(device)
     method = ready_method(registry, choice, scale, where)
@@ -129,14 +129,14 @@ def _of_method(
 def _of_images(folder: Path, data: Dataset, scale: int, metric: Metric, number: Number | None) -> Answer:
     """Score SR images under every variant."""
     from srbench.analysis.explain.catalogue import candidates_for_images
-    from srbench.analysis.explain.images import figures_of_images
+    from srbench.analysis.explain.images import figures_of_images, has_gray
     from srbench.analysis.explain.search import search
     from srbench.data.sr_images import match
 
     matched = match(folder, data)
     if matched.note:
         typer.echo(f"srbench: {matched.note}", err=True)
-    candidates = candidates_for_images(metric)
+    candidates = candidates_for_images(metric, gray=has_gray(data))
     variants = [candidate.variant for candidate in candidates]
     with _progress(metric.upper(), len(matched.files)) as step:
         figures = figures_of_images(matched.files, data, scale, variants, step)

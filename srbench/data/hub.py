@@ -18,7 +18,7 @@ from srbench.data.manifest import Manifest, read_manifest, safe_name
 from srbench.data.places import data_root
 from srbench.errors import DataError, UsageError
 from srbench.locks import locked
-from srbench.places import user_path
+from srbench.places import as_written, user_path
 
 PREFIX = "hf:"
 _SPEC = re.compile(r"(?P<source>[^@:?]+)(?:@(?P<revision>[\w./-]+))?(?::(?P<split>[^?]+))?(?:\?(?P<query>.*))?")
@@ -83,7 +83,7 @@ def parse_hub(spec: str, base: Path = Path()) -> HubSpec:
         raise UsageError(f"'{spec}': column is for HR images alone; give hr and lr for pairs.")
     source, state = found["source"], ""
     if source.startswith((".", "~", "/")):
-        folder = user_path(source, base).resolve()
+        folder = as_written(user_path(source, base))
         source, state = str(folder), _state(folder)
     elif not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", source):
         raise UsageError(f"'{source}' is no name of a data set: write hf:org/name, or hf:./DIR for a folder.")

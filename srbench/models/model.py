@@ -29,6 +29,8 @@ if TYPE_CHECKING:  # planning and reports know models by their cards, and must n
 
 ANY_SCALE = frozenset(range(1, MOST + 1))
 """Of images whose path does not say their scale."""
+BLACK, SPAN = 16.0 / 255.0, 219.0 / 255.0
+"""Of luma in studio range: black, and what white exceeds it by. Full-range luma is the same, stretched to 0..1."""
 _HERE = Path(__file__).parent
 
 
@@ -47,7 +49,10 @@ class Model(Method):
 
         traits, white = self.traits[scale], self.spec.options.range
         planes = x.flatten(0, 1)[:, None] if traits.channels == 1 else x
+        full = self.spec.options.luma == "full"
+        planes = (planes - BLACK) / SPAN if full else planes
         out = run_fitted(self._open(scale, x.device).run, planes * white, traits) / white
+        out = out * SPAN + BLACK if full else out
         return out.reshape(*x.shape[:2], *out.shape[2:])
 
     def parameters(self, scale: int) -> int:
@@ -125,6 +130,8 @@ def method_class(spec: Spec, base: type[Method] | None = None) -> type[Method]:
         DataError: a file is missing, damaged, or no super-resolution model.
     """
     what = _what(spec)
+    if spec.options.luma and spec.kind in ("images", "weights"):
+        raise UsageError(f"{spec.name}: luma is an option of networks in a file of their own; leave it out.")
     if spec.kind == "images":
         info = _info(spec, paper=what, channels="any", scales=_scales_of_images(spec))
         return _class(SrImages, spec, info)
@@ -148,6 +155,10 @@ def method_class(spec: Spec, base: type[Method] | None = None) -> type[Method]:
         halo=None if None in halos else max(halo or 0 for halo in halos),
         multiple=math.lcm(*(each.multiple for each in traits)),
     )
+    if spec.options.luma and info.channels != "y":
+        raise UsageError(
+            f"{spec.name} works on {info.channels}, and luma is for a model of luma: add channels=y or leave it out."
+        )
     if len({each.channels for each in traits}) > 1:
         raise UsageError(f"Some files of {spec.name} take luma and others RGB; name them one by one.")
     if len({each.input for each in traits}) > 1:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
 
-from srbench.errors import UsageError
+from srbench.errors import DataError, UsageError
 from srbench.models.spec import Options
 from srbench.names import PACKAGE_OF
 
@@ -54,3 +54,20 @@ def first_line(error: BaseException) -> str:
     """What an error says, in a line."""
     lines = str(error).strip().splitlines()
     return lines[0].strip().rstrip(".") if lines else type(error).__name__
+
+
+def require_one_input(name: str, inputs: Sequence[str]) -> None:
+    """Refuse a network of several inputs, whatever the others are: a noise level, a mask, frames.
+
+    Args:
+        name: its file, for messages.
+        inputs: the names of what it must be given.
+
+    Raises:
+        DataError: they are more than one.
+    """
+    if len(inputs) > 1:
+        raise DataError(
+            f"{name} takes {len(inputs)} inputs ({', '.join(inputs)}), and srbench has one image to give: save it with "
+            "the others fixed."
+        )

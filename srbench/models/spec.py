@@ -18,6 +18,7 @@ from srbench.places import user_path
 
 Channels = Literal["", "y", "rgb", "any"]
 Input = Literal["", "lr", "upsampled"]
+Luma = Literal["", "studio", "full"]
 MEASURED = -1
 """The halo is to be measured."""
 IMAGES = frozenset({".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".pgm", ".ppm"})
@@ -33,6 +34,8 @@ class Options:
         halo: as in MethodInfo; None never tiles.
         scale: the factor.
         input: LR, or what the protocol has enlarged: a model of that gives back the size that it gets.
+        luma: of a model of luma: ``studio`` is BT.601 from 16 to 235 as protocols have it, and so is none; ``full`` is
+            0 to 255, as JPEG and OpenCV's YCrCb have it.
     """
 
     channels: Channels = ""
@@ -40,6 +43,7 @@ class Options:
     halo: int | None = MEASURED
     scale: int = 0
     input: Input = ""
+    luma: Luma = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,7 @@ def parse_spec(pattern: str) -> Spec:
 
 
 def parse_options(query: str, pattern: str) -> Options:
-    """``channels=y&range=255&halo=16&scale=2&input=upsampled``.
+    """``channels=y&range=255&halo=16&scale=2&input=upsampled&luma=full``.
 
     Raises:
         UsageError: one is unknown, or its value wrong.
@@ -187,6 +191,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "halo": lambda value: None if value == "none" else _whole(value),
     "scale": _scale,
     "input": _one_of(Input),
+    "luma": _one_of(Luma),
 }
 _MEANT = {
     "channels": "y, rgb or any",
@@ -194,6 +199,7 @@ _MEANT = {
     "halo": "a number of pixels, or none",
     "scale": f"a whole number from 1 to {MOST}",
     "input": "lr or upsampled",
+    "luma": "studio (16 to 235) or full (0 to 255)",
 }
 
 

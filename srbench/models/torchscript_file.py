@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.jit._fuser import optimized_execution
 
 from srbench.errors import DataError
-from srbench.models.opened import Opened, first_line
+from srbench.models.opened import Opened, first_line, require_one_input
 
 
 def open_file(path: Path, device: torch.device) -> Opened:
@@ -25,6 +25,8 @@ def open_file(path: Path, device: torch.device) -> Opened:
             program = torch.jit.load(path, map_location=device).eval()  # type: ignore[no-untyped-call]
     except Exception as error:  # also what damaged archives raise
         raise DataError(f"{path.name} cannot be opened as TorchScript ({first_line(error)}).") from None
+    arguments = program.forward.schema.arguments[1:]  # the first is the module itself
+    require_one_input(path.name, [each.name for each in arguments if not each.has_default_value()])
 
     def run(x: Tensor) -> Tensor:
         with optimized_execution(False):  # or the second run differs

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import small_models
+import torch
 from conftest import photograph, save
 from hub_server import COMMIT, hub
 
@@ -182,3 +183,61 @@ def test_planning_a_known_model_needs_no_torch(here: Path) -> None:
             text=True,
         )
         assert result.stdout.strip() == expected, result.stderr
+
+
+class Enlarged(torch.nn.Module):
+    """Bicubic, brighter by a constant: nearly white in [0, 1] and hardly brighter in 0..255."""
+
+    def __init__(self, brighter: float) -> None:
+        super().__init__()
+        self.brighter = brighter
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.interpolate(x, scale_factor=2.0, mode="bicubic") + self.brighter
+
+
+PLUGIN = """
+import torch
+from srbench.method import Method, MethodInfo
+
+class Dim(Method):
+    info = MethodInfo(name="dim", family="{family}", channels="any", input="upsampled")
+
+    def upscale(self, x, scale):
+        return x * 0.8
+"""
+
+
+def test_a_network_that_is_under_bicubic_is_asked_whether_it_is_fed_rightly(
+    cli: Cli, tmp_path: Path, photos: Path
+) -> None:
+    for name, brighter in (("fine", 0.0), ("bright", 0.25)):
+        torch.jit.script(Enlarged(brighter)).save(str(tmp_path / f"{name}.pt"))
+    for family in ("prediction", "interpolation"):
+        text = PLUGIN.format(family=family).replace("dim", f"dim-{family}")
+        (tmp_path / f"{family}.py").write_text(text)
+    plugins = [word for family in ("prediction", "interpolation") for word in ("--plugin", f"{family}.py")]
+    data = ("--datasets", str(photos), "--scales", "2", "--metrics", "psnr", "--no-speed")
+    models = "torchscript:fine.pt,torchscript:bright.pt"
+    result = cli("run", "--methods", f"{models},dim-*,bicubic,nearest", *data, *plugins, "--json")
+    assert result.returncode == 0, result.stderr
+    figures = psnr_by_method(result.stdout)
+    short = figures["bicubic"] - figures["torchscript:bright"]
+    question = "is its input 0..255 (?range=255), BGR, or of another scale or degradation?"
+    sentence = f"torchscript:bright is {short:.1f} dB under bicubic on photos x2: {question}"
+    assert f"note: {sentence}" in result.stderr
+    assert "dim-prediction is " in result.stderr and "?range" not in result.stderr.partition("dim-prediction is")[2]
+    noted = [line for line in result.stderr.splitlines() if "under bicubic" in line]
+    assert len(noted) == 2  # what interpolates may lie where it likes, and so may nearest
+    (folder,) = (tmp_path / "results/runs").glob("photos*")
+    assert any(sentence in note for note in json.loads((folder / "run.json").read_text())["notes"])
+    assert "is its input 0..255" in (folder / "report/report.md").read_text("utf-8")
+    again = cli("run", "--methods", f"{models},dim-*,bicubic,nearest", *data, *plugins)
+    assert "0 computed" in again.stderr and sentence in again.stderr
+
+    said = cli("run", "--methods", "torchscript:bright.pt?range=255,bicubic", *data)
+    assert "under bicubic" not in said.stderr
+    said = cli("run", "--methods", "torchscript:bright.pt?range=0.5,bicubic", *data)
+    assert "is its ?range right, or is its input BGR" in said.stderr
+    alone = cli("run", "--methods", "torchscript:bright.pt", *data)
+    assert alone.returncode == 0 and "under bicubic" not in alone.stderr  # nothing to hold it against
