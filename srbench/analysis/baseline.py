@@ -16,6 +16,7 @@ from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
 from srbench.protocols import get_protocol
 from srbench.registry import Registry
+from srbench.text import csv_field
 from srbench.weights import weights_sha256
 
 # What differs between machines: floating point where nothing is trained or the weights come with the method, else the
@@ -39,7 +40,7 @@ def write_baseline(runs: list[LoadedRun], path: Path) -> int:
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS + OPTIONAL_COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({column: csv_field(value) for column, value in row.items()} for row in rows)
     write_atomically(path, text.getvalue())
     return len(rows)
 

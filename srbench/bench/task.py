@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from srbench.bench.plan import PlannedJob
-from srbench.bench.results import CellResult
+from srbench.bench.results import LONGEST_ERROR, LONGEST_TRACEBACK, CellResult
 from srbench.bench.speed_record import RunSpeed
 from srbench.errors import DataError, DeviceError, SrbenchError
+from srbench.text import cut
 from srbench.training.job import Training
 from srbench.training.progress import Progress
 
@@ -146,6 +147,11 @@ class Failure:
             kind = "device"
         sentence = str(error) if isinstance(error, SrbenchError) else f"{type(error).__name__}: {error}"
         return cls(kind=kind, error=sentence, traceback="".join(traceback.format_exception(error)))
+
+    def __post_init__(self) -> None:
+        """Cut what is longer than a record keeps, here, before it is sent anywhere."""
+        object.__setattr__(self, "error", cut(self.error, LONGEST_ERROR))
+        object.__setattr__(self, "traceback", cut(self.traceback, LONGEST_TRACEBACK))
 
 
 Outcome: TypeAlias = CellResult | Path | RunSpeed | Failure

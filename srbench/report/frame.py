@@ -12,6 +12,7 @@ from srbench.analysis.compare import Comparison
 from srbench.analysis.sample import CellIntervals
 from srbench.bench.results import CellId
 from srbench.bench.store import LoadedRun
+from srbench.text import csv_field
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +57,7 @@ def _csv(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows(map(itemgetter(*columns), rows))
+    writer.writerows(map(csv_field, values) for values in map(itemgetter(*columns), rows))
     return text.getvalue()
 
 
