@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 import sys
+from collections.abc import Iterable
 
 _COMMAND = re.compile(r"^(\s*):(?=:)|##(?=\[)", re.MULTILINE)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -27,10 +30,10 @@ def echo(text: object, *, err: bool = False) -> None:
 
 
 def echo_json(document: str) -> None:
-    """Print a JSON document on stdout: the same document, control characters in its strings escaped as JSON does."""
+    """Print a JSON document on stdout, with what a terminal or GitHub would obey escaped as JSON does."""
     if not document.isprintable():
         document = "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in document)
-    print(document, flush=True)
+    print(document.replace("##[", "##\\u005b"), flush=True)
 
 
 def warn(text: str) -> None:
@@ -48,6 +51,16 @@ def cut(text: str, longest: int) -> str:
         head, tail = longest * 2 // 3, longest // 4
         text = f"{text[:head]} ... ({len(text) - head - tail:,} characters left out) ... {text[-tail:]}"
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def to_csv(rows: Iterable[Iterable[object]]) -> str:
+    """Rows as CSV, a line each, with :func:`csv_field`. Whatever has a line break of any kind is quoted."""
+    lines = []
+    for row in rows:
+        text = io.StringIO(newline="")
+        csv.writer(text).writerow(map(csv_field, row))  # its own end of line is \r\n: only then does it quote both
+        lines.append(text.getvalue().removesuffix("\r\n") + "\n")
+    return "".join(lines)
 
 
 def csv_field(value: object) -> object:

@@ -156,7 +156,7 @@ def _checked(path: Path) -> tuple[dict[str, Any], bytes]:
         raise ValueError("it has no checksum, as those of earlier versions of srbench")
     if known != _checksum(header, data):
         raise ValueError("its checksum is not that of its content")
-    metadata = parse_json(header["__metadata__"].get("srbench") or "null")
+    metadata = parse_json(str(header["__metadata__"].get("srbench")))
     if not isinstance(metadata, dict):
         raise ValueError("its metadata are no table")
     return metadata, content

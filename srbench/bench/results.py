@@ -133,8 +133,10 @@ class CellResult(Frozen):
     """Versions and device that made the numbers."""
 
     @model_validator(mode="after")
-    def _distinct(self) -> Self:
+    def _whole(self) -> Self:
         _require_distinct("image", [image.name for image in self.images])
+        if not all(self.values.keys() <= image.values.keys() for image in self.images):
+            raise ValueError("an image lacks a metric")
         return self
 
 
