@@ -6,6 +6,8 @@ what to do about it. The command line prints the message and ends with ``exit_co
 
 from __future__ import annotations
 
+from srbench.text import cut, printable
+
 EXIT_OK = 0
 EXIT_REGRESSION = 1
 EXIT_USAGE = 2
@@ -25,10 +27,8 @@ class SrbenchError(Exception):
 
     def __str__(self) -> str:
         """The message as one line that no terminal obeys, whatever a file's names and values put into it."""
-        text = " ".join(super().__str__().splitlines())
-        if len(text) > LONGEST:
-            text = f"{text[: LONGEST * 2 // 3]} ... {text[-LONGEST // 4 :]}"
-        return text if text.isprintable() else "".join(map(_printable, text))
+        text = " ".join(super().__str__().split("\t"))
+        return printable(cut(" ".join(text.splitlines()), LONGEST))
 
 
 class UsageError(SrbenchError):
@@ -51,7 +51,3 @@ class MethodError(SrbenchError):
     """A method that raised, or returned something that its contract forbids: its cell fails, the others go on."""
 
     exit_code = EXIT_CELL_FAILED
-
-
-def _printable(character: str) -> str:
-    return character if character.isprintable() else character.encode("unicode_escape").decode()

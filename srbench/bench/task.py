@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from srbench.bench.plan import PlannedJob
-from srbench.bench.results import Computed
+from srbench.bench.results import LONGEST_ERROR, LONGEST_TRACEBACK, Computed
 from srbench.bench.speed_record import RunSpeed
 from srbench.errors import DataError, DeviceError, SrbenchError
 from srbench.isolation.host import HostError, RemoteError
+from srbench.text import cut
 from srbench.training.job import Training
 from srbench.training.progress import Progress
 
@@ -158,6 +159,11 @@ class Failure:
         if isinstance(error, RemoteError):
             sentence = f"{error.kind}: {error}"
         return cls(kind=kind, error=sentence, traceback=_trace_of(error))
+
+    def __post_init__(self) -> None:
+        """Cut what is longer than a record keeps, here, before it is sent anywhere."""
+        object.__setattr__(self, "error", cut(self.error, LONGEST_ERROR))
+        object.__setattr__(self, "traceback", cut(self.traceback, LONGEST_TRACEBACK))
 
 
 def _trace_of(error: BaseException) -> str:

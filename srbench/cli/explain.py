@@ -14,6 +14,7 @@ import typer
 
 from srbench.cli.options import Json, Plugins
 from srbench.errors import EXIT_REGRESSION, UsageError
+from srbench.text import echo_json, warn
 
 if TYPE_CHECKING:
     from srbench.analysis.explain.catalogue import Metric
@@ -135,7 +136,7 @@ def _of_images(folder: Path, data: Dataset, scale: int, metric: Metric, number: 
 
     matched = match(folder, data)
     if matched.note:
-        typer.echo(f"srbench: {matched.note}", err=True)
+        warn(f"{matched.note}")
     candidates = candidates_for_images(metric, gray=has_gray(data))
     variants = [candidate.variant for candidate in candidates]
     with _progress(metric.upper(), len(matched.files)) as step:
@@ -151,11 +152,11 @@ def _show(answers: list[Answer], subject: str, as_json: bool, top: int, everythi
 
         rows = [as_data(answer, everything=everything) for answer in answers]
         document = {"schema_version": 1, "subject": subject, "answers": rows}
-        typer.echo(dumps(document, indent=1, ensure_ascii=False, allow_nan=False))
+        echo_json(dumps(document, indent=1, ensure_ascii=False, allow_nan=False))
         return
-    from rich.console import Console
+    from srbench.console import make_console
 
-    console = Console(highlight=False)
+    console = make_console(highlight=False)
     for i, answer in enumerate(answers):
         if i:
             console.print()
@@ -169,10 +170,11 @@ def _progress(label: str, total: int) -> Iterator[Callable[[], None]]:
 
     console = stderr()
     if console.is_terminal:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TimeRemainingColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console, transient=True) as bars:
+        from srbench.console import make_bars
+
+        with make_bars(console, BarColumn(), TimeRemainingColumn()) as bars:
             task = bars.add_task(label, total=total)
             yield lambda: bars.advance(task)
         return

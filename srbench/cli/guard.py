@@ -12,6 +12,7 @@ from typing import Any
 import typer
 
 from srbench.errors import EXIT_INTERRUPTED
+from srbench.text import warn
 
 EXIT_PIPE = 128 + 13
 """As of any program that a closed pipe ends; 1 would say that a figure differs."""
@@ -41,7 +42,7 @@ def guarded(verb: Callable[..., Any]) -> Callable[..., Any]:
             verb(*args, **kwargs)
             sys.stdout.flush()
         except KeyboardInterrupt:
-            complain("interrupted")
+            warn("interrupted")
             raise typer.Exit(EXIT_INTERRUPTED) from None
         except (BrokenPipeError, SystemExit) as error:
             # rich ends the program with 1 when its pipe is closed
@@ -51,11 +52,6 @@ def guarded(verb: Callable[..., Any]) -> Callable[..., Any]:
             raise typer.Exit(EXIT_PIPE) from None
 
     return run
-
-
-def complain(message: str) -> None:
-    """Say what is wrong, on stderr."""
-    print(f"srbench: {message}", file=sys.stderr)
 
 
 def _interrupt(number: int, frame: object) -> None:

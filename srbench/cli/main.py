@@ -17,8 +17,8 @@ from srbench.cli.data import app as data_app
 from srbench.cli.doctor import doctor
 from srbench.cli.explain import explain
 from srbench.cli.export import export
-from srbench.cli.guard import complain, guarded
 from srbench.cli.guard import debug as note_debug
+from srbench.cli.guard import guarded
 from srbench.cli.list import list_
 from srbench.cli.new import app as new_app
 from srbench.cli.prose import help_of
@@ -28,6 +28,7 @@ from srbench.cli.speed import speed
 from srbench.cli.train import train
 from srbench.cli.upscale import upscale
 from srbench.errors import EXIT_DATA, EXIT_USAGE, SrbenchError
+from srbench.text import echo, warn
 
 app = typer.Typer(
     name="srbench",
@@ -58,7 +59,7 @@ app.add_typer(new_app, name="new", help="Write a package of your own to begin wi
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"srbench {__version__}")
+        echo(f"srbench {__version__}")
         raise typer.Exit
 
 
@@ -89,17 +90,17 @@ def main() -> None:
     except SrbenchError as error:
         if debug:
             traceback.print_exc()
-        complain(str(error))
+        warn(str(error))
         sys.exit(error.exit_code)
     except OSError as error:
         if debug:
             raise
-        complain(f"{error.strerror or error}: {error.filename or 'the output'} cannot be used")
+        warn(f"{error.strerror or error}: {error.filename or 'the output'} cannot be used")
         sys.exit(EXIT_DATA)
     except Exception as error:
         if debug:
             raise
-        complain(f"{type(error).__name__}: {error} - this is a bug in srbench; --debug shows where")
+        warn(f"{type(error).__name__}: {error} - this is a bug in srbench; --debug shows where")
         sys.exit(EXIT_USAGE)
 
 

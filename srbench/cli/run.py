@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from srbench.bench.options import Options
-from srbench.cli.guard import complain, is_debugging
+from srbench.cli.guard import is_debugging
 from srbench.cli.options import Config, Json, Out, Plugins, numbers, split
 from srbench.errors import EXIT_CELL_FAILED, EXIT_DATA, EXIT_INTERRUPTED, EXIT_OK, SrbenchError
 from srbench.places import is_folder
+from srbench.text import echo, echo_json, warn
 
 if TYPE_CHECKING:
     from srbench.api.running import Prepared
@@ -155,7 +156,7 @@ def run(
     _show_results(loaded, as_json=json)
     stderr().print(f"{summary}; results in {folder}", markup=False, soft_wrap=True)
     if gone := sum(planned.status == "ok" for planned in loaded.record.cells) - len(loaded.cells):
-        complain(f"{gone} finished cells are no longer in {folder}, or were altered there; run again.")
+        warn(f"{gone} finished cells are no longer in {folder}, or were altered there; run again.")
     if trouble is not None:
         raise trouble
     raise typer.Exit(exit_code(loaded))
@@ -209,11 +210,11 @@ def _show_plan(plan: Plan, out: Path, *, as_json: bool) -> None:
     if as_json:
         import json
 
-        typer.echo(json.dumps({"schema_version": 1, "run": plan.run_id, "cells": rows}, indent=1))
+        echo_json(json.dumps({"schema_version": 1, "run": plan.run_id, "cells": rows}, indent=1))
         return
     for row, job in zip(rows, plan.jobs, strict=True):
-        typer.echo(f"{job.id}: {row['images']} images{', weights to be trained' if row['needs_training'] else ''}")
-    typer.echo(f"{len(rows)} cells; results would lie in {out / plan.run_id}")
+        echo(f"{job.id}: {row['images']} images{', weights to be trained' if row['needs_training'] else ''}")
+    echo(f"{len(rows)} cells; results would lie in {out / plan.run_id}")
 
 
 def _show_results(loaded: LoadedRun, *, as_json: bool) -> None:
@@ -221,11 +222,10 @@ def _show_results(loaded: LoadedRun, *, as_json: bool) -> None:
         from srbench.analysis.sample import cell_intervals
         from srbench.report.document import run_document
 
-        typer.echo(run_document(loaded, cell_intervals(loaded)))
+        echo_json(run_document(loaded, cell_intervals(loaded)))
         return
-    from rich.console import Console
-
+    from srbench.console import make_console
     from srbench.report.grid import other_metrics
     from srbench.report.terminal import print_tables
 
-    print_tables(loaded, Console(highlight=False), others=other_metrics(loaded))
+    print_tables(loaded, make_console(highlight=False), others=other_metrics(loaded))

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from srbench.cli.guard import complain
 from srbench.cli.options import Plugins, numbers
 from srbench.errors import EXIT_INTERRUPTED, MethodError, UsageError
+from srbench.text import echo, warn
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,11 +77,11 @@ def train(
                 failures.append(MethodError(f"{training}: {error}"))
                 failures[-1].__cause__ = error
             else:
-                typer.echo(path)
+                echo(path)
             console.advance()
     if failures:
         for failure in failures[:-1]:
-            complain(str(failure))
+            warn(str(failure))
         raise failures[-1]
 
 

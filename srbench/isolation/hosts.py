@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from srbench.isolation.host import Host
+from srbench.text import echo
 
 MOST = 4
 """Hosts at a time: each holds its modules and networks."""
@@ -33,7 +33,7 @@ class Hosts:
     """Starts a host when its origin is asked for, and ends the one that was asked for longest ago."""
 
     def __init__(self) -> None:
-        self.say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
+        self.say: Callable[[str], None] = lambda line: echo(line, err=True)
         self.started: Callable[[int], None] = lambda pid: None
         self._hosts: dict[Origin, Host] = {}
 

@@ -39,8 +39,12 @@ LAYERS = (
     ("method",),
     ("recipe",),
     ("isolation",),
-    ("allocator", "atomic", "canonical", "device", "live_source", "locks", "names", "places", "source", "toml_file"),
+    (
+        *("allocator", "atomic", "canonical", "console", "device", "live_source", "locks", "names", "places", "source"),
+        "toml_file",
+    ),
     ("errors", "__init__"),
+    ("text",),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
