@@ -33,7 +33,7 @@ from srbench.metrics.hosted import hosted_metric
 from srbench.metrics.metric import Metric
 from srbench.models.hub import onnx_of_export
 from srbench.models.model import SrImages, method_class, spec_hash
-from srbench.models.spec import Spec, is_model, parse_spec
+from srbench.models.spec import Spec, is_model, parse_spec, told_apart
 from srbench.names import unknown
 from srbench.places import is_file, user_path
 from srbench.plugins import import_file, leads_to, load, module_file, package_of, take
@@ -76,6 +76,7 @@ class Registry:
         self._plugin_of: dict[str, Path] = {}
         self._cards: dict[str, Card] = {}
         self._models: dict[str, Spec] = {spec.name: spec for spec in models}
+        self._names_of_models: dict[Spec, str] = {spec: spec.name for spec in models}  # as they were asked for
         self._model_classes: dict[str, type[Method]] = {}
         files: dict[Path, Path] = {}
         for path in plugins:
@@ -269,9 +270,11 @@ class Registry:
             DataError: a model's file is missing, or cannot be used.
         """
         chosen: dict[str, Choice] = {}
+        patterns = list(patterns)
+        models = self._add_models(filter(is_model, patterns))
         for pattern in patterns:
-            if is_model(pattern):
-                choice = Choice(self.card(self._add_model(pattern)), "")
+            if pattern in models:
+                choice = Choice(self.card(models[pattern]), "")
                 chosen.setdefault(choice.label, choice)
                 continue
             name_pattern, _, recipe_pattern = pattern.partition(":")
@@ -301,25 +304,28 @@ class Registry:
                         chosen[choice.label] = choice
         return list(chosen.values())
 
-    def _add_model(self, pattern: str) -> str:
-        """Make a model known, and return its name; that alone will do for one that is known.
+    def _add_models(self, patterns: Iterable[str]) -> dict[str, str]:
+        """Make models known, and return their names; those alone will do for the ones that are known.
 
         Raises:
-            UsageError: another of the run's is called so.
+            UsageError: two are called alike, and not even their folders tell them apart.
         """
-        if pattern in self._models:
-            return pattern
+        specs = {pattern: self._spec(pattern) for pattern in patterns if pattern not in self._models}
+        new = [spec for spec in dict.fromkeys(specs.values()) if spec not in self._names_of_models]
+        for spec, named in zip(new, told_apart(new, self._models), strict=True):
+            self._models[named.name] = named
+            self._names_of_models[spec] = named.name
+        return {name: name for name in self._models} | {p: self._names_of_models[spec] for p, spec in specs.items()}
+
+    def _spec(self, pattern: str) -> Spec:
         spec = parse_spec(pattern)
         if spec.method and not self._has(spec.method, spec.version):
             lacking = f"{spec.name} has weights of '{spec.method}' version {spec.version}, which is not known here"
             exported = onnx_of_export(spec)
             if exported is None:
                 raise UsageError(f"{lacking}; name its file by --plugin, or install that version.")
-            spec = exported
-        other = self._models.setdefault(spec.name, spec)
-        if other != spec:
-            raise UsageError(f"Two models would be called '{spec.name}'; rename a file, or run them one by one.")
-        return spec.name
+            return exported
+        return spec
 
     def _has(self, name: str, version: int) -> bool:
         return name in self._methods and self.card(name).info.version == version

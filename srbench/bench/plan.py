@@ -92,7 +92,8 @@ class Plan:
     @property
     def run_id(self) -> str:
         """Names the run's folder: the same question gets the same folder, so that it is resumed and not begun anew."""
-        asked = [[job.id.model_dump(), job.dataset.content_hash] for job in self.jobs]
+        files = {card.name: [card.source_hash] for card in self.cards if is_model(card.name)}
+        asked = [[job.id.model_dump(), job.dataset.content_hash, *files.get(job.id.method, [])] for job in self.jobs]
         wanted = [metric.name for metric in self.metrics]
         names = "-".join(dataset.name for dataset in self.datasets)[:40]
         return f"{names}-{self.protocol.name}-{digest([asked, self.protocol.hash, wanted])[:8]}"

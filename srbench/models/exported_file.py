@@ -19,7 +19,7 @@ import torch
 
 from srbench.canonical import parse_json
 from srbench.errors import DataError
-from srbench.models.opened import Opened, first_line, require_one_input
+from srbench.models.opened import Opened, first_line, require_honest_zip, require_one_input
 
 _LARGEST = 2**28
 """Bytes of a graph."""
@@ -87,6 +87,7 @@ def _look_through(path: Path) -> None:
     def refuse(what: str) -> DataError:
         return DataError(f"{path.name} {what}, which opening it could run; export the network alone, or as ONNX.")
 
+    require_honest_zip(path)
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
             inner = info.filename.partition("/")[2]
