@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from srbench.errors import UsageError
+from srbench.installed import install_command
 from srbench.models.spec import Options
 from srbench.names import PACKAGE_OF
 
@@ -47,7 +48,7 @@ def require(kind: str) -> Any:
     try:
         return importlib.import_module(package)
     except ImportError:
-        raise UsageError(f"{package} is not installed: `pip install 'srbench[{kind}]'` brings it.") from None
+        raise UsageError(f"{package} is not installed: {install_command(kind)} brings it.") from None
 
 
 def first_line(error: BaseException) -> str:

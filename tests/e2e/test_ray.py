@@ -15,7 +15,7 @@ import pytest
 
 from srbench.weights import read_metadata, weights_sha256
 
-pytest.importorskip("ray", reason="Ray is not installed: pip install 'srbench[ray]'")
+pytest.importorskip("ray", reason="Ray is not installed: pip install '.[ray]'")
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 

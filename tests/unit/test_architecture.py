@@ -38,7 +38,19 @@ LAYERS = (
     ("imaging",),
     ("method",),
     ("recipe",),
-    ("allocator", "atomic", "canonical", "device", "live_source", "locks", "names", "places", "source", "toml_file"),
+    (
+        "allocator",
+        "atomic",
+        "canonical",
+        "device",
+        "installed",
+        "live_source",
+        "locks",
+        "names",
+        "places",
+        "source",
+        "toml_file",
+    ),
     ("errors", "__init__"),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

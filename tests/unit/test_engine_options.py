@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from srbench.bench.plan import Request, make_plan
 from srbench.bench.workbench import Setting
 from srbench.cli.main import app
 from srbench.errors import UsageError
+from srbench.installed import install_command
 from srbench.registry import Registry
 
 
@@ -52,7 +54,7 @@ def test_ray_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -
         return None if name == "ray" else found(name, *rest)
 
     monkeypatch.setattr("srbench.bench.engines.cluster.find_spec", without_ray)
-    with pytest.raises(UsageError, match=r"pip install 'srbench\[ray\]'") as raised:
+    with pytest.raises(UsageError, match=re.escape(f"needs Ray: {install_command('ray')} brings it")) as raised:
         cluster("cpu")
     assert raised.value.exit_code == 2
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import re
 import sys
 import zipfile
 from pathlib import Path
@@ -22,6 +23,7 @@ from torch import Tensor, nn
 from srbench import source
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.inference import run_method
+from srbench.installed import install_command
 from srbench.method import MethodInfo
 from srbench.models import model
 from srbench.models.model import ANY_SCALE, SrImages, spec_hash
@@ -371,7 +373,7 @@ def test_a_missing_extra_is_one_sentence(
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     kind, _, name = pattern.partition(":")
-    with pytest.raises(UsageError, match=rf"{package} is not installed: `pip install 'srbench\[{kind}\]'` brings it"):
+    with pytest.raises(UsageError, match=re.escape(f"{package} is not installed: {install_command(kind)} brings it")):
         Registry().select([f"{kind}:{files / name}"])
 
 

@@ -24,6 +24,7 @@ from srbench.bench.engines.shipping import Sender, Shipment
 from srbench.bench.task import Began, CellTask, Event, Failure, Outcome, Task, TrainTask, time_limit
 from srbench.bench.workbench import Setting
 from srbench.errors import DeviceError, UsageError
+from srbench.installed import install_command
 from srbench.source import source_files
 from srbench.weights import trained_folder
 
@@ -79,7 +80,7 @@ class Cluster:
         gpu_share: float = 1.0,
     ) -> None:
         if find_spec("ray") is None:
-            raise UsageError("--engine ray needs Ray: `pip install 'srbench[ray]'` brings it.")
+            raise UsageError(f"--engine ray needs Ray: {install_command('ray')} brings it.")
         if setting.device.startswith("cuda:"):
             raise UsageError("With --engine ray, Ray chooses the GPU: write --device cuda.")
         self._setting = setting
