@@ -117,6 +117,8 @@ def run(
     engine: EngineName = "local",
     address: str = "",
     gpu_share: float = 1.0,
+    ship: OneOrMore[str | Path] = (),
+    ship_env: OneOrMore[str] = (),
     keep_images: int = 20,
     out: str | Path = RUNS,
     force: bool = False,
@@ -151,6 +153,8 @@ def run(
         engine: ``"local"`` or ``"ray"``.
         address: of the Ray cluster.
         gpu_share: the part of a GPU that a cell takes on a Ray cluster.
+        ship: files and folders beside plugins that its nodes need.
+        ship_env: variables of the environment that they need.
         keep_images: SR pictures kept for each cell.
         out: the folder that holds runs.
         force: compute again what is finished.
@@ -189,6 +193,8 @@ def run(
         engine=engine,
         address=address,
         gpu_share=gpu_share,
+        ship=files("ship", ship),
+        ship_env=several("ship_env", ship_env, str),
         force=force,
     )
     flags = () if speed else ("--no-speed",)

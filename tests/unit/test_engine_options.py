@@ -14,7 +14,8 @@ import pytest
 from typer.main import get_command
 
 import srbench
-from srbench.bench.engines.cluster import Cluster, _require_answer
+from srbench.bench.engines.cluster import Cluster
+from srbench.bench.engines.joining import require_answer
 from srbench.bench.engines.node import code_hash
 from srbench.bench.options import Options
 from srbench.bench.plan import Request, make_plan
@@ -72,10 +73,10 @@ def test_an_address_where_nothing_listens_is_said_at_once(scheme: str) -> None:
             one.bind(("127.0.0.1", 0))
         heard.listen()
         with pytest.raises(UsageError, match="There is no Ray cluster at"):
-            _require_answer(f"{scheme}127.0.0.1:{free.getsockname()[1]}")
-        _require_answer(f"{scheme}127.0.0.1:{heard.getsockname()[1]}")
-    _require_answer("auto")
-    _require_answer("")
+            require_answer(f"{scheme}127.0.0.1:{free.getsockname()[1]}")
+        require_answer(f"{scheme}127.0.0.1:{heard.getsockname()[1]}")
+    require_answer("auto")
+    require_answer("")
 
 
 def test_the_code_of_the_engine_has_a_hash(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
