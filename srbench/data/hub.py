@@ -15,7 +15,8 @@ from urllib.parse import parse_qsl
 
 from srbench.canonical import digest
 from srbench.data.manifest import Manifest, read_manifest, safe_name
-from srbench.data.places import data_root
+from srbench.data.places import data_root, lock_of
+from srbench.data.progress import say
 from srbench.errors import DataError, UsageError
 from srbench.locks import locked
 from srbench.places import user_path
@@ -103,7 +104,8 @@ def hub_manifest(spec: str, base: Path = Path()) -> Manifest:
     if found is None:
         from srbench.data.hub_images import write_images
 
-        with locked(data_root() / "locks" / f"hf-{wanted.folder.name}.lock"):
+        waiting = f"another process is fetching {spec}: waiting for it"
+        with locked(lock_of(f"hf-{wanted.folder.name}"), lambda: say(waiting, True)):
             if _manifest_in(wanted.folder) is None:
                 write_images(wanted, spec)
         found = _manifest_in(wanted.folder)

@@ -22,6 +22,11 @@ def data_root() -> Path:
     return environment_folder("SRBENCH_DATA") or cache_folder() / "data"
 
 
+def lock_of(name: str) -> Path:
+    """The file by which one process at a time fetches something."""
+    return data_root() / "locks" / f"{name.replace(':', '-')}.lock"
+
+
 def own_folder() -> Path:
     """The folder of the manifests of one's own: ``SRBENCH_DATASETS``, or ``datasets`` in the platform's data folder.
 

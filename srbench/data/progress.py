@@ -51,10 +51,15 @@ class Display:
         return f"{self.label} {self.done}/{self.files}"
 
     def _line(self, text: str) -> None:
-        if callable(self.progress):
-            self.progress(text)
-        elif self.progress:
-            print(f"srbench: {text}", file=sys.stderr, flush=True)
+        say(text, self.progress)
+
+
+def say(text: str, progress: Progress) -> None:
+    """A line for whoever follows the fetching."""
+    if callable(progress):
+        progress(text)
+    elif progress:
+        print(f"srbench: {text}", file=sys.stderr, flush=True)
 
 
 def human_size(count: int | None) -> str:

@@ -302,8 +302,9 @@ def test_tokens_sigterm_and_a_lost_head(
         refused = cli(*on_ray, **other)  # Ray itself asks for 20 seconds
         assert refused.returncode == 2
         assert refused.stderr == (
-            f"srbench: The Ray cluster at {address} wants a token that this run does not have: set RAY_AUTH_MODE=token, "
-            "and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to the one that the cluster was started with.\n"
+            f"srbench: The Ray cluster at {address} wants a token that this run does not have: set "
+            "RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to the one that the cluster was started "
+            "with.\n"
         )
     monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
     stderr = work / "stderr"
