@@ -171,12 +171,13 @@ class Dataset:
         Raises:
             DataError: an image cannot be had.
         """
-        if self._lacks_files():
+        if self.lacks_files():
             from srbench.data.fetch import fetch
 
             fetch(self, progress=progress)
 
-    def _lacks_files(self) -> bool:
+    def lacks_files(self) -> bool:
+        """Whether there is something to fetch."""
         return any(file.found() is None for item in self.items for file in item.files)
 
     def pixel_hashes(self) -> frozenset[str]:

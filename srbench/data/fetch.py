@@ -27,6 +27,7 @@ from srbench.data.progress import Display, say
 from srbench.errors import DataError
 from srbench.imaging.files import pixels_sha256, read_image, write_png
 from srbench.locks import locked
+from srbench.places import require_home
 
 __all__ = ["data_root", "fetch"]
 
@@ -45,11 +46,13 @@ def fetch(dataset: Dataset, *, progress: Progress = True) -> int:
 
     Raises:
         DataError: a file cannot be had or is not what the manifest says; the sentence names the data set and the file.
+        UsageError: there is no home folder to put it in.
     """
     if not (missing := _missing(dataset)):
         return 0
     if not any(file.url for file in missing):
         raise DataError(f"{dataset.name}: {missing[0].path.name} is missing or not as pinned: {dataset.way_out()}.")
+    require_home(dataset.folder, "SRBENCH_CACHE")
     label = _label(dataset)
     with locked(lock_of(label), lambda: say(f"another process is fetching {label}: waiting for it", progress)):
         return _fetch(dataset, _missing(dataset), progress)

@@ -19,7 +19,7 @@ from srbench.data.places import data_root, lock_of
 from srbench.data.progress import say
 from srbench.errors import DataError, UsageError
 from srbench.locks import locked
-from srbench.places import user_path
+from srbench.places import require_home, user_path
 
 PREFIX = "hf:"
 _SPEC = re.compile(r"(?P<source>[^@:?]+)(?:@(?P<revision>[\w./-]+))?(?::(?P<split>[^?]+))?(?:\?(?P<query>.*))?")
@@ -104,6 +104,7 @@ def hub_manifest(spec: str, base: Path = Path()) -> Manifest:
     if found is None:
         from srbench.data.hub_images import write_images
 
+        require_home(wanted.folder, "SRBENCH_CACHE")
         waiting = f"another process is fetching {spec}: waiting for it"
         with locked(lock_of(f"hf-{wanted.folder.name}"), lambda: say(waiting, True)):
             if _manifest_in(wanted.folder) is None:

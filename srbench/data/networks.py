@@ -28,6 +28,7 @@ from srbench.data.progress import Display, say
 from srbench.errors import DataError
 from srbench.locks import locked
 from srbench.names import unknown
+from srbench.places import require_home
 
 _TORCHVISION = "https://download.pytorch.org/models"
 _TORCHMETRICS = "https://raw.githubusercontent.com/Lightning-AI/torchmetrics/v1.9.0/src"
@@ -162,11 +163,13 @@ def fetch(name: str, *, progress: Progress = True) -> tuple[Path, bool]:
 
     Raises:
         DataError: no source has the right file.
+        UsageError: there is no home folder to put it in.
     """
     known = network_file(name)
     found, fault = _search(known)
     if found and not any(isinstance(mirror, Path) and found.is_relative_to(mirror) for mirror in mirrors()):
         return found, False
+    require_home(networks_folder(), "SRBENCH_CACHE")
     with locked(lock_of(name), lambda: say(f"another process is fetching {name}: waiting for it", progress)):
         if (now := _search(known)[0]) and now != found:
             return now, False

@@ -11,7 +11,7 @@ from platformdirs import user_data_path
 
 from srbench.atomic import cache_folder
 from srbench.errors import UsageError
-from srbench.places import environment_folder, user_path
+from srbench.places import environment_folder, kept_folder, user_path
 
 
 def data_root() -> Path:
@@ -32,7 +32,7 @@ def own_folder() -> Path:
 
     Not in the cache: nobody could make these again.
     """
-    return environment_folder("SRBENCH_DATASETS") or user_data_path("srbench") / "datasets"
+    return environment_folder("SRBENCH_DATASETS") or kept_folder("SRBENCH_DATASETS", user_data_path) / "datasets"
 
 
 def mirrors() -> tuple[str | Path, ...]:

@@ -17,7 +17,7 @@ from srbench.atomic import cache_folder
 from srbench.canonical import parse_json
 from srbench.errors import DataError, SrbenchError
 from srbench.models.spec import Entry, Options, Spec, safe_stem
-from srbench.places import user_path
+from srbench.places import require_home, user_path
 
 CONFIG = "config.json"
 SCHEMA_VERSION = 1
@@ -153,6 +153,7 @@ def _fetched(repository: str, revision: str | None) -> Path:
 
     hub = require("hub")
     cache = cache_folder() / "hub"
+    require_home(cache, "SRBENCH_CACHE")
     label = f"hub:{repository}{f'@{revision}' if revision else ''}"
     try:
         info = hub.HfApi().model_info(repository, revision=revision)
