@@ -27,7 +27,7 @@ def has_frames(image: Image.Image) -> bool:
 
 
 def count_scans(source: Path | bytes) -> int:
-    """How many scans a JPEG has, one more than :data:`MAX_SCANS` at most; what its other segments hold is passed over."""
+    """How many scans a JPEG has, :data:`MAX_SCANS` and one at most; what other segments hold is passed over."""
     data = source if isinstance(source, bytes) else source.read_bytes()
     count, position = 0, 2
     while count <= MAX_SCANS and (marker := _MARKER.search(data, position)):
