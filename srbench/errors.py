@@ -13,6 +13,7 @@ EXIT_REGRESSION = 1
 EXIT_USAGE = 2
 EXIT_CELL_FAILED = 3
 EXIT_DATA = 4
+EXIT_CLUSTER_LOST = 5
 EXIT_INTERRUPTED = 130
 
 
@@ -39,6 +40,12 @@ class UsageError(SrbenchError):
 
 class DeviceError(UsageError):
     """A device that is not here: no cell can be computed on it."""
+
+
+class ClusterLostError(SrbenchError):
+    """The cluster that computed is gone: the same command goes on, once there is one again."""
+
+    exit_code = EXIT_CLUSTER_LOST
 
 
 class DataError(SrbenchError):

@@ -10,12 +10,13 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
-from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import CodeType
 from typing import Any
 
 from srbench.errors import UsageError
+from srbench.installed import DISTRIBUTION, own_distribution
 from srbench.places import is_file
 
 
@@ -42,9 +43,7 @@ def take(kind: str, group: str, taken: dict[str, Any]) -> Iterator[Refused]:
 def _entry_points(group: str) -> list[EntryPoint]:
     """Installed entry points, ours first; in a checkout that is not installed, those that pyproject.toml declares."""
     found = list(entry_points(group=group))
-    try:
-        distribution("srbench")
-    except PackageNotFoundError:
+    if own_distribution() is None:
         declared = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text("utf-8"))
         table: dict[str, str] = declared["project"]["entry-points"][group]
         found += [EntryPoint(name, value, group) for name, value in table.items()]
@@ -53,8 +52,8 @@ def _entry_points(group: str) -> list[EntryPoint]:
 
 
 def package_of(entry: EntryPoint) -> str:
-    """The installed package that an entry point belongs to."""
-    return entry.dist.name if entry.dist else "srbench"
+    """The installed package that an entry point belongs to; srbench itself is called as its users call it."""
+    return "srbench" if entry.dist is None or entry.dist.name == DISTRIBUTION else entry.dist.name
 
 
 @contextlib.contextmanager

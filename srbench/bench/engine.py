@@ -180,6 +180,8 @@ class Engine:
                 jobs=options.jobs,
                 timeout=options.cell_timeout,
                 gpu_share=options.gpu_share,
+                ship=options.ship,
+                ship_env=options.ship_env,
             )
         if options.workers:
             from srbench.bench.engines.pool import Pool

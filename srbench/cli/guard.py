@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import typer
@@ -45,14 +46,37 @@ def guarded(verb: Callable[..., Any]) -> Callable[..., Any]:
             warn("interrupted")
             raise typer.Exit(EXIT_INTERRUPTED) from None
         except (BrokenPipeError, SystemExit) as error:
-            # rich ends the program with 1 when its pipe is closed
-            if not isinstance(error, BrokenPipeError) and not isinstance(error.__context__, BrokenPipeError):
+            if not nobody_reads(error):
                 raise
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains when it closes stdout
             raise typer.Exit(EXIT_PIPE) from None
 
     return run
 
 
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
+def nobody_reads(error: BaseException) -> bool:
+    """Whether it says that stdout's pipe is closed; if so, what is left to write there is let go."""
+    # rich and click end the program with 1 then
+    if not isinstance(error, BrokenPipeError) and not isinstance(error.__context__, BrokenPipeError):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains when it closes stdout
+    return True
+
+
+def open_what_is_closed() -> None:
+    """Open stdin, stdout and stderr where they are closed (``>&-``), or the next file would get their number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 - as long as the program
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """SIGTERM is as Ctrl-C, which may wait for the end of a batch, also where a shell's background ignores that one."""
+    handler = signal.getsignal(signal.SIGINT)
+    if callable(handler):
+        handler(signal.SIGINT, frame)
+    else:
+        raise KeyboardInterrupt

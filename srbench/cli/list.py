@@ -101,8 +101,12 @@ def _models() -> list[dict[str, str]]:
 
 
 def _in_words(model: dict[str, str]) -> str:
+    from rich.markup import escape
+
+    from srbench.installed import install_command
+
     path = {"images": "DIR", "hub": "ORG/NAME"}.get(model["kind"], "FILE")
-    lacking = f" (pip install 'srbench\\[{model['extra']}]')" if model["missing"] else ""
+    lacking = f" ({escape(install_command(model['extra']).strip('`'))})" if model["missing"] else ""
     return f"{model['kind']}:{path}{lacking}"
 
 

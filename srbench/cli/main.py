@@ -17,8 +17,8 @@ from srbench.cli.data import app as data_app
 from srbench.cli.doctor import doctor
 from srbench.cli.explain import explain
 from srbench.cli.export import export
+from srbench.cli.guard import EXIT_PIPE, guarded, nobody_reads, open_what_is_closed
 from srbench.cli.guard import debug as note_debug
-from srbench.cli.guard import guarded
 from srbench.cli.list import list_
 from srbench.cli.new import app as new_app
 from srbench.cli.prose import help_of
@@ -82,11 +82,16 @@ def main() -> None:
     # torch's threads spin while they wait, and on a busy machine spin each other to a standstill
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler, which counts memory, complains of lacking GPUs
+    open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a sign that the terminal lacks costs that sign, not the results
             stream.reconfigure(errors="replace")
     try:
         app()
+    except SystemExit as error:
+        if error.code == 1 and nobody_reads(error):  # of --help, which is no verb's
+            sys.exit(EXIT_PIPE)
+        raise
     except SrbenchError as error:
         if debug:
             traceback.print_exc()

@@ -83,6 +83,14 @@ def run(
     gpu_share: Annotated[
         float, typer.Option(help="The part of a GPU that a cell takes on a Ray cluster.", min=0.01, max=1.0)
     ] = BY_DEFAULT.gpu_share,
+    ship: Annotated[
+        list[Path] | None,
+        typer.Option(help="A file or folder beside a plugin that the nodes of a Ray cluster need. Can be repeated."),
+    ] = None,
+    ship_env: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A variable of the environment that they need. Can be repeated."),
+    ] = None,
     keep_images: Annotated[
         int, typer.Option(help="SR pictures kept a cell, for crop sheets.", min=0)
     ] = BY_DEFAULT.keep_images,
@@ -104,7 +112,7 @@ def run(
     With --engine ray they are computed on the nodes of a Ray cluster; --jobs is then the most cells at once.
 
     Exit codes: 0 fine, 2 wrong usage, 3 a cell failed, 4 data missing or corrupt or results not writable,
-    130 interrupted.
+    5 the Ray cluster is gone, 130 interrupted (Ctrl-C or SIGTERM).
     """
     from srbench.api.running import prepare
     from srbench.bench.plan import Request
@@ -131,6 +139,8 @@ def run(
         engine=engine,  # type: ignore[arg-type]  # likewise
         address=address,
         gpu_share=gpu_share,
+        ship=tuple(ship or ()),
+        ship_env=tuple(ship_env or ()),
         force=force,
     )
     flags = {"--no-speed": not speed, "--no-report": no_report, "--json": json}

@@ -19,6 +19,7 @@ from srbench.data.hub import HubSpec
 from srbench.data.manifest import safe_name
 from srbench.errors import DataError, SrbenchError, UsageError
 from srbench.imaging.files import read_image, write_png
+from srbench.installed import install_command
 from srbench.text import warn
 
 _HR = ("hr", "high", "gt", "target", "original")
@@ -66,7 +67,7 @@ def _library() -> Any:
         library = import_module("datasets")
         if hasattr(library, "load_dataset"):
             return library
-    raise UsageError("Data sets of Hugging Face need the library datasets: run `pip install 'srbench[hf]'`.")
+    raise UsageError(f"Data sets of Hugging Face need the library datasets: run {install_command('hf')}.")
 
 
 def _quiet(library: Any) -> None:

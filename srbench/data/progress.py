@@ -52,10 +52,15 @@ class Display:
         return f"{self.label} {self.done}/{self.files}"
 
     def _line(self, text: str) -> None:
-        if callable(self.progress):
-            self.progress(text)
-        elif self.progress:
-            warn(text)
+        say(text, self.progress)
+
+
+def say(text: str, progress: Progress) -> None:
+    """A line for whoever follows the fetching."""
+    if callable(progress):
+        progress(text)
+    elif progress:
+        warn(text)
 
 
 def human_size(count: int | None) -> str:

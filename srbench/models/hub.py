@@ -18,7 +18,7 @@ from srbench.canonical import parse_json
 from srbench.errors import DataError, SrbenchError
 from srbench.models.external_data import locations
 from srbench.models.spec import Entry, Options, Spec, safe_stem
-from srbench.places import user_path
+from srbench.places import require_home, user_path
 
 CONFIG = "config.json"
 SCHEMA_VERSION = 1
@@ -158,6 +158,7 @@ def _fetched(repository: str, revision: str | None) -> Path:
 
     hub = require("hub")
     cache = cache_folder() / "hub"
+    require_home(cache, "SRBENCH_CACHE")
     label = f"hub:{repository}{f'@{revision}' if revision else ''}"
     try:
         info = hub.HfApi().model_info(repository, revision=revision)

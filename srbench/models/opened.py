@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import DataError, UsageError
+from srbench.installed import install_command
 from srbench.models.spec import Options
 from srbench.names import PACKAGE_OF
 
@@ -81,7 +82,7 @@ def require_installed(kind: str) -> None:
 
 
 def _missing(kind: str) -> UsageError:
-    return UsageError(f"{PACKAGE_OF[kind]} is not installed: `pip install 'srbench[{kind}]'` brings it.")
+    return UsageError(f"{PACKAGE_OF[kind]} is not installed: {install_command(kind)} brings it.")
 
 
 def require_honest_zip(path: Path) -> None:

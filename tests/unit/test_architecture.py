@@ -40,7 +40,8 @@ LAYERS = (
     ("recipe",),
     ("isolation",),
     (
-        *("allocator", "atomic", "canonical", "console", "device", "live_source", "locks", "names", "places", "source"),
+        *("allocator", "atomic", "canonical", "console", "device", "installed", "live_source", "locks", "names"),
+        *("places", "source"),
         "toml_file",
     ),
     ("errors", "__init__"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import re
 import shutil
 import sys
 import zipfile
@@ -25,6 +26,7 @@ from srbench.bench.plan import Request, make_plan
 from srbench.data.folders import EXTENSIONS
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.inference import run_method
+from srbench.installed import install_command
 from srbench.method import MethodInfo
 from srbench.models import model
 from srbench.models.model import ANY_SCALE, SrImages, spec_hash
@@ -455,7 +457,7 @@ def test_a_missing_extra_is_one_sentence(
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     kind, _, name = pattern.partition(":")
-    with pytest.raises(UsageError, match=rf"{package} is not installed: `pip install 'srbench\[{kind}\]'` brings it"):
+    with pytest.raises(UsageError, match=re.escape(f"{package} is not installed: {install_command(kind)} brings it")):
         Registry().select([f"{kind}:{files / name}"])
 
 
