@@ -125,7 +125,7 @@ def load(
     from srbench.training.ready import ready_method
 
     scale, seed = whole_number("scale", scale, 1), whole_number("seed", seed, 0)
-    registry = Registry(files("plugins", plugins))
+    registry = Registry(files("plugins", plugins), hosted=False)
     if not isinstance(method, str):
         registry.add(method)
         method = method.info.name

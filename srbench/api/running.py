@@ -56,7 +56,7 @@ def prepare(
         DataError: a user's folder is missing or holds no image, or none of the metrics can be computed.
     """
     options.check()
-    registry = Registry(plugins)
+    registry = Registry(plugins, hosted=not options.one_process)
     for method in classes:
         registry.add(method)
     if classes and not options.in_process:
@@ -111,7 +111,7 @@ def run(
     train: Train = "missing",
     device: str = "auto",
     threads: int = 0,
-    jobs: int = 0,
+    jobs: int | None = None,
     cell_timeout: float = 0.0,
     cell_memory: float = 0.0,
     engine: EngineName = "local",
@@ -145,7 +145,8 @@ def run(
         train: weights that are ``"missing"``, ``"always"``, or ``"never"``.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, …
         threads: CPU threads of torch; 0 is one for figures, all for timings.
-        jobs: worker processes; 0 computes in this one.
+        jobs: worker processes; by default srbench's own code runs in this process, and each plugin's and model's in one
+            of its own; 0 runs all in this one, for debuggers.
         cell_timeout: seconds after which a cell is given up, in a worker; 0 never.
         cell_memory: GiB beyond which a cell's worker is killed; 0 never.
         engine: ``"local"`` or ``"ray"``.
@@ -196,7 +197,7 @@ def run(
     prepared = prepare(request, options, plugins=own, classes=classes, speed=speed, flags=flags)
     with threads_kept(), _watcher(progress, len(prepared.plan.jobs)) as watcher:
         loaded, trouble = execute(prepared, watcher)
-    notes = (*prepared.plan.skipped, *([trouble] if trouble else []))
+    notes = (*prepared.plan.skipped, *loaded.record.notes, *([trouble] if trouble else []))
     return Run(loaded, notes)
 
 

@@ -26,8 +26,9 @@ class Options:
     device: str = "auto"
     threads: int = 0
     """CPU threads of torch; 0 is one for figures, and all for timings."""
-    jobs: int = 0
-    """Worker processes; 0 computes in this process, unless cells have limits."""
+    jobs: int | None = None
+    """Worker processes. None: this process computes, unless cells have limits, and code that is not srbench's own has
+    processes of its own; 0: all in this process, for debuggers."""
     cell_timeout: float = 0.0
     """Seconds after which a cell is given up; 0 never."""
     cell_memory: float = 0.0
@@ -47,7 +48,13 @@ class Options:
     @property
     def workers(self) -> int:
         """How many worker processes; limits need one at least."""
-        return max(self.jobs, 1) if self.cell_timeout or self.cell_memory else self.jobs
+        jobs = self.jobs or 0
+        return max(jobs, 1) if self.cell_timeout or self.cell_memory else jobs
+
+    @property
+    def one_process(self) -> bool:
+        """Whether even code that is not srbench's own runs in this process."""
+        return self.in_process and self.jobs == 0
 
     @property
     def in_process(self) -> bool:
@@ -73,7 +80,7 @@ class Options:
         check_device(self.device)
         check_threads(self.threads)
         for name in ("jobs", "keep_images"):
-            if getattr(self, name) < 0:
+            if (getattr(self, name) or 0) < 0:
                 raise UsageError(f"--{name.replace('_', '-')} is 0 or more, not {getattr(self, name)}.")
         for name, most in (("cell_timeout", MOST_SECONDS), ("cell_memory", MOST_GIB)):
             if not 0 <= getattr(self, name) <= most:  # nor NaN

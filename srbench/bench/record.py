@@ -29,12 +29,14 @@ class Record:
         plan: what is run.
         folder: where.
         command: the command line that repeats it.
+        notes: what must be said of how it is computed.
     """
 
-    def __init__(self, plan: Plan, folder: RunFolder, command: str) -> None:
+    def __init__(self, plan: Plan, folder: RunFolder, command: str, notes: tuple[str, ...] = ()) -> None:
         self._plan = plan
         self._folder = folder
         self._command = command
+        self._notes = dict.fromkeys((*plan.notes, *notes))
         self._states = [PlannedCell(id=job.id) for job in plan.jobs]
         self._failed: dict[int, FailedCell] = {}
         self._started = _now()
@@ -64,6 +66,8 @@ class Record:
             if self._tracebacks > MOST_TRACEBACKS:
                 outcome = outcome.model_copy(update={"traceback": "left out: run.json holds enough of them"})
             self._failed[index] = outcome
+        else:
+            self._notes |= {f"{outcome.id.method_label}: {note}": None for note in outcome.notes}
         job: PlannedJob = self._plan.jobs[index]
         self._states[index] = PlannedCell(id=job.id, key=key, status="failed" if failed else "ok")
 
@@ -152,7 +156,7 @@ class Record:
             failed=tuple(self._failed[index] for index in sorted(self._failed)),
             environment=self._environment,
             started=self._started,
-            notes=plan.notes,
+            notes=tuple(self._notes),
             finished=self._finished,
         )
 

@@ -8,6 +8,7 @@ on, for a file with a right checksum may still be anybody's.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
@@ -131,6 +132,10 @@ class CellResult(Frozen):
     """All that the key is a hash of."""
     environment: dict[Name, Name]
     """Versions and device that made the numbers."""
+    notes: tuple[Sentence, ...] = ()
+    """What the method did that must be said beside the figures."""
+    reusable: bool = True
+    """Whether all that decided the numbers is in the key; else no later run takes them for its own."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -138,6 +143,22 @@ class CellResult(Frozen):
         if not all(self.values.keys() <= image.values.keys() for image in self.images):
             raise ValueError("an image lacks a metric")
         return self
+
+
+class ReadNote(Frozen):
+    """Names of what a method read: files, below the method's folder by their relative path, and variables."""
+
+    schema_version: Literal[1] = 1
+    files: tuple[Name, ...] = ()
+    variables: tuple[Name, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A cell that was computed, and the names of what its method read."""
+
+    cell: CellResult
+    note: ReadNote | None = None
 
 
 class FailedCell(Frozen):

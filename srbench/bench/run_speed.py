@@ -55,7 +55,13 @@ def due(plan: Plan, folder: Path, asked: str, left_out: Collection[str] = ()) ->
 
 
 def measure(
-    plan: Plan, registry: Registry, device: torch.device, asked: str, scale: int, methods: Collection[str]
+    plan: Plan,
+    registry: Registry,
+    device: torch.device,
+    threads: int,
+    asked: str,
+    scale: int,
+    methods: Collection[str],
 ) -> RunSpeed:
     """Time methods of a plan on a device."""
     from srbench.bench.environment import device_name
@@ -64,7 +70,7 @@ def measure(
     from srbench.card import Choice
 
     cards = [card for card in plan.cards if card.name in methods]
-    test = SpeedTest(registry, plan.protocol, device)
+    test = SpeedTest(registry, plan.protocol, device, threads=threads)
     size = SIZES[device.type]
     rows: list[SpeedRow] = []
     for learned in (False, True):

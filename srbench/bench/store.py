@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from srbench.atomic import sweep, write_atomically, writing
-from srbench.bench.results import CellId, CellResult, RunRecord
+from srbench.bench.results import CellId, CellResult, ReadNote, RunRecord
 from srbench.bench.sealed import read_sealed, sealed
 from srbench.bench.speed_record import RunSpeed, read_speed
 from srbench.canonical import digest
@@ -83,6 +83,31 @@ class RunFolder:
         """Store a finished cell, with the checksum of its content."""
         with self.writing():
             write_atomically(self.cell_path(cell.key), sealed(cell))
+
+    def read_note(self, key: str) -> ReadNote | None:
+        """What the method of a cell read, by the cell's key without that; None where there is no such note."""
+        path = self._note_path(key)
+        try:
+            return read_sealed(path, ReadNote, "run again")
+        except DataError:
+            return None
+
+    def write_note(self, key: str, note: ReadNote) -> None:
+        """Keep what the method of a cell read."""
+        with self.writing():
+            write_atomically(self._note_path(key), sealed(note))
+
+    def _note_path(self, key: str) -> Path:
+        return _inside(self.path / "reads", f"{key}.json")
+
+    def move_pictures(self, key: str, cell: CellResult) -> None:
+        """Have the pictures that were kept under one key under a cell's own."""
+        for image in cell.images:
+            source, target = self.sr_path(key, image.name), self.sr_path(cell.key, image.name)
+            if source.is_file():
+                with self.writing():
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    source.replace(target)
 
     def lock(self, key: str) -> Lock:
         """The lock of a cell, held by the process that computes it; not taken yet."""

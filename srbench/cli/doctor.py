@@ -41,8 +41,7 @@ def doctor(json: Json = False, plugin: Plugins = None) -> None:
     problems += [refused.error for refused in registry.refused]
     for name in registry.method_names:
         try:
-            registry.card(name)
-            registry.method(name)  # a card may have been kept from when it could still be imported
+            registry.check(name)  # a card may have been kept from when it could still be imported
         except UsageError as error:
             problems.append(str(error))
     if json:

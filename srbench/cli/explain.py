@@ -89,7 +89,7 @@ def _chosen(method: str, data: Dataset, plugins: list[Path]) -> tuple[Registry, 
 
     if data.kind == "pairs":
         raise UsageError(f"'{data.spec}' supplies LR, and explain makes its own; name its HR folder alone.")
-    registry = Registry(plugins)
+    registry = Registry(plugins, hosted=False)
     choices = registry.select((method,))
     if len(choices) > 1:
         raise UsageError(f"--method takes one method, and '{method}' means {len(choices)}.")

@@ -76,7 +76,7 @@ def export(
     from srbench.export.subject import make_subjects
     from srbench.registry import Registry
 
-    registry = Registry(plugin or [])
+    registry = Registry(plugin or [], hosted=False)
     subjects = make_subjects(registry, method, tuple(dict.fromkeys(wanted)), seed=seed, licence=licence or None)
     if format_ != "onnx" and not subjects[0].card.learned:
         raise UsageError(f"{subjects[0].choice.label} has no weights to export; --format onnx may do.")

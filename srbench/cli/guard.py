@@ -18,6 +18,20 @@ EXIT_PIPE = 128 + 13
 """As of any program that a closed pipe ends; 1 would say that a figure differs."""
 
 
+_debugging = False
+
+
+def debug() -> None:
+    """Note that ``--debug`` was given."""
+    global _debugging
+    _debugging = True
+
+
+def is_debugging() -> bool:
+    """Whether ``--debug`` was given."""
+    return _debugging
+
+
 def guarded(verb: Callable[..., Any]) -> Callable[..., Any]:
     """A verb that ends with a word when it is interrupted or terminated, and without one when its pipe is closed."""
 

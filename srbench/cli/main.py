@@ -17,6 +17,7 @@ from srbench.cli.data import app as data_app
 from srbench.cli.doctor import doctor
 from srbench.cli.explain import explain
 from srbench.cli.export import export
+from srbench.cli.guard import debug as note_debug
 from srbench.cli.guard import guarded
 from srbench.cli.list import list_
 from srbench.cli.new import app as new_app
@@ -64,7 +65,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors; run all in one process.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
@@ -77,6 +78,7 @@ def main() -> None:
     debug = "--debug" in sys.argv[1:]
     if debug:
         sys.argv.remove("--debug")  # accepted anywhere on the line
+        note_debug()
     # torch's threads spin while they wait, and on a busy machine spin each other to a standstill
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler, which counts memory, complains of lacking GPUs

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from srbench.bench.options import Options
+from srbench.cli.guard import is_debugging
 from srbench.cli.options import Config, Json, Out, Plugins, numbers, split
 from srbench.errors import EXIT_CELL_FAILED, EXIT_DATA, EXIT_INTERRUPTED, EXIT_OK, SrbenchError
 from srbench.places import is_folder
@@ -56,7 +57,13 @@ def run(
         int, typer.Option(help="CPU threads of torch a process; 0 is one for figures, all for timings.", min=0)
     ] = BY_DEFAULT.threads,
     jobs: Annotated[
-        int, typer.Option(help="Worker processes, each a cell at a time; 0 computes in this process.", min=0)
+        int | None,
+        typer.Option(
+            help="Worker processes, each a cell at a time; 0 runs plugins and models in this process too, for "
+            "debuggers.",
+            min=0,
+            show_default="none: cells in this process, plugins and models in their own",
+        ),
     ] = BY_DEFAULT.jobs,
     cell_timeout: Annotated[
         float, typer.Option(help="Seconds after which a cell is given up; 0 never. In a worker.", min=0.0)
@@ -116,7 +123,7 @@ def run(
         train=train,  # type: ignore[arg-type]  # checked when the run is prepared
         device=device,
         threads=threads,
-        jobs=jobs,
+        jobs=0 if jobs is None and is_debugging() else jobs,
         cell_timeout=cell_timeout,
         cell_memory=cell_memory,
         keep_images=keep_images,
@@ -142,6 +149,8 @@ def run(
     with redirect_stdout(sys.stderr):  # stdout is for results: what a method prints is not one
         loaded, summary = _execute(prepared)
     folder = loaded.folder.path
+    for note in (note for note in loaded.record.notes if note not in plan.notes):
+        stderr().print(f"note: {note}", markup=False, soft_wrap=True)
     # the report first: whoever reads the table from a pipe may stop reading, and a full disk must not cost the table
     trouble = None if no_report else _write_report(loaded)
     _show_results(loaded, as_json=json)

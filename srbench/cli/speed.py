@@ -96,7 +96,7 @@ def speed(
     require_writable(out)
     console = stderr()
     with redirect_stdout(sys.stderr), console.status("") as status:  # what a method prints is not a result
-        test = SpeedTest(registry, resizer, where, lambda text: status.update(escape(printable(text))))
+        test = SpeedTest(registry, resizer, where, lambda text: status.update(escape(printable(text))), threads=threads)
         record = _record(test, request, where, protocol)
     kept = _keep(record, out)
     _show(record, as_json=json)

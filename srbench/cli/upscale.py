@@ -80,7 +80,7 @@ def upscale(
         raise UsageError(f"--tile takes {SMALLEST} pixels or more, or 0, not {tile}.")
     jobs = find_jobs(source, target, format, compare=compare, overwrite=overwrite)
     with redirect_stdout(sys.stderr):  # stdout is for results: what a plugin prints is not one
-        registry = Registry(plugin or [])
+        registry = Registry(plugin or [], hosted=False)
         choice = _chosen(registry, method)
         enlarger = _ready(registry, choice, scale, device, threads, tile or None)
         labels = ("bicubic", f"{choice.card.name} x{scale}")

@@ -44,6 +44,7 @@ __all__ = [
     "read_manifest",
     "resolve",
     "role_of",
+    "supplied",
     "supply",
 ]
 
@@ -121,6 +122,11 @@ def resolve(spec: str, *, cwd: Path | None = None) -> Dataset:
     if "/" in spec or os.sep in spec or spec.startswith((".", "~")) or is_folder(path):
         return folder_dataset(path, spec)
     raise unknown("data set or folder", name, known_names())
+
+
+def supplied() -> tuple[Dataset, ...]:
+    """The data sets that were sent here, for another process of this machine."""
+    return tuple(_supplied.values())
 
 
 def supply(dataset: Dataset) -> None:

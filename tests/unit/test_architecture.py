@@ -38,6 +38,7 @@ LAYERS = (
     ("imaging",),
     ("method",),
     ("recipe",),
+    ("isolation",),
     (
         *("allocator", "atomic", "canonical", "console", "device", "live_source", "locks", "names", "places", "source"),
         "toml_file",

@@ -74,7 +74,7 @@ class Cluster:
         say: Callable[[str], None],
         *,
         address: str = "",
-        jobs: int = 0,
+        jobs: int | None = None,
         timeout: float = 0.0,
         gpu_share: float = 1.0,
     ) -> None:
