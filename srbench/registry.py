@@ -56,10 +56,19 @@ class Registry:
         models: files that are methods, as another registry has found them; :meth:`select` adds those that it is asked
             for.
         hosted: leave code that is not srbench's own to hosts; otherwise it is imported into this process.
+        described: what another registry's hosts have found in plugin files, which then need not be asked.
     """
 
-    def __init__(self, plugins: Sequence[Path] = (), models: Sequence[Spec] = (), *, hosted: bool = True) -> None:
+    def __init__(
+        self,
+        plugins: Sequence[Path] = (),
+        models: Sequence[Spec] = (),
+        *,
+        hosted: bool = True,
+        described: Mapping[Path, dict[str, Any]] | None = None,
+    ) -> None:
         self.hosts = Hosts()
+        self.described = dict(described or {})
         self._is_hosted = hosted
         self._methods: dict[str, EntryPoint | type[Method] | Origin] = {}
         self._metrics: dict[str, EntryPoint | Metric] = {}
@@ -422,7 +431,9 @@ class Registry:
         """Take in what a host finds in a plugin file."""
         place = path.resolve()
         origin = Origin(str(path), (place,))
-        found = self._ask(origin, f"Plugin {path}", "describe")
+        if place not in self.described:
+            self.described[place] = self._ask(origin, f"Plugin {path}", "describe")
+        found = self.described[place]
         with _believed(f"Plugin {path}"):
             for data in found["methods"]:
                 card = from_json(data, place, str(found["source"]), str(place))

@@ -178,8 +178,8 @@ def _no_exit() -> Iterator[None]:
     """Have ``os._exit`` raise: it would end the run with an exit code that says nothing of it."""
     end = os._exit
 
-    def refused(code: int) -> NoReturn:
-        raise SystemExit(code)
+    def refused(status: int) -> NoReturn:
+        raise SystemExit(status)
 
     os._exit = refused
     try:

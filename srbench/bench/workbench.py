@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from srbench.bench.plan import Plan, PlannedJob, engine_hash
 from srbench.bench.results import Computed
@@ -64,19 +64,21 @@ class Setting:
     """Without its jobs, which come one by one, and without its metrics, which are functions."""
     metrics: tuple[str, ...]
     plugins: tuple[Path, ...]
+    described: dict[Path, dict[str, Any]]
+    """What hosts have found in the plugins."""
     models: tuple[Spec, ...]
     engine: str
     """The hash of the code that makes numbers, as the run began."""
     device: str
     threads: int
-    hosted: bool = True
 
     @classmethod
     def of(cls, plan: Plan, registry: Registry, device: str, threads: int) -> Setting:
         """What a plan needs."""
         names = tuple(metric.name for metric in plan.metrics)
         bare = dataclasses.replace(plan, metrics=(), jobs=())
-        return cls(bare, names, registry.plugins, registry.models, engine_hash(), device, threads)
+        described = registry.described
+        return cls(bare, names, registry.plugins, described, registry.models, engine_hash(), device, threads)
 
     def workbench(self) -> Workbench:
         """A workbench in this process.
@@ -87,7 +89,7 @@ class Setting:
         """
         if engine_hash() != self.engine:
             raise MethodError("srbench's own code was changed while the run was going on; run again")
-        registry = Registry(self.plugins, self.models, hosted=self.hosted)
+        registry = Registry(self.plugins, self.models, described=self.described)
         plan = dataclasses.replace(self.plan, metrics=tuple(registry.metric(name) for name in self.metrics))
         return Workbench(plan, registry, self.device, self.threads)
 

@@ -283,21 +283,21 @@ def start_server() -> None:
     """Start the process that hosts are forked from, in the background, if there is none."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([SERVING])
-    # the interpreter would find modules in the working directory first, which may hold a random.py
-    with _environment("PYTHONSAFEPATH", "1"), interrupts_held():
+    with safe_path(), interrupts_held():
         forkserver.ensure_running()
 
 
 @contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
-    before = os.environ.get(name)
-    os.environ[name] = value
+def safe_path() -> Iterator[None]:
+    """Keep a new interpreter from looking for modules in the working directory first, which may hold a random.py."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
     try:
         yield
     finally:
-        os.environ.pop(name)
+        os.environ.pop("PYTHONSAFEPATH")
         if before is not None:
-            os.environ[name] = before
+            os.environ["PYTHONSAFEPATH"] = before
 
 
 def _begin(

@@ -152,6 +152,8 @@ class Watch:
         try:
             status = os.stat(path)
         except OSError:
+            if any(path == os.path.realpath(entry) for entry in sys.path):  # where a module is looked for
+                return
             status = None
         if status is not None:
             self._seen_bytes += status.st_size

@@ -65,7 +65,7 @@ def hosted_metric(hosts: Hosts, origin: Origin, plain: Mapping[str, Any]) -> Met
         ValueError, KeyError, TypeError: that is no metric.
     """
     function = HostedFunction(hosts, origin, str(plain["name"]))
-    fields = dict(plain)
+    fields = dict(plain)  # which may be used again
     fields["pool"] = function.pool if fields.pop("pool") else None
     for name in ("weights", "packages"):
         fields[name] = tuple(str(item) for item in fields[name])

@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
     for number in range(2):
         save(tmp_path / "photos" / f"{number}.png", photograph(48, 56, number))
     for name in DEEDS:
-        (tmp_path / f"{name.replace('-', '_')}.py").write_text(source(name, str(tmp_path / "photos")))
+        (tmp_path / f"deed-{name}.py").write_text(source(name, str(tmp_path / "photos")))
     return tmp_path
 
 
@@ -38,7 +38,7 @@ def honest_cells(out: Path) -> dict[str, bytes]:
 def test_honest_rows_are_the_same_bytes(cli: Cli, folder: Path, jobs: tuple[str, ...]) -> None:
     alone = cli(*WORDS, "--methods", ",".join(HONEST), "--out", "alone")
     assert alone.returncode == 0, alone.stderr
-    plugins = [word for name in DEEDS for word in ("--plugin", f"{name.replace('-', '_')}.py")]
+    plugins = [word for name in DEEDS for word in ("--plugin", f"deed-{name}.py")]
     names = list(DEEDS)
     beside = [*names[: len(names) // 2], *HONEST, *names[len(names) // 2 :]]
     result = cli(*WORDS, "--methods", ",".join(beside), "--out", "beside", *plugins, *jobs)

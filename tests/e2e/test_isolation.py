@@ -230,5 +230,5 @@ def test_code_that_changes_in_mid_run_is_not_taken_for_the_planned_one(
     out, _ = process.communicate(timeout=240)
     assert process.returncode == 3, said(tmp_path)
     failed = {row["method"]: row["error"] for row in json.loads(out)["failed"]}
-    assert failed["crashes"] == "exited with 1"
+    assert failed["crashes"] == "its process exited with 1"
     assert "was changed while the run was going on" in failed["mine"]

@@ -23,7 +23,7 @@ from srbench.bench.engines.worker import serve
 from srbench.bench.task import Began, Event, Failure, Hosting, ImageDone, Outcome, Task, TrainTask, Waiting, time_limit
 from srbench.bench.workbench import Setting
 from srbench.errors import UsageError
-from srbench.isolation.host import ending, interrupts_held, own_program_hidden
+from srbench.isolation.host import ending, interrupts_held, own_program_hidden, safe_path
 from srbench.isolation.output import Printed, resident_bytes
 from srbench.isolation.settle import DUMP
 from srbench.training.progress import Progress
@@ -162,7 +162,7 @@ class Pool:
         tasks, theirs = spawn.Pipe()
         output, printing = spawn.Pipe(duplex=False)
         process = spawn.Process(target=serve, args=(self._setting, theirs, printing), name="srbench worker")
-        with interrupts_held(), own_program_hidden():
+        with interrupts_held(), own_program_hidden(), safe_path():
             process.start()
         theirs.close()
         printing.close()
