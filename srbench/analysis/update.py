@@ -19,7 +19,6 @@ from srbench.analysis.gate import Verdict, check
 from srbench.analysis.references import OWN_SOURCE, Reference, read_references, reference_paths
 from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
-from srbench.text import to_csv
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +147,8 @@ def _rewritten(text: str, values: Mapping[int, str]) -> str:
         start = records.line_num
         if records.line_num in values:
             record[column] = values[records.line_num]
-            raw = to_csv([record]).removesuffix("\n") + raw[len(raw.rstrip("\r\n")) :]
+            row = io.StringIO(newline="")
+            csv.writer(row).writerow(record)  # its own end of line is \r\n: only then does it quote both characters
+            raw = row.getvalue().removesuffix("\r\n") + raw[len(raw.rstrip("\r\n")) :]
         done.append(raw)
     return "".join(done)

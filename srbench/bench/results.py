@@ -132,7 +132,7 @@ class CellResult(Frozen):
     """All that the key is a hash of."""
     environment: dict[Name, Name]
     """Versions and device that made the numbers."""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Sentence, ...] = ()
     """What the method did that must be said beside the figures."""
     reusable: bool = True
     """Whether all that decided the numbers is in the key; else no later run takes them for its own."""
@@ -148,8 +148,9 @@ class CellResult(Frozen):
 class ReadNote(Frozen):
     """Names of what a method read: files, below the method's folder by their relative path, and variables."""
 
-    files: tuple[str, ...] = ()
-    variables: tuple[str, ...] = ()
+    schema_version: Literal[1] = 1
+    files: tuple[Name, ...] = ()
+    variables: tuple[Name, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,11 +164,11 @@ class SpeedTest:
 
         Without ``peaks`` no row has a share of the roofline. What runs in a host is timed there, after the others.
         """
-        origins = {choice: self._registry.host_origin(choice.card.name) for choice in request.choices}
-        own = tuple(choice for choice, origin in origins.items() if origin is None)
+        origins = [(choice, self._registry.host_origin(choice.card.name)) for choice in request.choices]
+        own = tuple(choice for choice, origin in origins if origin is None)
         yield from self._own_rows(dataclasses.replace(request, choices=own), peaks)
-        for origin in dict.fromkeys(filter(None, origins.values())):
-            theirs = tuple(choice for choice, other in origins.items() if other == origin)
+        for origin in dict.fromkeys(origin for _, origin in origins if origin is not None):
+            theirs = tuple(choice for choice, other in origins if other == origin)
             yield from self._hosted_rows(origin, dataclasses.replace(request, choices=theirs), peaks)
 
     def _hosted_rows(self, origin: Origin, request: Request, peaks: Peaks | None) -> Iterator[SpeedRow]:

@@ -86,14 +86,16 @@ class RunFolder:
 
     def read_note(self, key: str) -> ReadNote | None:
         """What the method of a cell read, by the cell's key without that; None where there is no such note."""
-        with contextlib.suppress(OSError, ValueError):
-            return ReadNote.model_validate_json(self._note_path(key).read_bytes())
-        return None
+        path = self._note_path(key)
+        try:
+            return read_sealed(path, ReadNote, "run again")
+        except DataError:
+            return None
 
     def write_note(self, key: str, note: ReadNote) -> None:
         """Keep what the method of a cell read."""
         with self.writing():
-            write_atomically(self._note_path(key), note.model_dump_json() + "\n")
+            write_atomically(self._note_path(key), sealed(note))
 
     def _note_path(self, key: str) -> Path:
         return _inside(self.path / "reads", f"{key}.json")
