@@ -78,7 +78,7 @@ class Session:
         self.step += 1
         self.network.train()
         set_rate(self.optimizer, rate(self.recipe, self.step, self.steps))
-        half = self.recipe.precision == "bf16" and self.device.type == "cuda"
+        half = self.recipe.precision == "bf16" and _has_bf16(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
             sr = self.network(x.contiguous(memory_format=torch.channels_last))
         sr, hr = centred(sr.float() if half else sr, y, self.recipe.margin)
@@ -229,6 +229,11 @@ class Session:
 
     def _trained_parameters(self) -> list[nn.Parameter]:
         return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+
+
+def _has_bf16(device: torch.device) -> bool:
+    """Whether a device multiplies matrices of bfloat16 faster than of float32."""
+    return device.type == "cuda" or (device.type == "cpu" and torch.cpu._is_avx512_bf16_supported())
 
 
 def _like(value: Tensor, parameter: nn.Parameter) -> Tensor:
