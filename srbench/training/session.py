@@ -122,8 +122,8 @@ class Session:
         if bad is not None:
             raise MethodError(f"training {self.label} diverged at step {bad} of {self.steps}; lower its learning rate")
 
-    def record(self, psnrs: list[float]) -> None:
-        """Take note of a validation: the PSNR in dB of each image."""
+    def record(self, psnrs: list[float], upsampled: float) -> None:
+        """Take note of a validation: the PSNR in dB of each image, and the mean of the upsampled images'."""
         mean = mean_psnr(psnrs)
         mse = float(torch.stack(self.errors).mean())
         self.curve.append(
@@ -134,6 +134,7 @@ class Session:
                 train_psnr=-10 * math.log10(max(mse, 1e-12)),
                 validation_psnr=mean,
                 validation_mse=sum(10 ** (-value / 10) for value in psnrs) / len(psnrs),
+                upsampled_psnr=upsampled,
             )
         )
         self.losses.clear()

@@ -77,6 +77,7 @@ def test_it_learns() -> None:
     bicubic = validate(Registry().method("bicubic")(), cases, CPU)
     assert trained.best_psnr == max(values)
     assert trained.best_psnr > bicubic + 0.1
+    assert [point.upsampled_psnr for point in trained.curve] == [pytest.approx(bicubic, abs=1e-12)] * 2
 
 
 def test_the_best_weights_are_kept(recipe: Recipe) -> None:
