@@ -110,8 +110,9 @@ class Recipe(BaseModel):
     margin: int = Field(default=0, ge=0)
     """Pixels along a patch's border that the loss leaves out: there a network that pads sees what is not there."""
     batch: int = Field(default=16, ge=1)
-    loss: Literal["mse", "l1", "charbonnier", "euclidean"] = "mse"
-    """``euclidean`` is Caffe's: half the squared error, summed over an image; published Caffe rates belong to it."""
+    loss: Literal["mse", "l1", "charbonnier", "euclidean", "psnr"] = "mse"
+    """``psnr`` is the logarithm of each patch's squared error, averaged: what a mean PSNR is, of patches for images.
+    ``euclidean`` is Caffe's: half the squared error, summed over an image; published Caffe rates belong to it."""
     perceptual: Perceptual | None = None
     """A loss on features, added to the loss on pixels."""
     init: tuple[tuple[str, NotNegative | Literal["he"]], ...] = ()

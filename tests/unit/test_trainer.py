@@ -103,7 +103,7 @@ def test_nan_stops_with_the_step(recipe: Recipe) -> None:
         train(srcnn(), exploding, 2, CPU, silent)
 
 
-@pytest.mark.parametrize("loss", ["mse", "l1", "charbonnier", "euclidean"])
+@pytest.mark.parametrize("loss", ["mse", "l1", "charbonnier", "euclidean", "psnr"])
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "soap"])
 def test_every_choice_of_a_recipe_trains(recipe: Recipe, loss: str, optimizer: str) -> None:
     chosen = recipe.model_copy(
