@@ -71,7 +71,7 @@ class FsrcnnNetwork(nn.Module):
             return self._enlarge(x)
         layer = self.deconvolution
         fast = x.device.type == "cpu"
-        out: Tensor = _Deconvolution.apply(x, layer.weight, layer.bias, self.scale) if fast else layer(x)
+        out: Tensor = _in_float32(_Deconvolution, x, layer.weight, layer.bias, self.scale) if fast else layer(x)
         return out
 
     def _enlarge(self, x: Tensor) -> Tensor:
@@ -134,7 +134,13 @@ class _Deconvolution(torch.autograd.Function):
 def _fast_prelu(x: Tensor, slope: Tensor) -> Tensor:
     if x.device.type != "cpu":
         return F.prelu(x, slope)
-    out: Tensor = _Prelu.apply(x, slope)
+    return _in_float32(_Prelu, x, slope)
+
+
+def _in_float32(function: type[torch.autograd.Function], x: Tensor, *others: Any) -> Tensor:
+    """A function of one's own, which autocast knows nothing of."""
+    with torch.autocast("cpu", enabled=False):
+        out: Tensor = function.apply(x.float(), *others)
     return out
 
 

@@ -91,6 +91,8 @@ class Recipe(BaseModel):
     """Data sets whose mean PSNR under the protocol picks the weights to keep."""
     validation_images: int | None = Field(default=None, ge=1)
     """Validate on so many images of each data set, evenly spread; by default on all."""
+    hold_out: bool = False
+    """Leave out of the training data what validation shows, so that a set can serve for both."""
     protocol: str = "vdsr"
     """The protocol that makes LR from HR, and that validation uses."""
     scales: tuple[Scale, ...] = ()
@@ -108,8 +110,9 @@ class Recipe(BaseModel):
     margin: int = Field(default=0, ge=0)
     """Pixels along a patch's border that the loss leaves out: there a network that pads sees what is not there."""
     batch: int = Field(default=16, ge=1)
-    loss: Literal["mse", "l1", "charbonnier", "euclidean"] = "mse"
-    """``euclidean`` is Caffe's: half the squared error, summed over an image; published Caffe rates belong to it."""
+    loss: Literal["mse", "l1", "charbonnier", "euclidean", "psnr"] = "mse"
+    """``psnr`` is the logarithm of each patch's squared error, averaged: what a mean PSNR is, of patches for images.
+    ``euclidean`` is Caffe's: half the squared error, summed over an image; published Caffe rates belong to it."""
     perceptual: Perceptual | None = None
     """A loss on features, added to the loss on pixels."""
     init: tuple[tuple[str, NotNegative | Literal["he"]], ...] = ()
@@ -119,7 +122,8 @@ class Recipe(BaseModel):
     """Train by this recipe first, at the same scale, and go on from its weights."""
     transfer: Transfer | None = None
     """How the scales begin with one another's networks."""
-    optimizer: Literal["adam", "sgd"] = "adam"
+    optimizer: Literal["adam", "sgd", "soap"] = "adam"
+    """``soap`` is Adam in Shampoo's eigenbasis (Vyas et al. 2024), which needs fewer batches."""
     lr: float = Field(default=1e-3, gt=0)
     """The learning rate at the start."""
     lr_factors: tuple[tuple[str, NotNegative], ...] = ()
@@ -128,7 +132,7 @@ class Recipe(BaseModel):
     momentum: float = Field(default=0.9, ge=0, lt=1)
     """SGD's momentum."""
     weight_decay: float = Field(default=0.0, ge=0)
-    """Decoupled with Adam (AdamW), added to the gradient with SGD."""
+    """Decoupled with Adam (AdamW) and SOAP, added to the gradient with SGD."""
     schedule: Literal["constant", "cosine", "step"] = "cosine"
     """``cosine`` takes the rate down to 0 over ``steps``; ``step`` multiplies it by ``gamma`` at each milestone."""
     milestones: tuple[int, ...] = ()
@@ -145,7 +149,8 @@ class Recipe(BaseModel):
     ema: float = Field(default=0.0, ge=0, lt=1)
     """Decay of the exponential moving average of the weights, which is what is validated and kept; 0 is off."""
     precision: Literal["fp32", "bf16"] = "fp32"
-    """``bf16`` computes the network in bfloat16 where the device is a CUDA GPU, and in float32 elsewhere."""
+    """``bf16`` computes the network in bfloat16 where the device is a CUDA GPU or a CPU that has instructions for it,
+    and in float32 elsewhere."""
     fit: Settings = ()
     """For a method that fits itself (:class:`srbench.method.FittedMethod`): its own settings, where they differ from
     the method's defaults. Patches, batches, loss and rates then mean nothing."""

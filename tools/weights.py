@@ -1,8 +1,8 @@
-"""Ship weights: copy those that runs were scored with into ``methods/weights/``, and write their table in the docs.
+"""Ship weights: copy those that runs were scored with into ``methods/weights/``, and tell of them in the docs.
 
 ``python tools/weights.py [RUN...]``, each the folder of a finished ``srbench run --train never``. What a run says of
-its weights goes into their metadata, from which alone ``docs/reference/weights.md`` is written. Without runs only that
-is done.
+its weights goes into their metadata, from which alone ``docs/reference/weights.md`` is written, and the picture of
+their curves. Without runs only that is done.
 
 ``python tools/weights.py --seal [FILE...]`` gives a checksum to weights, or checkpoints, that an earlier srbench wrote
 without one; by default to those in ``methods/weights/``. Tensors, metadata and names stay; what has one is left alone.
@@ -21,6 +21,8 @@ from srbench.bench.results import CellResult
 from srbench.bench.store import load_run
 from srbench.recipe import Recipe
 from srbench.registry import Registry
+from srbench.report.figures import GRID, STYLE, render
+from srbench.report.figures import PAGE as PAGE_WIDTH
 from srbench.training.job import plan_training
 from srbench.weights import (
     read_metadata,
@@ -33,6 +35,7 @@ from srbench.weights import (
 
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = ROOT / "methods" / "weights"
+CURVES = ROOT / "docs" / "images" / "training-curves.png"
 PAGE = ROOT / "docs" / "reference" / "weights.md"
 HEAD = """# Weights that come with srbench
 
@@ -43,6 +46,9 @@ is in its weights' metadata, and `srbench run --train never` uses nothing else.
 This page is written from that metadata by `tools/weights.py`. PSNR in dB and SSIM are under the protocol that heads the
 columns; the papers' figures stand beside them in the tables of `srbench report`.
 """
+PICTURE = "![Validation PSNR over batches, a panel for each training](../images/training-curves.png)"
+COLUMNS = 3
+"""Of panels in the picture of the curves."""
 KEPT_POINTS = 40
 """Of a training's curve, in the metadata."""
 
@@ -98,13 +104,41 @@ def _place(score: dict[str, Any]) -> tuple[str, str, int]:
     return score["protocol"], score["dataset"], score["scale"]
 
 
+def _shipped() -> list[tuple[Path, dict[str, Any]]]:
+    return [(path, read_metadata(path)) for path in sorted(WEIGHTS.glob("*.safetensors"))]
+
+
 def page() -> str:
     """The page, from the metadata of all weights in the project."""
-    files = [(path, read_metadata(path)) for path in sorted(WEIGHTS.glob("*.safetensors"))]
+    files = _shipped()
     total = sum(path.stat().st_size for path, _ in files)
     return f"{HEAD}\n{len(files)} files, {total / 1e6:.1f} MB.\n\n" + "\n".join(
-        [*_trainings(files), "", *_scores(files)]
+        [*_trainings(files), "", *_scores(files), "", PICTURE]
     )
+
+
+def picture(files: list[tuple[Path, dict[str, Any]]]) -> bytes:
+    """A PNG of the validation PSNR over batches, a panel for each training in steps."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import EngFormatter
+
+    shown = [metadata for _, metadata in files if len(metadata["curve"]) > 1]
+    rows = -(-len(shown) // COLUMNS)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(PAGE_WIDTH, 1.5 * rows), layout="constrained")
+        panels = figure.subplots(rows, COLUMNS, squeeze=False).flat
+        for metadata, axes in zip(shown, panels, strict=False):
+            points = metadata["curve"]
+            axes.plot([point["step"] for point in points], [point["validation_psnr"] for point in points])
+            axes.set_title(_label(metadata).replace("`", ""), loc="left", parse_math=False)
+            axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+            axes.grid(color=GRID, linewidth=0.5)
+        for axes in panels:
+            axes.set_axis_off()
+        figure.supxlabel("batches", fontsize=7)
+        figure.supylabel("PSNR of the validation images (dB)", fontsize=7)
+    return render(figure, "png", 110)
 
 
 def _trainings(files: list[tuple[Path, dict[str, Any]]]) -> Iterator[str]:
@@ -149,6 +183,7 @@ def main(runs: list[str]) -> None:
     for run in runs:
         ship(run, registry)
     PAGE.write_text(page(), "utf-8")
+    CURVES.write_bytes(picture(_shipped()))
 
 
 if __name__ == "__main__":

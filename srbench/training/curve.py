@@ -27,12 +27,17 @@ def write_csv(path: Path, points: Sequence[Point]) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(field.name for field in dataclasses.fields(Point))
-    writer.writerows([f"{value:.8g}" for value in dataclasses.astuple(point)] for point in points)
+    writer.writerows(
+        ["" if value is None else f"{value:.8g}" for value in dataclasses.astuple(point)] for point in points
+    )
     write_atomically(path, text.getvalue())
 
 
 def write_pictures(stem: Path, title: str, points: Sequence[Point]) -> None:
-    """``stem.png`` and ``stem.svg``: PSNR of training patches and validation images, and the training loss."""
+    """``stem.png`` and ``stem.svg``: PSNR of training patches and validation images, and the training loss.
+
+    A dashed line is the PSNR of the upsampled images.
+    """
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -41,7 +46,7 @@ def write_pictures(stem: Path, title: str, points: Sequence[Point]) -> None:
         axes = figure.subplots()
         _draw(axes, points)
         axes.set_title(title, loc="left", parse_math=False)
-        figure.legend(loc="outside lower center", ncols=3, frameon=False)
+        figure.legend(loc="outside lower center", ncols=2, frameon=False)
         for kind, nothing in (("png", {"Software": None}), ("svg", {"Date": None})):
             with io.BytesIO() as buffer:
                 figure.savefig(buffer, format=kind, dpi=150, metadata=nothing)
@@ -54,6 +59,8 @@ def _draw(axes: Any, points: Sequence[Point]) -> None:
     options: dict[str, Any] = {"marker": mark, "markersize": 3}
     axes.plot(steps, [point.validation_psnr for point in points], color=VALIDATION, label="validation PSNR", **options)
     axes.plot(steps, [point.train_psnr for point in points], color=TRAIN, label="PSNR of training patches", **options)
+    if (upsampled := points[-1].upsampled_psnr) is not None:
+        axes.axhline(upsampled, color=VALIDATION, linestyle="--", linewidth=1, label="upsampled images")
     best = max(points, key=lambda point: point.validation_psnr)
     axes.annotate(
         f"{best.validation_psnr:.2f}",
@@ -67,7 +74,7 @@ def _draw(axes: Any, points: Sequence[Point]) -> None:
     axes.set_ylabel("PSNR (dB)")
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)
     right = axes.twinx()
-    right.plot(steps, [point.train_loss for point in points], color=LOSS, linestyle="--", label="training loss")
+    right.plot(steps, [point.train_loss for point in points], color=LOSS, linestyle=":", label="training loss")
     right.set_ylabel("training loss", color="#666666")
     if all(point.train_loss > 0 for point in points):
         right.set_yscale("log")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
 
 from srbench.data.catalog import Dataset, resolve
+from srbench.data.dataset import Item
 from srbench.data.patches import batches, cut_pairs, random_batches
 from srbench.errors import DataError
 from srbench.imaging.files import to_uint8
@@ -36,7 +37,7 @@ def training_batches(
     pairs = (
         (torch.from_numpy(case.method_input(info)), torch.from_numpy(case.method_target(info)))
         for size in scales
-        for case in _cases(recipe.train, recipe, size, recipe.shrink)
+        for case in _cases(_training_sets(recipe), recipe, size, recipe.shrink)
     )
     try:
         if recipe.crops == "random":
@@ -55,7 +56,7 @@ def training_images(info: MethodInfo, recipe: Recipe, scale: int) -> list[tuple[
     """
     images = [
         (torch.from_numpy(case.method_input(info)), torch.from_numpy(case.method_target(info)))
-        for case in _cases(recipe.train, recipe, scale, recipe.shrink)
+        for case in _cases(_training_sets(recipe), recipe, scale, recipe.shrink)
     ]
     if not images:
         raise DataError(f"The recipe cannot be trained: no training image is as large as {recipe.patch} pixels.")
@@ -68,11 +69,7 @@ def validation_cases(recipe: Recipe, scale: int) -> list[Case]:
     Raises:
         DataError: data are missing, belong to a test set, or are smaller than a patch.
     """
-    cases = [
-        case
-        for size in _scales(recipe, scale)
-        for case in _cases(recipe.validation, recipe, size, most=recipe.validation_images)
-    ]
+    cases = [case for size in _scales(recipe, scale) for case in _cases(_validation_sets(recipe), recipe, size)]
     if not cases:
         raise DataError(f"The recipe cannot be trained: no validation image is as large as {recipe.patch} pixels.")
     return cases
@@ -85,18 +82,17 @@ def _scales(recipe: Recipe, scale: int) -> tuple[int, ...]:
 
 
 def _cases(
-    specs: tuple[str, ...], recipe: Recipe, scale: int, shrink: tuple[float, ...] = (1.0,), most: int | None = None
+    datasets: Iterable[Dataset], recipe: Recipe, scale: int, shrink: tuple[float, ...] = (1.0,)
 ) -> Iterator[Case]:
     """The images of data sets, each at every size asked for, as the recipe's protocol prepares them.
 
     A network for several scales takes the enlarged image, so it takes pairs of any factor, each at its own.
     """
     protocol = get_protocol(recipe.protocol)
-    for spec in specs:
-        dataset = resolve(spec)
+    for dataset in datasets:
         if not recipe.on_test_images:
             refuse_test_images(dataset)
-        for sample in _spread(dataset, most).samples():
+        for sample in dataset.samples():
             hr = to_uint8(sample.hr)
             lr = None if sample.lr is None else to_uint8(sample.lr)
             factor = sample.scale or scale if recipe.scales and protocol.degraded == "none" else scale
@@ -104,6 +100,27 @@ def _cases(
                 image = hr if size == 1.0 else imresize(hr, size)
                 if protocol.canvas or min(image.shape[:2]) >= recipe.patch:
                     yield protocol.prepare(sample.name, image, factor, lr)
+
+
+def _training_sets(recipe: Recipe) -> list[Dataset]:
+    """The training sets, without what validation shows where the recipe says so."""
+    datasets = [resolve(spec) for spec in recipe.train]
+    if not recipe.hold_out:
+        return datasets
+    held = {_key(item) for dataset in _validation_sets(recipe) for item in dataset.items}
+    return [
+        dataclasses.replace(dataset, items=tuple(item for item in dataset.items if _key(item) not in held))
+        for dataset in datasets
+    ]
+
+
+def _validation_sets(recipe: Recipe) -> list[Dataset]:
+    return [_spread(resolve(spec), recipe.validation_images) for spec in recipe.validation]
+
+
+def _key(item: Item) -> str:
+    """What tells an image from others, in whatever data set it comes."""
+    return item.hr.identity or str(item.hr.path.resolve())
 
 
 def _spread(dataset: Dataset, most: int | None) -> Dataset:

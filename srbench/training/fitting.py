@@ -19,7 +19,7 @@ from srbench.recipe import Recipe
 from srbench.training.blame import blamed_on
 from srbench.training.examples import training_images, validation_cases
 from srbench.training.progress import Point, Progress, Report
-from srbench.training.validation import Trained, mean_psnr, psnrs
+from srbench.training.validation import Trained, mean_psnr, psnrs, upsampled_psnr
 
 CHECKED = 20
 """Training images whose error after the fit is noted."""
@@ -77,6 +77,7 @@ def fit(
         train_psnr=-10 * math.log10(max(mse, 1e-12)),
         validation_psnr=best,
         validation_mse=sum(10 ** (-value / 10) for value in values) / len(values),
+        upsampled_psnr=upsampled_psnr(cases),
     )
     validated([point])
     report(Progress(step=total + 1, steps=total + 1, loss=mse, psnr=best, best=best))

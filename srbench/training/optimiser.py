@@ -10,6 +10,7 @@ from torch import nn
 
 from srbench.errors import DataError
 from srbench.recipe import Recipe
+from srbench.training.soap import Soap
 from srbench.weights import read_tensors
 
 
@@ -66,6 +67,8 @@ def make_optimizer(network: nn.Module, recipe: Recipe, frozen: tuple[str, ...] =
         raise DataError(f"The recipe freezes every parameter ({', '.join(frozen)}); nothing is left to train.")
     options = [{"params": members, "factor": factor} for factor, members in groups.items()]
     decay = recipe.weight_decay
+    if recipe.optimizer == "soap":
+        return Soap(options, lr=recipe.lr, weight_decay=decay)
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(options, lr=recipe.lr, momentum=recipe.momentum, weight_decay=decay)
     if decay:

@@ -79,7 +79,7 @@ class Session:
         self.step += 1
         self.network.train()
         set_rate(self.optimizer, rate(self.recipe, self.step, self.steps))
-        half = self.recipe.precision == "bf16" and self.device.type == "cuda"
+        half = self.recipe.precision == "bf16" and _has_bf16(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
             sr = self.network(x.contiguous(memory_format=torch.channels_last))
         sr, hr = centred(sr.float() if half else sr, y, self.recipe.margin)
@@ -123,8 +123,8 @@ class Session:
         if bad is not None:
             raise MethodError(f"training {self.label} diverged at step {bad} of {self.steps}; lower its learning rate")
 
-    def record(self, psnrs: list[float]) -> None:
-        """Take note of a validation: the PSNR in dB of each image."""
+    def record(self, psnrs: list[float], upsampled: float) -> None:
+        """Take note of a validation: the PSNR in dB of each image, and the mean of the upsampled images'."""
         mean = mean_psnr(psnrs)
         mse = float(torch.stack(self.errors).mean())
         self.curve.append(
@@ -135,6 +135,7 @@ class Session:
                 train_psnr=-10 * math.log10(max(mse, 1e-12)),
                 validation_psnr=mean,
                 validation_mse=sum(10 ** (-value / 10) for value in psnrs) / len(psnrs),
+                upsampled_psnr=upsampled,
             )
         )
         self.losses.clear()
@@ -230,6 +231,11 @@ class Session:
 
     def _trained_parameters(self) -> list[nn.Parameter]:
         return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+
+
+def _has_bf16(device: torch.device) -> bool:
+    """Whether a device multiplies matrices of bfloat16 faster than of float32."""
+    return device.type == "cuda" or (device.type == "cpu" and torch.cpu._is_avx512_bf16_supported())
 
 
 def _like(value: Tensor, parameter: nn.Parameter) -> Tensor:

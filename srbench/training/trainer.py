@@ -32,7 +32,7 @@ from srbench.training.interrupt import deferred_interrupt
 from srbench.training.job import Training
 from srbench.training.progress import Point, Progress, Report
 from srbench.training.session import Session
-from srbench.training.validation import Trained, psnrs, validate
+from srbench.training.validation import Trained, psnrs, upsampled_psnr, validate
 from srbench.weights import save_weights, trained_folder
 
 __all__ = ["Checkpoint", "Trained", "obtain", "psnrs", "train", "train_and_save", "validate"]
@@ -221,6 +221,7 @@ def _run(
 ) -> None:
     """All batches that are left. Between two of them the state is whole, and only there can it be interrupted."""
     last_saved = time.monotonic()
+    upsampled = upsampled_psnr(cases)
 
     def check() -> None:
         try:
@@ -256,7 +257,7 @@ def _run(
                 method.model = session.kept.eval()
                 with blamed_on(method.info.name):
                     values = psnrs(method, cases, session.device)
-                session.record(values)
+                session.record(values, upsampled)
                 validated(session.curve)
             if due or time.monotonic() - last_saved > CHECKPOINT_EVERY:
                 save()

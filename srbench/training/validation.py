@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from srbench.inference import run_method
-from srbench.method import Method
+from srbench.method import Method, MethodInfo
 from srbench.metrics.pixel import psnr
 from srbench.protocol import Case
 from srbench.training.progress import Point
@@ -40,6 +40,12 @@ def psnrs(method: Method, cases: Sequence[Case], device: torch.device) -> list[f
         sr = case.finish(method.info, run_method(method, case.method_input(method.info), case.scale, device))
         values.append(psnr(*case.pair(sr)))
     return values
+
+
+def upsampled_psnr(cases: Sequence[Case]) -> float:
+    """The mean PSNR in dB of the images as the protocol enlarges them, counted as validations are."""
+    info = MethodInfo(name="upsampled", family="interpolation", channels="any", input="upsampled")
+    return mean_psnr([psnr(*case.pair(case.finish(info, case.method_input(info)))) for case in cases])
 
 
 def mean_psnr(values: Sequence[float]) -> float:

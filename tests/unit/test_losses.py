@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,14 @@ def test_the_middle_is_compared() -> None:
     sr, target = centred(hr[..., 2:-2, 2:-2], hr, 1)
     assert torch.equal(sr, target)
     assert sr.shape[-2:] == (4, 4)
+
+
+def test_psnr_is_that_of_each_patch() -> None:
+    """Of two patches of 20 and 30 dB it is their mean, to 40 dB at most, whatever their pooled error is."""
+    hr = torch.zeros(3, 1, 8, 8)
+    sr = torch.stack([torch.full((1, 8, 8), 10 ** (-decibels / 20)) for decibels in (20, 30, 90)])
+    loss, error = make_loss(Recipe(loss="psnr"), CPU)(sr, hr)
+    floored = [-10 * math.log10(10 ** (-decibels / 10) + 1e-4) for decibels in (20, 30, 90)]
+    assert float(loss) == pytest.approx(-sum(floored) / 3 * math.log(10) / 10, rel=1e-5)
+    assert floored[2] == pytest.approx(40, abs=1e-4)
+    assert float(error) == pytest.approx(sum(10 ** (-decibels / 10) for decibels in (20, 30, 90)) / 3, rel=1e-5)

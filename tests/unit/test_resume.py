@@ -76,6 +76,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "adamw, warm-up": {"weight_decay": 0.01, "warmup": 30, "lr_factors": (("*.bias", 0.1), ("", 0.5))},
     "average": {"ema": 0.9},
     "random crops": {"crops": "random", "clip_gradient": 0.5, "margin": 2},
+    "soap": {"optimizer": "soap", "weight_decay": 0.01},
+    "bf16": {"precision": "bf16"},
     "drawn": {"init": (("", "he"),)},
 }
 

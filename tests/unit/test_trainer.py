@@ -77,6 +77,7 @@ def test_it_learns() -> None:
     bicubic = validate(Registry().method("bicubic")(), cases, CPU)
     assert trained.best_psnr == max(values)
     assert trained.best_psnr > bicubic + 0.1
+    assert [point.upsampled_psnr for point in trained.curve] == [pytest.approx(bicubic, abs=1e-12)] * 2
 
 
 def test_the_best_weights_are_kept(recipe: Recipe) -> None:
@@ -102,8 +103,8 @@ def test_nan_stops_with_the_step(recipe: Recipe) -> None:
         train(srcnn(), exploding, 2, CPU, silent)
 
 
-@pytest.mark.parametrize("loss", ["mse", "l1", "charbonnier", "euclidean"])
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("loss", ["mse", "l1", "charbonnier", "euclidean", "psnr"])
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "soap"])
 def test_every_choice_of_a_recipe_trains(recipe: Recipe, loss: str, optimizer: str) -> None:
     chosen = recipe.model_copy(
         update={
@@ -210,6 +211,26 @@ def test_a_recipe_may_let_test_images_in_and_is_known_for_it(recipe: Recipe, tmp
     assert has_seen(crops, resolve("bsd100-pairs:test"))
     assert not has_seen(crops, resolve("bsds200"))
     assert has_seen(Recipe(init_from=crops), resolve("bsd100"))
+
+
+def test_what_validation_shows_is_held_out(recipe: Recipe, tmp_path: Path) -> None:
+    """One set for both: the images that validation takes are not trained on, under whatever name the set comes."""
+    both = recipe.model_copy(update={"validation": recipe.train, "validation_images": 1, "crops": "random"})
+    (tmp_path / "again").mkdir()
+    for path in (tmp_path / "train").iterdir():
+        shutil.copy(path, tmp_path / "again")
+
+    def seen(changed: dict[str, object]) -> set[bytes]:
+        chosen = both.model_copy(update=changed | {"patch": 80, "flips": False})
+        draw = training_batches(srcnn().info, chosen, 2, CPU, torch.Generator().manual_seed(0))
+        return {y[0, :80, :80].numpy().tobytes() for _ in range(9) for y in next(draw)[1][..., :80]}
+
+    shown = validation_cases(both, 2)[0].method_target(srcnn().info)
+    places = {shown[0, :80, left : left + 80].tobytes() for left in range(11)}
+    assert not places.isdisjoint(seen({}))
+    assert places.isdisjoint(seen({"hold_out": True}))
+    with pytest.raises(DataError, match="no training image"):
+        seen({"hold_out": True, "validation_images": None})
 
 
 def test_one_network_takes_pairs_of_any_factor(tmp_path: Path) -> None:
