@@ -103,7 +103,7 @@ def _read_manifest(path: Path) -> None:
 
 
 def _read_protocol(path: Path) -> None:
-    from srbench.protocols import get_protocol
+    from srbench.protocols.builtin import get_protocol
 
     protocol = get_protocol(str(path))
     _ = protocol.hash, protocol.describe(), protocol.shave(2)
@@ -119,7 +119,7 @@ def _read_recipe(path: Path) -> None:
 
 @functools.cache
 def _recipes() -> Any:
-    from srbench.registry import Registry
+    from srbench.plugins.registry import Registry
 
     return Registry().card("fsrcnn").recipes
 
@@ -146,7 +146,7 @@ def _run_files() -> dict[str, bytes]:
     """A made-up run of one cell."""
     from srbench.bench import results
     from srbench.bench.sealed import sealed
-    from srbench.bench.speed_record import RunSpeed, SpeedRecord, SpeedRow
+    from srbench.speed.record import RunSpeed, SpeedRecord, SpeedRow
 
     key = "0" * 64
     cell_id = results.CellId(method="net", recipe="only", dataset="photos", scale=2, protocol="vdsr")
@@ -216,7 +216,7 @@ def _one(name: str) -> Callable[[], list[bytes]]:
 
 def _sealed_json(rng: random.Random, data: bytes, others: Sequence[bytes]) -> bytes:
     """A file with the checksum that its damaged content has, where it can have one."""
-    from srbench.canonical import digest
+    from srbench.system.hashes import digest
 
     def seal(document: Any) -> Any:
         try:
@@ -234,11 +234,11 @@ def _read_run(path: Path) -> None:
 
     from srbench.analysis.gate import check
     from srbench.analysis.sample import cell_intervals
-    from srbench.bench.speed_record import read_speed
     from srbench.bench.store import load_run
-    from srbench.report.document import run_document
-    from srbench.report.frame import images_csv
-    from srbench.report.terminal import print_tables
+    from srbench.report.tables.document import run_document
+    from srbench.report.tables.frame import images_csv
+    from srbench.report.text.terminal import print_tables
+    from srbench.speed.record import read_speed
 
     folder = path.parent.parent if path.parent.name == "cells" else path.parent
     read_speed(folder)
@@ -250,7 +250,7 @@ def _read_run(path: Path) -> None:
 
 
 def _read_speed(path: Path) -> None:
-    from srbench.bench.speed_record import read_speed_record
+    from srbench.speed.record import read_speed_record
 
     read_speed_record(path)
 
@@ -342,8 +342,8 @@ def _archives() -> list[bytes]:
 
 
 def _unpack(path: Path) -> None:
-    from srbench.data.archive import unpack
     from srbench.data.dataset import ImageFile
+    from srbench.data.fetch.archive import unpack
     from srbench.data.manifest import Archive
 
     folder = path.parent / "unpacked"

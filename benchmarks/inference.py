@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from benchmarks._timing import Side, arguments, on_one_thread, race, show
 from srbench.method import LearnedMethod
-from srbench.registry import Registry
+from srbench.plugins.registry import Registry
 
 CASES = (("fsrcnn", 2, 256), ("fsrcnn", 3, 256), ("fsrcnn", 4, 256), ("srcnn-y", 2, 512), ("srcnn-y-955", 2, 512))
 """Method, scale, and the side of its input."""

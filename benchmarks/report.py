@@ -35,8 +35,8 @@ from srbench.bench.results import (
     RunRecord,
 )
 from srbench.bench.store import LoadedRun, RunFolder, load_run
-from srbench.protocols import get_protocol
-from srbench.report.terminal import print_tables
+from srbench.protocols.builtin import get_protocol
+from srbench.report.text.terminal import print_tables
 from srbench.report.write import write_report
 
 METHODS = 100

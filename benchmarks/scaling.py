@@ -37,9 +37,9 @@ from srbench.bench.results import CellResult, FailedCell, ImageResult
 from srbench.bench.store import RunFolder
 from srbench.bench.task import Began, CellTask, Event, Failure, ImageDone, SpeedTask
 from srbench.bench.workbench import Setting
-from srbench.canonical import digest
 from srbench.data.dataset import ImageFile, Item
-from srbench.registry import Registry
+from srbench.plugins.registry import Registry
+from srbench.system.hashes import digest
 
 EMPTY_WORKERS = 4
 IMAGES = 20

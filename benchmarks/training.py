@@ -33,11 +33,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks._timing import Side, arguments, on_one_thread, race, show
-from srbench.data.patches import batches
 from srbench.inference import resolve_device
 from srbench.method import LearnedMethod, Recipe
-from srbench.registry import Registry
+from srbench.plugins.registry import Registry
 from srbench.training.losses import centred
+from srbench.training.patches import batches
 from srbench.training.session import Session
 
 PATCHES = 2048

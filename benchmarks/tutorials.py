@@ -23,9 +23,9 @@ from typing import Any
 from srbench.data.catalog import resolve
 from srbench.imaging.files import to_uint8, write_png
 from srbench.imaging.resize import imresize
+from srbench.plugins.registry import Registry
 from srbench.recipe import Recipe
-from srbench.registry import Registry
-from srbench.report.grid import DASH
+from srbench.report.tables.grid import DASH
 from srbench.training.job import plan_training
 from srbench.weights import read_metadata
 

@@ -6,7 +6,7 @@ what to do about it. The command line prints the message and ends with ``exit_co
 
 from __future__ import annotations
 
-from srbench.text import cut, printable
+from srbench.system.text import cut, printable
 
 EXIT_OK = 0
 EXIT_REGRESSION = 1

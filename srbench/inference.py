@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from srbench.allocator import keep_freed_memory
-from srbench.device import check_device, check_threads
 from srbench.errors import DeviceError, MethodError
 from srbench.method import Method
+from srbench.system.device import check_device, check_threads
+from srbench.system.memory import keep_freed_memory
 
 TILE_ABOVE = 4_000_000
 """Images with more input pixels than this are worked on in tiles, where the method allows it."""
@@ -38,7 +38,7 @@ class Output:
 def resolve_device(name: str, threads: int = 0) -> torch.device:
     """Where to compute. ``auto`` is CUDA where there is one, else Apple's GPU, else the CPU.
 
-    From then on the process keeps memory that it frees: see :mod:`srbench.allocator`.
+    From then on the process keeps memory that it frees: see :mod:`srbench.system.memory`.
 
     Args:
         name: as on the command line.

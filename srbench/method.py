@@ -23,8 +23,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
-from srbench.names import MODEL_KINDS
 from srbench.recipe import Perceptual, Recipe, Transfer
+from srbench.system.names import MODEL_KINDS
 
 if TYPE_CHECKING:  # `srbench report` reads method descriptions and must not import torch
     from torch import Generator, Tensor, nn

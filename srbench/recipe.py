@@ -12,10 +12,10 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from srbench.canonical import digest
 from srbench.errors import UsageError
-from srbench.names import unknown
-from srbench.toml_file import read_toml
+from srbench.system.hashes import digest
+from srbench.system.names import unknown
+from srbench.system.toml import read_toml
 
 SettingsClass = TypeVar("SettingsClass")
 

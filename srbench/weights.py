@@ -14,12 +14,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from srbench.atomic import cache_folder, write_atomically
-from srbench.canonical import canonical_json, digest, parse_json
 from srbench.errors import DataError
 from srbench.method import LearnedMethod, Method
 from srbench.recipe import Recipe
-from srbench.text import warn
+from srbench.system.files import cache_folder, write_atomically
+from srbench.system.hashes import canonical_json, digest, parse_json
+from srbench.system.text import warn
 
 if TYPE_CHECKING:
     import torch

@@ -21,13 +21,13 @@ from srbench.bench.results import (
     PlannedCell,
     RunRecord,
 )
-from srbench.bench.speed_record import RunSpeed, SpeedRow
 from srbench.bench.store import LoadedRun, RunFolder, load_run
 from srbench.data.catalog import manifest_names, resolve
 from srbench.imaging.files import write_png
-from srbench.protocol import Protocol
-from srbench.protocols import get_protocol
-from srbench.report.grid import main_metrics
+from srbench.protocols.builtin import get_protocol
+from srbench.protocols.protocol import Protocol
+from srbench.report.tables.grid import main_metrics
+from srbench.speed.record import RunSpeed, SpeedRow
 
 METRICS = (
     MetricRecord(name="psnr", higher_is_better=True, unit="dB", digits=2),

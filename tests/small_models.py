@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from srbench.data.catalog import resolve
 from srbench.imaging.files import write_png
-from srbench.protocols import get_protocol
+from srbench.protocols.builtin import get_protocol
 
 SCALE = 2
 

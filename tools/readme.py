@@ -19,13 +19,13 @@ from PIL import Image
 from srbench.analysis.compare import labels_of
 from srbench.analysis.references import load_references
 from srbench.bench.store import load_run
-from srbench.registry import Registry
-from srbench.report.crops import choose, draw
-from srbench.report.figures import render
-from srbench.report.grid import grids, main_metrics
+from srbench.plugins.registry import Registry
 from srbench.report.merge import merge
+from srbench.report.plots.crops import choose, draw
+from srbench.report.plots.figures import render
 from srbench.report.select import only
-from srbench.report.tables import markdown_table
+from srbench.report.tables.grid import grids, main_metrics
+from srbench.report.text.markup import markdown_table
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"

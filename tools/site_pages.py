@@ -16,14 +16,14 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from typer.main import get_command
 
-from srbench.bench.speed_record import read_speed_record
 from srbench.cli.main import app
 from srbench.data.catalog import load_manifest, manifest_names
 from srbench.data.manifest import Manifest
-from srbench.protocols import ALIASES, PROTOCOLS
-from srbench.registry import Registry
+from srbench.plugins.registry import Registry
+from srbench.protocols.builtin import ALIASES, PROTOCOLS
 from srbench.report.escape import markdown
-from srbench.report.speed import LEGEND, speed_markdown
+from srbench.report.text.speed import LEGEND, speed_markdown
+from srbench.speed.record import read_speed_record
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -16,13 +16,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from srbench.atomic import write_atomically
 from srbench.bench.results import CellResult
 from srbench.bench.store import load_run
+from srbench.plugins.registry import Registry
 from srbench.recipe import Recipe
-from srbench.registry import Registry
-from srbench.report.figures import GRID, STYLE, render
-from srbench.report.figures import PAGE as PAGE_WIDTH
+from srbench.report.plots.figures import GRID, STYLE, render
+from srbench.report.plots.figures import PAGE as PAGE_WIDTH
+from srbench.system.files import write_atomically
 from srbench.training.job import plan_training
 from srbench.weights import (
     read_metadata,

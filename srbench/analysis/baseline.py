@@ -8,13 +8,13 @@ from pathlib import Path
 from statistics import fmean
 
 from srbench.analysis.references import COLUMNS, OPTIONAL_COLUMNS, OWN_SOURCE, is_genuine
-from srbench.atomic import write_atomically
 from srbench.bench.results import CellResult, MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
-from srbench.protocols import get_protocol
-from srbench.registry import Registry
-from srbench.text import to_csv
+from srbench.plugins.registry import Registry
+from srbench.protocols.builtin import get_protocol
+from srbench.system.files import write_atomically
+from srbench.system.text import to_csv
 from srbench.weights import weights_sha256
 
 # What differs between machines: floating point where nothing is trained or the weights come with the method, else the

@@ -15,7 +15,7 @@ from srbench.analysis.significance import ALPHA, holm, wilcoxon
 from srbench.bench.results import CellId, MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
-from srbench.names import method_of, unknown
+from srbench.system.names import method_of, unknown
 
 MAX_ALL_PAIRS = 10
 """Methods up to which a report compares all pairs; more are compared with one of them."""

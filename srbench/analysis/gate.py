@@ -15,7 +15,7 @@ from srbench.analysis.references import SPEED, Reference, is_genuine
 from srbench.bench.results import CellId, RunRecord
 from srbench.bench.store import LoadedRun
 from srbench.errors import DataError
-from srbench.names import method_of
+from srbench.system.names import method_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

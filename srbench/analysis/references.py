@@ -16,9 +16,9 @@ from typing import Literal, get_args
 
 from srbench.bench.results import DatasetRecord
 from srbench.errors import DataError, SrbenchError, UsageError
-from srbench.places import is_file, reference_folder
-from srbench.protocols import get_protocol
-from srbench.text import from_csv_field
+from srbench.protocols.builtin import get_protocol
+from srbench.system.places import is_file, reference_folder
+from srbench.system.text import from_csv_field
 
 COLUMNS = (
     "method",
@@ -169,7 +169,7 @@ def _find(name: str, builtin: dict[str, Path]) -> Path:
         if is_file(Path(name)):
             return Path(name)
         raise UsageError(f"There is no reference file {name}.")
-    from srbench.names import unknown
+    from srbench.system.names import unknown
 
     raise unknown("reference", name, builtin)
 

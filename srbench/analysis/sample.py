@@ -13,7 +13,7 @@ from srbench.analysis.bootstrap import Interval, Values, intervals, pseudo_value
 from srbench.bench.results import CellId, CellResult
 from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
-from srbench.registry import Registry
+from srbench.plugins.registry import Registry
 
 Figure = Callable[[Sequence[float]], float]
 Place = tuple[str, int, str]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from srbench.api.arguments import OneOrMore, files
 from srbench.errors import UsageError
-from srbench.registry import FAMILIES, Registry
+from srbench.plugins.registry import FAMILIES, Registry
 
 if TYPE_CHECKING:
     import pandas as pd

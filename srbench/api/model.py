@@ -16,9 +16,9 @@ from srbench.errors import UsageError
 from srbench.imaging.color import gray_of, in_colour, luma
 from srbench.imaging.resize import round_half_up
 from srbench.method import Method, MethodInfo
-from srbench.protocol import Case, Protocol
-from srbench.protocols import get_protocol
-from srbench.registry import Registry
+from srbench.plugins.registry import Registry
+from srbench.protocols.builtin import get_protocol
+from srbench.protocols.protocol import Case, Protocol
 
 if TYPE_CHECKING:
     import torch

@@ -9,7 +9,7 @@ from typing import Self
 
 from srbench.bench.plan import PlannedJob
 from srbench.bench.results import CellResult, FailedCell
-from srbench.text import echo, printable
+from srbench.system.text import echo, printable
 from srbench.training.job import Training
 from srbench.training.progress import Progress, Report
 

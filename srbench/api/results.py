@@ -11,7 +11,7 @@ from srbench.bench.results import FailedCell
 from srbench.bench.store import LoadedRun, find_run
 from srbench.bench.store import load_run as load_folder
 from srbench.errors import DataError, MethodError, UsageError
-from srbench.places import RUNS
+from srbench.system.places import RUNS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,13 +68,13 @@ class Run:
         95 % interval over images), n (images) and status (``ok``, ``failed``, ``pending`` or ``unavailable``).
         """
         from srbench.analysis.sample import cell_intervals
-        from srbench.report.frame import cells_frame
+        from srbench.report.tables.frame import cells_frame
 
         return cells_frame(self.loaded, cell_intervals(self.loaded))
 
     def per_image(self) -> pd.DataFrame:
         """One row for each cell, image and metric, as in the report's ``per_image.csv``."""
-        from srbench.report.frame import images_frame
+        from srbench.report.tables.frame import images_frame
 
         return images_frame(self.loaded)
 
@@ -162,7 +162,7 @@ class Run:
             UsageError: there is no such method or metric, or nothing that both have.
         """
         from srbench.analysis.compare import compare_methods, find_metric
-        from srbench.report.frame import comparisons_frame
+        from srbench.report.tables.frame import comparisons_frame
 
         runs = [self.loaded, (other or self).loaded]
         labels = _label(runs[0], a), _label(runs[1], b)
@@ -178,7 +178,7 @@ class Run:
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
-        from srbench.report.notebook import html_tables
+        from srbench.report.text.notebook import html_tables
 
         return html_tables(self.loaded)
 

@@ -17,9 +17,9 @@ from srbench.bench.plan import Plan, Request, make_plan, run_command
 from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
 from srbench.method import Method
-from srbench.places import RUNS, require_home
+from srbench.plugins.registry import Registry
 from srbench.recipe import MOST_SEED
-from srbench.registry import Registry
+from srbench.system.places import RUNS, require_home
 from srbench.weights import trained_folder
 
 

@@ -17,9 +17,9 @@ from srbench.data.dataset import file_sha256
 from srbench.data.sr_images import alike
 from srbench.errors import DataError, UsageError
 from srbench.method import MethodInfo
-from srbench.protocol import Case, Protocol
-from srbench.protocols import get_protocol
-from srbench.registry import Registry
+from srbench.plugins.registry import Registry
+from srbench.protocols.builtin import get_protocol
+from srbench.protocols.protocol import Case, Protocol
 
 
 class Scores(dict[str, float]):

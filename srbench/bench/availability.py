@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from srbench.data.networks import find, sha256_of
+from srbench.data.fetch.networks import find, sha256_of
 from srbench.errors import DataError
-from srbench.installed import install_command
 from srbench.metrics.metric import Metric
-from srbench.registry import Registry
+from srbench.plugins.registry import Registry
+from srbench.system.installed import install_command
 
 
 @dataclass(frozen=True, slots=True)

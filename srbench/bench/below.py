@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from srbench.bench.plan import Plan, PlannedJob
-from srbench.names import MODEL_KINDS
+from srbench.system.names import MODEL_KINDS
 
 BASELINE = "bicubic"
 METRIC = "psnr"

@@ -9,12 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from srbench.bench.environment import device_name, versions
 from srbench.bench.plan import Plan, PlannedJob
 from srbench.bench.reads import examine, with_reads
 from srbench.bench.results import CellResult, Computed, ImageResult
 from srbench.bench.runner import Account, Runner
-from srbench.canonical import digest
 from srbench.data.catalog import Dataset, Sample
 from srbench.data.sr_images import match_by_name, read_sr
 from srbench.errors import DataError, MethodError
@@ -25,7 +23,9 @@ from srbench.isolation.watch import Reads
 from srbench.metrics.hosted import read_by
 from srbench.metrics.metric import Pair
 from srbench.models.model import SrImages
-from srbench.protocol import Case, Protocol
+from srbench.protocols.protocol import Case, Protocol
+from srbench.system.hashes import digest
+from srbench.system.machine import device_name, versions
 
 KEEP_PIXELS = 20_000_000
 """Prepared images are kept from cell to cell while a data set has no more HR pixels than this."""
@@ -182,7 +182,7 @@ def score(
     Args:
         plan: the metrics, and the files that they need.
         name: of the image, for messages.
-        scored: SR and target, as :meth:`srbench.protocol.Case.pair` gives them.
+        scored: SR and target, as :meth:`srbench.protocols.protocol.Case.pair` gives them.
         pictures: SR and HR to look at, (H, W) or (H, W, 3).
         device: where networks run.
 

@@ -17,15 +17,15 @@ from srbench.bench.plan import Plan, PlannedJob
 from srbench.bench.reads import with_reads
 from srbench.bench.record import Record
 from srbench.bench.results import CellResult, Computed, FailedCell
-from srbench.bench.run_speed import due, write_speed
-from srbench.bench.speed_record import RunSpeed
+from srbench.bench.speed_column import due, write_speed
 from srbench.bench.store import LoadedRun, RunFolder, StoreError, load_run, run_folders
 from srbench.bench.task import Began, CellTask, Event, Failure, ImageDone, Outcome, Task, TrainTask, Waiting
 from srbench.bench.workbench import Setting, Workbench
-from srbench.canonical import digest
 from srbench.errors import DeviceError, SrbenchError
-from srbench.locks import POLL, Lock
-from srbench.registry import Registry
+from srbench.plugins.registry import Registry
+from srbench.speed.record import RunSpeed
+from srbench.system.hashes import digest
+from srbench.system.locks import POLL, Lock
 from srbench.training.job import Training, training_command
 from srbench.training.progress import Progress, Report
 from srbench.weights import weights_sha256 as sha256_of

@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, get_args
 
-from srbench.device import check_device, check_threads
 from srbench.errors import UsageError
-from srbench.places import RUNS
+from srbench.system.device import check_device, check_threads
+from srbench.system.places import RUNS
 
 Train = Literal["missing", "always", "never"]
 EngineName = Literal["local", "ray"]

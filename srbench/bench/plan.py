@@ -20,18 +20,18 @@ from srbench.bench.results import (
     MethodRecord,
     MetricRecord,
 )
-from srbench.canonical import digest
-from srbench.card import Card, Choice
 from srbench.data.catalog import Dataset, resolve
 from srbench.data.dataset import common_scale
 from srbench.errors import DataError, UsageError
 from srbench.metrics.metric import Metric
 from srbench.models.model import ANY_SCALE
 from srbench.models.spec import is_model
-from srbench.names import join_names
-from srbench.protocol import Protocol
-from srbench.protocols import get_protocol
-from srbench.registry import Registry
+from srbench.plugins.card import Card, Choice
+from srbench.plugins.registry import Registry
+from srbench.protocols.builtin import get_protocol
+from srbench.protocols.protocol import Protocol
+from srbench.system.hashes import digest
+from srbench.system.names import join_names
 from srbench.training.guard import has_seen, trains_on
 from srbench.training.job import QUICK, Training, plan_training
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from srbench.bench.results import ReadNote
 from srbench.data.dataset import file_sha256
-from srbench.data.folders import EXTENSIONS
+from srbench.data.own.folders import EXTENSIONS
 from srbench.errors import DataError
 from srbench.imaging.files import read_image, to_uint8
 from srbench.isolation.watch import Reads, changed

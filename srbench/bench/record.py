@@ -8,12 +8,12 @@ from contextlib import suppress
 from functools import cached_property
 
 from srbench.bench.below import METRIC, below_bicubic
-from srbench.bench.environment import machine, versions
 from srbench.bench.plan import Plan, PlannedJob
 from srbench.bench.results import CellResult, FailedCell, PlannedCell, RunRecord
 from srbench.bench.store import RunFolder, StoreError
 from srbench.errors import DataError
-from srbench.text import warn
+from srbench.system.machine import machine, versions
+from srbench.system.text import warn
 
 SAVE_EVERY = 1.0
 """Seconds between writings of run.json: it names every cell, so writing it after each of thousands would cost more than

@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from srbench.text import cut
+from srbench.system.text import cut
 
 SCHEMA_VERSION: Final = 1
 """Of the documents that ``--json`` prints."""

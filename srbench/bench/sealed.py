@@ -7,9 +7,9 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from srbench.canonical import digest, parse_json
 from srbench.errors import DataError
-from srbench.places import is_file
+from srbench.system.hashes import digest, parse_json
+from srbench.system.places import is_file
 
 LARGEST: Final = 64 * 2**20
 """Bytes of such a file. A run of 100,000 cells, more than anybody has, takes 40 MB."""

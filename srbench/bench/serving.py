@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from srbench.card import card_of, to_json
 from srbench.data.catalog import Dataset, supply
 from srbench.errors import MethodError, SrbenchError
 from srbench.inference import resolve_device, super_resolve
@@ -26,16 +25,17 @@ from srbench.isolation.watch import Watch
 from srbench.isolation.wire import send
 from srbench.method import Method
 from srbench.metrics.metric import Metric, Pair
-from srbench.protocol import Protocol
-from srbench.registry import Registry
-from srbench.source import files_of, source_files, source_hash
+from srbench.plugins.card import card_of, to_json
+from srbench.plugins.registry import Registry
+from srbench.protocols.protocol import Protocol
+from srbench.system.source import files_of, source_files, source_hash
 from srbench.training.job import Training
 from srbench.training.progress import Progress, Report
 from srbench.weights import make_method
 
 if TYPE_CHECKING:
-    from srbench.bench.roofline import Peaks
-    from srbench.bench.speed import Request
+    from srbench.speed.measure import Request
+    from srbench.speed.roofline import Peaks
 
 Told = tuple[dict[str, Any], list[NDArray[Any]]]
 
@@ -234,7 +234,7 @@ class _Guest:
 
     def _speed(self, request: Request, protocol: Protocol, device: str, threads: int, peaks: Peaks | None) -> Told:
         """Time methods."""
-        from srbench.bench.speed import SpeedTest
+        from srbench.speed.measure import SpeedTest
 
         test = SpeedTest(self._ready(), protocol, resolve_device(device, threads))
         return {"rows": [row.model_dump(mode="json") for row in test.rows(request, peaks)]}, []

@@ -13,16 +13,16 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from srbench.atomic import sweep, write_atomically, writing
 from srbench.bench.results import CellId, CellResult, ReadNote, RunRecord
 from srbench.bench.sealed import read_sealed, sealed
-from srbench.bench.speed_record import RunSpeed, read_speed
-from srbench.canonical import digest
 from srbench.errors import EXIT_DATA, DataError, SrbenchError, UsageError
-from srbench.locks import Lock
-from srbench.names import unknown
-from srbench.places import RUNS, is_file
-from srbench.text import warn
+from srbench.speed.record import RunSpeed, read_speed
+from srbench.system.files import sweep, write_atomically, writing
+from srbench.system.hashes import digest
+from srbench.system.locks import Lock
+from srbench.system.names import unknown
+from srbench.system.places import RUNS, is_file
+from srbench.system.text import warn
 
 
 class StoreError(SrbenchError):

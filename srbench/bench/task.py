@@ -13,10 +13,10 @@ from typing import Literal, TypeAlias
 
 from srbench.bench.plan import PlannedJob
 from srbench.bench.results import LONGEST_ERROR, LONGEST_TRACEBACK, Computed
-from srbench.bench.speed_record import RunSpeed
 from srbench.errors import DataError, DeviceError, SrbenchError
 from srbench.isolation.host import HostError, RemoteError
-from srbench.text import cut
+from srbench.speed.record import RunSpeed
+from srbench.system.text import cut
 from srbench.training.job import Training
 from srbench.training.progress import Progress
 

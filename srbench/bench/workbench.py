@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from srbench.bench.plan import Plan, PlannedJob, engine_hash
 from srbench.bench.results import Computed
-from srbench.bench.speed_record import RunSpeed
 from srbench.bench.store import StoreError
 from srbench.bench.task import (
     Began,
@@ -32,8 +31,9 @@ from srbench.isolation.state import State
 from srbench.isolation.watch import Watch
 from srbench.models.model import SrImages
 from srbench.models.spec import Spec
-from srbench.registry import Registry
-from srbench.source import files_of
+from srbench.plugins.registry import Registry
+from srbench.speed.record import RunSpeed
+from srbench.system.source import files_of
 from srbench.training.hosted import obtain_hosted
 from srbench.training.job import Training
 from srbench.training.progress import Report
@@ -211,7 +211,7 @@ class Workbench:
         )
 
     def _time(self, task: SpeedTask, tell: Tell) -> RunSpeed:
-        from srbench.bench.run_speed import measure
+        from srbench.bench.speed_column import measure
 
         self.registry.hosts.tell(lambda pid: tell(Hosting(pid)))
         device = self._ready(self._threads)

@@ -11,8 +11,8 @@ import typer
 
 from srbench.cli.options import Json, Out
 from srbench.errors import EXIT_REGRESSION, UsageError
-from srbench.places import RUNS
-from srbench.text import echo, echo_json, warn
+from srbench.system.places import RUNS
+from srbench.system.text import echo, echo_json, warn
 
 if TYPE_CHECKING:
     from srbench.analysis.gate import Verdicts
@@ -80,8 +80,8 @@ def check(
     if json:
         echo_json(_document(loaded, verdicts))
     else:
-        from srbench.console import make_console
-        from srbench.report.verdicts import print_verdicts
+        from srbench.report.text.verdicts import print_verdicts
+        from srbench.system.console import make_console
 
         print_verdicts(verdicts, make_console())
     _tell_github(verdicts, json)
@@ -97,7 +97,7 @@ def _refuse_beside(option: str, others: Mapping[str, object]) -> None:
 
 def _write(loaded: list[LoadedRun], path: Path) -> None:
     from srbench.analysis.baseline import write_baseline
-    from srbench.atomic import writing
+    from srbench.system.files import writing
 
     with writing(f"{path} cannot be written", _ANOTHER):
         if path.is_file() and path.stat().st_size:
@@ -111,9 +111,9 @@ def _write(loaded: list[LoadedRun], path: Path) -> None:
 
 def _update(loaded: list[LoadedRun], names: list[str] | None, *, as_json: bool) -> None:
     from srbench.analysis.update import plan_update
-    from srbench.atomic import write_atomically, writing
     from srbench.cli.console import stderr
-    from srbench.report.update import print_diff, sentences, update_document
+    from srbench.report.text.update import print_diff, sentences, update_document
+    from srbench.system.files import write_atomically, writing
 
     update = plan_update(loaded, names)
     for file in update.files:
@@ -129,15 +129,15 @@ def _update(loaded: list[LoadedRun], names: list[str] | None, *, as_json: bool) 
 
 
 def _write_junit(verdicts: Verdicts, path: Path) -> None:
-    from srbench.atomic import write_atomically, writing
-    from srbench.report.ci import junit
+    from srbench.report.text.ci import junit
+    from srbench.system.files import write_atomically, writing
 
     with writing(f"{path} cannot be written", _ANOTHER):
         write_atomically(path, junit(verdicts))
 
 
 def _tell_github(verdicts: Verdicts, as_json: bool) -> None:
-    from srbench.report.ci import github_annotations, github_summary
+    from srbench.report.text.ci import github_annotations, github_summary
 
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for line in github_annotations(verdicts):

@@ -8,8 +8,8 @@ import typer
 
 from srbench.cli.options import Json, Out, numbers, split
 from srbench.errors import UsageError
-from srbench.places import RUNS
-from srbench.text import echo_json, warn
+from srbench.system.places import RUNS
+from srbench.system.text import echo_json, warn
 
 if TYPE_CHECKING:
     from srbench.analysis.compare import Comparison
@@ -61,19 +61,19 @@ def compare(
         found = _pairs(runs, labels, chosen, places)
     _warn(runs, labels, places)
     if json:
-        from srbench.report.document import comparison_document
+        from srbench.report.tables.document import comparison_document
 
         echo_json(comparison_document(runs, found, top))
         return
-    from srbench.console import make_console
+    from srbench.system.console import make_console
 
     console = make_console(highlight=False)
     if len(labels[0]) == len(labels[1]) == 1:
-        from srbench.report.pair import print_pair
+        from srbench.report.text.pair import print_pair
 
         print_pair(runs, found, top, console)
     else:
-        from srbench.report.matrix import print_matrices
+        from srbench.report.tables.matrix import print_matrices
 
         print_matrices(run_a, found, console)
 
@@ -85,7 +85,7 @@ Labels = tuple[list[str], list[str]]
 
 
 def _known_datasets(runs: list[LoadedRun], names: tuple[str, ...]) -> tuple[str, ...]:
-    from srbench.names import unknown
+    from srbench.system.names import unknown
 
     known = [dataset.name for run in runs for dataset in run.record.datasets]
     for name in names:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from rich.markup import escape
 
-from srbench.console import make_bars, make_console
+from srbench.system.console import make_bars, make_console
 
 if TYPE_CHECKING:
     from rich.console import Console

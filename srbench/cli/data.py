@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from srbench.cli.data_own import add, remove
-from srbench.text import echo, echo_json, warn
+from srbench.system.text import echo, echo_json, warn
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -45,7 +45,7 @@ def list_(as_json: Json = False) -> None:
     Exit codes: 0 fine, 2 wrong usage.
     """
     from srbench.data.catalog import known_names
-    from srbench.data.networks import NETWORKS
+    from srbench.data.fetch.networks import NETWORKS
 
     records = [_record(name) for name in known_names()]
     metrics = _metrics_by_weights()
@@ -63,8 +63,8 @@ def fetch(names: Names) -> None:
 
     Exit codes: 0 fine, 2 wrong usage, 4 a file cannot be fetched or is not as pinned, 130 interrupted.
     """
-    from srbench.data.fetch import fetch as fetch_files
-    from srbench.data.networks import fetch as fetch_network
+    from srbench.data.fetch.fetch import fetch as fetch_files
+    from srbench.data.fetch.networks import fetch as fetch_network
 
     for name in names:
         weights = _weights_of(name)
@@ -86,8 +86,8 @@ def verify(names: SomeNames = None, as_json: Json = False) -> None:
     Exit codes: 0 fine, 2 wrong usage, 4 a file is missing or not as pinned.
     """
     from srbench.data.catalog import known_names
-    from srbench.data.integrity import faults
-    from srbench.data.networks import NETWORKS
+    from srbench.data.fetch.integrity import faults
+    from srbench.data.fetch.networks import NETWORKS
 
     weights = {name: _weights_of(name) for name in names or NETWORKS}
     chosen = [dataset for name in names or known_names() if not weights.get(name) for dataset in _splits(name)]
@@ -119,7 +119,7 @@ def verify(names: SomeNames = None, as_json: Json = False) -> None:
 
 def _verified_weights(weights: Mapping[str, tuple[str, ...]], *, only_here: bool) -> Iterator[dict[str, Any]]:
     """The files of weights of some names, each once, and what is wrong with it."""
-    from srbench.data.networks import NETWORKS, verify
+    from srbench.data.fetch.networks import NETWORKS, verify
 
     for name in dict.fromkeys(name for names in weights.values() for name in names):
         path, fault = verify(name)
@@ -150,7 +150,7 @@ def path(
 
 
 def _print_weights_path(name: str) -> None:
-    from srbench.data.networks import NETWORKS, find, networks_folder
+    from srbench.data.fetch.networks import NETWORKS, find, networks_folder
     from srbench.errors import DataError
 
     try:
@@ -162,8 +162,8 @@ def _print_weights_path(name: str) -> None:
 
 def _weights_of(name: str) -> tuple[str, ...]:
     """The files of weights that a network's or a metric's name means; none if it is a data set's."""
-    from srbench.data.networks import NETWORKS
-    from srbench.registry import Registry
+    from srbench.data.fetch.networks import NETWORKS
+    from srbench.plugins.registry import Registry
 
     if name in NETWORKS:
         return (name,)
@@ -176,7 +176,7 @@ def _metrics_by_weights() -> dict[str, list[str]]:
     from contextlib import suppress
 
     from srbench.errors import UsageError
-    from srbench.registry import Registry
+    from srbench.plugins.registry import Registry
 
     registry = Registry()
     needed: dict[str, list[str]] = {}
@@ -189,7 +189,7 @@ def _metrics_by_weights() -> dict[str, list[str]]:
 
 def _weights_record(name: str, metrics: list[str]) -> dict[str, Any]:
     """A file of weights as ``list --json`` shows it: whether it is here and whole, and which metrics need it."""
-    from srbench.data.networks import NETWORKS, find
+    from srbench.data.fetch.networks import NETWORKS, find
     from srbench.errors import DataError
 
     known = NETWORKS[name]
@@ -276,7 +276,7 @@ def _bytes(entries: Any) -> int:
 def _print_table(records: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
-    from srbench.data.progress import human_size
+    from srbench.data.fetch.progress import human_size
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("Name", "Kind", "Splits (* default)", "Size", "Here", "Licence"):
@@ -297,7 +297,7 @@ def _print_table(records: list[dict[str, Any]]) -> None:
 def _print_weights(records: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
-    from srbench.data.progress import human_size
+    from srbench.data.fetch.progress import human_size
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("Weights", "Of metrics", "Size", "Here"):
@@ -309,7 +309,7 @@ def _print_weights(records: list[dict[str, Any]]) -> None:
 
 
 def _print(table: Table) -> None:
-    from srbench.console import make_console
+    from srbench.system.console import make_console
 
     console = make_console()
     console = console if console.is_terminal else make_console(width=80)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from srbench.text import echo, warn
+from srbench.system.text import echo, warn
 
 
 def add(
@@ -40,7 +40,7 @@ def add(
     Exit codes: 0 fine, 2 wrong usage, 4 an image is missing or wrong.
     """
     from srbench.data import adding
-    from srbench.data.describe import About
+    from srbench.data.own.describe import About
 
     about = About(title=title or name, licence=licence, homepage=homepage, citation=citation)
     manifest = adding.add(
@@ -66,8 +66,8 @@ def remove(
 
     Exit codes: 0 fine, 2 wrong usage, 4 files cannot be removed.
     """
-    from srbench.data.hub import is_hub, remove_hub
-    from srbench.data.own import remove as forget
+    from srbench.data.own.hub import is_hub, remove_hub
+    from srbench.data.own.manifests import remove as forget
 
     if is_hub(name):
         folder = remove_hub(name)
@@ -79,8 +79,8 @@ def remove(
 
 def _names_of_weights() -> dict[str, str]:
     """Names that mean files of weights to the verbs of ``srbench data``."""
-    from srbench.data.networks import NETWORKS
-    from srbench.registry import Registry
+    from srbench.data.fetch.networks import NETWORKS
+    from srbench.plugins.registry import Registry
 
     return {name: f"the metric {name}" for name in Registry().metric_names} | {
         name: f"the network {name}" for name in NETWORKS

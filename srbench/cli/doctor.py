@@ -8,7 +8,7 @@ import typer
 
 from srbench.cli.options import Json, Plugins
 from srbench.errors import EXIT_DATA
-from srbench.text import echo, echo_json
+from srbench.system.text import echo, echo_json
 
 
 def doctor(json: Json = False, plugin: Plugins = None) -> None:
@@ -18,14 +18,14 @@ def doctor(json: Json = False, plugin: Plugins = None) -> None:
     """
     import torch
 
-    from srbench.atomic import cache_folder
-    from srbench.bench.environment import device_name, machine, versions
     from srbench.bench.health import problems as find_problems
-    from srbench.data.fetch import data_root
+    from srbench.data.fetch.fetch import data_root
     from srbench.data.places import own_folder
     from srbench.errors import UsageError
     from srbench.inference import resolve_device
-    from srbench.registry import Registry
+    from srbench.plugins.registry import Registry
+    from srbench.system.files import cache_folder
+    from srbench.system.machine import device_name, machine, versions
     from srbench.weights import trained_folder
 
     facts = versions() | machine()

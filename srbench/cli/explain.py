@@ -14,14 +14,14 @@ import typer
 
 from srbench.cli.options import Json, Plugins
 from srbench.errors import EXIT_REGRESSION, UsageError
-from srbench.text import echo_json, warn
+from srbench.system.text import echo_json, warn
 
 if TYPE_CHECKING:
-    from srbench.analysis.explain.catalogue import Metric
-    from srbench.analysis.explain.search import Answer, Number
-    from srbench.card import Choice
     from srbench.data.catalog import Dataset
-    from srbench.registry import Registry
+    from srbench.explain.catalogue import Metric
+    from srbench.explain.search import Answer, Number
+    from srbench.plugins.card import Choice
+    from srbench.plugins.registry import Registry
 
 LINE_EVERY = 10.0
 """Seconds between lines on the way, where there is no terminal."""
@@ -63,8 +63,8 @@ def explain(
         raise UsageError("Name either --method NAME or --images DIR: what the number is of.")
     # NumPy's threads spin while they wait, and nothing here is large enough to gain by them
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from srbench.analysis.explain.search import metric_named, read_number
     from srbench.data.catalog import resolve
+    from srbench.explain.search import metric_named, read_number
 
     asked = None if number is None else read_number(number, metric)
     named = asked.metric if asked else metric_named(metric)
@@ -85,7 +85,7 @@ def explain(
 
 def _chosen(method: str, data: Dataset, plugins: list[Path]) -> tuple[Registry, Choice]:
     """The one method that is meant, and where its class is."""
-    from srbench.registry import Registry
+    from srbench.plugins.registry import Registry
 
     if data.kind == "pairs":
         raise UsageError(f"'{data.spec}' supplies LR, and explain makes its own; name its HR folder alone.")
@@ -109,10 +109,10 @@ def _of_method(
     thorough: bool,
 ) -> Answer:
     """Recompute a method under every variant."""
-    from srbench.analysis.explain.catalogue import candidates_for
-    from srbench.analysis.explain.compute import figures_of_method, makings
-    from srbench.analysis.explain.images import has_gray, hr_images
-    from srbench.analysis.explain.search import search
+    from srbench.explain.catalogue import candidates_for
+    from srbench.explain.compute import figures_of_method, makings
+    from srbench.explain.images import has_gray, hr_images
+    from srbench.explain.search import search
     from srbench.inference import resolve_device
     from srbench.training.ready import ready_method
 
@@ -129,10 +129,10 @@ def _of_method(
 
 def _of_images(folder: Path, data: Dataset, scale: int, metric: Metric, number: Number | None) -> Answer:
     """Score SR images under every variant."""
-    from srbench.analysis.explain.catalogue import candidates_for_images
-    from srbench.analysis.explain.images import figures_of_images, has_gray
-    from srbench.analysis.explain.search import search
     from srbench.data.sr_images import match
+    from srbench.explain.catalogue import candidates_for_images
+    from srbench.explain.images import figures_of_images, has_gray
+    from srbench.explain.search import search
 
     matched = match(folder, data)
     if matched.note:
@@ -145,7 +145,7 @@ def _of_images(folder: Path, data: Dataset, scale: int, metric: Metric, number: 
 
 
 def _show(answers: list[Answer], subject: str, as_json: bool, top: int, everything: bool) -> None:
-    from srbench.report.explanation import as_data, print_answer
+    from srbench.report.text.explanation import as_data, print_answer
 
     if as_json:
         from json import dumps
@@ -154,7 +154,7 @@ def _show(answers: list[Answer], subject: str, as_json: bool, top: int, everythi
         document = {"schema_version": 1, "subject": subject, "answers": rows}
         echo_json(dumps(document, indent=1, ensure_ascii=False, allow_nan=False))
         return
-    from srbench.console import make_console
+    from srbench.system.console import make_console
 
     console = make_console(highlight=False)
     for i, answer in enumerate(answers):
@@ -172,7 +172,7 @@ def _progress(label: str, total: int) -> Iterator[Callable[[], None]]:
     if console.is_terminal:
         from rich.progress import BarColumn, TimeRemainingColumn
 
-        from srbench.console import make_bars
+        from srbench.system.console import make_bars
 
         with make_bars(console, BarColumn(), TimeRemainingColumn()) as bars:
             task = bars.add_task(label, total=total)

@@ -9,13 +9,13 @@ import typer
 
 from srbench.cli.options import Plugins, numbers
 from srbench.errors import UsageError
-from srbench.text import echo
+from srbench.system.text import echo
 
 if TYPE_CHECKING:
     from srbench.bench.store import LoadedRun
     from srbench.export.onnx import Graph
     from srbench.export.subject import Subject
-    from srbench.registry import Registry
+    from srbench.plugins.registry import Registry
 
 FORMATS = ("onnx", "safetensors", "hub")
 BESIDE = ("bicubic",)
@@ -74,7 +74,7 @@ def export(
 
         require_packages()
     from srbench.export.subject import make_subjects
-    from srbench.registry import Registry
+    from srbench.plugins.registry import Registry
 
     registry = Registry(plugin or [], hosted=False)
     subjects = make_subjects(registry, method, tuple(dict.fromkeys(wanted)), seed=seed, licence=licence or None)
@@ -88,8 +88,8 @@ def export(
 
 def _files(subjects: tuple[Subject, ...], format_: str, out: Path, overwrite: bool) -> None:
     """Write graphs or weights: all of them, or none if one cannot be."""
-    from srbench.atomic import write_atomically, writing
     from srbench.export.folder import require_free
+    from srbench.system.files import write_atomically, writing
 
     names = [subject.onnx_name if format_ == "onnx" else subject.weights_name for subject in subjects]
     count = len(set(names))
@@ -114,12 +114,12 @@ def _hub(
     registry: Registry, method: str, subjects: tuple[Subject, ...], folder: Path, run: str, overwrite: bool
 ) -> None:
     """Write a folder for the Hub, and say how to upload it."""
-    from srbench.atomic import writing
     from srbench.bench.store import find_run, load_run
     from srbench.export.figures import figures_of
     from srbench.export.folder import require_free
     from srbench.export.hub import FILES, write_hub
     from srbench.export.onnx import NoGraph
+    from srbench.system.files import writing
 
     require_free(folder, overwrite=overwrite, own=FILES)
     loaded = load_run(find_run(run)) if run else _run(registry, method, subjects)

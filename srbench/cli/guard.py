@@ -13,7 +13,7 @@ from typing import Any
 import typer
 
 from srbench.errors import EXIT_INTERRUPTED
-from srbench.text import warn
+from srbench.system.text import warn
 
 EXIT_PIPE = 128 + 13
 """As of any program that a closed pipe ends; 1 would say that a figure differs."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from srbench.cli.options import Json, Plugins
-from srbench.text import echo_json
+from srbench.system.text import echo_json
 
 if TYPE_CHECKING:
-    from srbench.registry import Registry
+    from srbench.plugins.registry import Registry
 
 
 def list_(json: Json = False, plugin: Plugins = None) -> None:
@@ -18,8 +18,8 @@ def list_(json: Json = False, plugin: Plugins = None) -> None:
     """
     from srbench.errors import UsageError
     from srbench.metrics.bridge import LIBRARIES
-    from srbench.protocols import ALIASES, PROTOCOLS
-    from srbench.registry import Registry
+    from srbench.plugins.registry import Registry
+    from srbench.protocols.builtin import ALIASES, PROTOCOLS
 
     registry = Registry(plugin or [])
     methods: list[dict[str, Any]] = []
@@ -55,7 +55,7 @@ def list_(json: Json = False, plugin: Plugins = None) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from srbench.console import make_console
+    from srbench.system.console import make_console
 
     console = make_console(highlight=False)
     table = Table("method", "family", "channels", "scales", "recipes", box=None, title="Methods", title_justify="left")
@@ -91,7 +91,7 @@ def _models() -> list[dict[str, str]]:
     """The kinds of models that can be methods, with what each needs and lacks here."""
     from importlib.util import find_spec
 
-    from srbench.names import MODEL_KINDS, PACKAGE_OF
+    from srbench.system.names import MODEL_KINDS, PACKAGE_OF
 
     needs = [PACKAGE_OF.get(kind, "") for kind in MODEL_KINDS]
     return [
@@ -103,7 +103,7 @@ def _models() -> list[dict[str, str]]:
 def _in_words(model: dict[str, str]) -> str:
     from rich.markup import escape
 
-    from srbench.installed import install_command
+    from srbench.system.installed import install_command
 
     path = {"images": "DIR", "hub": "ORG/NAME"}.get(model["kind"], "FILE")
     lacking = f" ({escape(install_command(model['extra']).strip('`'))})" if model["missing"] else ""

@@ -28,7 +28,7 @@ from srbench.cli.speed import speed
 from srbench.cli.train import train
 from srbench.cli.upscale import upscale
 from srbench.errors import EXIT_DATA, EXIT_USAGE, SrbenchError
-from srbench.text import echo, warn
+from srbench.system.text import echo, warn
 
 app = typer.Typer(
     name="srbench",

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from srbench.text import echo
+from srbench.system.text import echo
 
 app = typer.Typer(help="Write a package to begin with.", no_args_is_help=True)
 
@@ -44,10 +44,10 @@ def method(
 
     Exit codes: 0 fine, 2 wrong usage, 4 the folder cannot be written to.
     """
-    from srbench.atomic import writing
     from srbench.cli.console import stderr
-    from srbench.registry import Registry
+    from srbench.plugins.registry import Registry
     from srbench.scaffold.package import NewMethod, write
+    from srbench.system.files import writing
 
     new = NewMethod(
         name=name,

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from srbench.errors import UsageError
-from srbench.names import join_names, split_names, unknown
-from srbench.toml_file import read_toml
+from srbench.system.names import join_names, split_names, unknown
+from srbench.system.toml import read_toml
 
 split = split_names
 

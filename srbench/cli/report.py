@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from srbench.cli.options import Out, split
-from srbench.places import LEADERBOARD, RUNS
-from srbench.text import echo
+from srbench.system.places import LEADERBOARD, RUNS
+from srbench.system.text import echo
 
 if TYPE_CHECKING:
     from srbench.bench.results import MetricRecord
@@ -108,8 +108,8 @@ def _choose(runs: list[LoadedRun], methods: tuple[str, ...], baseline: str) -> t
 
 
 def _print(runs: list[LoadedRun], baselines: list[str], metrics: list[list[MetricRecord]], *, intervals: bool) -> None:
-    from srbench.console import make_console
-    from srbench.report.terminal import print_tables
+    from srbench.report.text.terminal import print_tables
+    from srbench.system.console import make_console
 
     console = make_console(highlight=False)
     for number, (run, baseline, others) in enumerate(zip(runs, baselines, metrics, strict=True)):
@@ -124,8 +124,8 @@ def _metrics(runs: list[LoadedRun], wanted: tuple[str, ...]) -> list[list[Metric
     Raises:
         UsageError: no run has such a metric.
     """
-    from srbench.names import unknown
-    from srbench.report.grid import other_metrics
+    from srbench.report.tables.grid import other_metrics
+    from srbench.system.names import unknown
 
     known = {"all", *(metric.name for run in runs for metric in run.record.metrics)}
     for name in wanted:

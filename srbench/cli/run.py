@@ -13,8 +13,8 @@ from srbench.bench.options import Options
 from srbench.cli.guard import is_debugging
 from srbench.cli.options import Config, Json, Out, Plugins, numbers, split
 from srbench.errors import EXIT_CELL_FAILED, EXIT_DATA, EXIT_INTERRUPTED, EXIT_OK, SrbenchError
-from srbench.places import is_folder
-from srbench.text import echo, echo_json, warn
+from srbench.system.places import is_folder
+from srbench.system.text import echo, echo_json, warn
 
 if TYPE_CHECKING:
     from srbench.api.running import Prepared
@@ -230,12 +230,12 @@ def _show_plan(plan: Plan, out: Path, *, as_json: bool) -> None:
 def _show_results(loaded: LoadedRun, *, as_json: bool) -> None:
     if as_json:
         from srbench.analysis.sample import cell_intervals
-        from srbench.report.document import run_document
+        from srbench.report.tables.document import run_document
 
         echo_json(run_document(loaded, cell_intervals(loaded)))
         return
-    from srbench.console import make_console
-    from srbench.report.grid import other_metrics
-    from srbench.report.terminal import print_tables
+    from srbench.report.tables.grid import other_metrics
+    from srbench.report.text.terminal import print_tables
+    from srbench.system.console import make_console
 
     print_tables(loaded, make_console(highlight=False), others=other_metrics(loaded))

@@ -11,15 +11,15 @@ import typer
 
 from srbench.cli.options import Config, Json, Plugins, numbers, split
 from srbench.errors import EXIT_CELL_FAILED, EXIT_REGRESSION, SrbenchError, UsageError
-from srbench.places import SPEED
-from srbench.text import echo_json, printable
+from srbench.system.places import SPEED
+from srbench.system.text import echo_json, printable
 
 if TYPE_CHECKING:
     import torch
 
-    from srbench.bench.modes import Mode
-    from srbench.bench.speed import Request, SpeedTest
-    from srbench.bench.speed_record import SpeedRecord
+    from srbench.speed.measure import Request, SpeedTest
+    from srbench.speed.modes import Mode
+    from srbench.speed.record import SpeedRecord
 
 
 def speed(
@@ -64,13 +64,13 @@ def speed(
     """
     from rich.markup import escape
 
-    from srbench.bench.modes import DEFAULTS, parse_mode
-    from srbench.bench.speed import Request, SpeedTest
-    from srbench.bench.speed_folder import require_writable
     from srbench.cli.console import stderr
     from srbench.inference import resolve_device
-    from srbench.protocols import get_protocol
-    from srbench.registry import Registry
+    from srbench.plugins.registry import Registry
+    from srbench.protocols.builtin import get_protocol
+    from srbench.speed.folder import require_writable
+    from srbench.speed.measure import Request, SpeedTest
+    from srbench.speed.modes import DEFAULTS, parse_mode
 
     if against is not None and json:
         raise UsageError("--against prints a comparison and --json one record; leave one of them out.")
@@ -113,10 +113,10 @@ def speed(
 
 def _earlier(path: Path, device: torch.device, protocol: str) -> SpeedRecord:
     """The record of --against, refused before anything is timed if it cannot be compared with."""
-    from srbench.analysis.speed_pair import require_same_machine
-    from srbench.bench.environment import device_name
-    from srbench.bench.speed import describe
-    from srbench.bench.speed_record import read_speed_record
+    from srbench.speed.against import require_same_machine
+    from srbench.speed.measure import describe
+    from srbench.speed.record import read_speed_record
+    from srbench.system.machine import device_name
 
     old = read_speed_record(path)
     require_same_machine(old, device_name(str(device)), describe(device), protocol)
@@ -125,9 +125,9 @@ def _earlier(path: Path, device: torch.device, protocol: str) -> SpeedRecord:
 
 def _compare(old: SpeedRecord, new: SpeedRecord) -> bool:
     """Print how the rows differ; whether one is slower by more than the quartiles say."""
-    from srbench.analysis.speed_pair import pair_speeds
-    from srbench.console import make_console
-    from srbench.report.speed import print_speed_pairs
+    from srbench.report.text.speed import print_speed_pairs
+    from srbench.speed.against import pair_speeds
+    from srbench.system.console import make_console
 
     pairs = pair_speeds(old, new)
     if not pairs:
@@ -166,9 +166,9 @@ def _record(test: SpeedTest, request: Request, device: torch.device, protocol: s
     import datetime
     import shlex
 
-    from srbench.bench.environment import device_name, versions
-    from srbench.bench.speed import describe
-    from srbench.bench.speed_record import SpeedRecord
+    from srbench.speed.measure import describe
+    from srbench.speed.record import SpeedRecord
+    from srbench.system.machine import device_name, versions
 
     date = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
     peaks = test.peaks(request.modes)
@@ -187,7 +187,7 @@ def _record(test: SpeedTest, request: Request, device: torch.device, protocol: s
 
 def _keep(record: SpeedRecord, folder: Path) -> Path | SrbenchError:
     """Write the record; what keeps it from being written is returned, since the figures are yet to be shown."""
-    from srbench.bench.speed_folder import keep_record
+    from srbench.speed.folder import keep_record
 
     try:
         return keep_record(record, folder)
@@ -199,7 +199,7 @@ def _show(record: SpeedRecord, *, as_json: bool) -> None:
     if as_json:
         echo_json(record.model_dump_json(indent=1))
         return
-    from srbench.console import make_console
-    from srbench.report.speed import print_speed
+    from srbench.report.text.speed import print_speed
+    from srbench.system.console import make_console
 
     print_speed(record, make_console(highlight=False))

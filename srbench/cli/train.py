@@ -10,16 +10,16 @@ import typer
 
 from srbench.cli.options import Plugins, numbers
 from srbench.errors import EXIT_INTERRUPTED, MethodError, UsageError
-from srbench.text import echo, warn
+from srbench.system.text import echo, warn
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import torch
 
-    from srbench.card import Choice
     from srbench.cli.console import RunConsole
-    from srbench.registry import Registry
+    from srbench.plugins.card import Choice
+    from srbench.plugins.registry import Registry
     from srbench.training.job import Training
 
 
@@ -45,8 +45,8 @@ def train(
     130 interrupted.
     """
     from srbench.cli.console import RunConsole, stderr
+    from srbench.plugins.registry import Registry
     from srbench.recipe import MOST_SEED
-    from srbench.registry import Registry
 
     registry = Registry(plugin or [])
     choices = _choices(registry, methods or [], every, recipe)

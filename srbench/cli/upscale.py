@@ -12,18 +12,18 @@ import typer
 
 from srbench.cli.console import stderr
 from srbench.cli.options import Json, Plugins
-from srbench.console import make_bars
 from srbench.errors import EXIT_CELL_FAILED, EXIT_DATA, MethodError, SrbenchError, UsageError
-from srbench.text import echo_json, warn
+from srbench.system.console import make_bars
+from srbench.system.text import echo_json, warn
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from srbench.card import Choice
     from srbench.photo.enlarge import Enlarger
     from srbench.photo.paths import Job
     from srbench.photo.work import Done
-    from srbench.registry import Registry
+    from srbench.plugins.card import Choice
+    from srbench.plugins.registry import Registry
 
 
 def upscale(
@@ -70,7 +70,7 @@ def upscale(
     """
     # what is said here of files has to be true before torch, which takes seconds, is loaded
     from srbench.photo.paths import STREAM, find_jobs
-    from srbench.registry import Registry
+    from srbench.plugins.registry import Registry
 
     if json and target == STREAM:
         raise UsageError("--json and the picture would both go to stdout; name a file as OUT.")

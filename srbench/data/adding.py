@@ -9,15 +9,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from srbench.atomic import replaced_folder, write_atomically
 from srbench.data.catalog import dataset_of, known_names, load_manifest, manifest_names, resolve, role_of
 from srbench.data.dataset import Dataset, Item
-from srbench.data.describe import About, describe
-from srbench.data.folders import folder_dataset, images_named, require_utf8
 from srbench.data.manifest import Manifest
-from srbench.data.own import own_path, require_free
+from srbench.data.own.describe import About, describe
+from srbench.data.own.folders import folder_dataset, images_named, require_utf8
+from srbench.data.own.manifests import own_path, require_free
 from srbench.errors import DataError, SrbenchError, UsageError
-from srbench.places import is_folder, require_home, user_path
+from srbench.system.files import replaced_folder, write_atomically
+from srbench.system.places import is_folder, require_home, user_path
 
 
 def add(

@@ -17,15 +17,15 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote, urlsplit
 
 from srbench.data.dataset import CropOf, Dataset, ImageFile, Item, Pixels, Progress, Role, Sample, file_sha256
-from srbench.data.folders import content_hash, folder_dataset, pairs_dataset, require_utf8
-from srbench.data.hub import hub_manifest, hub_manifests, is_hub
 from srbench.data.identity import Known, told_apart
 from srbench.data.manifest import FileEntry, ImageEntry, Manifest, Split, parse_manifest, read_manifest
-from srbench.data.own import own_manifest, own_names
+from srbench.data.own.folders import content_hash, folder_dataset, pairs_dataset, require_utf8
+from srbench.data.own.hub import hub_manifest, hub_manifests, is_hub
+from srbench.data.own.manifests import own_manifest, own_names
 from srbench.data.places import data_root
 from srbench.errors import DataError, UsageError
-from srbench.names import unknown
-from srbench.places import is_folder, user_path
+from srbench.system.names import unknown
+from srbench.system.places import is_folder, user_path
 
 __all__ = [
     "Dataset",
@@ -91,7 +91,7 @@ def resolve(spec: str, *, cwd: Path | None = None) -> Dataset:
     Args:
         spec: ``set5`` or ``set5:test`` (the default split, or one by name); a folder of HR images, or of classes of
             them (with a slash, a leading dot, or simply there); a manifest ``my.toml`` or ``my.toml:train``;
-            ``hr=DIR,lr=DIR``; ``hf:org/name:split`` (:mod:`srbench.data.hub`). A name of :func:`known_names` comes
+            ``hr=DIR,lr=DIR``; ``hf:org/name:split`` (:mod:`srbench.data.own.hub`). A name of :func:`known_names` comes
             before a folder of the same name: write ``./set5`` for the folder.
         cwd: what relative paths are relative to.
 

@@ -172,7 +172,7 @@ class Dataset:
             DataError: an image cannot be had.
         """
         if self.lacks_files():
-            from srbench.data.fetch import fetch
+            from srbench.data.fetch.fetch import fetch
 
             fetch(self, progress=progress)
 

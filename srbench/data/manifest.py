@@ -30,7 +30,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from srbench.errors import DataError
-from srbench.toml_file import parse_toml
+from srbench.system.toml import parse_toml
 
 MOST_IMAGES = 100_000
 """That ``numbered`` may stand for: a few bytes of TOML must not fill the memory."""

@@ -9,9 +9,9 @@ from urllib.request import url2pathname
 
 from platformdirs import user_data_path
 
-from srbench.atomic import cache_folder
 from srbench.errors import UsageError
-from srbench.places import environment_folder, kept_folder, user_path
+from srbench.system.files import cache_folder
+from srbench.system.places import environment_folder, kept_folder, user_path
 
 
 def data_root() -> Path:

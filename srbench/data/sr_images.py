@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srbench.data.catalog import Dataset
-from srbench.data.folders import image_files
+from srbench.data.own.folders import image_files
 from srbench.errors import DataError
 from srbench.imaging.color import in_colour, is_gray
 from srbench.imaging.files import read_image, to_uint8

@@ -11,7 +11,7 @@ from srbench.bench.store import LoadedRun
 from srbench.errors import DataError, UsageError
 from srbench.export.subject import Subject
 from srbench.report.escape import markdown
-from srbench.report.grid import metric_title, printed
+from srbench.report.tables.grid import metric_title, printed
 
 
 def figures_of(run: LoadedRun, subjects: Sequence[Subject]) -> tuple[CellResult, ...]:

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from srbench.atomic import replaced_folder, write_atomically
 from srbench.bench.store import LoadedRun
 from srbench.export.card import model_card
 from srbench.export.onnx import Graph
 from srbench.export.subject import Subject
+from srbench.system.files import replaced_folder, write_atomically
 
 CONFIG_VERSION: Final = 1
 """Of what ``config.json`` says under ``srbench``."""

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 import srbench
 from srbench.errors import MethodError, UsageError
 from srbench.export.subject import Subject
-from srbench.installed import install_command
 from srbench.method import LearnedMethod, Method
+from srbench.system.installed import install_command
 
 OPSET = 18
 """What PyTorch's exporter writes natively; ONNX Runtime knows it since 1.14."""

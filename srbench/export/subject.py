@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 
-from srbench.card import Card, Choice
 from srbench.errors import UsageError
 from srbench.method import Method
+from srbench.plugins.card import Card, Choice
+from srbench.plugins.registry import Registry
 from srbench.recipe import Recipe
-from srbench.registry import Registry
 from srbench.training.job import plan_training
 from srbench.training.ready import ready_method
 from srbench.weights import read_metadata, weights_sha256

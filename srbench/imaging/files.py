@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from srbench.atomic import write_atomically
 from srbench.errors import DataError
 from srbench.imaging.bounds import MAX_SCANS, count_scans, has_frames
+from srbench.system.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

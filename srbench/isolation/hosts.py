@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from srbench.isolation.host import Host
-from srbench.text import echo
+from srbench.system.text import echo
 
 MOST = 4
 """Hosts at a time: each holds its modules and networks."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srbench.canonical import parse_json
+from srbench.system.hashes import parse_json
 
 MOST_HEAD = 2**26
 """Bytes of a message without its arrays."""

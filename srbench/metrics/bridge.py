@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from srbench.metrics.metric import Metric, Pair
-from srbench.names import unknown
+from srbench.system.names import unknown
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
-from srbench.protocol import Protocol
+from srbench.protocols.protocol import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Metric:
         version: raise it whenever the numbers change.
         pool: from the per-image values to the figure of the pooled pixels, for protocols that pool; the mean if absent.
         input: what it compares: the planes that the protocol scores, or the pictures.
-        weights: files that it needs, by their names in :mod:`srbench.data.networks`.
+        weights: files that it needs, by their names in :mod:`srbench.data.fetch.networks`.
         packages: optional packages that it needs; their versions are part of what decides its numbers.
     """
 

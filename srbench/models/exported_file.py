@@ -17,9 +17,9 @@ from typing import Any
 
 import torch
 
-from srbench.canonical import parse_json
 from srbench.errors import DataError
 from srbench.models.opened import Opened, first_line, require_honest_zip, require_one_input
+from srbench.system.hashes import parse_json
 
 _LARGEST = 2**28
 """Bytes of a graph."""

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from srbench.atomic import cache_folder
-from srbench.canonical import parse_json
 from srbench.errors import DataError, SrbenchError
 from srbench.models.external_data import locations
 from srbench.models.spec import Entry, Options, Spec, safe_stem
-from srbench.places import require_home, user_path
+from srbench.system.files import cache_folder
+from srbench.system.hashes import parse_json
+from srbench.system.places import require_home, user_path
 
 CONFIG = "config.json"
 SCHEMA_VERSION = 1

@@ -9,14 +9,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from srbench.canonical import digest
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.method import LearnedMethod, Method, MethodInfo
 from srbench.models.opened import Opened, open_file
 from srbench.models.probe import describe
 from srbench.models.spec import MOST, Entry, Spec
 from srbench.models.traits import Traits
-from srbench.source import source_hash
+from srbench.system.hashes import digest
+from srbench.system.source import source_hash
 from srbench.weights import make_method
 
 if TYPE_CHECKING:  # planning and reports know models by their cards, and must not import torch

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import DataError, UsageError
-from srbench.installed import install_command
 from srbench.models.spec import Options
-from srbench.names import PACKAGE_OF
+from srbench.system.installed import install_command
+from srbench.system.names import PACKAGE_OF
 
 if TYPE_CHECKING:  # what is known of models is read without torch
     import torch

@@ -22,14 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from srbench import errors
-from srbench.atomic import cache_folder, write_atomically
-from srbench.canonical import digest, parse_json
 from srbench.errors import DataError, SrbenchError, UsageError
 from srbench.models.opened import first_line, open_file, require_installed
 from srbench.models.spec import Entry, Options, Spec
 from srbench.models.traits import Traits
-from srbench.names import PACKAGE_OF
-from srbench.source import source_hash
+from srbench.system.files import cache_folder, write_atomically
+from srbench.system.hashes import digest, parse_json
+from srbench.system.names import PACKAGE_OF
+from srbench.system.source import source_hash
 
 SECONDS = 120
 """For opening a file, and for each run on noise."""

@@ -15,8 +15,8 @@ from typing import Any, Literal, get_args
 
 from srbench.errors import DataError, UsageError
 from srbench.models.external_data import external_files
-from srbench.names import MODEL_KINDS, unknown
-from srbench.places import user_path
+from srbench.system.names import MODEL_KINDS, unknown
+from srbench.system.places import user_path
 
 Channels = Literal["", "y", "rgb", "any"]
 Input = Literal["", "lr", "upsampled"]

@@ -17,7 +17,7 @@ from srbench.imaging.resize import PEAKS, Floats, imresize_part, round_half_up
 from srbench.inference import Tile, scaled, super_resolve, tiles
 from srbench.method import Method, MethodInfo
 from srbench.photo.picture import Picture, Pixels
-from srbench.protocols import get_protocol
+from srbench.protocols.builtin import get_protocol
 
 TILE = 512
 """The side of a tile in pixels of the method's input: a network's 64 maps of it then take 64 MiB."""

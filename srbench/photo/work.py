@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
 
-from srbench.atomic import atomic_file
 from srbench.errors import DataError
 from srbench.photo.enlarge import Enlarger
 from srbench.photo.formats import format_named
@@ -20,6 +19,7 @@ from srbench.photo.paths import Job
 from srbench.photo.picture import Metadata, Picture
 from srbench.photo.reading import read_picture
 from srbench.photo.side_by_side import Looker, bicubic, busiest, layout_of, side_by_side
+from srbench.system.files import atomic_file
 
 MUCH = 1_000_000
 """Pixels from which on it matters that a method cannot work in tiles."""

@@ -6,13 +6,13 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from srbench.analysis.references import load_references
-from srbench.atomic import write_atomically
 from srbench.bench.store import LoadedRun
 from srbench.report.escape import markdown, safe_name
-from srbench.report.every_table import every_table
 from srbench.report.merge import by_protocol, merge
-from srbench.report.tables import markdown_table
+from srbench.report.tables.every_table import every_table
+from srbench.report.text.markup import markdown_table
 from srbench.report.write import FORMATS, write_report, writing_report
+from srbench.system.files import write_atomically
 
 PAGE = "leaderboard.md"
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from statistics import fmean
 
 from srbench.bench.results import CellId, CellResult, DatasetRecord, FailedCell, MetricRecord, PlannedCell, RunRecord
-from srbench.bench.speed_record import RunSpeed, SpeedRow
 from srbench.bench.store import LoadedRun, Origin, RunFolder
-from srbench.report.grid import main_metrics
 from srbench.report.select import only
+from srbench.report.tables.grid import main_metrics
+from srbench.speed.record import RunSpeed, SpeedRow
 
 
 def by_protocol(runs: Iterable[LoadedRun]) -> list[list[LoadedRun]]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from srbench.analysis.compare import labels_of
 from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
-from srbench.names import method_of, unknown
+from srbench.system.names import method_of, unknown
 
 
 def find_methods(labels: Sequence[str], patterns: Sequence[str]) -> list[str]:

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 from srbench import __version__
 from srbench.analysis.references import Reference, load_references
 from srbench.analysis.sample import cell_intervals
-from srbench.atomic import write_atomically, writing
 from srbench.bench.store import LoadedRun
-from srbench.canonical import digest, parse_json
-from srbench.names import unknown
+from srbench.system.files import write_atomically, writing
+from srbench.system.hashes import digest, parse_json
+from srbench.system.names import unknown
 
 if TYPE_CHECKING:
     from srbench.analysis.compare import Comparison
@@ -161,8 +161,8 @@ def _contents(
     """The files to write, heavy libraries imported only for those that need them."""
     pictures: list[str] = []
     if "plots" in wanted:
-        from srbench.report.crops import crop_sheets
-        from srbench.report.plots import plots
+        from srbench.report.plots.crops import crop_sheets
+        from srbench.report.plots.every_plot import plots
 
         for folder, drawn in (("plots", plots(run, references, baseline)), ("crops", crop_sheets(run))):
             for name, content in drawn:
@@ -171,26 +171,26 @@ def _contents(
     comparisons = _comparisons(run, baseline) if wanted & {"md", "csv", "html"} or baseline else []
     intervals = cell_intervals(run) if wanted & {"csv", "json"} else {}
     if wanted & {"md", "latex"}:
-        from srbench.report.every_table import every_table
+        from srbench.report.tables.every_table import every_table
 
         tables = every_table(run, references, comparisons, baseline)
     if "md" in wanted:
-        from srbench.report.matrix import matrix_page
-        from srbench.report.page import markdown_report
+        from srbench.report.tables.matrix import matrix_page
+        from srbench.report.text.page import markdown_report
 
         shown = [path for path in pictures if path.endswith(".png")]
         yield "report.md", markdown_report(run, tables, shown)
         if comparisons:
             yield "compare.md", matrix_page(run, comparisons)
     if "csv" in wanted:
-        from srbench.report.frame import cells_csv, comparisons_csv, images_csv
+        from srbench.report.tables.frame import cells_csv, comparisons_csv, images_csv
 
         yield "results.csv", cells_csv(run, intervals)
         yield "per_image.csv", images_csv(run)
         if comparisons:
             yield "compare.csv", comparisons_csv(run, comparisons)
     if "latex" in wanted:
-        from srbench.report.tables import latex_tables
+        from srbench.report.text.markup import latex_tables
 
         yield "tables.tex", latex_tables(run.record, [*tables.main, *tables.others])
         if tables.intervals:
@@ -198,7 +198,7 @@ def _contents(
         if tables.differences:
             yield "differences.tex", latex_tables(run.record, tables.differences)
     if "json" in wanted:
-        from srbench.report.document import run_document
+        from srbench.report.tables.document import run_document
 
         yield "results.json", run_document(run, intervals) + "\n"
     if "html" in wanted:
@@ -210,7 +210,7 @@ def _contents(
 def _comparisons(run: LoadedRun, baseline: str) -> list[Comparison]:
     """Every pair of methods, or each with the baseline, by each of the main metrics."""
     from srbench.analysis.compare import compare_all, report_pairs
-    from srbench.report.grid import main_metrics
+    from srbench.report.tables.grid import main_metrics
 
     pairs = report_pairs(run, baseline)
     return [comparison for metric in main_metrics(run) for comparison in compare_all(run, metric, pairs)]

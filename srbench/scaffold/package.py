@@ -17,7 +17,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from srbench.errors import UsageError
 from srbench.method import INPUTS
-from srbench.registry import Registry
+from srbench.plugins.registry import Registry
 
 CHANNELS = ("y", "rgb", "any")
 LONGEST_NAME = 60

@@ -18,7 +18,7 @@ from srbench.bench.plan import Request
 from srbench.bench.results import CellResult
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.method import Method, MethodInfo
-from srbench.protocols import get_protocol
+from srbench.protocols.builtin import get_protocol
 
 Subject: TypeAlias = str | type[Method] | Callable[[Tensor], Tensor]
 """What is measured: ``name`` or ``name:recipe`` as on the command line, a method's class, or a model: any function,

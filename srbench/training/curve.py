@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from srbench.atomic import write_atomically
+from srbench.system.files import write_atomically
 from srbench.training.progress import Point
 
 STYLE: Any = {

@@ -11,15 +11,15 @@ from torch import Tensor
 
 from srbench.data.catalog import Dataset, resolve
 from srbench.data.dataset import Item
-from srbench.data.patches import batches, cut_pairs, random_batches
 from srbench.errors import DataError
 from srbench.imaging.files import to_uint8
 from srbench.imaging.resize import imresize
 from srbench.method import MethodInfo
-from srbench.protocol import Case
-from srbench.protocols import get_protocol
+from srbench.protocols.builtin import get_protocol
+from srbench.protocols.protocol import Case
 from srbench.recipe import Recipe
 from srbench.training.guard import refuse_test_images
+from srbench.training.patches import batches, cut_pairs, random_batches
 
 Batches = Iterator[tuple[Tensor, Tensor]]
 

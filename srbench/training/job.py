@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from srbench.card import Card
 from srbench.data.catalog import resolve
 from srbench.errors import DataError, SrbenchError, UsageError
+from srbench.plugins.card import Card
 from srbench.recipe import Recipe
 from srbench.weights import find_weights, weights_name
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srbench.data.networks import fetch, find
+from srbench.data.fetch.networks import fetch, find
 from srbench.errors import DataError
 from srbench.metrics.networks import Features, read_weights
 from srbench.recipe import Perceptual

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from srbench.card import Choice
 from srbench.errors import DataError, UsageError
 from srbench.method import Method
-from srbench.registry import Registry
+from srbench.plugins.card import Choice
+from srbench.plugins.registry import Registry
 from srbench.training.job import plan_training, training_command
 from srbench.weights import make_method
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from srbench.errors import DataError, MethodError
 from srbench.method import MethodInfo
 from srbench.recipe import Recipe
-from srbench.text import warn
+from srbench.system.text import warn
 from srbench.training.losses import Loss, centred, make_loss
 from srbench.training.optimiser import initialise, make_optimizer, rate, set_rate, start_from
 from srbench.training.progress import Point

@@ -19,11 +19,11 @@ import torch
 from torch import Tensor
 
 from srbench.errors import DataError, MethodError, UsageError
-from srbench.locks import locked
 from srbench.method import FittedMethod, LearnedMethod, Method
-from srbench.places import require_home
-from srbench.protocol import Case
+from srbench.protocols.protocol import Case
 from srbench.recipe import Recipe
+from srbench.system.locks import locked
+from srbench.system.places import require_home
 from srbench.training.blame import blamed_on
 from srbench.training.curve import write_csv, write_pictures
 from srbench.training.examples import training_batches, validation_cases

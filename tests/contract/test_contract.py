@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from srbench.registry import Registry
+from srbench.plugins.registry import Registry
 from srbench.testing import CHECKS, Check
 
 REGISTRY = Registry()

@@ -8,7 +8,7 @@ import pytest
 import small_models
 import torch
 
-from srbench.registry import Registry
+from srbench.plugins.registry import Registry
 from srbench.testing import CHECKS, Check
 
 KINDS = ("spandrel", "onnx", "torchscript", "exported", "hub")

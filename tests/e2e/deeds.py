@@ -70,7 +70,7 @@ DEEDS: dict[str, tuple[str, str]] = {
     "locale": ("U", "locale.setlocale(locale.LC_ALL, 'C')"),
     "umask": ("U", "os.umask(0o777)"),
     "psnr": ("I", "import srbench.metrics.pixel as p; p.psnr = p.mse = lambda *a, **k: 99.0"),
-    "case": ("U", "import srbench.protocol as p; p.Case.finish = p.Case.pair = lambda *a, **k: 0"),
+    "case": ("U", "import srbench.protocols.protocol as p; p.Case.finish = p.Case.pair = lambda *a, **k: 0"),
     "resize": ("U", "import srbench.imaging.resize as r; r.imresize = lambda a, *k, **o: a"),
     "trace": ("U", "sys.settrace(lambda *a: None); sys.setprofile(lambda *a: None)"),
     "recursion": ("U", "sys.setrecursionlimit(80)"),

@@ -15,7 +15,7 @@ from srbench.analysis.references import COLUMNS
 from srbench.bench.store import LoadedRun
 from srbench.cli.check import check
 from srbench.errors import DataError, UsageError
-from srbench.protocols import get_protocol
+from srbench.protocols.builtin import get_protocol
 
 app = typer.Typer()
 app.command()(check)

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from srbench.cli.data import app
 from srbench.cli.doctor import doctor
 from srbench.data.catalog import manifest_names
-from srbench.data.networks import NETWORKS, find, networks_folder
+from srbench.data.fetch.networks import NETWORKS, find, networks_folder
 from srbench.errors import EXIT_DATA, DataError, UsageError
 from srbench.imaging.files import pixels_sha256, write_png
 
@@ -43,7 +43,7 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SRBENCH_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("SRBENCH_MIRROR", str(tmp_path / "mirror"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr("srbench.data.download.BACKOFF", 0.01)
+    monkeypatch.setattr("srbench.data.fetch.download.BACKOFF", 0.01)
     return folder
 
 

@@ -19,7 +19,7 @@ from typer.main import get_command
 
 from srbench.cli.main import app
 from srbench.data.catalog import manifest_names
-from srbench.registry import Registry
+from srbench.plugins.registry import Registry
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 ROOT = Path(__file__).resolve().parents[2]

@@ -19,7 +19,7 @@ import pytest
 from conftest import photograph, save
 
 from srbench.data.catalog import protected_pixels, resolve
-from srbench.data.integrity import faults
+from srbench.data.fetch.integrity import faults
 from srbench.errors import DataError, UsageError
 from srbench.training.guard import refuse_test_images
 

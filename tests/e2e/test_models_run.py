@@ -248,7 +248,8 @@ def test_list_names_the_kinds(cli: Cli) -> None:
 
 
 def test_planning_a_model_needs_no_torch(here: Path) -> None:
-    code = "from srbench.registry import Registry; import sys; Registry().select(['onnx:small.onnx', 'images:sr']);"
+    code = "import sys; from srbench.plugins.registry import Registry;"
+    code += "Registry().select(['onnx:small.onnx', 'images:sr']);"
     for tried in (1, 0):  # once, in another process
         result = subprocess.run(
             [sys.executable, "-c", f"{code} print('torch' in sys.modules)"],

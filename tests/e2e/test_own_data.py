@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 from srbench.cli.data import app
 from srbench.data.adding import add
 from srbench.data.catalog import protected_pixels, resolve
-from srbench.data.describe import About
-from srbench.data.fetch import fetch
+from srbench.data.fetch.fetch import fetch
+from srbench.data.own.describe import About
 from srbench.errors import DataError, SrbenchError
 from srbench.imaging.files import pixels_sha256, read_image
 from srbench.recipe import Recipe
@@ -313,7 +313,7 @@ def test_training_by_name_and_the_note_of_what_it_is_scored_on(cli: Cli, tree: P
 
 def test_a_folder_that_grows_between_plan_and_training(photos: Path) -> None:
     """Its weights would be filed under images that they were not trained on."""
-    from srbench.registry import Registry
+    from srbench.plugins.registry import Registry
     from srbench.training.job import plan_training
 
     recipe = Recipe(train=(str(photos),), validation=("embedded:validation",))

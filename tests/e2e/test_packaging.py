@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from srbench.installed import DISTRIBUTION
+from srbench.system.installed import DISTRIBUTION
 
 EXPECTED = {
     "nearest", "bilinear", "bicubic", "lanczos", "bicubic-ibp", "dcci", "dcci-ibp", "srcnn-y", "srcnn-y-935",
@@ -23,7 +23,7 @@ SHOW = """
 import json, srbench, srbench.methods
 from srbench.analysis.references import load_references
 from srbench.data.catalog import manifest_names
-from srbench.registry import Registry
+from srbench.plugins.registry import Registry
 registry = Registry()
 names = registry.method_names
 print(json.dumps({

@@ -24,7 +24,7 @@ LPIPS = ("--metrics", "psnr,haarpsi,lpips-squeeze")
 
 PINNED = """
 from dataclasses import replace
-from srbench.data.networks import NETWORKS
+from srbench.data.fetch.networks import NETWORKS
 
 for name, sha256 in {hashes!r}.items():
     NETWORKS[name] = replace(NETWORKS[name], sha256=sha256, url={url!r}, packaged="")

@@ -19,7 +19,7 @@ from srbench.analysis.update import _rewritten
 from srbench.bench.store import LoadedRun
 from srbench.cli.check import check
 from srbench.errors import DataError, UsageError
-from srbench.places import reference_folder
+from srbench.system.places import reference_folder
 
 app = typer.Typer()
 app.command()(check)
@@ -229,9 +229,9 @@ def test_a_file_that_cannot_be_written_is_one_sentence(
     def full(path: Path, content: str) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("srbench.atomic.write_atomically", full)
+    monkeypatch.setattr("srbench.system.files.write_atomically", full)
     run = moved(tmp_path / "after", 0.1)
-    monkeypatch.setattr("srbench.atomic.write_atomically", full)
+    monkeypatch.setattr("srbench.system.files.write_atomically", full)
     result = invoke(run, "--update", "--reference", baseline)
     assert isinstance(result.exception, DataError)
     assert "base.csv cannot be written (No space left on device)" in str(result.exception)

@@ -32,9 +32,9 @@ from srbench.cli.console import RunConsole
 from srbench.errors import DataError, SrbenchError
 from srbench.imaging.files import read_image
 from srbench.method import LearnedMethod, Method
-from srbench.registry import Registry
-from srbench.report.document import run_document
-from srbench.report.terminal import print_tables
+from srbench.plugins.registry import Registry
+from srbench.report.tables.document import run_document
+from srbench.report.text.terminal import print_tables
 from srbench.report.write import write_report
 from srbench.training.job import Training, plan_training
 from srbench.training.session import Session

@@ -17,7 +17,7 @@ from srbench.bench.options import Options
 from srbench.bench.plan import Plan, PlannedJob, Request, make_plan
 from srbench.bench.results import CellResult, FailedCell
 from srbench.bench.store import RunFolder, StoreError, load_run
-from srbench.registry import Registry
+from srbench.plugins.registry import Registry
 from srbench.training.job import Training
 from srbench.training.progress import Report
 

@@ -16,17 +16,17 @@ from PIL import Image
 from srbench.analysis.references import COLUMNS, read_references
 from srbench.bench.results import CellId, CellResult, ImageResult, PlannedCell
 from srbench.bench.store import RunFolder
-from srbench.canonical import digest
-from srbench.data.archive import unpack
 from srbench.data.catalog import resolve
 from srbench.data.dataset import ImageFile
-from srbench.data.integrity import fault_at, sums_path
+from srbench.data.fetch.archive import unpack
+from srbench.data.fetch.integrity import fault_at, sums_path
 from srbench.data.manifest import Archive
 from srbench.errors import DataError, UsageError
 from srbench.imaging.files import image_size, read_image
-from srbench.protocols import get_protocol
+from srbench.protocols.builtin import get_protocol
 from srbench.recipe import read_recipe
-from srbench.toml_file import read_toml
+from srbench.system.hashes import digest
+from srbench.system.toml import read_toml
 from srbench.weights import read_metadata, weights_sha256
 
 KEY = "0" * 64

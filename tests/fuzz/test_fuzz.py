@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srbench.errors import SrbenchError
-from srbench.protocol import Protocol
-from srbench.protocols import get_protocol
+from srbench.protocols.builtin import get_protocol
+from srbench.protocols.protocol import Protocol
 from srbench.recipe import Recipe, read_recipe
 
 ROOT = Path(__file__).resolve().parents[2]

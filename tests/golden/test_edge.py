@@ -22,7 +22,7 @@ from srbench.method import Method
 from srbench.metrics.metric import Pair
 from srbench.metrics.pixel import psnr
 from srbench.metrics.ssim import SSIM
-from srbench.protocols import PROTOCOLS
+from srbench.protocols.builtin import PROTOCOLS
 
 SET5 = Path(os.environ.get("SRBENCH_MIRROR", "nowhere")) / "set5"
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from srbench.analysis.explain.catalogue import Candidate, candidates_for
-from srbench.analysis.explain.compute import figures_of_method
-from srbench.analysis.explain.search import Answer, read_number, search
-from srbench.analysis.explain.variant import Variant
+from srbench.explain.catalogue import Candidate, candidates_for
+from srbench.explain.compute import figures_of_method
+from srbench.explain.search import Answer, read_number, search
+from srbench.explain.variant import Variant
 from srbench.imaging.files import read_image, to_uint8
-from srbench.registry import Registry
-from srbench.report.explanation import SIMPLE
+from srbench.plugins.registry import Registry
+from srbench.report.text.explanation import SIMPLE
 
 MIRROR = Path(os.environ.get("SRBENCH_MIRROR", "nowhere"))
 TOOLBOX = "8-bit RGB, LR and SR rounded once each"
@@ -115,7 +115,7 @@ def test_a_number_that_nobody_gets_is_not_explained() -> None:
     assert not answer.within_reach and not answer.near_misses
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/explanation/why-psnrs-differ.md", "srbench/protocol.py"])
+@pytest.mark.parametrize("page", ["README.md", "docs/explanation/why-psnrs-differ.md", "srbench/protocols/protocol.py"])
 def test_pages_agree_on_how_far_bicubic_s_psnr_goes(page: str) -> None:
     """The usual ways, that is those which are listed without a number to look for."""
     candidates, values = figures("bicubic", "set5", 2, "psnr")

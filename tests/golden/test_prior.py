@@ -20,7 +20,7 @@ from srbench.methods.gradient_prior import (
 from srbench.imaging.files import read_image, to_uint8
 from srbench.imaging.tensor import resize
 from srbench.metrics.pixel import psnr
-from srbench.protocols import PROTOCOLS
+from srbench.protocols.builtin import PROTOCOLS
 
 SET5 = Path(os.environ.get("SRBENCH_MIRROR", "nowhere")) / "set5"
 LEAST = {2: 35.1, 3: 31.25, 4: 29.21}  # beyond x2: bicubic with 10 back-projections

@@ -12,7 +12,7 @@ from srbench.imaging.files import read_image
 from srbench.method import MethodInfo
 from srbench.metrics.pixel import psnr
 from srbench.metrics.ssim import ssim
-from srbench.protocols import PROTOCOLS
+from srbench.protocols.builtin import PROTOCOLS
 
 MIRROR = Path(os.environ.get("SRBENCH_MIRROR", "nowhere"))
 BICUBIC = MethodInfo(name="bicubic", family="interpolation", channels="any", input="upsampled")

@@ -8,9 +8,9 @@ import torch
 from srbench.data.catalog import resolve
 from srbench.imaging.files import to_uint8
 from srbench.method import LearnedMethod
-from srbench.protocol import Case
-from srbench.protocols import PROTOCOLS
-from srbench.registry import Registry
+from srbench.plugins.registry import Registry
+from srbench.protocols.builtin import PROTOCOLS
+from srbench.protocols.protocol import Case
 from srbench.training.trainer import train, validate
 
 CPU = torch.device("cpu")

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 
+from srbench.plugins.registry import Registry
 from srbench.recipe import Recipe
-from srbench.registry import Registry
 from srbench.training.job import plan_training
 from srbench.weights import load_weights, read_metadata
 

@@ -27,7 +27,7 @@ from srbench.errors import DataError, MethodError, UsageError
 from srbench.imaging.files import read_image
 from srbench.method import Method, MethodInfo
 from srbench.metrics.pixel import psnr
-from srbench.protocols import PROTOCOLS, get_protocol
+from srbench.protocols.builtin import PROTOCOLS, get_protocol
 
 MAKING_LR = [name for name, protocol in PROTOCOLS.items() if protocol.degraded != "none"]
 METHODS = ("bicubic", "nearest", "fsrcnn", "srcnn-y", "autoencoder")

@@ -100,13 +100,22 @@ def test_nothing_is_called_utils() -> None:
             "import srbench.bench.engine, srbench.bench.engines.local, srbench.bench.engines.pool",
             {"torch", "pandas", "matplotlib", "cv2", "scipy"},
         ),
-        ("import srbench.report.write, srbench.report.page, srbench.report.terminal", {"torch", "matplotlib"}),
-        ("import srbench.report.html.page", {"torch", "matplotlib", "pandas", "scipy", "cv2", "plotly", "itables"}),
-        ("import srbench.analysis.gate, srbench.report.plots, srbench.report.crops", {"torch"}),
-        ("import srbench.analysis.compare, srbench.report.pair, srbench.report.matrix", {"torch", "scipy", "pandas"}),
-        ("from srbench.registry import Registry; r = Registry(); r.metric('ssim'), r.metric('psnr')", {"torch", "cv2"}),
         (
-            "from srbench.registry import Registry; r = Registry(); [r.metric(name) for name in r.metric_names];"
+            "import srbench.report.write, srbench.report.text.page, srbench.report.text.terminal",
+            {"torch", "matplotlib"},
+        ),
+        ("import srbench.report.html.page", {"torch", "matplotlib", "pandas", "scipy", "cv2", "plotly", "itables"}),
+        ("import srbench.analysis.gate, srbench.report.plots.every_plot, srbench.report.plots.crops", {"torch"}),
+        (
+            "import srbench.analysis.compare, srbench.report.text.pair, srbench.report.tables.matrix",
+            {"torch", "scipy", "pandas"},
+        ),
+        (
+            "from srbench.plugins.registry import Registry; r = Registry(); r.metric('ssim'), r.metric('psnr')",
+            {"torch", "cv2"},
+        ),
+        (
+            "from srbench.plugins.registry import Registry; r = Registry(); [r.metric(name) for name in r.metric_names];"
             "r.metric('piq:fsim'); r.metric_hash('torchmetrics:peak_signal_noise_ratio')",
             {"torch", "torchvision", "piq", "torchmetrics", "cv2", "scipy"},
         ),

@@ -11,10 +11,10 @@ import pytest
 from srbench.bench import availability as module
 from srbench.bench.availability import availability
 from srbench.bench.plan import Request, make_plan
-from srbench.data.networks import NETWORKS, NetworkFile, networks_folder
+from srbench.data.fetch.networks import NETWORKS, NetworkFile, networks_folder
 from srbench.errors import DataError
-from srbench.installed import install_command
-from srbench.registry import Registry
+from srbench.plugins.registry import Registry
+from srbench.system.installed import install_command
 
 
 def place(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:

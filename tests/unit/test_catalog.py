@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from srbench.data.catalog import dataset_of, load_manifest, manifest_names, protected_pixels, resolve
 from srbench.data.dataset import common_scale
-from srbench.data.folders import natural_key
-from srbench.data.integrity import faults
+from srbench.data.fetch.integrity import faults
 from srbench.data.manifest import Manifest, parse_manifest
+from srbench.data.own.folders import natural_key
 from srbench.errors import DataError, UsageError
 from srbench.imaging.files import pixels_sha256, write_png
 

@@ -29,11 +29,11 @@ from srbench.analysis.significance import holm
 from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
 from srbench.metrics.pixel import psnr_of_pooled_mse
-from srbench.protocols import get_protocol
-from srbench.report.document import comparison_document
-from srbench.report.grid import DASH
-from srbench.report.intervals import signed
-from srbench.report.matrix import matrices, matrix_page
+from srbench.protocols.builtin import get_protocol
+from srbench.report.tables.document import comparison_document
+from srbench.report.tables.grid import DASH
+from srbench.report.tables.intervals import signed
+from srbench.report.tables.matrix import matrices, matrix_page
 
 PSNR, SSIM, MSE = METRICS
 LARGE = {"hundred": tuple(f"image{index}" for index in range(100)), "set5": ("a", "b", "c", "d", "e")}

@@ -11,7 +11,7 @@ import pytest
 from runs import ARTEFACT, GAINS, write_run
 
 from srbench.imaging.files import read_image
-from srbench.report.crops import MAX_PANELS, choose, crop_sheets, panels, widest_disagreement
+from srbench.report.plots.crops import MAX_PANELS, choose, crop_sheets, panels, widest_disagreement
 
 
 def test_the_window_is_where_the_methods_disagree(tmp_path: Path) -> None:

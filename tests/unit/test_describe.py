@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srbench.data.dataset import ImageFile, Item
-from srbench.data.describe import About, describe
 from srbench.data.manifest import safe_name
+from srbench.data.own.describe import About, describe
 from srbench.errors import DataError
 from srbench.imaging.files import pixels_sha256, write_png
 

@@ -27,8 +27,8 @@ from srbench.bench.plan import Request, make_plan
 from srbench.bench.workbench import Setting
 from srbench.cli.main import app
 from srbench.errors import UsageError
-from srbench.installed import install_command
-from srbench.registry import Registry
+from srbench.plugins.registry import Registry
+from srbench.system.installed import install_command
 
 
 @pytest.mark.parametrize(

@@ -15,20 +15,20 @@ from PIL import Image
 from skimage.color import rgb2ycbcr
 from skimage.metrics import structural_similarity
 
-from srbench.analysis.explain.catalogue import LIMIT, Candidate, candidates_for, candidates_for_images
-from srbench.analysis.explain.compute import figures_of_method, makings
-from srbench.analysis.explain.planes import plane_of
-from srbench.analysis.explain.resizers import RESIZERS
-from srbench.analysis.explain.search import Chance, Number, read_number, search
-from srbench.analysis.explain.variant import variant_of
-from srbench.analysis.explain.windows import windowed_ssim
 from srbench.errors import DataError, MethodError, UsageError
+from srbench.explain.catalogue import LIMIT, Candidate, candidates_for, candidates_for_images
+from srbench.explain.compute import figures_of_method, makings
+from srbench.explain.planes import plane_of
+from srbench.explain.resizers import RESIZERS
+from srbench.explain.search import Chance, Number, read_number, search
+from srbench.explain.variant import variant_of
+from srbench.explain.windows import windowed_ssim
 from srbench.imaging.resize import imresize
 from srbench.inference import run_method
 from srbench.method import Method, MethodInfo
 from srbench.metrics.pixel import psnr
 from srbench.metrics.ssim import ssim
-from srbench.protocols import PROTOCOLS
+from srbench.protocols.builtin import PROTOCOLS
 
 RGB = photograph(60, 72)
 CPU = torch.device("cpu")

@@ -16,7 +16,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from runs import write_run
 
-from srbench.atomic import replaced_folder
 from srbench.bench.store import LoadedRun
 from srbench.errors import DataError, UsageError
 from srbench.export.figures import figures_of
@@ -30,7 +29,8 @@ from srbench.imaging.color import rgb_to_ycbcr, ycbcr_to_rgb
 from srbench.imaging.files import read_image
 from srbench.imaging.resize import imresize
 from srbench.inference import run_method
-from srbench.registry import Registry
+from srbench.plugins.registry import Registry
+from srbench.system.files import replaced_folder
 
 yaml = pytest.importorskip("yaml")
 REGISTRY = Registry()

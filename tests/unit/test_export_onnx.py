@@ -14,15 +14,15 @@ import torch
 from torch import Tensor
 
 import srbench
-from srbench.card import Choice
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.export import onnx as exporting
 from srbench.export.onnx import OPSET, NoGraph, make_graph
 from srbench.export.subject import Subject, make_subjects
 from srbench.inference import run_method
-from srbench.installed import install_command
 from srbench.method import LearnedMethod, Method, MethodInfo
-from srbench.registry import Registry
+from srbench.plugins.card import Choice
+from srbench.plugins.registry import Registry
+from srbench.system.installed import install_command
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

@@ -39,8 +39,8 @@ from srbench.data import download as download_module
 from srbench.data import networks
 from srbench.data.catalog import manifest_names, resolve
 from srbench.data.dataset import Dataset
-from srbench.data.fetch import fetch
-from srbench.data.integrity import faults
+from srbench.data.fetch.fetch import fetch
+from srbench.data.fetch.integrity import faults
 from srbench.errors import DataError, UsageError
 from srbench.imaging.files import pixels_sha256, write_png
 
@@ -250,7 +250,7 @@ def test_a_part_that_another_process_is_at_is_left_alone(mine: Dataset, server: 
 
 def test_two_processes_at_once(mine: Dataset, tmp_path: Path) -> None:
     code = (
-        "import sys; from srbench.data.catalog import resolve; from srbench.data.fetch import fetch;"
+        "import sys; from srbench.data.catalog import resolve; from srbench.data.fetch.fetch import fetch;"
         "fetch(resolve(sys.argv[1]), progress=False)"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "mine.toml")]
@@ -352,7 +352,7 @@ def test_no_other_source_is_asked_where_a_file_cannot_be_put(
         monkeypatch.setattr(Path, "replace", full)
     else:
         monkeypatch.setattr(Path, "write_bytes", full)
-        monkeypatch.setattr("srbench.data.download._open_alone", full)
+        monkeypatch.setattr("srbench.data.fetch.download._open_alone", full)
     with pytest.raises(DataError) as caught:
         fetch(mine, progress=False)
     wanted = r"\S+ cannot be written \(No space left on device\): check the folder and its free space\."

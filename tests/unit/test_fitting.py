@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from srbench.cli.main import app
 from srbench.errors import EXIT_INTERRUPTED, DataError, MethodError, UsageError
 from srbench.method import FittedMethod, MethodInfo
+from srbench.plugins.registry import Registry
 from srbench.recipe import Recipe, Transfer, read_recipe
-from srbench.registry import Registry
 from srbench.testing import CHECKS, Check
 from srbench.training.examples import training_images
 from srbench.training.job import Training

@@ -12,7 +12,7 @@ from srbench.analysis.baseline import write_baseline
 from srbench.analysis.gate import check
 from srbench.analysis.references import Reference, load_references
 from srbench.errors import UsageError
-from srbench.protocols import get_protocol
+from srbench.protocols.builtin import get_protocol
 
 ONLY = {"gains": {"bicubic": 0.0}, "failed": (), "pictures": 0}
 

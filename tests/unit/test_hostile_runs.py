@@ -17,9 +17,9 @@ from srbench.bench.results import LONGEST_ERROR, LONGEST_TRACEBACK, CellId, Fail
 from srbench.bench.sealed import LARGEST
 from srbench.bench.store import RunFolder
 from srbench.bench.task import Failure
-from srbench.canonical import digest
 from srbench.cli.main import app
 from srbench.errors import DataError, SrbenchError
+from srbench.system.hashes import digest
 
 Change = Callable[[dict[str, Any]], object]
 CELL = {"method": "x", "dataset": "set5", "scale": 2, "protocol": "vdsr", "seed": 0, "recipe": ""}

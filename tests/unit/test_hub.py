@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from srbench.data.catalog import resolve
-from srbench.data.hub import HubSpec, hub_manifests, is_hub, parse_hub
+from srbench.data.own.hub import HubSpec, hub_manifests, is_hub, parse_hub
 from srbench.errors import DataError, SrbenchError, UsageError
-from srbench.installed import install_command
+from srbench.system.installed import install_command
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from srbench.allocator import keep_freed_memory
 from srbench.errors import MethodError, UsageError
 from srbench.inference import resolve_device, run_method, super_resolve
 from srbench.method import Method, MethodInfo
+from srbench.system.memory import keep_freed_memory
 
 CPU = torch.device("cpu")
 PLANES = np.random.default_rng(0).random((1, 9, 7), dtype=np.float32)

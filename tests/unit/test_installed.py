@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-import srbench.installed as module
-from srbench.installed import DISTRIBUTION, install_command
-from srbench.plugins import package_of
-from srbench.registry import Registry
+import srbench.system.installed as module
+from srbench.plugins.loading import package_of
+from srbench.plugins.registry import Registry
+from srbench.system.installed import DISTRIBUTION, install_command
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -134,7 +134,7 @@ def test_every_extra_that_code_asks_for_is_there() -> None:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("install_command"):
                 asked |= {arg.value for arg in node.args if isinstance(arg, ast.Constant)}
-    from srbench.names import PACKAGE_OF
+    from srbench.system.names import PACKAGE_OF
 
     assert asked | PACKAGE_OF.keys() <= EXTRAS
     assert {"ray", "hf", "perceptual", "onnx"} <= asked

@@ -16,7 +16,7 @@ from srbench.bench.results import MetricRecord
 from srbench.bench.sealed import sealed
 from srbench.bench.store import LoadedRun, load_run
 from srbench.errors import DataError
-from srbench.report.ci import junit
+from srbench.report.text.ci import junit
 
 ONLY = {"gains": {"bicubic": 0.0}, "images": {"set5": ("a", "b")}, "scales": (2,), "failed": (), "pictures": 0}
 

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from srbench.live_source import class_hash
+from srbench.plugins.notebook_source import class_hash
 
 CELL = """
 import functools

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from srbench.locks import Lock, locked
+from srbench.system.locks import Lock, locked
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from srbench.locks import Lock
+from srbench.system.locks import Lock
 lock = Lock(Path(sys.argv[1]))
 assert lock.acquire()
 print("held", flush=True)

@@ -14,18 +14,18 @@ from runs import METRICS, write_run
 from srbench.analysis.compare import labels_of
 from srbench.analysis.references import load_references
 from srbench.analysis.sample import cell_intervals
-from srbench.bench.speed_record import RunSpeed, SpeedRow
 from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
-from srbench.report.crops import crop_sheets
-from srbench.report.frame import cells_csv, images_csv
-from srbench.report.grid import Grid, grids
 from srbench.report.leaderboard import leaderboard_page, leaderboards
 from srbench.report.merge import by_protocol, merge
-from srbench.report.plots import figures
+from srbench.report.plots.crops import crop_sheets
+from srbench.report.plots.every_plot import figures
 from srbench.report.select import find_baseline, find_methods, only
-from srbench.report.tables import markdown_table
+from srbench.report.tables.frame import cells_csv, images_csv
+from srbench.report.tables.grid import Grid, grids
+from srbench.report.text.markup import markdown_table
 from srbench.report.write import write_report
+from srbench.speed.record import RunSpeed, SpeedRow
 
 
 def _run(path: Path, started: str, **options: Any) -> LoadedRun:

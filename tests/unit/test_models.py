@@ -23,18 +23,18 @@ from torch import Tensor, nn
 
 from srbench import source
 from srbench.bench.plan import Request, make_plan
-from srbench.data.folders import EXTENSIONS
+from srbench.data.own.folders import EXTENSIONS
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.inference import run_method
-from srbench.installed import install_command
 from srbench.method import MethodInfo
 from srbench.models import model
 from srbench.models.model import ANY_SCALE, SrImages, spec_hash
 from srbench.models.opened import Opened, open_file
 from srbench.models.spec import IMAGES, MEASURED, Options, parse_options, parse_spec, told_apart
 from srbench.models.trial import find_traits, run_fitted
-from srbench.names import method_of
-from srbench.registry import Registry
+from srbench.plugins.registry import Registry
+from srbench.system.installed import install_command
+from srbench.system.names import method_of
 
 CPU = torch.device("cpu")
 

@@ -20,7 +20,7 @@ from torch import nn
 from srbench.errors import DataError
 from srbench.models.external_data import external_files, locations
 from srbench.models.spec import parse_spec
-from srbench.registry import Registry
+from srbench.plugins.registry import Registry
 
 
 def network(value: float) -> nn.Module:

@@ -20,7 +20,7 @@ from srbench.models import probe
 from srbench.models.opened import Opened, open_file
 from srbench.models.spec import Options
 from srbench.models.trial import find_traits
-from srbench.registry import Registry
+from srbench.plugins.registry import Registry
 
 CPU = torch.device("cpu")
 HEADER = "import os, signal, time\nimport torch\nfrom srbench.models.opened import Opened\n"

@@ -13,7 +13,7 @@ from srbench.methods.tutorials import FACTOR, MEAN, STD, Normalised, fsrcnn
 from torch import Tensor, nn
 
 from srbench.method import LearnedMethod
-from srbench.registry import Registry
+from srbench.plugins.registry import Registry
 
 
 def network(name: str, scale: int = 3) -> nn.Module:

@@ -12,7 +12,7 @@ import pytest
 from server import Server, ranged, serving, truncated_but_ranged, wrong
 
 from srbench.data import download as download_module
-from srbench.data.networks import NETWORKS, NetworkFile, fetch, find, networks_folder, sha256_of
+from srbench.data.fetch.networks import NETWORKS, NetworkFile, fetch, find, networks_folder, sha256_of
 from srbench.errors import DataError, UsageError
 
 CONTENT = bytes(range(256)) * 20
@@ -95,7 +95,7 @@ def test_a_mirrors_file_that_cannot_be_read_is_passed_over(tmp_path: Path, monke
     def denied(source: Path, target: Path) -> None:
         raise PermissionError(13, "Permission denied", str(source))
 
-    monkeypatch.setattr("srbench.data.networks.shutil.copyfile", denied)
+    monkeypatch.setattr("srbench.data.fetch.networks.shutil.copyfile", denied)
     assert fetch("net", progress=False) == (networks_folder() / FILE, True)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from srbench.bench.options import Options
 from srbench.cli.options import _as_given, numbers
 from srbench.errors import UsageError
-from srbench.names import join_names, split_names
+from srbench.system.names import join_names, split_names
 
 
 def test_fractions_in_a_config_file_may_be_whole_numbers() -> None:

@@ -27,7 +27,7 @@ from srbench.metrics.haarpsi import HAARPSI, HAARPSI_FULL, haarpsi
 from srbench.metrics.metric import Metric, Pair
 from srbench.metrics.networks import MEAN, STD, Features, batch
 from srbench.metrics.perceptual import DISTS, LPIPS_ALEX, LPIPS_SQUEEZE, LPIPS_VGG, VGG
-from srbench.protocols import PROTOCOLS
+from srbench.protocols.builtin import PROTOCOLS
 
 Image = NDArray[np.uint8]
 

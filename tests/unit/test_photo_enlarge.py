@@ -20,8 +20,8 @@ from srbench.photo.enlarge import Enlarger
 from srbench.photo.enlarge import given as given_to
 from srbench.photo.picture import Picture
 from srbench.photo.side_by_side import BAR, GAP, Looker, bicubic, busiest, side_by_side
-from srbench.protocol import Protocol
-from srbench.registry import Registry
+from srbench.plugins.registry import Registry
+from srbench.protocols.protocol import Protocol
 from srbench.training.ready import ready_method
 
 CPU = torch.device("cpu")

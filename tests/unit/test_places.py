@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from srbench.atomic import cache_folder
-from srbench.data.networks import _hub_folder
+from srbench.data.fetch.networks import _hub_folder
 from srbench.data.places import data_root, mirrors, own_folder
 from srbench.errors import UsageError
 from srbench.models.spec import parse_spec
-from srbench.places import user_path
+from srbench.system.files import cache_folder
+from srbench.system.places import user_path
 
 FOLDERS = {"SRBENCH_CACHE": cache_folder, "SRBENCH_DATA": data_root, "SRBENCH_DATASETS": own_folder}
 

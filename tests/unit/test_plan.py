@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from srbench.bench.plan import Plan, Request, make_plan, run_command
-from srbench.bench.run_speed import due
-from srbench.canonical import digest
+from srbench.bench.speed_column import due
 from srbench.errors import UsageError
-from srbench.registry import Registry
+from srbench.plugins.registry import Registry
+from srbench.system.hashes import digest
 from srbench.weights import trained_folder
 
 

@@ -22,18 +22,18 @@ from srbench.analysis.compare import compare_all, report_pairs
 from srbench.analysis.references import Reference, load_references
 from srbench.analysis.sample import sample_intervals, samples
 from srbench.bench.results import MetricRecord
-from srbench.bench.speed_record import RunSpeed, SpeedRow
 from srbench.bench.store import LoadedRun
 from srbench.imaging.files import read_image
-from srbench.registry import Registry
-from srbench.report.crops import crop_sheets
-from srbench.report.curves import curves, draw_curves
-from srbench.report.dots import Dots, difference_lines, draw_dots, figure_lines
-from srbench.report.figures import COLUMN, DPI
-from srbench.report.palette import MARKERS, PALETTE, looks
-from srbench.report.pareto import choices, draw_pareto, front
-from srbench.report.plots import figures, plots
-from srbench.report.scatter import MAX_PANELS, draw_scatter
+from srbench.plugins.registry import Registry
+from srbench.report.plots.crops import crop_sheets
+from srbench.report.plots.curves import curves, draw_curves
+from srbench.report.plots.dots import Dots, difference_lines, draw_dots, figure_lines
+from srbench.report.plots.every_plot import figures, plots
+from srbench.report.plots.figures import COLUMN, DPI
+from srbench.report.plots.palette import MARKERS, PALETTE, looks
+from srbench.report.plots.pareto import choices, draw_pareto, front
+from srbench.report.plots.scatter import MAX_PANELS, draw_scatter
+from srbench.speed.record import RunSpeed, SpeedRow
 
 PSNR = METRICS[0]
 

@@ -16,8 +16,8 @@ from srbench.errors import DataError, MethodError, UsageError
 from srbench.imaging.color import luma
 from srbench.imaging.resize import imresize, round_half_up
 from srbench.method import MethodInfo
-from srbench.protocol import Protocol
-from srbench.protocols import PROTOCOLS, get_protocol
+from srbench.protocols.builtin import PROTOCOLS, get_protocol
+from srbench.protocols.protocol import Protocol
 
 RGB = np.random.default_rng(0).integers(0, 256, (37, 50, 3), dtype=np.uint8)
 GRAY = RGB[..., 1].copy()

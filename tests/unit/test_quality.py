@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from srbench.analysis.references import load_references
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.method import LearnedMethod, Method, MethodInfo, Recipe
-from srbench.protocols import PROTOCOLS
-from srbench.registry import Registry
+from srbench.plugins.registry import Registry
+from srbench.protocols.builtin import PROTOCOLS
 from srbench.testing import assert_psnr_at_least, measure
 
 BICUBIC = next(

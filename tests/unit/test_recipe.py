@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from srbench.errors import UsageError
+from srbench.plugins.registry import Registry
 from srbench.recipe import MOST_SEED, Perceptual, Recipe, Transfer, read_recipe
-from srbench.registry import Registry
 
 DEFAULTS = {
     "train": ("embedded:train",),

@@ -13,7 +13,7 @@ from srbench.bench.plan import Request, make_plan
 from srbench.bench.record import Record
 from srbench.bench.results import CellResult, FailedCell
 from srbench.bench.store import RunFolder, StoreError
-from srbench.registry import Registry
+from srbench.plugins.registry import Registry
 
 
 @pytest.fixture

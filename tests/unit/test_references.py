@@ -10,8 +10,8 @@ import pytest
 
 from srbench.analysis.references import COLUMNS, load_references, read_references
 from srbench.errors import DataError, UsageError
-from srbench.places import RUNS, reference_folder
-from srbench.protocols import get_protocol
+from srbench.protocols.builtin import get_protocol
+from srbench.system.places import RUNS, reference_folder
 
 HEADER = ",".join(COLUMNS)
 GOOD = "bicubic,set5,2,vdsr,psnr,33.66,0.005,gate,bicubic,VDSR paper,"
@@ -102,8 +102,8 @@ def test_nothing_here_imports_torch_and_the_verbs_import_nothing_heavy() -> None
         "import sys, srbench.cli.check, srbench.cli.report\n"
         "heavy = {'torch', 'pandas', 'matplotlib', 'pydantic', 'numpy'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
-        "import srbench.analysis.gate, srbench.analysis.baseline, srbench.report.frame, srbench.report.tables\n"
-        "import srbench.report.terminal, srbench.report.plots, srbench.report.crops, srbench.report.write\n"
+        "import srbench.analysis.gate, srbench.analysis.baseline, srbench.report.tables.frame, srbench.report.text.markup\n"
+        "import srbench.report.text.terminal, srbench.report.plots.every_plot, srbench.report.plots.crops, srbench.report.write\n"
         "assert 'torch' not in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from srbench.errors import UsageError
-from srbench.registry import METHODS, Registry
-from srbench.source import source_hash
+from srbench.plugins.registry import METHODS, Registry
+from srbench.system.source import source_hash
 
 PLUGIN = """
 from srbench.method import LearnedMethod, Method, MethodInfo, Recipe
@@ -151,7 +151,7 @@ def test_a_plugin_that_no_file_can_be_called_is_not_there() -> None:
 
 def test_a_broken_entry_point_hurts_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = EntryPoint("broken", "srbench_no_such_package.module:Method", METHODS)
-    monkeypatch.setattr("srbench.plugins.entry_points", lambda group: [broken] if group == METHODS else [])
+    monkeypatch.setattr("srbench.plugins.loading.entry_points", lambda group: [broken] if group == METHODS else [])
     registry = Registry()
     assert "broken" in registry.method_names
     with pytest.raises(UsageError, match="cannot be imported"):

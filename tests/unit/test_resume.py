@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from srbench.errors import DataError, MethodError
 from srbench.method import LearnedMethod, MethodInfo
+from srbench.plugins.registry import Registry
 from srbench.recipe import Recipe, Transfer
-from srbench.registry import Registry
 from srbench.training import trainer
 from srbench.training.job import Training, plan_training
 from srbench.training.progress import Progress

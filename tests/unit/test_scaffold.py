@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from srbench.cli.main import app
 from srbench.errors import UsageError
 from srbench.method import Method
-from srbench.registry import Registry
+from srbench.plugins.registry import Registry
 from srbench.scaffold.package import NewMethod, render, write
 from srbench.testing import CHECKS
 

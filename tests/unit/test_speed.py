@@ -13,17 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from srbench.bench.memory import peak_bytes
-from srbench.bench.modes import FEATURES, PRECISIONS, Mode, as_input, parse_mode, put_into
-from srbench.bench.roofline import Peaks, Work, count_work, measure_peaks
-from srbench.bench.speed import Request, SpeedTest, lr_size
-from srbench.bench.speed_record import SpeedRow
-from srbench.bench.timing import SynchronisedClock, Timing, affordable, clock_of, in_rounds, sample, warm_up
 from srbench.errors import UsageError
 from srbench.inference import tiled
 from srbench.method import LearnedMethod
-from srbench.protocols import get_protocol
-from srbench.registry import Registry
+from srbench.plugins.registry import Registry
+from srbench.protocols.builtin import get_protocol
+from srbench.speed.measure import Request, SpeedTest, lr_size
+from srbench.speed.memory import peak_bytes
+from srbench.speed.modes import FEATURES, PRECISIONS, Mode, as_input, parse_mode, put_into
+from srbench.speed.record import SpeedRow
+from srbench.speed.roofline import Peaks, Work, count_work, measure_peaks
+from srbench.speed.timing import SynchronisedClock, Timing, affordable, clock_of, in_rounds, sample, warm_up
 
 CPU = torch.device("cpu")
 

@@ -9,10 +9,10 @@ from statistics import median
 
 import pytest
 
-from srbench.analysis.speed_pair import SpeedPair, pair_speeds, require_same_machine
-from srbench.bench.speed_record import SpeedRecord, SpeedRow
-from srbench.bench.timing import Timing, in_rounds
 from srbench.errors import UsageError
+from srbench.speed.against import SpeedPair, pair_speeds, require_same_machine
+from srbench.speed.record import SpeedRecord, SpeedRow
+from srbench.speed.timing import Timing, in_rounds
 
 ROWS = {f"method-{k}": 1.3**k for k in range(20)}
 """Milliseconds at the pace of the start, 1 to 146."""

@@ -6,8 +6,8 @@ from io import StringIO
 
 from rich.console import Console
 
-from srbench.bench.speed_record import SpeedRecord, SpeedRow
-from srbench.report.speed import print_speed, speed_markdown
+from srbench.report.text.speed import print_speed, speed_markdown
+from srbench.speed.record import SpeedRecord, SpeedRow
 
 
 def row(method: str, scale: int, median: float | None) -> SpeedRow:

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from srbench.atomic import write_atomically
 from srbench.bench.results import CellId, CellResult, ImageResult
 from srbench.bench.store import RunFolder, StoreError, find_run, load_run
-from srbench.canonical import digest
 from srbench.errors import DataError, UsageError
+from srbench.system.files import write_atomically
+from srbench.system.hashes import digest
 
 ID = CellId(method="bicubic", dataset="set5", scale=2, protocol="vdsr")
 

@@ -16,11 +16,11 @@ from server import Server, serving
 
 from srbench.data import archive as archive_module
 from srbench.data import download as download_module
-from srbench.data.archive import unpack
 from srbench.data.dataset import ImageFile
-from srbench.data.download import Refused, download
+from srbench.data.fetch.archive import unpack
+from srbench.data.fetch.download import Refused, download
+from srbench.data.fetch.networks import NETWORKS
 from srbench.data.manifest import Archive
-from srbench.data.networks import NETWORKS
 from srbench.errors import DataError
 from srbench.metrics.networks import read_weights
 

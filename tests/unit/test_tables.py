@@ -19,8 +19,9 @@ from srbench.analysis.sample import cell_intervals
 from srbench.bench.results import MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.report.escape import latex, markdown, markdown_code, safe_name
-from srbench.report.every_table import every_table
-from srbench.report.frame import (
+from srbench.report.plots.every_plot import plots
+from srbench.report.tables.every_table import every_table
+from srbench.report.tables.frame import (
     CELL_COLUMNS,
     cells_csv,
     cells_frame,
@@ -29,11 +30,10 @@ from srbench.report.frame import (
     images_csv,
     images_frame,
 )
-from srbench.report.grid import Grid, grids, main_metrics, other_metrics, printed
-from srbench.report.page import markdown_report
-from srbench.report.plots import plots
-from srbench.report.tables import latex_tables, markdown_table
-from srbench.report.terminal import print_tables
+from srbench.report.tables.grid import Grid, grids, main_metrics, other_metrics, printed
+from srbench.report.text.markup import latex_tables, markdown_table
+from srbench.report.text.page import markdown_report
+from srbench.report.text.terminal import print_tables
 
 NASTY = "<script>alert('x')</script>_a|b\\&%$#{}~^\"`*[1] \U0001f600"
 

@@ -18,9 +18,9 @@ from typer.testing import CliRunner
 from srbench.analysis.baseline import write_baseline
 from srbench.analysis.references import read_references
 from srbench.cli.main import app
-from srbench.console import make_bars, make_console
-from srbench.report.frame import cells_csv, images_csv
-from srbench.text import csv_field, cut, echo_json, from_csv_field, printable, warn
+from srbench.report.tables.frame import cells_csv, images_csv
+from srbench.system.console import make_bars, make_console
+from srbench.system.text import csv_field, cut, echo_json, from_csv_field, printable, warn
 
 ROOT = Path(__file__).resolve().parents[2]
 EVIL = "\x1b]0;owned\x07\x1b[2J\n::error file=x::evil\r##[group]\x9b31m\u202e"

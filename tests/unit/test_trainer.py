@@ -17,17 +17,17 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from srbench.data.catalog import resolve
-from srbench.data.patches import batches, cut, cut_pairs
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.imaging.files import to_uint8
 from srbench.imaging.resize import imresize
 from srbench.method import LearnedMethod, MethodInfo
-from srbench.protocols import PROTOCOLS
+from srbench.plugins.registry import Registry
+from srbench.protocols.builtin import PROTOCOLS
 from srbench.recipe import Recipe, Transfer
-from srbench.registry import Registry
 from srbench.training.examples import training_batches, validation_cases
 from srbench.training.guard import has_seen
 from srbench.training.job import plan_training
+from srbench.training.patches import batches, cut, cut_pairs
 from srbench.training.progress import Progress
 from srbench.training.session import Session
 from srbench.training.trainer import Checkpoint, train, train_and_save, validate

@@ -17,15 +17,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from srbench.atomic import write_atomically
 from srbench.bench.engines.joining import Token, cluster_is_there, own_signals, require_answer
 from srbench.bench.engines.node import Delivery, Ear, Errand, Office, code_hash, run_errand
 from srbench.bench.engines.shipping import Sender, Shipment, files_in
 from srbench.bench.task import Began, CellTask, Event, Failure, Outcome, Task, TrainTask, time_limit
 from srbench.bench.workbench import Setting
 from srbench.errors import UsageError
-from srbench.installed import install_command
-from srbench.source import source_files
+from srbench.system.files import write_atomically
+from srbench.system.installed import install_command
+from srbench.system.source import source_files
 from srbench.weights import trained_folder
 
 TURN = 0.25

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import srbench
-from srbench.atomic import write_atomically
 from srbench.bench.engines.shipping import Receiver, Shipment
 from srbench.bench.task import CellTask, Event, Failure, ImageDone, Outcome, Task, TrainTask
 from srbench.bench.workbench import Setting, Workbench
 from srbench.data.catalog import supply
 from srbench.errors import SrbenchError
 from srbench.models.spec import Spec
+from srbench.system.files import write_atomically
 from srbench.training.progress import Progress
 from srbench.weights import trained_folder
 

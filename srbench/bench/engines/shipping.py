@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from srbench.atomic import cache_folder, write_atomically
-from srbench.canonical import digest
 from srbench.data.catalog import Dataset, ImageFile
-from srbench.locks import locked
+from srbench.system.files import cache_folder, write_atomically
+from srbench.system.hashes import digest
+from srbench.system.locks import locked
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from srbench.analysis.references import Reference, is_genuine
 from srbench.analysis.sample import Sample, sample_intervals, samples
 from srbench.bench.results import MetricRecord
 from srbench.bench.store import LoadedRun
-from srbench.names import method_of
-from srbench.report.grid import Entry, grids, main_metrics, metric_title, printed
-from srbench.report.intervals import printed_p, signed
-from srbench.report.matrix import matrices
-from srbench.report.palette import PLOTLY_MARKERS, looks
+from srbench.report.plots.palette import PLOTLY_MARKERS, looks
+from srbench.report.tables.grid import Entry, grids, main_metrics, metric_title, printed
+from srbench.report.tables.intervals import printed_p, signed
+from srbench.report.tables.matrix import matrices
+from srbench.system.names import method_of
 
 Number = float | str | None
 """As JSON has it: infinities are the strings ``inf`` and ``-inf``, and what is not a number is null."""

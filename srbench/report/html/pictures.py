@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from srbench.analysis.compare import labels_of
 from srbench.bench.results import CellResult, DatasetRecord
 from srbench.bench.store import LoadedRun
-from srbench.report.crops import MAX_IMAGES, Picture, Window, gray, hr_paths, read_hr, read_picture
+from srbench.report.plots.crops import MAX_IMAGES, Picture, Window, gray, hr_paths, read_hr, read_picture
 
 BYTES = 4_400_000
 """Of all pictures of a page, as base64. With both libraries the page stays below 8 MB."""

@@ -1,1 +1,0 @@
-"""Which choices give a number: the autopsy of a PSNR or SSIM that does not match a paper's."""

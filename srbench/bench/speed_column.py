@@ -1,0 +1,98 @@
+"""The speed column of a run: each method timed once, beside its quality, at the run's smallest scale.
+
+It is kept in a file of its own beside the cells, since it differs from one execution to the next and they must not.
+What has been timed is not timed again until the method, its device or the number of threads changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from srbench.bench.plan import Plan
+from srbench.bench.sealed import sealed
+from srbench.bench.task import SpeedTask
+from srbench.errors import DataError
+from srbench.speed.record import RunSpeed, SpeedRow, read_speed
+from srbench.system.files import write_atomically
+from srbench.system.text import warn
+
+if TYPE_CHECKING:
+    import torch
+
+    from srbench.plugins.registry import Registry
+
+SIZES = {"cpu": "128", "mps": "256", "cuda": "256"}
+"""The side of LR."""
+SECONDS = 0.5
+"""Of timed runs a row, and at least five of them: this column is a by-product; `srbench speed` takes its time."""
+
+
+def due(plan: Plan, folder: Path, asked: str, left_out: Collection[str] = ()) -> SpeedTask | None:
+    """The methods of a plan to be timed; None if they have been timed so.
+
+    Args:
+        plan: its smallest scale, and the methods that have cells there.
+        folder: the run's.
+        asked: the device and threads as asked for.
+        left_out: methods not to be timed.
+    """
+    scale = min(job.id.scale for job in plan.jobs)
+    wanted = {
+        job.card.name: job.card.source_hash
+        for job in plan.jobs
+        if job.id.scale == scale and job.card.name not in left_out and not job.card.supplied
+    }
+    try:
+        known = read_speed(folder)
+    except DataError as error:
+        warn(str(error))
+        known = None
+    if known is not None and (known.asked, known.scale) == (asked, scale) and known.sources.items() >= wanted.items():
+        return None
+    return SpeedTask(asked=asked, scale=scale, methods=tuple(wanted)) if wanted else None
+
+
+def measure(
+    plan: Plan,
+    registry: Registry,
+    device: torch.device,
+    threads: int,
+    asked: str,
+    scale: int,
+    methods: Collection[str],
+) -> RunSpeed:
+    """Time methods of a plan on a device."""
+    from srbench.plugins.card import Choice
+    from srbench.speed.measure import Request, SpeedTest
+    from srbench.speed.modes import Mode
+    from srbench.system.machine import device_name
+
+    cards = [card for card in plan.cards if card.name in methods]
+    test = SpeedTest(registry, plan.protocol, device, threads=threads)
+    size = SIZES[device.type]
+    rows: list[SpeedRow] = []
+    for learned in (False, True):
+        request = Request(
+            choices=tuple(Choice(card, "") for card in cards if card.learned == learned),
+            scales=(scale,),
+            sizes=(size,),
+            modes=(Mode(channels_last=learned and device.type == "cpu"),),  # as cells are computed
+            parts=("whole",),
+            seconds=SECONDS,
+        )
+        rows += test.rows(request)
+    return RunSpeed(
+        asked=asked,
+        device=device_name(str(device)),
+        size=size,
+        scale=scale,
+        sources={card.name: card.source_hash for card in cards},
+        rows=tuple(rows),
+    )
+
+
+def write_speed(folder: Path, speed: RunSpeed) -> None:
+    """Keep it in a run's folder."""
+    write_atomically(folder / "speed.json", sealed(speed))

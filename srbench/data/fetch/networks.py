@@ -1,0 +1,271 @@
+"""Weights of the networks behind perceptual metrics and losses: where they may lie, and how they are got and checked.
+
+A file is looked for in srbench's cache folder, in the folders of ``SRBENCH_MIRROR`` (there or in their ``networks``
+folder), in torch hub's cache, and in an installed package that brings it along; the first whole one is used where it
+lies. Only :func:`fetch` downloads, so that a metric's name on a command line never costs half a gigabyte by surprise.
+
+Of torchvision's files the first 8 digits of the sha256 are public, as the end of their names; that is what torchvision
+itself checks. The small files are pinned by their whole hash.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from srbench.data.dataset import Progress, file_sha256
+from srbench.data.fetch.download import Unwritable, download, unwritable
+from srbench.data.fetch.progress import Display, say
+from srbench.data.places import lock_of, mirrors
+from srbench.errors import DataError
+from srbench.system.files import cache_folder, write_atomically
+from srbench.system.hashes import digest
+from srbench.system.locks import locked
+from srbench.system.names import unknown
+from srbench.system.places import require_home
+
+_TORCHVISION = "https://download.pytorch.org/models"
+_TORCHMETRICS = "https://raw.githubusercontent.com/Lightning-AI/torchmetrics/v1.9.0/src"
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkFile:
+    """A file of weights.
+
+    Attributes:
+        file: what it is called in our cache and in mirrors.
+        url: its public home.
+        bytes: about how many.
+        sha256: of the file, or as many of its first digits as are known.
+        packaged: its path in an installed package that brings it along, if one does.
+    """
+
+    file: str
+    url: str
+    bytes: int
+    sha256: str
+    packaged: str = ""
+
+
+def _torchvision(file: str, count: int) -> NetworkFile:
+    return NetworkFile(file, f"{_TORCHVISION}/{file}", count, file.removesuffix(".pth").rpartition("-")[2])
+
+
+def _torchmetrics(file: str, path: str, count: int, sha256: str) -> NetworkFile:
+    path = f"torchmetrics/functional/image/{path}"
+    return NetworkFile(file, f"{_TORCHMETRICS}/{path}", count, sha256, path)
+
+
+NETWORKS: dict[str, NetworkFile] = {
+    "alexnet": _torchvision("alexnet-owt-7be5be79.pth", 244_000_000),
+    "vgg16": _torchvision("vgg16-397923af.pth", 553_000_000),
+    "vgg19": _torchvision("vgg19-dcbb9e9d.pth", 575_000_000),
+    "squeezenet1_1": _torchvision("squeezenet1_1-b8a52dc0.pth", 5_000_000),
+    "lpips-alex-heads": _torchmetrics(
+        "lpips-v0.1-alex.pth",
+        "lpips_models/alex.pth",
+        6009,
+        "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
+    ),
+    "lpips-vgg-heads": _torchmetrics(
+        "lpips-v0.1-vgg.pth",
+        "lpips_models/vgg.pth",
+        7289,
+        "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
+    ),
+    "lpips-squeeze-heads": _torchmetrics(
+        "lpips-v0.1-squeeze.pth",
+        "lpips_models/squeeze.pth",
+        10811,
+        "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76",
+    ),
+    "dists-weights": _torchmetrics(
+        "dists-weights.pt",
+        "dists_models/weights.pt",
+        12288,
+        "f5e65c96230b7f6ca995691647d482237e4cab8a50c5c4a5784f219ef0748218",
+    ),
+}
+
+
+def network_file(name: str) -> NetworkFile:
+    """The description of a file.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if name not in NETWORKS:
+        raise unknown("file of weights", name, NETWORKS)
+    return NETWORKS[name]
+
+
+def networks_folder() -> Path:
+    """Where fetched files lie, and where a file that a user places by hand belongs."""
+    return cache_folder() / "networks"
+
+
+def find(names: Sequence[str], fetched_as: str) -> dict[str, Path]:
+    """Where whole files lie, by name.
+
+    Args:
+        names: of the files.
+        fetched_as: what the user is to fetch if one is not here: a file's name, or that of the metric that needs them.
+
+    Raises:
+        DataError: a sentence that says which files to put where; or a file is not the one that its name says.
+    """
+    found, missing = {}, []
+    for name in names:
+        known = network_file(name)
+        path, fault = _search(known)
+        if path is not None:
+            found[name] = path
+        elif fault:
+            raise DataError(f"{fault}: run `srbench data fetch {fetched_as}` to have the right one.")
+        else:
+            missing.append(known.file)
+    if missing:
+        verb, what = ("is", "it") if len(missing) == 1 else ("are", "them")
+        raise DataError(
+            f"{' and '.join(missing)} {verb} not here: run `srbench data fetch {fetched_as}`, "
+            f"or put {what} into {networks_folder()}."
+        )
+    return found
+
+
+def verify(name: str) -> tuple[Path | None, str]:
+    """Where a whole file lies, read anew; else None, and what is wrong with one that is called so, or nothing."""
+    return _search(network_file(name), anew=True)
+
+
+def _search(known: NetworkFile, *, anew: bool = False) -> tuple[Path | None, str]:
+    """Where a whole file lies; else what is wrong with one that is called so, or nothing."""
+    fault = ""
+    for path in filter(Path.is_file, _places(known)):
+        sha256 = sha256_of(path, anew=anew)
+        if sha256.startswith(known.sha256):
+            return path, ""
+        fault = fault or f"{path} is not the file that its name says (its sha256 begins with {sha256[:8]})"
+    return None, fault
+
+
+def fetch(name: str, *, progress: Progress = True) -> tuple[Path, bool]:
+    """Get a file, from a mirror or its public home, unless a whole one is here already.
+
+    Returns:
+        Where it lies, and whether it was fetched.
+
+    Raises:
+        DataError: no source has the right file.
+        UsageError: there is no home folder to put it in.
+    """
+    known = network_file(name)
+    found, fault = _search(known)
+    if found and not any(isinstance(mirror, Path) and found.is_relative_to(mirror) for mirror in mirrors()):
+        return found, False
+    require_home(networks_folder(), "SRBENCH_CACHE")
+    with locked(lock_of(name), lambda: say(f"another process is fetching {name}: waiting for it", progress)):
+        if (now := _search(known)[0]) and now != found:
+            return now, False
+        return _fetch(name, known, fault, progress)
+
+
+def _fetch(name: str, known: NetworkFile, fault: str, progress: Progress) -> tuple[Path, bool]:
+    own = networks_folder() / known.file
+    with Display(name, 1, known.bytes, progress) as display:
+        reasons = [fault] if fault else []
+        for source in _sources(known):
+            try:
+                _receive(source, own, known, display)
+                display.file_done(own.name)
+                return own, True
+            except Unwritable:
+                raise
+            except DataError as error:
+                reasons.append(str(error).rstrip("."))
+        raise DataError(
+            f"{known.file} cannot be had ({'; '.join(reasons)}): set SRBENCH_MIRROR to a folder or server that has it, "
+            f"or put the file into {networks_folder()}."
+        )
+
+
+def sha256_of(path: Path, *, anew: bool = False) -> str:
+    """A file's sha256; what it was is remembered while its size and time stay, since such files are large.
+
+    Args:
+        path: the file.
+        anew: read it in any case: disks change files without touching their time.
+    """
+    status = path.stat()
+    key = digest([str(path.resolve()), status.st_size, status.st_mtime_ns])
+    kept = networks_folder() / ".sha256" / key[:24]
+    with suppress(OSError, UnicodeDecodeError):
+        known = kept.read_text("ascii").strip()
+        if len(known) == 64 and not anew:
+            return known
+    found = file_sha256(path)
+    with suppress(OSError):  # a read-only cache costs time, not results
+        write_atomically(kept, f"{found}\n")
+    return found
+
+
+def _places(known: NetworkFile) -> Iterator[Path]:
+    yield networks_folder() / known.file
+    for mirror in mirrors():
+        if isinstance(mirror, Path):
+            yield mirror / "networks" / known.file
+            yield mirror / known.file
+    yield _hub_folder() / known.file
+    if known.packaged:
+        package, _, path = known.packaged.partition("/")
+        spec = importlib.util.find_spec(package)
+        for folder in (spec.submodule_search_locations or ()) if spec else ():
+            yield Path(folder) / path
+
+
+def _hub_folder() -> Path:
+    """Where torch hub, and so torchvision, keeps what it downloads; told from the environment as torch does."""
+    home = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "torch"
+    return Path(os.path.expanduser(home)) / "hub" / "checkpoints"  # noqa: PTH111 - no error where ~ is nobody's
+
+
+def _sources(known: NetworkFile) -> Iterator[str | Path]:
+    """The mirrors, then the public home."""
+    for mirror in mirrors():
+        if isinstance(mirror, Path):
+            yield from (path for path in (mirror / "networks" / known.file, mirror / known.file) if path.is_file())
+        else:
+            yield f"{mirror}/networks/{known.file}"
+    yield known.url
+
+
+def _receive(source: str | Path, target: Path, known: NetworkFile, display: Display) -> None:
+    """Copy or download a file, check it and rename it into place.
+
+    Raises:
+        DataError: it cannot be had from there, or is not the right one.
+    """
+    staged = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.new")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(source, Path):
+            shutil.copyfile(source, staged)
+        else:  # what is kept of an interrupted download is named for the target, so that the next attempt goes on
+            download(source, staged, resume_as=target, advance=display.advance)
+        found = file_sha256(staged)
+        if not found.startswith(known.sha256):
+            raise DataError(f"{source} has a wrong hash: its sha256 begins with {found[:8]}, not {known.sha256[:8]}")
+        staged.replace(target)
+    except OSError as error:
+        if error.filename == str(source):
+            raise DataError(f"{source} cannot be read ({error.strerror})") from error
+        raise unwritable(target, error) from error
+    finally:
+        with suppress(OSError):  # the first error is the one to tell
+            staged.unlink(missing_ok=True)

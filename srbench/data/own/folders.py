@@ -1,0 +1,253 @@
+"""A user's own images: a folder of HR images, or two folders of HR and LR."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from srbench.data.dataset import Dataset, ImageFile, Item, file_sha256
+from srbench.data.manifest import safe_name
+from srbench.errors import DataError, UsageError
+from srbench.system.hashes import digest
+from srbench.system.places import as_written, is_file, is_folder
+
+EXTENSIONS = frozenset({".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".pgm", ".ppm"})
+OTHER_PICTURES = frozenset(
+    {".gif", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".tga", ".exr", ".hdr", ".dng", ".nef", ".cr2", ".psd", ".mat"}
+)
+"""Whose absence a user may not see."""
+_ROLE_SUFFIX = re.compile(r"([-_. ]?(x\d+|SRF[-_]?\d+|[LH]R(x\d+)?|GT|bicubic|low|high))$", re.IGNORECASE)
+_NO_CLASS = re.compile(
+    r"(train|training|valid|validation|val|test|hr|lr|gt|high|low|x\d+|image_srf)(?![a-z])", re.IGNORECASE
+)
+"""How folders begin that hold splits, or sides of pairs, and no classes of images."""
+
+
+def folder_dataset(folder: Path, spec: str) -> Dataset:
+    """All images of a folder as HR images; or those of its folders, where it holds classes of images and nothing else.
+
+    ``berry/1.jpg`` is then called ``berry-1``.
+
+    Raises:
+        DataError: there is no such folder, or no image in it.
+    """
+    classes = class_folders(folder)
+    for inner in classes:
+        require_utf8(inner.name)
+    items = _items([(inner.name, image_files(inner)) for inner in classes] or [("", image_files(folder))])
+    return _dataset(as_written(folder).name, spec, items, folder, _left_out([folder], classes))
+
+
+def images_named(folder: Path, pattern: str, split: str) -> tuple[Item, ...]:
+    """The images below a folder that a glob names, called as in :func:`folder_dataset` from their common folder on.
+
+    Raises:
+        UsageError: the glob is none.
+        DataError: there is no such folder, or no such image.
+    """
+    _entries(folder)  # says what is wrong with it
+    try:
+        found = [path for path in folder.glob(pattern) if _is_image(path) and not _is_hidden(path.relative_to(folder))]
+    except (ValueError, NotImplementedError, IndexError) as error:
+        raise UsageError(f"'{pattern}' is no glob below a folder ({error}): write it as in 'train/*.png'.") from error
+    if not found:
+        raise DataError(f"No image below '{folder}' is called '{pattern}', as split {split} asks: correct it.")
+    common = Path(os.path.commonpath([path.parent for path in found]))
+    groups: dict[Path, list[Path]] = {}
+    for path in sorted(found, key=lambda path: natural_key(path.relative_to(folder).as_posix())):
+        require_utf8(str(path))
+        groups.setdefault(path.parent, []).append(path)
+    return _items(("-".join(parent.relative_to(common).parts), files) for parent, files in groups.items())
+
+
+def _items(groups: Iterable[tuple[str, Sequence[Path]]]) -> tuple[Item, ...]:
+    """Images as items, those of each group with the group's name before their own."""
+    named: dict[str, Path] = {}
+    for group, files in groups:
+        for name, path in zip(_names(files), files, strict=True):
+            own = f"{group}-{name}" if group else name
+            if named.setdefault(own, path) is not path:
+                raise DataError(f"{named[own]} and {path} would both be called {own}: rename one.")
+    return tuple(Item(name, _known(path)) for name, path in named.items())
+
+
+def pairs_dataset(hr: Path, lr: Path, spec: str) -> Dataset:
+    """The images of two folders, paired by what their names have in common.
+
+    ``0001.png`` goes with ``0001.png``, ``0001x2.png`` or ``0001_LR.png``; ``a_SRF_2_HR.png`` with ``a_SRF_2_LR.png``.
+
+    Raises:
+        DataError: a folder is missing or empty, or an image has no partner, or more than one.
+    """
+    hr_files, lr_files = image_files(hr), image_files(lr)
+    pairs = _paired(hr_files, lr_files)
+    names = _names([path for path, _ in pairs])
+    items = tuple(Item(name, _known(pair[0]), _known(pair[1])) for name, pair in zip(names, pairs, strict=True))
+    folders = [as_written(folder) for folder in (hr, lr)]
+    name = folders[0].parent.name if folders[0].parent == folders[1].parent else folders[0].name
+    return _dataset(name, spec, items, hr, _left_out([hr, lr], []))
+
+
+def class_folders(folder: Path) -> list[Path]:
+    """The folders of a folder that holds no images itself, in natural order; none where they are not classes.
+
+    Folders called like splits or like the sides of pairs are no classes: taken together they would be a muddle.
+    """
+    entries = [path for path in _entries(folder) if not path.name.startswith(".")]
+    inner = [path for path in entries if path.is_dir()]
+    if any(map(_is_image, entries)) or any(_NO_CLASS.match(path.name) for path in inner):
+        return []
+    classes = [path for path in inner if any(map(_is_image, _entries(path)))]
+    return sorted(classes, key=lambda path: natural_key(path.name))
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The image files of a folder in natural order; hidden ones are skipped.
+
+    Raises:
+        DataError: there is no such folder, or no image in it.
+    """
+    entries = _entries(folder)
+    files = [path for path in entries if _is_image(path)]
+    for path in files:
+        require_utf8(path.name)
+    if not files:
+        inside = sorted(path.name for path in entries if path.is_dir() and not path.name.startswith("."))
+        hint = f"give one of its folders ({', '.join(inside[:4])})" if inside else "put images into it"
+        kinds = ", ".join(sorted(extension[1:] for extension in EXTENSIONS))
+        raise DataError(f"The folder '{folder}' holds no images ({kinds}): {hint}.")
+    return sorted(files, key=lambda path: natural_key(path.name))
+
+
+def _left_out(folders: Sequence[Path], classes: Sequence[Path]) -> str:
+    """What lies in a user's folders and is not part of the data set, in words; empty if nothing is."""
+    entries = [path for folder in folders for path in _entries(folder) if not _is_hidden(Path(path.name))]
+    inner = sorted(path.name for path in entries if path.is_dir() and path not in classes)
+    other = sorted({path.suffix.lower()[1:] for path in entries if path.suffix.lower() in OTHER_PICTURES})
+    parts = [f"folders: {', '.join(inner[:4])}{', …' * (len(inner) > 4)}"] if inner else []
+    parts += [f"files of kinds that srbench does not read: {', '.join(other)}"] if other else []
+    return f"left out of {' and '.join(map(str, folders))}: {'; '.join(parts)}" if parts else ""
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        if is_folder(folder):
+            return list(folder.iterdir())
+    except OSError as error:
+        raise DataError(f"The folder '{folder}' cannot be read ({error.strerror}): check its permissions.") from error
+    if is_file(folder):
+        raise DataError(f"'{folder}' is a file and not a folder: give the folder that holds it.")
+    raise DataError(f"There is no folder '{folder}': check the path.")
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _is_image(path: Path) -> bool:
+    """Whether it is meant as one.
+
+    Raises:
+        DataError: it is a link that leads nowhere: a picture that somebody means to be here.
+    """
+    if path.name.startswith(".") or path.suffix.lower() not in EXTENSIONS:
+        return False
+    if path.is_symlink() and not path.exists():
+        raise DataError(f"{path} is a link that leads nowhere: mend or remove it.")
+    return path.is_file()
+
+
+def require_utf8(name: str) -> None:
+    """Refuse a name that results could not be filed under.
+
+    Raises:
+        DataError: it holds bytes that are not UTF-8.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        shown = name.encode("ascii", "backslashreplace").decode()
+        raise DataError(f"The name '{shown}' is not valid UTF-8: rename it.") from None
+
+
+def natural_key(name: str) -> tuple[list[tuple[int, int | str]], str]:
+    """A sort key that puts ``t2`` before ``t10``."""
+    parts = [part for part in re.split(r"(\d+)", name.lower()) if part]
+    return [(0, int(part)) if part.isascii() and part.isdigit() else (1, part) for part in parts], name
+
+
+def _paired(hr: Sequence[Path], lr: Sequence[Path]) -> list[tuple[Path, Path]]:
+    """Pair by the strictest of four rules that pairs them all."""
+
+    def as_is(stem: str) -> str:
+        return stem
+
+    def once(stem: str) -> str:
+        return _ROLE_SUFFIX.sub("", stem) or stem
+
+    def fully(stem: str) -> str:
+        shorter = once(stem)
+        return stem if shorter == stem else fully(shorter)
+
+    problem = ""
+    rules: list[tuple[Callable[[str], str], Callable[[str], str]]]
+    rules = [(as_is, as_is), (as_is, once), (once, once), (as_is, fully), (fully, fully)]
+    for hr_rule, lr_rule in rules:
+        by_stem, problem = _by_stem(hr, hr_rule)
+        partners, lr_problem = _by_stem(lr, lr_rule)
+        problem = problem or lr_problem or _unpaired(by_stem, partners)
+        if not problem:
+            return [(path, partners[stem]) for stem, path in by_stem.items()]
+    raise DataError(f"{problem}: give both the same name, or LR's with a suffix such as x2 or _LR.")
+
+
+def _by_stem(files: Sequence[Path], rule: Callable[[str], str]) -> tuple[dict[str, Path], str]:
+    known: dict[str, Path] = {}
+    for path in files:
+        other = known.setdefault(rule(path.stem), path)
+        if other is not path:
+            return known, f"{other} and {path.name} would make the same pair"
+    return known, ""
+
+
+def _unpaired(hr: dict[str, Path], lr: dict[str, Path]) -> str:
+    for one, other, role in ((hr, lr, "LR"), (lr, hr, "HR")):
+        alone = [path for stem, path in one.items() if stem not in other]
+        if alone:
+            return f"{alone[0]} has no {role} partner"
+    return ""
+
+
+def _names(files: Sequence[Path]) -> list[str]:
+    """What results are filed under: the stems, or the whole file names where two files could be meant by one."""
+    count = Counter(path.stem.lower() for path in files)
+    whole = {path.name.lower() for path in files}
+    taken = [count[path.stem.lower()] > 1 or path.stem.lower() in whole for path in files]
+    return [path.name if is_taken else path.stem for path, is_taken in zip(files, taken, strict=True)]
+
+
+def _known(path: Path) -> ImageFile:
+    return ImageFile(path=path, bytes=path.stat().st_size, sha256=file_sha256(path))
+
+
+def _dataset(name: str, spec: str, items: tuple[Item, ...], folder: Path, left_out: str) -> Dataset:
+    return Dataset(
+        name=safe_name(name),
+        spec=spec,
+        split="",
+        kind="pairs" if items[0].lr else "hr",
+        title=f"the images of {folder}",
+        items=items,
+        content_hash=content_hash(items),
+        role="user",
+        folder=folder,
+        note=left_out,
+    )
+
+
+def content_hash(items: Sequence[Item]) -> str:
+    """sha256 over the canonical JSON of names and hashes."""
+    return digest([[item.name, *(file.identity for file in item.files)] for item in items])

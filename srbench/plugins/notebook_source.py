@@ -1,0 +1,175 @@
+"""Hashes of classes that lie in no file of their own: those of a notebook, a script or an interactive session.
+
+A file's hash covers all that stands in it. Here the class is followed instead: its compiled code, and what that code
+names of the same session, be it functions, classes or values. What cannot be followed makes the hash unlike every
+other, so that a result is computed once too often and never taken from other code.
+"""
+
+from __future__ import annotations
+
+import builtins
+import hashlib
+import sys
+import sysconfig
+import uuid
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from srbench.system.source import source_hash
+
+_hash_now = source_hash.__wrapped__  # not as the file was when it was first asked for: modules are loaded anew
+
+_SKIPPED = {
+    *("__dict__", "__weakref__", "__doc__", "__module__", "__firstlineno__", "__static_attributes__", "_abc_impl"),
+    *("__annotations__", "__annotate_func__", "__annotations_cache__", "__orig_bases__", "__abstractmethods__"),
+}
+"""Attributes of classes that decide nothing, or nothing alone."""
+_WRAPPED = (staticmethod, classmethod)
+_STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
+
+
+def class_hash(found: type) -> str:
+    """sha256 of a class and of what its code uses; of its file as well, where it is of a module that has one."""
+    try:
+        parts = list(_Walk().of_class(found))
+    except Exception:  # whatever an object of a library raises when it is looked at, and values without end
+        parts = [uuid.uuid4().hex]
+    file = _file(sys.modules.get(found.__module__))
+    if file is not None and found.__module__ != "__main__":
+        parts.append(_hash_now(file))
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class _Walk:
+    """Follows values, each once."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, int] = {}
+        self._kept: list[Any] = []  # or an id could be given again
+
+    def parts(self, value: Any) -> Iterator[str]:
+        """What decides a value, in words."""
+        if value is None or isinstance(value, bool | int | float | complex | str | bytes):
+            yield f"{type(value).__name__} {value!r}"
+            return
+        if id(value) in self._seen:
+            yield f"again {self._seen[id(value)]}"
+            return
+        self._seen[id(value)] = len(self._seen)
+        self._kept.append(value)
+        yield from self._followed(value)
+
+    def _followed(self, value: Any) -> Iterator[str]:
+        if isinstance(value, type | FunctionType | ModuleType):
+            yield from self._named(value)
+        elif isinstance(value, _WRAPPED):
+            yield type(value).__name__
+            yield from self.parts(value.__func__)
+        elif isinstance(value, property | cached_property):
+            functions = (value.func,) if isinstance(value, cached_property) else (value.fget, value.fset)
+            yield type(value).__name__
+            for function in functions:
+                yield from self.parts(function)
+        elif isinstance(value, list | tuple):
+            yield f"{type(value).__name__} {len(value)}"
+            for item in value:
+                yield from self.parts(item)
+        elif isinstance(value, set | frozenset):
+            items = sorted("\n".join(_Walk().parts(item)) for item in value)
+            yield f"{type(value).__name__} {items}"
+        elif isinstance(value, Mapping):
+            yield f"{type(value).__name__} {len(value)}"
+            for key, item in value.items():
+                yield from self.parts(key)
+                yield from self.parts(item)
+        else:
+            yield from self._object(value)
+
+    def _named(self, value: Any) -> Iterator[str]:
+        """A class, function or module: by its name alone, unless it is the session's or the user's own."""
+        is_module = isinstance(value, ModuleType)
+        module = value.__name__ if is_module else value.__module__
+        name = "" if is_module else value.__qualname__
+        home = sys.modules.get(module)
+        yield f"{module} {name}"
+        if is_module or not (_is_session(module) or "<locals>" in name):
+            file = _file(home)
+            if file is not None and not _is_library(file):
+                yield _hash_now(file)
+        elif isinstance(value, type):
+            yield from self.of_class(value)
+        else:
+            yield from self._function(value)
+
+    def of_class(self, found: type) -> Iterator[str]:
+        """A class: its bases and its attributes."""
+        yield found.__qualname__
+        for base in found.__bases__:
+            yield from self.parts(base)
+        for key in sorted(vars(found).keys() - _SKIPPED):
+            yield key
+            yield from self.parts(vars(found)[key])
+
+    def _function(self, function: FunctionType) -> Iterator[str]:
+        yield from self._code(function.__code__, function.__globals__)
+        yield from self.parts([function.__defaults__, function.__kwdefaults__])
+        for cell in function.__closure__ or ():
+            try:
+                yield from self.parts(cell.cell_contents)
+            except ValueError:  # empty: `super()` of a class that is not made yet
+                yield "empty"
+
+    def _code(self, code: CodeType, known: Mapping[str, Any]) -> Iterator[str]:
+        """Compiled code without its place in a file, and the values of the names that it takes from outside."""
+        yield f"{code.co_name} {code.co_flags} {code.co_argcount} {code.co_posonlyargcount} {code.co_kwonlyargcount}"
+        yield f"{code.co_varnames} {code.co_freevars} {code.co_names}"
+        yield f"{code.co_code.hex()} {code.co_exceptiontable.hex()}"
+        for constant in code.co_consts:
+            if isinstance(constant, CodeType):
+                yield from self._code(constant, known)
+            elif isinstance(constant, frozenset):  # in no order
+                yield f"{sorted(map(repr, constant))}"
+            else:
+                yield repr(constant)
+        for name in code.co_names:
+            if name in known and known[name] is not getattr(builtins, name, None):
+                yield name
+                yield from self.parts(known[name])
+
+    def _object(self, value: Any) -> Iterator[str]:
+        """An object as pickle would take it apart: by its name, or its class and its state."""
+        yield f"{type(value).__module__} {type(value).__qualname__}"
+        taken: Any
+        try:
+            if hasattr(value, "__wrapped__"):
+                taken = value.__wrapped__
+            elif hasattr(value, "detach"):  # a tensor, of a library that is not imported here
+                taken = value.detach().cpu().numpy()
+            elif hasattr(value, "tobytes") and hasattr(value, "dtype"):
+                taken = f"{value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
+            else:
+                taken = value.__reduce_ex__(4)
+        except Exception:  # whatever an object of a library raises; a file, say, has no state
+            taken = uuid.uuid4().hex
+        yield from self.parts(taken)
+
+
+def _file(module: ModuleType | None) -> Path | None:
+    """The Python file of a module; None where it has none, or only compiled code."""
+    name = getattr(module, "__file__", None)
+    path = Path(name) if isinstance(name, str) else None
+    return path.resolve() if path is not None and path.suffix == ".py" and path.is_file() else None
+
+
+def _is_library(file: Path) -> bool:
+    """Whether a module is installed, or Python's own: its version counts as little as it does for other methods."""
+    return bool({"site-packages", "dist-packages"} & {*file.parts}) or _STANDARD in file.parents
+
+
+def _is_session(module: str) -> bool:
+    """Whether a module is no file's and no library's, but what is being typed."""
+    home = sys.modules.get(module)
+    return module == "__main__" or home is None or (_file(home) is None and getattr(home, "__spec__", None) is None)

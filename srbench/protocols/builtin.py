@@ -1,0 +1,141 @@
+"""The protocols that there are: one for each family of published tables, and those of users' TOML files.
+
+Each built-in one reproduces its family's bicubic figures to the fourth decimal.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+from srbench.errors import UsageError
+from srbench.imaging.files import MAX_PIXELS
+from srbench.protocols.protocol import Protocol
+from srbench.system.names import unknown
+from srbench.system.toml import read_toml
+
+PROTOCOLS: dict[str, Protocol] = {
+    protocol.name: protocol
+    for protocol in (
+        Protocol(
+            name="vdsr",
+            source="VDSR, DRCN and the papers that copy their columns",
+            luma="uint8",
+            degraded="y",
+            enlarged_range=(16.0, 235.0),
+        ),
+        Protocol(
+            name="srcnn",
+            source="SRCNN, A+ and FSRCNN papers",
+            luma="uint8",
+            degraded="y",
+            border="replicate",
+        ),
+        Protocol(name="lapsrn", source="LapSRN; FSRCNN's 37.05 comes from here", ssim_window="same"),
+        Protocol(name="edsr", source="EDSR, RCAN, SwinIR, IMDN", lr="uint8", gray="rgb"),
+        Protocol(name="selfexsr", source="SelfExSR", luma="uint8", lr="uint8", border="replicate"),
+        Protocol(name="rgb", source="RGB PSNR of 8-bit images", scored="rgb", lr="rounded", gray="rgb"),
+        Protocol(name="basicsr", source="BasicSR, where it makes LR itself: BSRN", lr="rounded", gray="rgb"),
+        Protocol(name="paired", source="supplied LR, scored as EDSR does", degraded="none", lr="uint8", gray="rgb"),
+        Protocol(
+            name="paired-rgb",
+            source="supplied LR, RGB, the whole image (tutorials on SelfExSR's pairs)",
+            scored="rgb",
+            degraded="none",
+            lr="uint8",
+            shave_per_scale=0,
+            gray="rgb",
+        ),
+        Protocol(
+            name="paired-rgb-224",
+            source="the same, HR and LR squashed to 224x224 first",
+            scored="rgb",
+            degraded="none",
+            lr="uint8",
+            shave_per_scale=0,
+            canvas=(224, 224),
+            gray="rgb",
+        ),
+        Protocol(
+            name="linear",
+            source="bilinear without antialias, RGB, the whole image (the autoencoder tutorials)",
+            scored="rgb",
+            kernel="bilinear",
+            antialias=False,
+            sr="double",
+            shave_per_scale=0,
+            gray="rgb",
+        ),
+    )
+}
+ALIASES = {"classic": "vdsr"}
+
+
+def get_protocol(name: str) -> Protocol:
+    """A protocol by name, by alias, or from a user's TOML file.
+
+    Raises:
+        UsageError: there is none of that name, or the file does not describe one.
+    """
+    if name.endswith(".toml"):
+        return _from_toml(Path(name))
+    known = PROTOCOLS.get(ALIASES.get(name, name))
+    if known is None:
+        raise unknown("protocol", name, [*PROTOCOLS, *ALIASES])
+    return known
+
+
+def _from_toml(path: Path, above: tuple[Path, ...] = ()) -> Protocol:
+    """A user's protocol: the fields of :class:`Protocol`, and ``base`` naming the one whose fields it changes."""
+    table = read_toml(path, "protocol")
+    if path.resolve() in above:
+        raise UsageError(f"Protocol file {path} is its own base; name a built-in one.")
+    base = table.pop("base", None)
+    if not isinstance(base, str | None):
+        raise UsageError(f"{path}: base must be the name of a protocol, not {base!r}.")
+    fields = get_type_hints(Protocol)
+    for key, value in table.items():
+        if key not in fields:
+            raise unknown(f"key of protocol file {path}", key, list(fields))
+        table[key] = _checked(path, key, value, fields[key])
+    table.setdefault("name", path.stem)
+    if base is None:
+        protocol = Protocol(**table)
+    else:
+        own = base.endswith(".toml")  # relative to the file that names it
+        start = _from_toml(path.parent / base, (*above, path.resolve())) if own else get_protocol(base)
+        protocol = dataclasses.replace(start, **table)
+    known = PROTOCOLS.get(ALIASES.get(protocol.name, protocol.name))
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", protocol.name) or (known and known.hash != protocol.hash):
+        taken = "that is a built-in protocol with other content" if known else "use letters, digits, '.', '_' and '-'"
+        raise UsageError(f"{path}: the protocol cannot be called {protocol.name!r}: {taken}; set another `name`.")
+    return protocol
+
+
+def _checked(path: Path, key: str, value: Any, expected: Any) -> Any:
+    choices = get_args(expected)
+    if key == "canvas":
+        if value is False:
+            return None
+        if not isinstance(value, list) or len(value) != 2 or any(type(side) is not int or side < 1 for side in value):
+            raise UsageError(f"{path}: {key} must be a height and a width such as [224, 224], or false.")
+        if value[0] * value[1] > MAX_PIXELS:
+            raise UsageError(f"{path}: {key} must not have more than {MAX_PIXELS} pixels.")
+        return tuple(value)
+    if key == "enlarged_range":
+        if value is False:
+            return None
+        numbers = [v for v in value if type(v) in (int, float)] if isinstance(value, list) else []
+        if len(numbers) != 2 or len(value) != 2 or not -math.inf < numbers[0] < numbers[1] < math.inf:
+            raise UsageError(f"{path}: {key} must be two rising numbers such as [16, 235], or false.")
+        return (float(value[0]), float(value[1]))
+    if choices:
+        if value not in choices:
+            raise UsageError(f"{path}: {key} must be one of {', '.join(map(str, choices))}, not {value!r}.")
+    elif type(value) is not expected or (expected is int and value < 0):
+        kind = "a whole number from 0 on" if expected is int else f"of type {expected.__name__}"
+        raise UsageError(f"{path}: {key} must be {kind}, not {value!r}.")
+    return value

@@ -1,0 +1,254 @@
+"""Sheets of crops, as SR papers print them, of the place where the methods differ most."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srbench.bench.results import CellResult, DatasetRecord
+from srbench.bench.store import LoadedRun
+from srbench.errors import DataError
+from srbench.imaging.files import read_image, to_uint8
+from srbench.report.escape import one_line, safe_name
+from srbench.report.plots.figures import STYLE, render
+from srbench.report.tables.grid import main_metrics, printed
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MAX_PANELS = 9
+"""Methods on a sheet; HR is one more."""
+MAX_IMAGES = 24
+"""Images looked at for the largest disagreement: enough of them, evenly spaced, where there are more."""
+_BOX = "#D55E00"
+_CROP, _CAPTION, _GAP = 0.98, 0.24, 0.05
+"""Inches: how wide a crop is, how high its caption, and between panels."""
+_log = logging.getLogger(__name__)
+
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A place in an image, in pixels of HR."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    def cut(self, picture: Picture) -> Picture:
+        """The part of a picture inside."""
+        return picture[self.top : self.top + self.height, self.left : self.left + self.width]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What is drawn on a sheet."""
+
+    dataset: DatasetRecord
+    scale: int
+    image: str
+    hr: Picture
+    pictures: dict[str, Picture]
+    """By the key of the cell."""
+    window: Window
+
+
+def crop_sheets(run: LoadedRun) -> Iterator[tuple[str, bytes]]:
+    """The (file name, content) of a sheet, PNG and SVG, for each data set, at the largest scale with kept pictures."""
+    for dataset in run.record.datasets if main_metrics(run) else ():
+        sheet = next(filter(None, (choose(run, dataset, scale) for scale in sorted(run.record.scales)[::-1])), None)
+        if sheet is None:
+            _log.info("No crops of %s: fewer than two methods have kept pictures of it.", dataset.name)
+            continue
+        figure = draw(run, sheet)
+        for kind in ("png", "svg"):
+            yield f"{safe_name(f'crops-{dataset.name}-x{sheet.scale}')}.{kind}", render(figure, kind)
+
+
+def choose(run: LoadedRun, dataset: DatasetRecord, scale: int) -> Sheet | None:
+    """The image and the window in which the methods disagree most, or None where no pictures were kept."""
+    cells = panels([cell for cell in run.cells if (cell.id.dataset, cell.id.scale) == (dataset.name, scale)], run)
+    best: tuple[float, Sheet] | None = None
+    for image in _spaced(_kept_images(run, dataset, scale, cells)):
+        hr = read_hr(run, dataset, scale, image)
+        if hr is None:
+            continue
+        found = ((cell.key, read_picture(run, run.folder_of(cell.id).sr_path(cell.key, image))) for cell in cells)
+        alike = {key: sr for key, sr in found if sr is not None and sr.shape[:2] == hr.shape[:2]}
+        if len(alike) < 2:
+            continue
+        window, disagreement = widest_disagreement([gray(picture) for picture in alike.values()])
+        if best is None or disagreement > best[0]:
+            best = disagreement, Sheet(dataset, scale, image, hr, alike, window)
+    return None if best is None else best[1]
+
+
+def panels(cells: Sequence[CellResult], run: LoadedRun) -> list[CellResult]:
+    """At most MAX_PANELS cells, one for each method, the worst first; the best and plain bicubic are always there."""
+    metric = main_metrics(run)[0]
+    sign = 1 if metric.higher_is_better else -1
+    first: dict[str, CellResult] = {}
+    for cell in cells:  # one seed for each label
+        first.setdefault(cell.id.method_label, cell)
+    ranked = sorted(first.values(), key=lambda cell: sign * cell.values.get(metric.name, -math.inf))
+    if len(ranked) <= MAX_PANELS:
+        return ranked
+    plain = [cell for cell in ranked if cell.id.method_label == "bicubic"]
+    best = [cell for cell in ranked if cell not in plain][-(MAX_PANELS - len(plain)) :]
+    return [cell for cell in ranked if cell in plain or cell in best]
+
+
+def widest_disagreement(pictures: Sequence[NDArray[np.float32]]) -> tuple[Window, float]:
+    """The window with the largest mean of the per-pixel range over the methods, and that mean."""
+    import cv2
+
+    stack = np.stack(pictures)
+    spread = np.ascontiguousarray(stack.max(axis=0) - stack.min(axis=0))
+    height, width = spread.shape
+    side = int(np.clip(min(height, width) // 5, 24, 96))
+    high, wide = min(side, height), min(side * 4 // 3, width)
+    sums = cv2.integral(spread, sdepth=cv2.CV_64F)
+    means = (sums[high:, wide:] - sums[:-high, wide:] - sums[high:, :-wide] + sums[:-high, :-wide]) / (high * wide)
+    top, left = np.unravel_index(int(means.argmax()), means.shape)
+    return Window(int(top), int(left), high, wide), float(means.max())
+
+
+def _kept_images(run: LoadedRun, dataset: DatasetRecord, scale: int, cells: Sequence[CellResult]) -> list[str]:
+    names = dict.fromkeys(image.name for cell in cells for image in cell.images)
+    return [name for name in names if any(path.is_file() for path in hr_paths(run, dataset, scale, name))]
+
+
+def hr_paths(run: LoadedRun, dataset: DatasetRecord, scale: int, image: str) -> list[Path]:
+    """Where an image's HR picture may have been kept: merged runs have a folder each."""
+    folders = dict.fromkeys(origin.folder for origin in run.origins.values()) or [run.folder]
+    return [folder.hr_path(dataset.content_hash, scale, image) for folder in folders]
+
+
+def read_hr(run: LoadedRun, dataset: DatasetRecord, scale: int, image: str) -> Picture | None:
+    """The HR picture that was kept of an image; None where there is none that is whole."""
+    pictures = (read_picture(run, path) for path in hr_paths(run, dataset, scale, image))
+    return next((hr for hr in pictures if hr is not None), None)
+
+
+def _spaced(names: list[str]) -> list[str]:
+    return names[:: math.ceil(len(names) / MAX_IMAGES)] if names else names
+
+
+def read_picture(run: LoadedRun, path: Path) -> Picture | None:
+    """A kept picture; None where it is not there or damaged: a report does without it."""
+    if not path.is_file():
+        return None
+    try:
+        return to_uint8(read_image(path))
+    except DataError as error:
+        _log.warning("Run %s: %s", run.record.id, error)
+        return None
+
+
+def gray(picture: Picture) -> NDArray[np.float32]:
+    """A picture's mean over its channels."""
+    return picture.astype(np.float32) if picture.ndim == 2 else picture.mean(axis=2, dtype=np.float32)
+
+
+def draw(run: LoadedRun, sheet: Sheet) -> Figure:
+    """HR with the window marked at left; to its right the crops, each with its method and figures below."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    count = len(sheet.pictures) + 1
+    lines = 1 if count <= 3 else 2
+    columns = math.ceil(count / lines)
+    crop_high = _CROP * sheet.window.height / sheet.window.width
+    high = lines * (crop_high + _CAPTION) + (lines - 1) * _GAP
+    shape = sheet.hr.shape
+    whole_wide = min((high - _CAPTION) * shape[1] / shape[0], 2.9)
+    size = (whole_wide + columns * (_CROP + _GAP) + 2 * _GAP, high + 2 * _GAP)
+
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=size)
+
+        def axes_at(left: float, top: float, wide: float, tall: float) -> Any:
+            """Axes by inches from the upper left corner."""
+            return figure.add_axes((left / size[0], 1 - (top + tall) / size[1], wide / size[0], tall / size[1]))
+
+        def panel(index: int) -> Any:
+            left = _GAP + whole_wide + _GAP + index % columns * (_CROP + _GAP)
+            return axes_at(left, _GAP + index // columns * (crop_high + _CAPTION + _GAP), _CROP, crop_high)
+
+        _draw_whole(axes_at(_GAP, _GAP, whole_wide, whole_wide * shape[0] / shape[1]), sheet, _protocol(run))
+        _draw_crop(panel(0), sheet.window.cut(sheet.hr), ["HR", _heading(run)], [False, False])
+        for index, (cell, caption, bold) in enumerate(_captions(run, sheet), 1):
+            _draw_crop(panel(index), sheet.window.cut(sheet.pictures[cell.key]), caption, bold)
+    return figure
+
+
+def _draw_whole(axes: Any, sheet: Sheet, protocol: str) -> None:
+    from matplotlib.patches import Rectangle
+
+    window = sheet.window
+    _show(axes, sheet.hr)
+    corner = (window.left - 0.5, window.top - 0.5)
+    axes.add_patch(Rectangle(corner, window.width, window.height, fill=False, edgecolor="white", linewidth=2))
+    axes.add_patch(Rectangle(corner, window.width, window.height, fill=False, edgecolor=_BOX, linewidth=1.1))
+    _caption(axes, [f"{sheet.image} ({sheet.dataset.name}), x{sheet.scale}", protocol], [False, False], longest=60)
+
+
+def _draw_crop(axes: Any, picture: Picture, caption: Sequence[str], bold: Sequence[bool]) -> None:
+    _show(axes, picture)
+    _caption(axes, caption, bold)
+
+
+def _show(axes: Any, picture: Picture) -> None:
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.set_anchor("N")
+    axes.set_axis_off()
+
+
+def _caption(axes: Any, lines: Sequence[str], bold: Sequence[bool], longest: int = 24) -> None:
+    for index, (line, is_bold) in enumerate(zip(lines, bold, strict=True)):
+        axes.annotate(
+            line if len(line) <= longest else f"{line[: longest - 1]}…",
+            (0.5, 0),
+            xytext=(0, -2 - 7 * index),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            fontsize=6,
+            fontweight="bold" if is_bold else "normal",
+            parse_math=False,
+        )
+
+
+def _protocol(run: LoadedRun) -> str:
+    return one_line(f"protocol {run.record.protocol} ({run.record.protocol_hash})")
+
+
+def _heading(run: LoadedRun) -> str:
+    return " / ".join(metric.name.upper() for metric in main_metrics(run))
+
+
+def _captions(run: LoadedRun, sheet: Sheet) -> list[tuple[CellResult, list[str], list[bool]]]:
+    """For each panel its cell, its name and its figures; the figures of the best by the first metric are bold."""
+    metrics = main_metrics(run)
+    place = (sheet.dataset.name, sheet.scale)  # the same images under another name have the same key
+    cells = [c for c in run.cells if c.key in sheet.pictures and (c.id.dataset, c.id.scale) == place]
+    cells.sort(key=lambda cell: list(sheet.pictures).index(cell.key))
+    values = {cell.key: next(i.values for i in cell.images if i.name == sheet.image) for cell in cells}
+    sign = 1 if metrics[0].higher_is_better else -1
+    best = max(sign * value[metrics[0].name] for value in values.values())
+    captions = []
+    for cell in cells:
+        figures = " / ".join(printed(values[cell.key][metric.name], metric.digits) for metric in metrics)
+        is_best = sign * values[cell.key][metrics[0].name] == best
+        captions.append((cell, [one_line(cell.id.method_label), figures], [False, is_best]))
+    return captions

@@ -1,0 +1,108 @@
+"""Every plot of a report, as PNG and SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from srbench.analysis.bootstrap import Interval
+from srbench.analysis.compare import Comparison, compare_all, default_baseline, labels_of, report_pairs
+from srbench.analysis.references import Reference
+from srbench.analysis.sample import Sample, sample_intervals, samples
+from srbench.bench.results import DatasetRecord, MetricRecord
+from srbench.bench.store import LoadedRun
+from srbench.report.escape import safe_name
+from srbench.report.plots.curves import draw_all
+from srbench.report.plots.dots import difference_lines, draw_dots, figure_lines
+from srbench.report.plots.figures import render
+from srbench.report.plots.palette import Look, looks
+from srbench.report.plots.pareto import COSTS, choices, draw_pareto
+from srbench.report.plots.scatter import draw_scatter
+from srbench.report.tables.grid import main_metrics
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+KINDS = ("png", "svg")
+
+
+def plots(run: LoadedRun, references: Sequence[Reference] = (), baseline: str = "") -> Iterator[tuple[str, bytes]]:
+    """The (file name, content) of every plot of a run.
+
+    For each data set and scale the main metrics' figures, and the first of them image by image against the baseline;
+    with a baseline the differences to it; where methods were timed quality against time and parameters; where
+    trainings lie here their curves.
+
+    Args:
+        run: the run.
+        references: published figures.
+        baseline: a label; by default bicubic, or else the first, and no plots of differences.
+    """
+    for name, figure in figures(run, references, baseline):
+        for kind in KINDS:
+            yield f"{safe_name(name)}.{kind}", render(figure, kind)
+
+
+def figures(run: LoadedRun, references: Sequence[Reference], baseline: str) -> Iterator[tuple[str, Figure]]:
+    """The (name, figure) of every plot."""
+    metrics = [metric for metric in main_metrics(run) if not metric.unavailable]
+    if not metrics or not labels_of(run):
+        return
+    look_of = looks(labels_of(run))
+    for metric in metrics:
+        yield from _of_metric(run, metric, references, baseline, look_of, with_scatter=metric is metrics[0])
+    for label, figure in draw_all(run, look_of):
+        yield f"curve-{label}", figure
+
+
+def _of_metric(
+    run: LoadedRun,
+    metric: MetricRecord,
+    references: Sequence[Reference],
+    baseline: str,
+    look_of: dict[str, Look],
+    *,
+    with_scatter: bool,
+) -> Iterator[tuple[str, Figure]]:
+    found = samples(run, metric.name)
+    intervals = dict(zip(found, sample_intervals(list(found.values())), strict=True))
+    pairs = report_pairs(run, baseline or default_baseline(run)) if baseline or with_scatter else []
+    compared: dict[tuple[str, int], list[Comparison]] = {}
+    for c in compare_all(run, metric, pairs):
+        compared.setdefault((c.dataset, c.scale), []).append(c)
+    for dataset in run.record.datasets:
+        for scale in run.record.scales:
+            here = [(s, intervals[key]) for key, s in found.items() if key[:2] == (dataset.name, scale)]
+            if not here:
+                continue
+            where = f"{dataset.name}-x{scale}"
+            lines = figure_lines(run, dataset, scale, metric, here, references)
+            yield f"{metric.name}-{where}", draw_dots(run, dataset, scale, metric, lines, look_of)
+            against = compared.get((dataset.name, scale), [])
+            differences = difference_lines(against, metric) if baseline else []
+            if differences:
+                figure = draw_dots(run, dataset, scale, metric, differences, look_of, baseline)
+                yield f"{metric.name}-difference-{where}", figure
+            if with_scatter:
+                yield from _per_place(run, dataset, scale, metric, here, against, look_of)
+
+
+def _per_place(
+    run: LoadedRun,
+    dataset: DatasetRecord,
+    scale: int,
+    metric: MetricRecord,
+    here: Sequence[tuple[Sample, Interval | None]],
+    against: Sequence[Comparison],
+    look_of: dict[str, Look],
+) -> Iterator[tuple[str, Figure]]:
+    where = f"{dataset.name}-x{scale}"
+    scatter = draw_scatter(run, dataset, scale, metric, against, look_of)
+    if scatter is not None:
+        yield f"{metric.name}-scatter-{where}", scatter
+    if run.speed is not None and run.speed.scale == scale:
+        means = {sample.label: sample.figure for sample, _ in here}
+        for cost in COSTS:
+            figure = draw_pareto(run, dataset, metric, cost, choices(run.speed, cost, means), look_of)
+            if figure is not None:
+                yield f"{metric.name}-{cost}-{where}", figure

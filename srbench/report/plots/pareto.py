@@ -1,0 +1,143 @@
+"""Quality against what it costs: the time of an image, and the parameters of the network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from srbench.bench.results import DatasetRecord, MetricRecord
+from srbench.bench.store import LoadedRun
+from srbench.report.plots.figures import COLUMN, FAINT, GRID, STYLE, legend, place, short, title
+from srbench.report.plots.palette import Look
+from srbench.report.tables.grid import metric_title
+from srbench.speed.record import RunSpeed, SpeedRow
+from srbench.system.names import method_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COSTS = ("latency", "parameters")
+MAX_NAMED = 18
+"""Methods up to which all are in the legend; of more those on the front are, or some of these."""
+_OTHERS = "other methods"
+_APART = 20.0
+"""How many times less than the least cost nothing is drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A method as a point: cheap is left, good is up (or down, where smaller is better)."""
+
+    label: str
+    cost: float
+    figure: float
+
+
+def choices(speed: RunSpeed, cost: str, figures: Mapping[str, float]) -> list[Choice]:
+    """The methods that were timed and have a finite figure.
+
+    Args:
+        speed: what was timed.
+        cost: ``latency`` or ``parameters``.
+        figures: by label.
+    """
+    found = []
+    for label, figure in figures.items():
+        row = speed.of(method_of(label))
+        value = None if row is None or row.error else _cost(row, cost)
+        if value is not None and math.isfinite(figure):
+            found.append(Choice(label, value, figure))
+    return found
+
+
+def _cost(row: SpeedRow, cost: str) -> float | None:
+    return row.median_ms if cost == "latency" else float(row.parameters)
+
+
+def front(points: Sequence[Choice], *, higher_is_better: bool) -> list[Choice]:
+    """Those to which no other is preferable: none as cheap is better. The cheapest first."""
+    sign = 1 if higher_is_better else -1
+    best: list[Choice] = []
+    for point in sorted(points, key=lambda point: (point.cost, -sign * point.figure)):
+        if not best or sign * point.figure > sign * best[-1].figure:
+            best.append(point)
+    return best
+
+
+def draw_pareto(
+    run: LoadedRun,
+    dataset: DatasetRecord,
+    metric: MetricRecord,
+    cost: str,
+    points: Sequence[Choice],
+    look_of: Mapping[str, Look],
+) -> Figure | None:
+    """The figure of one data set at the scale of the timings; None if there are not two points, or nothing to weigh."""
+    speed = run.speed
+    if speed is None or len(points) < 2 or not any(point.cost for point in points):
+        return None
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    best = front(points, higher_is_better=metric.higher_is_better)
+    named = points if len(points) <= MAX_NAMED else best[:: math.ceil(len(best) / MAX_NAMED)]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(COLUMN, 2.2 + 0.13 * math.ceil(len(named) / 2)), layout="constrained")
+        axes = figure.subplots()
+        axes.set_xscale("log")
+        least = min(point.cost for point in points if point.cost)
+        at = _positions(points, least)
+        dashes: dict[str, Any] = {"linewidth": 0.9, "linestyle": (0, (4, 2)), "color": FAINT, "zorder": 1}
+        axes.step([at[point.label] for point in best], [point.figure for point in best], where="post", **dashes)
+        entries: dict[str, Any] = {}
+        for point in points:
+            style: dict[str, Any] = {"color": FAINT, "marker": "o", "markersize": 3}
+            if point in named:
+                look = look_of[point.label]
+                style = {"color": look.colour, "marker": look.marker, "markersize": 5.5 * look.size}
+            edge: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.4, "linestyle": "", "zorder": 3}
+            (drawn,) = axes.plot([at[point.label]], [point.figure], clip_on=False, **style, **edge)
+            entries.setdefault(point.label if point in named else _OTHERS, drawn)
+        axes.margins(x=0.08, y=0.1)
+        _ticks(axes, least, any(not point.cost for point in points))
+        axes.grid(which="major", color=GRID, linewidth=0.5)
+        axes.set_axisbelow(True)
+        axes.set_xlabel(_cost_title(speed, cost), parse_math=False)
+        axes.set_ylabel(metric_title(metric), parse_math=False)
+        title(figure, run, place(dataset, speed.scale))
+        legend(figure, list(entries.values()), [short(name) for name in entries], "outside lower left", 2)
+    return figure
+
+
+def _positions(points: Sequence[Choice], least: float) -> dict[str, float]:
+    """Where each label stands on a logarithmic axis, which has no zero: what costs nothing side by side at the left."""
+    free = sorted((point for point in points if not point.cost), key=lambda point: point.figure)
+    # the best of them in the middle, where the front begins
+    side = {point.label: (-1) ** place * ((place + 1) // 2) for place, point in enumerate(reversed(free))}
+    return {p.label: p.cost or least / _APART * 10 ** (0.12 * side[p.label]) for p in points}
+
+
+def _ticks(axes: Any, least: float, has_nothing: bool) -> None:
+    """Round numbers, with 2 and 5 between where there is room, and a zero of its own, parted from the axis."""
+    from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, NullFormatter
+
+    low, high = least / 1.5, axes.get_xlim()[1]
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    steps = (1, 2, 5) if math.log10(high / low) < 2.2 else (1,)
+    round_numbers = [step * 10.0**power for power in powers for step in steps if low <= step * 10.0**power <= high]
+    zero = least / _APART
+    words = EngFormatter(sep="")
+    axes.xaxis.set_major_locator(FixedLocator([*([zero] if has_nothing else []), *(round_numbers or [least])]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: "0" if has_nothing and x == zero else words(x)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.tick_params(axis="x", which="minor", bottom=False)
+    if has_nothing:
+        axes.axvline(least / _APART**0.4, color=FAINT, linewidth=0.6, linestyle=":")
+
+
+def _cost_title(speed: RunSpeed, cost: str) -> str:
+    if cost == "parameters":
+        return "parameters"
+    return f"ms for one {speed.size}x{speed.size} LR image\non {short(speed.device, 48)}"

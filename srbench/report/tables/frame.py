@@ -1,0 +1,139 @@
+"""A run as tidy pandas tables: one row for each figure, at full precision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+from srbench.analysis.compare import Comparison
+from srbench.analysis.sample import CellIntervals
+from srbench.bench.results import CellId
+from srbench.bench.store import LoadedRun
+from srbench.system.text import to_csv
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_CELL = ["run", "method", "recipe", "dataset", "scale", "protocol", "protocol_hash", "seed"]
+CELL_COLUMNS = [*_CELL, "metric", "value", "ci_low", "ci_high", "n", "status"]
+COMPARISON_COLUMNS = [
+    *("run", "dataset", "scale", "protocol", "protocol_hash", "metric", "a", "b", "n", "value_a", "value_b"),
+    *("difference", "ci_low", "ci_high", "wins", "ties", "losses", "p", "p_holm"),
+    *("seeds_a", "seeds_b", "seed_sd_a", "seed_sd_b"),
+]
+IMAGE_COLUMNS = [*_CELL, "image", "width", "height", "metric", "value"]
+
+
+def cells_frame(run: LoadedRun, intervals: CellIntervals) -> pd.DataFrame:
+    """One row for each planned cell and metric; cells without a result have a status that says so and no value.
+
+    ``ci_low`` and ``ci_high`` are the ends of the 95 % interval over images, from :func:`cell_intervals`.
+    """
+    import pandas as pd
+
+    return pd.DataFrame(_cell_rows(run, intervals), columns=CELL_COLUMNS)
+
+
+def cells_csv(run: LoadedRun, intervals: CellIntervals) -> str:
+    """The same table as CSV, at full precision: the shortest text that reads back as the same number."""
+    return _csv(CELL_COLUMNS, _cell_rows(run, intervals))
+
+
+def images_csv(run: LoadedRun) -> str:
+    """:func:`images_frame` as CSV."""
+    return _csv(IMAGE_COLUMNS, _image_rows(run))
+
+
+def comparisons_csv(run: LoadedRun, comparisons: Sequence[Comparison]) -> str:
+    """:func:`comparisons_frame` as CSV."""
+    rows = _comparison_rows(run, comparisons)  # what two infinities differ by is no number: an empty field
+    return _csv(COMPARISON_COLUMNS, ({k: None if v != v else v for k, v in row.items()} for row in rows))
+
+
+def _csv(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
+    return to_csv([columns, *map(itemgetter(*columns), rows)])
+
+
+def images_frame(run: LoadedRun) -> pd.DataFrame:
+    """One row for each finished cell, image and metric."""
+    import pandas as pd
+
+    return pd.DataFrame(_image_rows(run), columns=IMAGE_COLUMNS)
+
+
+def comparisons_frame(run: LoadedRun, comparisons: Sequence[Comparison]) -> pd.DataFrame:
+    """One row for each pair of methods, data set, scale and metric; differences are A - B."""
+    import pandas as pd
+
+    return pd.DataFrame(_comparison_rows(run, comparisons), columns=COMPARISON_COLUMNS)
+
+
+def _comparison_rows(run: LoadedRun, comparisons: Sequence[Comparison]) -> Iterator[dict[str, Any]]:
+    protocol = {"run": run.record.id, "protocol": run.record.protocol, "protocol_hash": run.record.protocol_hash}
+    return (protocol | comparison_row(comparison) for comparison in comparisons)
+
+
+def comparison_row(comparison: Comparison) -> dict[str, Any]:
+    """A comparison's figures by column; infinite ones stay so."""
+    a, b, interval = comparison.a, comparison.b, comparison.interval
+    return {
+        "a": a.label,
+        "b": b.label,
+        "dataset": comparison.dataset,
+        "scale": comparison.scale,
+        "metric": comparison.metric.name,
+        "n": comparison.n,
+        "value_a": a.figure,
+        "value_b": b.figure,
+        "difference": comparison.difference,
+        "ci_low": interval and interval.low,
+        "ci_high": interval and interval.high,
+        "wins": comparison.wins,
+        "ties": comparison.ties,
+        "losses": comparison.losses,
+        "p": comparison.p,
+        "p_holm": comparison.holm,
+        "seeds_a": len(a.seed_figures),
+        "seeds_b": len(b.seed_figures),
+        "seed_sd_a": a.seed_sd,
+        "seed_sd_b": b.seed_sd,
+    }
+
+
+def _id(run: LoadedRun, cell: CellId) -> dict[str, Any]:
+    return {
+        "run": run.run_of(cell),
+        "method": cell.method,
+        "recipe": cell.recipe,
+        "dataset": cell.dataset,
+        "scale": cell.scale,
+        "protocol": cell.protocol,
+        "protocol_hash": run.record.protocol_hash,
+        "seed": cell.seed,
+    }
+
+
+def _cell_rows(run: LoadedRun, intervals: CellIntervals) -> Iterator[dict[str, Any]]:
+    results = {cell.id: cell for cell in run.cells}
+    for planned in run.record.cells:
+        cell = results.get(planned.id)
+        # a file that was lost after the run had finished
+        status = "ok" if cell else "pending" if planned.status == "ok" else planned.status
+        for metric in run.record.metrics:
+            value = cell.values.get(metric.name) if cell else None
+            lacking = cell is not None and bool(metric.unavailable)
+            n = len(cell.images) if cell and not lacking else 0
+            interval = intervals.get((planned.id, metric.name))
+            ends = {"ci_low": interval and interval.low, "ci_high": interval and interval.high}
+            row = {"metric": metric.name, "value": value, **ends, "n": n}
+            yield {**_id(run, planned.id), **row, "status": "unavailable" if lacking else status}
+
+
+def _image_rows(run: LoadedRun) -> Iterator[dict[str, Any]]:
+    for cell in run.cells:
+        head = _id(run, cell.id)
+        for image in cell.images:
+            of_image = {**head, "image": image.name, "width": image.width, "height": image.height}
+            for metric, value in image.values.items():
+                yield {**of_image, "metric": metric, "value": value}

@@ -1,0 +1,301 @@
+"""A run as tables: for each data set, methods by scales, with ranks, published figures and footnotes.
+
+Every format (terminal, Markdown, LaTeX) is a rendering of the same :class:`Grid`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+
+import numpy as np
+
+from srbench.analysis.references import Reference, is_genuine
+from srbench.bench.results import CellId, CellResult, DatasetRecord, MetricRecord
+from srbench.bench.store import LoadedRun
+from srbench.speed.record import RunSpeed
+from srbench.system.names import method_of
+
+MAIN_METRICS = ("psnr", "ssim")
+DASH = "—"
+UNAVAILABLE = "unavailable"
+"""What stands where a metric could not be computed; a footnote says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What stands in one place of a table.
+
+    Attributes:
+        texts: the printed figure of each metric; empty where there is no result.
+        spreads: the printed standard deviation over seeds of each metric, where there are several.
+        ranks: of each metric, 1 for the best and 2 for the second among our methods, 0 for the others.
+        notes: numbers of footnotes.
+    """
+
+    texts: dict[str, str]
+    spreads: dict[str, str] = field(default_factory=dict)
+    ranks: dict[str, int] = field(default_factory=dict)
+    notes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A method of ours, or a published one beside it."""
+
+    name: str
+    published: bool
+    entries: dict[int, Entry]
+    """By scale; a scale that was not planned is absent."""
+    notes: tuple[int, ...] = ()
+    speed: str = ""
+    """Megapixels of output a second, where the table has that column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The table of one data set."""
+
+    dataset: DatasetRecord
+    metrics: tuple[MetricRecord, ...]
+    scales: tuple[int, ...]
+    rows: tuple[Row, ...]
+    footnotes: tuple[str, ...]
+    seeds: int = 1
+    intervals: bool = False
+    """Whether figures are printed with their 95 % interval."""
+    baseline: str = ""
+    """The method whose figures are taken from the others'; empty where figures are shown themselves."""
+    speed: RunSpeed | None = None
+    """Where the speeds of the last column were taken; None for a table without that column."""
+
+    @property
+    def heading(self) -> str:
+        """The metrics as a cell shows them: ``PSNR (dB) / SSIM``."""
+        heading = " / ".join(metric_title(metric) for metric in self.metrics)
+        return f"{heading}, differences to {self.baseline}" if self.baseline else heading
+
+
+def metric_title(metric: MetricRecord) -> str:
+    """``PSNR (dB)``, with an arrow where smaller is better."""
+    unit = f" ({metric.unit})" if metric.unit else ""
+    return f"{metric.name.upper()}{unit}{'' if metric.higher_is_better else ' ↓'}"
+
+
+def printed(value: float, digits: int) -> str:
+    """A figure as SR papers print it: no zero before the point."""
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    text = f"{value:.{digits}f}"
+    return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) and digits else text
+
+
+def main_metrics(run: LoadedRun) -> tuple[MetricRecord, ...]:
+    """PSNR and SSIM, as far as the run has them; all of its metrics that it could compute if it has neither."""
+    main = tuple(metric for metric in run.record.metrics if metric.name in MAIN_METRICS)
+    return tuple(sorted(main, key=lambda metric: MAIN_METRICS.index(metric.name))) or tuple(
+        metric for metric in run.record.metrics if not metric.unavailable
+    )
+
+
+def other_metrics(run: LoadedRun) -> tuple[MetricRecord, ...]:
+    """The run's metrics that are not in the main table."""
+    return tuple(metric for metric in run.record.metrics if metric not in main_metrics(run))
+
+
+def grids(
+    run: LoadedRun, references: Iterable[Reference] = (), metrics: Sequence[MetricRecord] | None = None
+) -> list[Grid]:
+    """The tables of a run, one for each data set.
+
+    Args:
+        run: the run.
+        references: rows with ``shown_for`` are printed beside our methods where protocol and images are the same.
+        metrics: what a cell shows; the main metrics if None.
+    """
+    shown = [row for row in references if row.shown_for and row.protocol_hash == run.record.protocol_hash]
+    speed = run.speed if metrics is None else None
+    wanted = tuple(metrics or main_metrics(run))
+    planned: dict[str, list[CellId]] = {dataset.name: [] for dataset in run.record.datasets}
+    for planned_cell in run.record.cells:
+        planned.setdefault(planned_cell.id.dataset, []).append(planned_cell.id)
+    results: dict[str, list[CellResult]] = {}
+    for cell in run.cells:
+        results.setdefault(cell.id.dataset, []).append(cell)
+    return [
+        _Builder(run, dataset, planned[dataset.name], results.get(dataset.name, ()), wanted, speed).grid(shown)
+        for dataset in run.record.datasets
+    ]
+
+
+def speed_title(speed: RunSpeed) -> str:
+    """The head of the speed column."""
+    return f"MP/s x{speed.scale}"
+
+
+def speed_words(speed: RunSpeed) -> str:
+    """What the speed column says, for captions."""
+    return (
+        f"MP/s: megapixels of output a second at x{speed.scale}, one {speed.size}x{speed.size} LR image, all "
+        f"enlargement included, on {speed.device}"
+    )
+
+
+class _Builder:
+    """Makes the grid of one data set."""
+
+    def __init__(
+        self,
+        run: LoadedRun,
+        dataset: DatasetRecord,
+        planned: Sequence[CellId],
+        results: Sequence[CellResult],
+        metrics: tuple[MetricRecord, ...],
+        speed: RunSpeed | None,
+    ) -> None:
+        self.record = run.record
+        self.origins = run.origins
+        self.dataset = dataset
+        self.metrics = metrics
+        self.speed = speed
+        self.planned = planned
+        self.failed = {failed.id: failed.error for failed in reversed(run.record.failed)}
+        self.results: dict[tuple[str, int], list[CellResult]] = {}
+        for cell in results:
+            self.results.setdefault((cell.id.method_label, cell.id.scale), []).append(cell)
+        self.planned_at: dict[tuple[str, int], list[CellId]] = {}
+        for cell_id in self.planned:
+            self.planned_at.setdefault((cell_id.method_label, cell_id.scale), []).append(cell_id)
+        self.footnotes: dict[str, int] = {}
+        """Numbers by text."""
+
+    def grid(self, shown: Sequence[Reference]) -> Grid:
+        scales = tuple(scale for scale in self.record.scales if any(cell.scale == scale for cell in self.planned))
+        labels = dict.fromkeys(label for label, _ in self.planned_at)
+        own: dict[str, list[str]] = {}
+        for label in labels:
+            own.setdefault(method_of(label), []).append(label)
+        means = {place: self._means(cells) for place, cells in self.results.items()}
+        ranks = {scale: self._ranks({label: means.get((label, scale), {}) for label in labels}) for scale in scales}
+        rows: list[Row] = []
+        for method, recipes in own.items():
+            for label in recipes:
+                places = [scale for scale in scales if (label, scale) in self.planned_at]
+                runs = self._runs(label, places)
+                notes = tuple(map(self._footnote, runs)) if len(runs) == 1 else ()
+                entries = {
+                    scale: self._entry(
+                        label, scale, means.get((label, scale), {}), ranks[scale], tell_run=len(runs) > 1
+                    )
+                    for scale in places
+                }
+                rows.append(Row(label, False, entries, notes, self._speed(method)))
+            rows += self._published([row for row in shown if row.shown_for in (method, *recipes)], scales)
+        return Grid(
+            self.dataset,
+            self.metrics,
+            scales,
+            tuple(rows),
+            tuple(self.footnotes),
+            len(self.record.seeds),
+            speed=self.speed,
+        )
+
+    def _speed(self, method: str) -> str:
+        row = self.speed.of(method) if self.speed is not None else None
+        if row is None or row.megapixels_per_s is None:
+            return DASH
+        return f"{row.megapixels_per_s:.{2 if row.megapixels_per_s < 10 else 0}f}"
+
+    def _means(self, cells: Sequence[CellResult]) -> dict[str, float]:
+        """The figures of a label at a scale: means over its seeds."""
+        found = [metric.name for metric in self.metrics if all(metric.name in cell.values for cell in cells)]
+        return {name: fmean(cell.values[name] for cell in cells) for name in found}
+
+    def _ranks(self, means: dict[str, dict[str, float]]) -> dict[tuple[str, str], int]:
+        """Ranks by (label, metric) at one scale. What is printed alike is a tie."""
+        ranks = {}
+        for metric in self.metrics:
+            values = {label: value[metric.name] for label, value in means.items() if metric.name in value}
+            rounded = {label: round(value, metric.digits) for label, value in values.items()}
+            best = sorted(set(rounded.values()), reverse=metric.higher_is_better)[:2]
+            if len(best) == 2:
+                ranks.update(
+                    {(label, metric.name): best.index(value) + 1 for label, value in rounded.items() if value in best}
+                )
+        return ranks
+
+    def _runs(self, label: str, scales: Sequence[int]) -> list[str]:
+        """Which of several merged runs a row is from, for footnotes; nothing of a single run."""
+        cells = (cell for scale in scales for cell in self.results.get((label, scale), ()))
+        return list(dict.fromkeys(f"run {self.origins[cell.id].run}" for cell in cells if cell.id in self.origins))
+
+    def _entry(
+        self, label: str, scale: int, means: dict[str, float], ranks: dict[tuple[str, str], int], *, tell_run: bool
+    ) -> Entry:
+        cells = self.results.get((label, scale), [])
+        notes = self._notes(label, scale)
+        if tell_run:
+            notes += tuple(map(self._footnote, self._runs(label, [scale])))
+        notes += self._other_figures(cells)
+        if cells:
+            reasons = (metric.unavailable for metric in self.metrics if metric.unavailable)
+            notes += tuple(self._footnote(f"{UNAVAILABLE}: {reason}") for reason in reasons)
+        if not cells:
+            return Entry({}, notes=notes)
+        texts = {
+            metric.name: UNAVAILABLE if metric.unavailable else printed(means[metric.name], metric.digits)
+            for metric in self.metrics
+            if metric.unavailable or metric.name in means
+        }
+        spreads = {}
+        if len(cells) > 1:
+            for metric in self.metrics:
+                values = [cell.values[metric.name] for cell in cells if metric.name in cell.values]
+                if len(values) > 1 and all(map(math.isfinite, values)):
+                    spreads[metric.name] = printed(float(np.std(values, ddof=1)), metric.digits)
+        return Entry(texts, spreads, {name: ranks.get((label, name), 0) for name in texts}, notes)
+
+    def _notes(self, label: str, scale: int) -> tuple[int, ...]:
+        """Footnotes for the cells of a place that have no result."""
+        have = {cell.id for cell in self.results.get((label, scale), [])}
+        numbers = []
+        for cell in self.planned_at[label, scale]:
+            if cell in have:
+                continue
+            failed = self.failed.get(cell)
+            seed = f" (seed {cell.seed})" if cell.seed else ""
+            numbers.append(self._footnote(f"not run yet{seed}" if failed is None else f"failed{seed}: {failed}"))
+        return tuple(dict.fromkeys(numbers))
+
+    def _other_figures(self, cells: Sequence[CellResult]) -> tuple[int, ...]:
+        """Footnotes for what older runs of a merged report say of a place, where that is something else."""
+        numbers = []
+        for cell in cells if self.origins else ():
+            for run, values in self.origins[cell.id].others:
+                texts = [printed(values[m.name], m.digits + 2) for m in self.metrics if m.name in values]
+                seed = f", seed {cell.id.seed}" if cell.id.seed else ""
+                if any(values[m.name] != cell.values.get(m.name) for m in self.metrics if m.name in values):
+                    numbers.append(self._footnote(f"run {run}{seed} has {' / '.join(texts)}"))
+        return tuple(dict.fromkeys(numbers))
+
+    def _published(self, rows: Sequence[Reference], scales: Sequence[int]) -> list[Row]:
+        """Rows of published figures, one for each method that a publication names."""
+        names = {metric.name for metric in self.metrics} if is_genuine(self.dataset) else set()
+        rows = [row for row in rows if row.dataset == self.dataset.name and row.metric in names and row.scale in scales]
+        made = []
+        for name in dict.fromkeys(row.method for row in rows):
+            texts: dict[int, dict[str, str]] = {}
+            mine = [row for row in rows if row.method == name]
+            for row in mine:
+                digits = len(row.text.partition(".")[2])
+                texts.setdefault(row.scale, {}).setdefault(row.metric, printed(row.value, digits))
+            notes = [self._footnote(f"published: {source}") for source in dict.fromkeys(row.source for row in mine)]
+            entries = {scale: Entry(texts[scale]) for scale in scales if scale in texts}
+            made.append(Row(name, True, entries, tuple(notes)))
+        return made
+
+    def _footnote(self, text: str) -> int:
+        return self.footnotes.setdefault(text, len(self.footnotes) + 1)

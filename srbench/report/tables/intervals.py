@@ -1,0 +1,62 @@
+"""Tables of figures with their 95 % intervals, and how intervals, differences and p are printed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from srbench.analysis.bootstrap import Interval
+from srbench.analysis.sample import sample_intervals, samples
+from srbench.bench.results import MetricRecord
+from srbench.bench.store import LoadedRun
+from srbench.report.tables.grid import DASH, Entry, Grid, grids, main_metrics, printed
+
+
+def interval_grids(run: LoadedRun, others: Sequence[MetricRecord] = ()) -> list[Grid]:
+    """Tables of the main metrics and others, one metric each, of the data sets that are large enough for intervals."""
+    tables = []
+    for metric in (*main_metrics(run), *others):
+        found = samples(run, metric.name)
+        by_place = dict(zip(found, sample_intervals(list(found.values())), strict=True))
+        for grid in grids(run, metrics=[metric]):
+            if any(by_place.get((grid.dataset.name, scale, row.name)) for row in grid.rows for scale in row.entries):
+                rows = [
+                    replace(
+                        row,
+                        entries={
+                            scale: _with_interval(entry, metric, by_place.get((grid.dataset.name, scale, row.name)))
+                            for scale, entry in row.entries.items()
+                        },
+                    )
+                    for row in grid.rows
+                ]
+                tables.append(replace(grid, rows=tuple(rows), intervals=True))
+    return tables
+
+
+def _with_interval(entry: Entry, metric: MetricRecord, interval: Interval | None) -> Entry:
+    """An entry with brackets after its figure, and without rank: the main table has that."""
+    if interval is None:
+        return replace(entry, ranks={})
+    ends = f"[{printed(interval.low, metric.digits)}, {printed(interval.high, metric.digits)}]"
+    return replace(entry, texts={name: f"{text} {ends}" for name, text in entry.texts.items()}, ranks={})
+
+
+def signed(value: float, digits: int) -> str:
+    """A difference: ``+1.08``, ``-.07``; a dash for that of infinities."""
+    if math.isnan(value):
+        return DASH
+    return ("+" if value > 0 else "") + printed(value, digits)
+
+
+def signed_interval(interval: Interval | None, digits: int) -> str:
+    """``[+.98, +1.19]``; a dash where there is none."""
+    return DASH if interval is None else f"[{signed(interval.low, digits)}, {signed(interval.high, digits)}]"
+
+
+def printed_p(p: float | None) -> str:
+    """A p to three decimals; a dash where there was no test."""
+    if p is None:
+        return DASH
+    return "<.001" if p < 0.001 else printed(p, 3)

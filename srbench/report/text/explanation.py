@@ -1,0 +1,135 @@
+"""What `srbench explain` found, on a terminal of 80 columns and as plain data."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from srbench.explain.search import Answer, Found
+
+SIMPLE = 1
+"""Without a number, variants up to this cost are shown."""
+FEW = 5
+"""How many are shown where none is within reach, and how many near misses."""
+
+
+def print_answer(answer: Answer, subject: str, console: Console, *, top: int, everything: bool) -> None:
+    """The variants that give a number, or the figures of all.
+
+    Args:
+        answer: what was found.
+        subject: the method or the images, the data set and the scale, in words.
+        console: where to.
+        top: how many variants within reach are shown.
+        everything: show all that was tried.
+    """
+    console.print(_title(answer, subject))
+    if answer.number is None:
+        shown = [found for found in answer.found if everything or found.candidate.cost <= SIMPLE]
+        _print(console, answer, shown, len(answer.found) - len(shown), "combinations of several changes (--all)")
+    elif everything:
+        _print(console, answer, answer.found)
+    elif answer.within_reach:
+        hits, near = answer.within_reach, answer.near_misses
+        _print(console, answer, hits[:top], len(hits) - top, "within reach (--all); another decimal would tell more")
+        console.print(_chance(answer))
+        if near and len(hits) < top:
+            console.print("\nNear misses, nearest first:")
+            _print(console, answer, near[:FEW])
+    else:
+        _print(console, answer, answer.found[:FEW])
+        console.print(
+            "\nPerhaps the images are others, or the scale, or the number is of one image, or has a misprint."
+        )
+    _print_literature(console, answer)
+
+
+def _title(answer: Answer, subject: str) -> Text:
+    name, tried = answer.metric.upper(), f"{len(answer.found):,}"
+    if answer.number is None:
+        return Text(f"{name} of {subject}, under {tried} variants; the most usual first:")
+    number = f"{name} {answer.number.text}"
+    hits = len(answer.within_reach)
+    if not hits:
+        return Text(f"{number} of {subject}: none of {tried} variants gives it. The nearest:", style="bold red")
+    give = "gives it" if hits == 1 else "give it, the most plausible first"
+    return Text(f"{number} of {subject}: {hits} of {tried} variants {give}:", style="bold")
+
+
+def _chance(answer: Answer) -> Text:
+    """How many numbers would have been matched too."""
+    number, chance = answer.number, answer.chance
+    assert number is not None and chance is not None
+    digits = len(number.text.partition(".")[2])
+    low, high = (f"{value:.{digits}f}" for value in (chance.low, chance.high))
+    return Text(
+        f"\nA match may be chance: of the {chance.numbers:,} such numbers from {low} to {high} some variant gives "
+        f"{chance.by_any:,}, and one as plausible as the first gives {chance.by_plausible:,}."
+    )
+
+
+def _print(console: Console, answer: Answer, shown: Sequence[Found], more: int = 0, which: str = "") -> None:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(answer.metric.upper(), justify="right", no_wrap=True)
+    if answer.number is not None:
+        table.add_column("differs", justify="right", no_wrap=True)
+    table.add_column("how it is made")
+    digits = 4 if answer.metric == "psnr" else 5
+    for found in shown:
+        cells = [f"{found.figure:.{digits}f}"]
+        if found.difference is not None:
+            cells.append(f"{found.difference:+.{digits}f}")
+        table.add_row(*cells, Text(found.candidate.words, style="bold" if found.candidate.protocols else ""))
+    console.print(table)
+    if more > 0:
+        console.print(f"and {more:,} more: {which}")
+
+
+def _print_literature(console: Console, answer: Answer) -> None:
+    digits = 2 if answer.metric == "psnr" else 4
+    figures: dict[str, list[str]] = {}
+    for found in answer.literature:
+        figures.setdefault(f"{found.figure:.{digits}f}", []).extend(f"`{name}`" for name in found.candidate.protocols)
+    parts = (f"{', '.join(names)} {figure}" for figure, names in figures.items())
+    console.print(Text(f"\nWhat the literature uses: {'; '.join(parts)}."))
+
+
+def as_data(answer: Answer, *, everything: bool) -> dict[str, Any]:
+    """The answer for ``--json``."""
+    number = answer.number
+    data: dict[str, Any] = {
+        "metric": answer.metric,
+        "number": number and {"text": number.text, "value": number.value, "reach": number.reach},
+        "tried": len(answer.found),
+        "chance": (chance := answer.chance) and dataclasses.asdict(chance),
+        "within_reach": [_row(found) for found in answer.within_reach],
+        "near_misses": [_row(found) for found in answer.near_misses],
+        "literature": [_row(found) for found in answer.literature],
+    }
+    if number is None or everything:
+        data["variants"] = [_row(found) for found in answer.found]
+    elif not answer.within_reach:
+        data["nearest"] = [_row(found) for found in answer.found[:FEW]]
+    return data
+
+
+def _row(found: Found) -> dict[str, Any]:
+    return {
+        "value": _finite(found.figure),
+        "difference": _finite(found.difference),
+        "words": found.candidate.words,
+        "protocols": list(found.candidate.protocols),
+        "printed_by": list(found.candidate.printed_by),
+        "cost": found.candidate.cost,
+        "variant": found.candidate.variant.as_dict(),
+    }
+
+
+def _finite(value: float | None) -> float | str | None:
+    """JSON has no infinity, which is the PSNR of equal images."""
+    return value if value is None or abs(value) < float("inf") else str(value)

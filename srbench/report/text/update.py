@@ -1,0 +1,63 @@
+"""What an update of baselines has changed: a difference to review, a few sentences, or one JSON document."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.text import Text
+
+from srbench.analysis.update import Update
+from srbench.bench.results import SCHEMA_VERSION
+from srbench.system.console import make_console
+
+STYLES = {"---": "bold", "+++": "bold", "@@": "cyan", "-": "red", "+": "green"}
+"""Of the lines of a difference, by how they begin."""
+
+
+def print_diff(update: Update, console: Console | None = None) -> None:
+    """The unified difference of every file that has changed, on stdout; coloured on a terminal."""
+    console = console or make_console(highlight=False)
+    for file in update.files:
+        for line in file.diff():
+            style = next((style for start, style in STYLES.items() if line.startswith(start)), "")
+            console.print(Text(line, style), soft_wrap=True)
+
+
+def sentences(update: Update) -> Iterator[str]:
+    """How many figures of each file have changed, and what an update leaves to a person."""
+    for file in update.files:
+        if file.checked:
+            yield f"{file.path}: {len(file.changes)} of the {file.checked} figures that the runs hold rewritten"
+    for file in update.files:
+        yield from (f"not changed, since a person sets limits: {verdict.message}" for verdict in file.limits)
+    if update.new:
+        figures = "1 figure stands" if update.new == 1 else f"{update.new} figures stand"
+        yield f"{figures} in no baseline yet: --write makes rows of them"
+
+
+def update_document(update: Update, runs: list[str]) -> str:
+    """The same as JSON; figures are texts, as they stand in the files."""
+    files = [
+        {
+            "path": str(file.path),
+            "checked": file.checked,
+            "changed": [
+                {
+                    "method": change.verdict.reference.method,
+                    "dataset": change.verdict.reference.dataset,
+                    "scale": change.verdict.reference.scale,
+                    "protocol": change.verdict.reference.protocol,
+                    "metric": change.verdict.reference.metric,
+                    "from": change.verdict.reference.text,
+                    "to": change.text,
+                }
+                for change in file.changes
+            ],
+            "limits": [verdict.message for verdict in file.limits],
+        }
+        for file in update.files
+    ]
+    document = {"schema_version": SCHEMA_VERSION, "runs": runs, "files": files, "new": update.new}
+    return json.dumps(document, indent=1, ensure_ascii=False)

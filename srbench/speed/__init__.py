@@ -1,0 +1,1 @@
+"""How fast methods are. Imported by bench and above."""

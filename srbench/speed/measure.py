@@ -1,0 +1,379 @@
+"""How fast methods are: latency, throughput, memory, and the share of what the device could do at best.
+
+Only ``upscale`` on fixed inputs is timed, with the protocol's enlargement where a method asks for it; reading, scoring
+and writing are not. All rows of one size are timed in turn, so that what else the machine does meets them alike.
+Quality never comes from here: it is that of the fp32 pass of ``srbench run``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from statistics import median
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from srbench.errors import MethodError, UsageError
+from srbench.imaging.tensor import resize
+from srbench.inference import is_out_of_memory, tiled
+from srbench.isolation.host import RemoteError
+from srbench.isolation.hosts import Origin
+from srbench.method import LearnedMethod, Method
+from srbench.models.model import ExportedWeights, Model
+from srbench.plugins.card import Card, Choice
+from srbench.plugins.registry import Registry
+from srbench.protocols.protocol import Protocol
+from srbench.speed.gpu_meter import GpuMeter
+from srbench.speed.memory import peak_bytes
+from srbench.speed.modes import Mode, as_input, put_into, replayed
+from srbench.speed.record import SpeedRow
+from srbench.speed.roofline import Peaks, Work, count_work, measure_peaks
+from srbench.speed.timing import Clock, Timing, affordable, clock_of, in_rounds, pacemaker_of, sample, warm_up
+from srbench.system.machine import machine
+
+OUTPUTS = {"720p": (720, 1280), "2160p": (2160, 3840)}
+MOST_BATCH = {"cuda": 256, "mps": 64, "cpu": 16}
+GAIN = 1.05
+"""The batch saturates the device once twice as large a one is no faster than this."""
+FEWEST = 5
+"""Runs of a row that has little time."""
+FIRST_TILE = 1024
+SMALLEST_TILE = 64
+
+Part = Literal["whole", "network"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to time.
+
+    Attributes:
+        choices: methods; their weights do not matter, since no network's speed depends on their values.
+        scales: factors.
+        sizes: ``256`` and the like: that LR, square; ``720p``, ``2160p``: the LR that gives at least this output.
+        modes: ways to run networks; what a method or device has not is left out.
+        batches: numbers of images, or ``max`` for the batch that saturates the device.
+        runs: timed runs of each row.
+        parts: whether the whole method, or a network that takes the enlarged image alone as well.
+        seconds: stop short of ``runs`` where a row would take longer than this, but not before five.
+    """
+
+    choices: tuple[Choice, ...]
+    scales: tuple[int, ...]
+    sizes: tuple[str, ...]
+    modes: tuple[Mode, ...]
+    batches: tuple[str, ...] = ("1",)
+    runs: int = 50
+    parts: tuple[Part, ...] = ("whole", "network")
+    seconds: float = math.inf
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that there are not.
+
+        Raises:
+            UsageError: says which.
+        """
+        for size in self.sizes:
+            lr_size(size, 1)
+
+    def ways(self, scale: int, device: torch.device) -> Iterator[tuple[Choice, Mode, Part, str]]:
+        """Method, mode, part and batch of each row of a size at a scale: what the method and the device have."""
+        for choice, mode in product(self.choices, self.modes):
+            if scale not in choice.card.info.scales or not mode.fits(device):
+                continue
+            if mode.plain or choice.card.learned:
+                for part, batch in product(_parts(choice.card, self.parts), self.batches):
+                    yield choice, mode, part, batch
+
+
+@dataclass(slots=True)
+class _Contender:
+    """One row while it is being measured."""
+
+    row: SpeedRow
+    run: Callable[[], object]
+    work: Work | None
+    method: Method
+    warm_up: int
+
+
+def lr_size(size: str, scale: int) -> tuple[int, int]:
+    """(height, width) of the LR image that a size means.
+
+    Raises:
+        UsageError: it is neither a number of pixels nor a known output.
+    """
+    if size in OUTPUTS:
+        height, width = OUTPUTS[size]
+        return math.ceil(height / scale), math.ceil(width / scale)
+    if not size.isdecimal() or not 16 <= int(size) <= 4096:
+        raise UsageError(f"A size is the side of a square LR (16 to 4096), or {' or '.join(OUTPUTS)}; not '{size}'.")
+    return int(size), int(size)
+
+
+def _parts(card: Card, wanted: tuple[Part, ...]) -> tuple[Part, ...]:
+    """A network that takes LR is the whole method."""
+    return wanted if card.learned and card.info.input == "upsampled" else ("whole",)
+
+
+class SpeedTest:
+    """Times methods on a device.
+
+    Args:
+        registry: where the methods come from.
+        protocol: whose resizer enlarges LR for methods that ask for it.
+        device: where to run.
+        tell: called with a line about what is being done.
+        threads: CPU threads of torch in hosts, which time the methods that are not srbench's own; 0 leaves it to torch.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        protocol: Protocol,
+        device: torch.device,
+        tell: Callable[[str], None] = lambda _: None,
+        *,
+        threads: int = 0,
+    ) -> None:
+        self._registry = registry
+        self._threads = threads
+        self._protocol = protocol
+        self._device = device
+        self._clock: Clock = clock_of(device)
+        self._tell = tell
+        self._meter: GpuMeter | None = None
+        if device.type == "cuda":
+            with contextlib.suppress(OSError):
+                self._meter = GpuMeter(device)
+
+    def peaks(self, modes: Sequence[Mode]) -> Peaks:
+        """The device's limits, in each precision that the modes use."""
+        self._tell("measuring bandwidth and matrix products")
+        return measure_peaks(self._device, self._clock, {mode.precision: mode.active for mode in modes})
+
+    def rows(self, request: Request, peaks: Peaks | None = None) -> Iterator[SpeedRow]:
+        """Every row, in the order of sizes, scales, methods and modes; those of a size and scale at once.
+
+        Without ``peaks`` no row has a share of the roofline. What runs in a host is timed there, after the others.
+        """
+        origins = [(choice, self._registry.host_origin(choice.card.name)) for choice in request.choices]
+        own = tuple(choice for choice, origin in origins if origin is None)
+        yield from self._own_rows(dataclasses.replace(request, choices=own), peaks)
+        for origin in dict.fromkeys(origin for _, origin in origins if origin is not None):
+            theirs = tuple(choice for choice, other in origins if other == origin)
+            yield from self._hosted_rows(origin, dataclasses.replace(request, choices=theirs), peaks)
+
+    def _hosted_rows(self, origin: Origin, request: Request, peaks: Peaks | None) -> Iterator[SpeedRow]:
+        """The rows of methods in a host; rows with an error if that ends."""
+        names = [choice.card.name for choice in request.choices]
+        self._tell(f"timing {', '.join(names)} in a process of its own")
+        host = self._registry.hosts.of(origin)
+        try:
+            told = host.ask("speed", request, self._protocol, str(self._device), self._threads, peaks).head
+            rows = [SpeedRow.model_validate(row) for row in told["rows"]]
+            if any(row.method not in names for row in rows):
+                raise ValueError("rows of other methods")
+        except (MethodError, RemoteError, KeyError, TypeError, ValueError) as error:
+            for size, scale in product(request.sizes, request.scales):
+                for choice, mode, part, _ in request.ways(scale, self._device):
+                    row = _row(choice, scale, size, mode, part)
+                    yield row.model_copy(update={"error": str(error) or type(error).__name__})
+            return
+        finally:
+            host.close()  # what timing has left there must not decide a figure
+        yield from rows
+
+    def _own_rows(self, request: Request, peaks: Peaks | None) -> Iterator[SpeedRow]:
+        """Of methods in this process."""
+        for size in request.sizes:
+            for scale in request.scales:
+                contenders = list(self._prepared(request, size, scale))
+                ready = {str(k): entry for k, entry in enumerate(contenders) if isinstance(entry, _Contender)}
+                self._tell(f"timing {len(ready)} rows at x{scale}, {size}")
+                with torch.inference_mode():
+                    runs = {k: entry.run for k, entry in ready.items()}
+                    counts = {k: self._runs(run, request) for k, run in runs.items()}
+                    measured = in_rounds(runs, self._clock, counts, pacemaker_of(self._device))
+                for k, entry in enumerate(contenders):
+                    if isinstance(entry, SpeedRow):
+                        yield entry
+                        continue
+                    row = self._finished(entry, measured.samples[str(k)], peaks)
+                    yield row.model_copy(update={"pace_ms": measured.pace})
+
+    def _runs(self, run: Callable[[], object], request: Request) -> int:
+        if math.isinf(request.seconds):
+            return request.runs
+        return affordable(run, self._clock, request.seconds, FEWEST, request.runs)
+
+    def _prepared(self, request: Request, size: str, scale: int) -> Iterator[_Contender | SpeedRow]:
+        """Rows that are warm, and rows that failed."""
+        for choice, mode, part, batch in request.ways(scale, self._device):
+            self._tell(f"warming up {choice.card.name} x{scale} {size} {mode} {part} batch {batch}")
+            yield self._contender(choice, scale, size, mode, part, batch)
+
+    def _contender(
+        self, choice: Choice, scale: int, size: str, mode: Mode, part: Part, batch: str
+    ) -> _Contender | SpeedRow:
+        info = choice.card.info
+        row = _row(choice, scale, size, mode, part)
+        height, width = row.lr_height, row.lr_width
+        try:
+            method = self._method(choice, scale, mode)
+            with torch.inference_mode():
+                count = self._saturating(method, scale, mode, part, (height, width)) if batch == "max" else int(batch)
+                row = row.model_copy(update={"batch": count, "saturating": batch == "max"})
+                run, tile = self._fitting(method, scale, mode, part, (count, *self._lr_shape(method, height, width)))
+                memory = peak_bytes(run, self._device) if not mode.graph else None
+                warm = warm_up(run, self._clock)
+        except (Exception, SystemExit) as error:  # a method that cannot run so is one row
+            reason = str(error).strip().splitlines()
+            return row.model_copy(update={"error": f"{type(error).__name__}: {reason[0] if reason else ''}"})
+        grown = scale if info.input == "upsampled" else 1
+        shape = (count, *self._lr_shape(method, height * grown, width * grown))
+        work = count_work(method.network(scale), shape) if isinstance(method, LearnedMethod) else None
+        row = row.model_copy(
+            update={
+                "tile": tile,
+                "parameters": _parameters(method, scale),
+                "macs": work.macs if work else None,
+                "memory_mb": None if memory is None else round(memory / 1e6, 1),
+            }
+        )
+        return _Contender(row, run, work, method, warm)
+
+    def _method(self, choice: Choice, scale: int, mode: Mode) -> Method:
+        method = self._registry.method(choice.card.name)()
+        if isinstance(method, LearnedMethod):
+            method.model = method.network(scale).to(self._device).eval()
+        put_into(mode, method)
+        return method
+
+    def _lr_shape(self, method: Method, height: int, width: int) -> tuple[int, int, int]:
+        return (3 if method.info.channels == "rgb" else 1, height, width)
+
+    def _run(
+        self, method: Method, scale: int, mode: Mode, part: Part, shape: tuple[int, int, int, int], tile: int | None
+    ) -> Callable[[], object]:
+        """What is timed: from LR on the device to SR on the device."""
+        lr = torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(self._device)
+        size = (shape[2] * scale, shape[3] * scale)
+        enlarges = method.info.input == "upsampled"
+
+        def enlarge(x: Tensor) -> Tensor:
+            p = self._protocol
+            return resize(x, size=size, kernel=p.kernel, antialias=p.antialias, border=p.border)
+
+        fixed = as_input(mode, enlarge(lr) if enlarges and part == "network" else lr)
+
+        def run() -> Tensor:
+            with mode.active():
+                x = as_input(mode, enlarge(lr)) if enlarges and part == "whole" else fixed
+                if tile is None or method.info.halo is None:
+                    return method.upscale(x, scale)
+                return tiled(method, x, scale, tile, method.info.halo)
+
+        return replayed(run) if mode.graph else run
+
+    def _fitting(
+        self, method: Method, scale: int, mode: Mode, part: Part, shape: tuple[int, int, int, int]
+    ) -> tuple[Callable[[], object], int | None]:
+        """A run that fits into the device's memory: of the whole image, or of tiles, which the row then says."""
+        tile: int | None = None
+        while True:
+            run = self._run(method, scale, mode, part, shape, tile)
+            try:
+                run()
+                return run, tile
+            except Exception as error:
+                if not is_out_of_memory(error) or method.info.halo is None or tile == SMALLEST_TILE:
+                    raise
+                del run
+                if self._device.type == "cuda":
+                    torch.cuda.empty_cache()
+                tile = FIRST_TILE if tile is None else tile // 2
+
+    def _saturating(self, method: Method, scale: int, mode: Mode, part: Part, size: tuple[int, int]) -> int:
+        """The smallest power of two that a batch twice as large does not beat by more than :data:`GAIN`."""
+        best, rate = 1, 0.0
+        batch = 1
+        while batch <= MOST_BATCH[self._device.type]:
+            try:
+                run = self._run(method, scale, mode, part, (batch, *self._lr_shape(method, *size)), None)
+                now = batch / median(sample(run, self._clock, 4)[1:])
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                break
+            if now <= rate * GAIN:
+                break
+            best, rate = batch, now
+            batch *= 2
+        return best
+
+    def _finished(self, entry: _Contender, samples: list[float], peaks: Peaks | None) -> SpeedRow:
+        timing = Timing.of(samples)
+        row = entry.row
+        pixels = row.batch * row.lr_height * row.lr_width * row.scale**2
+        share = None
+        if peaks is not None and entry.work is not None and (row.part == "network" or entry.method.info.input == "lr"):
+            precision = row.mode.partition("+")[0]
+            size = 2 if precision in ("fp16", "bf16") else 4
+            share = round(entry.work.seconds(peaks, precision, size) / (timing.median / 1e3), 4)
+        energy = None
+        if self._meter is not None:
+            with torch.inference_mode():
+                energy = round(self._meter.joules(entry.run) / row.batch, 6)
+        return row.model_copy(
+            update={
+                "energy_j": energy,
+                "median_ms": timing.median,
+                "lower_quartile_ms": timing.lower_quartile,
+                "upper_quartile_ms": timing.upper_quartile,
+                "runs": timing.runs,
+                "warm_up": entry.warm_up,
+                "megapixels_per_s": pixels / timing.median / 1e3,
+                "roofline": share,
+            }
+        )
+
+
+def _row(choice: Choice, scale: int, size: str, mode: Mode, part: Part) -> SpeedRow:
+    """A row that has not been measured."""
+    height, width = lr_size(size, scale)
+    return SpeedRow(
+        method=choice.card.name,
+        scale=scale,
+        size=size,
+        lr_height=height,
+        lr_width=width,
+        part=part,
+        mode=str(mode),
+        batch=1,
+    )
+
+
+def _parameters(method: Method, scale: int) -> int:
+    if isinstance(method, LearnedMethod):
+        return sum(tensor.numel() for tensor in method.model.state_dict().values())  # buffers may be weights too
+    return method.parameters(scale) if isinstance(method, Model | ExportedWeights) else 0
+
+
+def describe(device: torch.device) -> dict[str, str]:
+    """The machine as far as it bears on speed: model, driver, clocks, threads, and what else it was doing."""
+    found = machine() | {"threads": str(torch.get_num_threads())}
+    if hasattr(os, "getloadavg"):
+        found["load"] = f"{os.getloadavg()[0]:.2f}"
+    if device.type == "cuda":
+        found |= {"cuda": str(torch.version.cuda), "cudnn": str(torch.backends.cudnn.version())}  # type: ignore[no-untyped-call]
+        with contextlib.suppress(OSError):
+            found |= GpuMeter(device).describe()
+    return found

@@ -1,0 +1,1 @@
+"""Files, hashes, places, names, the machine: what knows nothing of images. Imported by everything."""
