@@ -197,7 +197,9 @@ def _keep(record: SpeedRecord, folder: Path) -> Path | SrbenchError:
 
 def _show(record: SpeedRecord, *, as_json: bool) -> None:
     if as_json:
-        echo_json(record.model_dump_json(indent=1))
+        from srbench.bench.sealed import sealed
+
+        echo_json(sealed(record))
         return
     from srbench.report.text.speed import print_speed
     from srbench.system.console import make_console

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from srbench.bench.speed_record import read_speed_record
+from srbench.canonical import digest
+
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 SMALL = ("--scales", "2", "--sizes", "32", "--runs", "5")
 
@@ -23,7 +26,7 @@ def test_a_table_and_a_record(cli: Cli, tmp_path: Path) -> None:
     (path,) = (tmp_path / "results" / "speed").glob("cpu-*.json")
     assert str(path.relative_to(tmp_path)) in result.stderr
     record = json.loads(path.read_text())
-    assert record["schema_version"] == 1
+    assert record["schema_version"] == 2
     assert record["bandwidth_gb_s"] > 0
     assert set(record["tflops"]) == {"fp32", "bf16"}
     assert record["machine"]["threads"]
@@ -31,10 +34,12 @@ def test_a_table_and_a_record(cli: Cli, tmp_path: Path) -> None:
     assert not [row for row in record["rows"] if row["error"]]
 
 
-def test_json_is_the_record(cli: Cli) -> None:
+def test_json_is_the_record(cli: Cli, tmp_path: Path) -> None:
     result = cli("speed", "--methods", "bicubic", *SMALL, "--batch", "1,2", "--json")
     assert result.returncode == 0, result.stderr
     rows = json.loads(result.stdout)["rows"]
+    (tmp_path / "old.json").write_text(result.stdout)
+    assert [row.model_dump() for row in read_speed_record(tmp_path / "old.json").rows] == rows
     assert [row["batch"] for row in rows] == [1, 2]
     assert all(row["runs"] == 5 and row["megapixels_per_s"] > 0 for row in rows)
 
@@ -63,7 +68,7 @@ def test_against_an_earlier_record(cli: Cli, tmp_path: Path) -> None:
     for factor, code, word in ((100.0, 0, "faster"), (0.01, 1, "slower")):
         times = ("median_ms", "lower_quartile_ms", "upper_quartile_ms")
         rows = [row | {name: factor * row[name] for name in times} for row in record["rows"]]
-        (tmp_path / "old.json").write_text(json.dumps(record | {"rows": rows}))
+        write_record(tmp_path / "old.json", record | {"rows": rows})
         result = cli(*words, "--against", "old.json")
         assert result.returncode == code, result.stdout
         assert [line.split()[-1] for line in result.stdout.splitlines() if line.rstrip().endswith(word)] == 2 * [word]
@@ -71,21 +76,35 @@ def test_against_an_earlier_record(cli: Cli, tmp_path: Path) -> None:
         assert max(map(len, result.stdout.splitlines())) <= 80
 
 
+def write_record(path: Path, content: dict[str, object]) -> None:
+    """A record of that content, with its checksum."""
+    content.pop("sha256", None)
+    path.write_text(json.dumps(content | {"sha256": digest(content)}))
+
+
 @pytest.mark.parametrize(
     ("change", "code", "says"),
     [
         (None, 4, "old.json cannot be read"),
-        ({"rows": 3}, 4, "old.json is no record of `srbench speed`: rows"),
+        ({"rows": 3}, 4, "old.json is damaged: rows"),
         ({"device": "cuda (NVIDIA H100)"}, 2, "The device of the record is cuda (NVIDIA H100), and here it is cpu"),
     ],
 )
 def test_a_record_that_cannot_be_compared_with_is_refused_at_once(
     cli: Cli, tmp_path: Path, change: dict[str, object] | None, code: int, says: str
 ) -> None:
-    content = {"date": "", "command": "", "device": "cpu", "machine": {}, "versions": {}, "protocol": "vdsr"}
+    content = {
+        "schema_version": 2,
+        "date": "",
+        "command": "",
+        "device": "cpu",
+        "machine": {},
+        "versions": {},
+        "protocol": "vdsr",
+    }
     content |= {"bandwidth_gb_s": 1.0, "tflops": {}, "rows": []}  # type: ignore[dict-item]
     if change is not None:
-        (tmp_path / "old.json").write_text(json.dumps(content | change))
+        write_record(tmp_path / "old.json", content | change)
     result = cli("speed", "--methods", "bicubic", *SMALL, "--against", "old.json")
     assert (result.returncode, result.stdout) == (code, "")
     assert says in result.stderr
