@@ -8,11 +8,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from srbench.errors import DataError
-<<<<<<< HEAD
 from srbench.system.hashes import digest, parse_json
-from srbench.system.places import is_file
-=======
->>>>>>> w-bits
 
 LARGEST: Final = 64 * 2**20
 """Bytes of such a file. A run of 100,000 cells, more than anybody has, takes 40 MB."""

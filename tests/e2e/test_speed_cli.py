@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from srbench.bench.speed_record import read_speed_record
-from srbench.canonical import digest
+
+from srbench.system.hashes import digest
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 SMALL = ("--scales", "2", "--sizes", "32", "--runs", "5")
