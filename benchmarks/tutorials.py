@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from srbench.data.catalog import resolve
+from srbench.data.images import read_samples
 from srbench.imaging.files import to_uint8, write_png
 from srbench.imaging.resize import imresize
 from srbench.plugins.registry import Registry
@@ -137,7 +138,7 @@ class Bench:
         """T3's images are 128x128 and not to be had: the middle squares of BSD100, made small."""
         folder = self.out / f"bsd100-{SMALL}"
         folder.mkdir(parents=True, exist_ok=True)
-        for sample in resolve("bsd100").samples():
+        for sample in read_samples(resolve("bsd100")):
             hr = to_uint8(sample.hr)
             side = min(hr.shape[:2])
             top, left = ((length - side) // 2 for length in hr.shape[:2])

@@ -12,10 +12,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from srbench.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from srbench.api import Model, Run, Scores, degrade, list_methods, load, load_run, run, score
 
-__version__ = "0.1.0"
 __all__ = ["Model", "Run", "Scores", "degrade", "list_methods", "load", "load_run", "run", "score"]
 
 # Installed, ``srbench.methods`` and ``srbench.datasets`` lie inside this package. In a checkout they lie beside it, at

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from srbench.data.catalog import resolve
+from srbench.data.images import read_samples
 from srbench.imaging.files import write_png
 from srbench.protocols.builtin import get_protocol
 
@@ -64,7 +65,7 @@ def pooling(kernel: int = 7) -> nn.Module:
 
 
 def _training_image(channels: int) -> Tensor:
-    sample = next(iter(resolve("embedded:train").samples()))
+    sample = next(iter(read_samples(resolve("embedded:train"))))
     picture = np.asarray(sample.hr)[:256, :256]
     planes = torch.from_numpy(np.ascontiguousarray(np.atleast_3d(picture))).permute(2, 0, 1)[None].float() / 255
     planes = planes.expand(1, 3, -1, -1) if planes.shape[1] == 1 else planes
@@ -131,7 +132,7 @@ def save_sr_images(network: nn.Module, folder: Path, dataset: str = "embedded", 
     """Its SR pictures of a data set, made without srbench's engine."""
     folder.mkdir(parents=True, exist_ok=True)
     rules = get_protocol(protocol)
-    for sample in resolve(dataset).samples():
+    for sample in read_samples(resolve(dataset)):
         case = rules.prepare(sample.name, np.asarray(sample.hr), SCALE, None)
         lr = case.lr.astype(np.float64)
         planes = np.repeat(lr[..., None], 3, axis=2) if lr.ndim == 2 else lr

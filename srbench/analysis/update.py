@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import srbench
 from srbench.analysis.baseline import figure_text, require_whole
 from srbench.analysis.gate import Verdict, check
 from srbench.analysis.references import OWN_SOURCE, Reference, read_references, reference_paths
@@ -102,7 +101,7 @@ def _require_ours(path: Path, rows: Sequence[Reference]) -> None:
             f"{path.name} holds published figures, which are never changed; --update is for a baseline of srbench's "
             f"own (made by --write, with a source that begins with '{OWN_SOURCE}')."
         )
-    if path.resolve().is_relative_to(Path(srbench.__file__).resolve().parent):
+    if path.resolve().is_relative_to(Path(__file__).resolve().parents[1]):
         raise UsageError(f"{path.name} is part of the installed srbench; name a baseline of your own with --reference.")
 
 

@@ -13,13 +13,13 @@ from srbench.api.arguments import OneOrMore, files, several, whole_number
 from srbench.api.arrays import Picture, as_array, in_8_bit, in_unit
 from srbench.bench.availability import availability
 from srbench.bench.plan import Plan, Request
-from srbench.data.dataset import file_sha256
 from srbench.data.sr_images import alike
 from srbench.errors import DataError, UsageError
 from srbench.method import MethodInfo
 from srbench.plugins.registry import Registry
 from srbench.protocols.builtin import get_protocol
 from srbench.protocols.protocol import Case, Protocol
+from srbench.system.hashes import file_sha256
 
 
 class Scores(dict[str, float]):

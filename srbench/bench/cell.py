@@ -14,6 +14,7 @@ from srbench.bench.reads import examine, with_reads
 from srbench.bench.results import CellResult, Computed, ImageResult
 from srbench.bench.runner import Account, Runner
 from srbench.data.catalog import Dataset, Sample
+from srbench.data.images import ensure_fetched, read_samples
 from srbench.data.sr_images import match_by_name, read_sr
 from srbench.errors import DataError, MethodError
 from srbench.imaging.files import to_uint8
@@ -80,14 +81,14 @@ class CaseSource:
         if (known := self._failed.get((dataset.content_hash,))) is not None:
             raise known
         try:
-            dataset.ensure()
+            ensure_fetched(dataset)
         except DataError as error:
             self._failed[(dataset.content_hash,)] = error
             raise
 
     def _samples(self, dataset: Dataset) -> Iterator[Sample]:
         try:
-            yield from dataset.samples()
+            yield from read_samples(dataset)
         except DataError as error:
             self._failed[(dataset.content_hash,)] = error
             raise

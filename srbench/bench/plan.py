@@ -10,7 +10,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import srbench
 from srbench.bench.availability import availability
 from srbench.bench.reads import declared_files
 from srbench.bench.results import (
@@ -25,7 +24,7 @@ from srbench.data.dataset import common_scale
 from srbench.errors import DataError, UsageError
 from srbench.metrics.metric import Metric
 from srbench.models.model import ANY_SCALE
-from srbench.models.spec import is_model
+from srbench.models.parse import is_model
 from srbench.plugins.card import Card, Choice
 from srbench.plugins.registry import Registry
 from srbench.protocols.builtin import get_protocol
@@ -339,7 +338,7 @@ def engine_hash() -> str:
     What only some cells depend on is in hashes of theirs: the code of a method and of a metric, and what finds and
     reads SR images that were made elsewhere.
     """
-    root = Path(srbench.__file__).parent
+    root = Path(__file__).resolve().parents[1]
     files = [root / "protocol.py", root / "inference.py", root / "bench" / "cell.py", root / "bench" / "runner.py"]
     files += sorted((root / "imaging").glob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]

@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srbench.bench.results import ReadNote
-from srbench.data.dataset import file_sha256
 from srbench.data.own.folders import EXTENSIONS
 from srbench.errors import DataError
 from srbench.imaging.files import read_image, to_uint8
 from srbench.isolation.watch import Reads, changed
+from srbench.system.hashes import file_sha256
 
 MOST_IMAGES = 200
 """Images read by a method that are looked at, whether they are HR."""

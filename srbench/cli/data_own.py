@@ -66,7 +66,8 @@ def remove(
 
     Exit codes: 0 fine, 2 wrong usage, 4 files cannot be removed.
     """
-    from srbench.data.own.hub import is_hub, remove_hub
+    from srbench.data.own.hub import remove_hub
+    from srbench.data.own.hub_spec import is_hub
     from srbench.data.own.manifests import remove as forget
 
     if is_hub(name):

@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from srbench import __version__
 from srbench.cli.check import check
 from srbench.cli.compare import compare
 from srbench.cli.data import app as data_app
@@ -29,6 +28,7 @@ from srbench.cli.train import train
 from srbench.cli.upscale import upscale
 from srbench.errors import EXIT_DATA, EXIT_USAGE, SrbenchError
 from srbench.system.text import echo, warn
+from srbench.version import __version__
 
 app = typer.Typer(
     name="srbench",

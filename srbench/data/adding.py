@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from srbench.data.catalog import dataset_of, known_names, load_manifest, manifest_names, resolve, role_of
+from srbench.data.catalog import dataset_of, known_names, load_manifest, manifest_names, resolve
 from srbench.data.dataset import Dataset, Item
-from srbench.data.manifest import Manifest
+from srbench.data.manifest import Manifest, role_of
 from srbench.data.own.describe import About, describe
 from srbench.data.own.folders import folder_dataset, images_named, require_utf8
 from srbench.data.own.manifests import own_path, require_free

@@ -16,14 +16,26 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote, urlsplit
 
-from srbench.data.dataset import CropOf, Dataset, ImageFile, Item, Pixels, Progress, Role, Sample, file_sha256
+from srbench.data.dataset import CropOf, Dataset, ImageFile, Item, Pixels
+from srbench.data.fetch.progress import Progress
 from srbench.data.identity import Known, told_apart
-from srbench.data.manifest import FileEntry, ImageEntry, Manifest, Split, parse_manifest, read_manifest
+from srbench.data.images import Sample
+from srbench.data.manifest import (
+    FileEntry,
+    ImageEntry,
+    Manifest,
+    Split,
+    parse_manifest,
+    read_manifest,
+    role_of,
+)
 from srbench.data.own.folders import content_hash, folder_dataset, pairs_dataset, require_utf8
-from srbench.data.own.hub import hub_manifest, hub_manifests, is_hub
+from srbench.data.own.hub import hub_manifest, hub_manifests
+from srbench.data.own.hub_spec import is_hub
 from srbench.data.own.manifests import own_manifest, own_names
 from srbench.data.places import data_root
 from srbench.errors import DataError, UsageError
+from srbench.system.hashes import file_sha256
 from srbench.system.names import unknown
 from srbench.system.places import is_folder, user_path
 
@@ -215,13 +227,6 @@ def _test_pixels(manifest: Manifest) -> dict[str, str]:
     }
 
 
-def role_of(manifest: Manifest, split: str) -> Role:
-    """What a split is for: as the manifest says, or as the split's name does."""
-    if manifest.role != "splits":
-        return manifest.role
-    return "train" if split.startswith("train") else "validation" if split.startswith("val") else "test"
-
-
 def _folder(manifest: Manifest) -> Path:
     """Where its files lie: the data root, the user's folder, or an installed package."""
     if manifest.package:
@@ -247,7 +252,7 @@ def _folder(manifest: Manifest) -> Path:
 def _item(manifest: Manifest, split: Split, entry: ImageEntry, folder: Path) -> Item:
     hr = _file(manifest, split, entry, folder, copy=entry.name if manifest.kind == "hr" else "")
     if entry.source:
-        crop = CropOf(manifest.crop_of, entry.source, split.scale or 1)
+        crop = CropOf(resolve(manifest.crop_of), entry.source, split.scale or 1)
         hr = replace(hr, crop_of=crop)
     lr = _file(manifest, split, entry.lr, folder) if entry.lr else None
     return Item(entry.name, hr, lr, split.scale if lr else None)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -11,23 +10,25 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from srbench.data.manifest import Archive
+from srbench.data.manifest import Archive, SplitRole
 from srbench.errors import DataError
-from srbench.imaging.files import image_size, pixels_sha256, read_image
+from srbench.imaging.files import image_size
 
 Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
-Role = Literal["test", "validation", "train", "user"]
-Progress: TypeAlias = bool | Callable[[str], None]
-"""How to show progress: on stderr (a bar on a terminal, else lines), by a function that gets lines, or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class CropOf:
     """The image of another data set that an image is a bottom/right crop of, to a multiple of the scale."""
 
-    dataset: str
+    dataset: Dataset
     image: str
     multiple: int
+
+    @property
+    def file(self) -> ImageFile | None:
+        """The other image's file; None where that data set has none of the name."""
+        return next((item.hr for item in self.dataset.items if item.name == self.image), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +102,6 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """An item's pixels: (H, W) or (H, W, 3) RGB, uint8 or uint16. ``scale`` is known for pairs only."""
-
-    name: str
-    hr: Pixels
-    lr: Pixels | None = None
-    scale: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Dataset:
     """One split of a data set, or a user's folder.
 
@@ -138,7 +129,7 @@ class Dataset:
     title: str
     items: tuple[Item, ...]
     content_hash: str
-    role: Role
+    role: SplitRole
     citation: str = ""
     licence: str = ""
     homepage: str = ""
@@ -152,86 +143,9 @@ class Dataset:
         scales = {item.scale for item in self.items}
         return scales.pop() if len(scales) == 1 else None
 
-    def samples(self, progress: Progress = True) -> Iterator[Sample]:
-        """Read the images one by one, in order; what is missing is fetched first.
-
-        Raises:
-            DataError: an image cannot be had, is not the one that the manifest means, or cannot be read.
-        """
-        self.ensure(progress)
-        for item in self.items:
-            lr = None if item.lr is None else self._read(item, item.lr)
-            hr = self._read(item, item.hr)
-            scale = item.scale if lr is None or item.scale else scale_of(item)
-            yield Sample(item.name, hr, lr, scale)
-
-    def ensure(self, progress: Progress = True) -> None:
-        """Fetch what is missing; if another process is at it, wait for that one.
-
-        Raises:
-            DataError: an image cannot be had.
-        """
-        if self.lacks_files():
-            from srbench.data.fetch.fetch import fetch
-
-            fetch(self, progress=progress)
-
     def lacks_files(self) -> bool:
         """Whether there is something to fetch."""
         return any(file.found() is None for item in self.items for file in item.files)
-
-    def pixel_hashes(self) -> frozenset[str]:
-        """Every hash that a picture of it is known by, to find test images in training data.
-
-        HR images as they are and, where they are crops of another set's images, those images too. Images whose pixels
-        no manifest names are read.
-        """
-        hashes: set[str] = set()
-        for item in self.items:
-            if item.hr.pixels_sha256 is None:
-                hashes.update(pixels_sha256(sample.hr) for sample in self.samples())
-                break
-            hashes.add(item.hr.pixels_sha256)
-        return frozenset(hashes | self._source_hashes())
-
-    def _source_hashes(self) -> set[str]:
-        from srbench.data.catalog import resolve
-
-        crops = [item.hr.crop_of for item in self.items if item.hr.crop_of]
-        named = {
-            (spec, item.name): item.hr.pixels_sha256
-            for spec in {crop.dataset for crop in crops}
-            for item in resolve(spec).items
-        }
-        return {known for crop in crops if (known := named.get((crop.dataset, crop.image)))}
-
-    def _read(self, item: Item, file: ImageFile) -> Pixels:
-        where = file.found()
-        label = f"{self.name}: {where.name if where else file.path.name}"
-        if where is None:
-            raise DataError(f"{label} is not there: {self.way_out()}.")
-        if file.pixels_sha256 is None and file.sha256 and file_sha256(where) != file.sha256:
-            what = (
-                "does not have the sha256 that its manifest names"
-                if self.manifest
-                else "has changed since it was looked at"
-            )
-            raise DataError(f"{label} {what}: {self.way_out()}.")
-        if misfit := file.misfit(where):
-            raise DataError(f"{label} {misfit}: {self.way_out()}.")
-        try:
-            pixels = read_image(where, name=label)
-        except DataError as error:
-            if not file.url and self.kind != "embedded":
-                raise
-            raise DataError(f"{label} is corrupt: {self.way_out()}.") from error
-        if file.pixels_sha256 and pixels_sha256(pixels) != file.pixels_sha256:
-            if file.sha256 and file_sha256(where) == file.sha256:
-                raise DataError(f"{label} is right but decodes to other pixels: install Pillow's own wheel.")
-            raise DataError(f"{label} does not have the pixels that its manifest names: {self.way_out()}.")
-        if misfit := file.misfit(where, pixels.shape[:2]):
-            raise DataError(f"{label} {misfit}: {self.way_out()}.")
-        return pixels
 
     def way_out(self) -> str:
         """What a user can do about a file that is missing or wrong."""
@@ -282,16 +196,3 @@ def scale_of(item: Item) -> int:
             "crop HR to a multiple of the factor."
         )
     return scale
-
-
-def file_sha256(path: Path) -> str:
-    """The sha256 of a file.
-
-    Raises:
-        DataError: it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}): check the path.") from error

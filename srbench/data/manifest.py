@@ -234,3 +234,13 @@ def _first(error: ValidationError) -> str:
     message = details[0]["msg"].removeprefix("Value error, ")
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
     return f"{field}: {message}{more}" if field else f"{message}{more}"
+
+
+SplitRole = Literal["test", "validation", "train", "user"]
+
+
+def role_of(manifest: Manifest, split: str) -> SplitRole:
+    """What a split is for: as the manifest says, or as the split's name does."""
+    if manifest.role != "splits":
+        return manifest.role
+    return "train" if split.startswith("train") else "validation" if split.startswith("val") else "test"

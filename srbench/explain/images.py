@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srbench.data.catalog import Dataset
+from srbench.data.images import read_samples
 from srbench.data.sr_images import alike, read_sr
 from srbench.explain.making import Original, readings
 from srbench.explain.scoring import Scores
@@ -48,7 +49,7 @@ def hr_images(dataset: Dataset) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     Raises:
         DataError: an image is missing or corrupt.
     """
-    for sample in dataset.samples():
+    for sample in read_samples(dataset):
         yield sample.name, to_uint8(sample.hr)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import srbench
 from srbench.bench.results import CellResult
 from srbench.bench.store import LoadedRun
 from srbench.data.catalog import resolve
@@ -15,6 +14,7 @@ from srbench.export.front_matter import front_matter
 from srbench.export.snippet import snippet
 from srbench.export.subject import Subject
 from srbench.report.escape import markdown, markdown_code
+from srbench.version import __version__
 
 CHANNELS = {"y": "luma alone (Cb and Cr are enlarged beside it)", "rgb": "RGB", "any": "each channel by itself"}
 INPUTS = {
@@ -74,7 +74,7 @@ def _head(subjects: Sequence[Subject]) -> list[str]:
         f"Image super-resolution at {scales}. The network takes {INPUTS[info.input]}. It works on "
         f"{CHANNELS[info.channels]}, float32 in [0, 1].",
         "",
-        f"Made by srbench {srbench.__version__}, method version {info.version}. After: {markdown(info.paper)}.",
+        f"Made by srbench {__version__}, method version {info.version}. After: {markdown(info.paper)}.",
     ]
 
 

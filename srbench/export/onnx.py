@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-import srbench
 from srbench.errors import MethodError, UsageError
 from srbench.export.subject import Subject
 from srbench.method import LearnedMethod, Method
 from srbench.system.installed import install_command
+from srbench.version import __version__
 
 OPSET = 18
 """What PyTorch's exporter writes natively; ONNX Runtime knows it since 1.14."""
@@ -101,7 +101,7 @@ def describe(subject: Subject, difference: float) -> dict[str, str]:
     info, recipe = subject.card.info, subject.recipe
     sizes = ", ".join(f"{count}x{height}x{width}" for count, height, width in SIZES)
     found = {
-        "srbench": srbench.__version__,
+        "srbench": __version__,
         "method": info.name,
         "method_version": str(info.version),
         "paper": info.paper,
@@ -165,7 +165,7 @@ def _traced(subject: Subject) -> Any:
 def _anonymous(model: Any, subject: Subject) -> Any:
     """Take away the exporter's notes, which hold paths of this machine, and give axes the names of what they are."""
     graph = model.graph
-    model.producer_name, model.producer_version = "srbench", srbench.__version__
+    model.producer_name, model.producer_version = "srbench", __version__
     model.doc_string = graph.doc_string = ""
     graph.name = f"{subject.card.name}_x{subject.scale}"
     for noted in (model, graph, *graph.node, *graph.initializer, *graph.input, *graph.output):

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.models.opened import Opened, first_line, require, require_one_input
-from srbench.models.spec import Options, parse_options
+from srbench.models.parse import parse_options
+from srbench.models.spec import Options
 
 
 def open_file(path: Path, device: torch.device) -> Opened:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import glob
 import hashlib
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal
 
-from srbench.errors import DataError, UsageError
+from srbench.errors import DataError
 from srbench.models.external_data import external_files
-from srbench.system.names import MODEL_KINDS, unknown
-from srbench.system.places import user_path
 
 Channels = Literal["", "y", "rgb", "any"]
 Input = Literal["", "lr", "upsampled"]
@@ -133,201 +129,8 @@ class Spec:
         return dataclasses.replace(self, entries=tuple(map(moved, self.entries)))
 
 
-def is_model(pattern: str) -> bool:
-    """Whether a word on the command line names a model."""
-    return pattern.partition(":")[0] in MODEL_KINDS and ":" in pattern
-
-
-def parse_spec(pattern: str) -> Spec:
-    """``kind:PATH?options``.
-
-    Raises:
-        UsageError: an option is unknown or wrong, or the path is none.
-        DataError: there is no such file, or the model hub does not have it.
-    """
-    kind, _, rest = pattern.partition(":")
-    path, _, query = rest.partition("?")
-    options = parse_options(query, pattern)
-    spec = _parse_path(kind, path, dataclasses.replace(options, label=""), pattern)
-    return dataclasses.replace(spec, name=f"{kind}:{options.label}", above=()) if options.label else spec
-
-
-def told_apart(specs: Sequence[Spec], taken: Iterable[str]) -> list[Spec]:
-    """Give models of one name the names of their folders as well: of as many as it takes.
-
-    Args:
-        specs: models, no two of them equal.
-        taken: names that others have already.
-
-    Raises:
-        UsageError: no folder tells them apart.
-    """
-    named, taken = list(specs), set(taken)
-    while True:
-        counts = Counter([*taken, *(spec.name for spec in named)])
-        clash = next((spec.name for spec in named if counts[spec.name] > 1), None)
-        if clash is None:
-            return named
-        if not any(spec.above for spec in named if spec.name == clash):
-            kind = clash.partition(":")[0]
-            raise UsageError(f"Two models would be called '{clash}'; name one of them: '{kind}:PATH?label=NAME'.")
-        named = [spec.called(1) if spec.name == clash and spec.above else spec for spec in named]
-
-
-def _parse_path(kind: str, path: str, options: Options, pattern: str) -> Spec:
-    """What a path leads to, by options without a label.
-
-    Raises:
-        UsageError: it is none.
-        DataError: there is no such file, or the model hub does not have it.
-    """
-    if not path:
-        raise UsageError(f"'{pattern}' names no file; write {kind}:PATH.")
-    if kind == "hub":
-        from srbench.models.hub import resolve
-
-        return resolve(path, options)
-    entries = tuple(_entries(kind, path, options))
-    stem, *above = _names(path, is_folder=kind == "images")
-    return Spec(kind, f"{kind}:{stem}", entries, options, above=tuple(above))
-
-
-def parse_options(query: str, pattern: str) -> Options:
-    """``channels=y&range=255&halo=16&scale=2&input=upsampled&luma=full&label=NAME``.
-
-    Raises:
-        UsageError: one is unknown, or its value wrong.
-    """
-    found: dict[str, object] = {}
-    is_images = pattern.partition(":")[0] == "images"  # nothing is run, so there is little to say
-    known = [field.name for field in dataclasses.fields(Options) if not is_images or field.name in ("scale", "label")]
-    for part in filter(None, query.split("&")):
-        key, _, value = part.partition("=")
-        if key not in known:
-            raise unknown(f"option of '{pattern}' called", key, known)
-        try:
-            found[key] = _PARSERS[key](value)
-        except ValueError:
-            raise UsageError(f"In '{pattern}', {key} is {_MEANT[key]}, not '{value}'.") from None
-    return Options(**found)  # type: ignore[arg-type]  # each parser gives its field's type
-
-
-def _one_of(kind: Any) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if value not in get_args(kind)[1:]:
-            raise ValueError
-        return value
-
-    return parse
-
-
-def _range(value: str) -> float:
-    white = float(value)
-    if not 0 < white < float("inf"):
-        raise ValueError
-    return white
-
-
-def _whole(value: str) -> int:
-    if not value.isdecimal():
-        raise ValueError
-    return int(value)
-
-
-def _scale(value: str) -> int:
-    if not 1 <= (scale := _whole(value)) <= MOST:
-        raise ValueError
-    return scale
-
-
-def _label(value: str) -> str:
-    if not value or safe_stem(value) != value:
-        raise ValueError
-    return value
-
-
 MOST = 16
 """The largest scale of a model."""
-_PARSERS: dict[str, Callable[[str], object]] = {
-    "channels": _one_of(Channels),
-    "range": _range,
-    "halo": lambda value: None if value == "none" else _whole(value),
-    "scale": _scale,
-    "input": _one_of(Input),
-    "luma": _one_of(Luma),
-    "label": _label,
-}
-_MEANT = {
-    "channels": "y, rgb or any",
-    "range": "the value of white, such as 1 or 255",
-    "halo": "a number of pixels, or none",
-    "scale": f"a whole number from 1 to {MOST}",
-    "input": "lr or upsampled",
-    "luma": "studio (16 to 235) or full (0 to 255)",
-    "label": "a name of letters, digits, '.', '_', '+' and '-'",
-}
-
-
-def _entries(kind: str, text: str, options: Options) -> Iterator[Entry]:
-    """What a path means: itself, or where it has ``{scale}`` or ``{dataset}`` all that there are."""
-    template = user_path(text).absolute()
-    fields = set(re.findall(r"\{(\w*)\}", text)) & {"scale", "dataset"}
-    if "dataset" in fields and kind != "images":
-        raise UsageError(f"'{kind}:{text}': only images: has a {{dataset}}; a model is the same for all.")
-    if "scale" in fields and options.scale:
-        raise UsageError(f"'{kind}:{text}' says the scale twice; leave out ?scale or {{scale}}.")
-    if not fields:
-        _require(kind, template, text)
-        yield Entry(template.resolve(), options.scale)
-        return
-    places = re.split(r"(\{scale\}|\{dataset\})", str(template))
-    pattern = "".join("*" if part in ("{scale}", "{dataset}") else glob.escape(part) for part in places)
-    seen: set[str] = set()
-    regex = "".join(_regex(part, seen) for part in places)
-    found = False
-    for path in sorted(map(Path, glob.glob(pattern))):  # noqa: PTH207 - the pattern is absolute
-        said = re.fullmatch(regex, str(path))
-        if said is None or path.is_dir() != (kind == "images"):
-            continue
-        groups = said.groupdict()
-        found = True
-        yield Entry(path.resolve(), int(groups.get("scale", options.scale)), groups.get("dataset", ""))
-    if not found:
-        raise DataError(f"There is no {_kind_of_path(kind)} '{text}' for any {' and '.join(sorted(fields))}.")
-
-
-def _regex(part: str, seen: set[str]) -> str:
-    """A part of a template; what comes a second time must be the same."""
-    field = part.strip("{}")
-    if part not in ("{scale}", "{dataset}"):
-        return re.escape(part)
-    if field in seen:
-        return f"(?P={field})"
-    seen.add(field)
-    value = r"[1-9]\d?" if field == "scale" else "[^/]+"
-    return f"(?P<{field}>{value})"
-
-
-def _require(kind: str, path: Path, text: str) -> None:
-    if kind == "images":
-        if not path.is_dir():
-            raise DataError(f"There is no folder '{text}' of SR images; check the path.")
-        if not Entry(path).files:
-            raise DataError(f"The folder '{text}' holds no images; name the folder that does.")
-    elif not path.is_file():
-        raise DataError(f"There is no model '{text}'; check the path.")
-
-
-def _kind_of_path(kind: str) -> str:
-    return "folder" if kind == "images" else "model"
-
-
-def _names(text: str, *, is_folder: bool) -> list[str]:
-    """What a model may be called: its file's stem without ``{scale}``, or its folder's name; then the folders above."""
-    path = user_path(text).absolute()
-    names = [path.name if is_folder else path.stem, *(parent.name for parent in path.parents)]
-    bare = (re.sub(r"[-_. ]*x?\{(scale|dataset)\}x?", "", name, flags=re.IGNORECASE) for name in names)
-    return [safe_stem(name) for name in bare if name] or ["model"]
 
 
 def safe_stem(stem: str) -> str:

@@ -29,7 +29,8 @@ from srbench.metrics.hosted import hosted_metric
 from srbench.metrics.metric import Metric
 from srbench.models.hub import onnx_of_export
 from srbench.models.model import SrImages, method_class, spec_hash
-from srbench.models.spec import Spec, is_model, parse_spec, told_apart
+from srbench.models.parse import is_model, parse_spec, told_apart
+from srbench.models.spec import Spec
 from srbench.plugins.card import Card, Choice, card_of, choices_of, contract_hash, from_json, to_json
 from srbench.plugins.loading import import_file, leads_to, load, module_file, package_of, take
 from srbench.plugins.notebook_source import class_hash

@@ -14,13 +14,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from srbench import __version__
 from srbench.analysis.references import Reference, load_references
 from srbench.analysis.sample import cell_intervals
 from srbench.bench.store import LoadedRun
 from srbench.system.files import write_atomically, writing
 from srbench.system.hashes import digest, parse_json
 from srbench.system.names import unknown
+from srbench.version import __version__
 
 if TYPE_CHECKING:
     from srbench.analysis.compare import Comparison

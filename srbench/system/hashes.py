@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
+
+from srbench.errors import DataError
 
 
 def canonical_json(data: Any) -> str:
@@ -27,3 +30,16 @@ def parse_json(content: bytes | str) -> Any:
 def digest(data: Any) -> str:
     """The sha256 of plain data, in hexadecimal."""
     return hashlib.sha256(canonical_json(data).encode()).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}): check the path.") from error

@@ -8,12 +8,12 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import srbench
+from srbench.version import __version__
 
 
 def versions() -> dict[str, str]:
     """Versions of what makes numbers, found without importing any of it."""
-    found = {"srbench": srbench.__version__, "python": platform.python_version()}
+    found = {"srbench": __version__, "python": platform.python_version()}
     for package in ("torch", "numpy", "scipy", "opencv-python", "pillow"):
         try:
             found[package] = version(package)
@@ -49,7 +49,7 @@ def _processor() -> str:
 
 
 def _commit() -> str:
-    root = Path(srbench.__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return ""
     try:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from srbench.data.catalog import Dataset, resolve
 from srbench.data.dataset import Item
+from srbench.data.images import read_samples
 from srbench.errors import DataError
 from srbench.imaging.files import to_uint8
 from srbench.imaging.resize import imresize
@@ -92,7 +93,7 @@ def _cases(
     for dataset in datasets:
         if not recipe.on_test_images:
             refuse_test_images(dataset)
-        for sample in dataset.samples():
+        for sample in read_samples(dataset):
             hr = to_uint8(sample.hr)
             lr = None if sample.lr is None else to_uint8(sample.lr)
             factor = sample.scale or scale if recipe.scales and protocol.degraded == "none" else scale

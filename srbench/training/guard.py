@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from srbench.data.catalog import Dataset, protected_pixels, resolve
+from srbench.data.images import pixel_hashes
 from srbench.errors import DataError, SrbenchError
 from srbench.recipe import Recipe
 
@@ -23,7 +24,7 @@ def refuse_test_images(dataset: Dataset) -> None:
             f"'{dataset.spec}' is a test set: training or validating on it would make its figures worthless."
         )
     protected = protected_pixels()
-    seen = protected.keys() & dataset.pixel_hashes()
+    seen = protected.keys() & pixel_hashes(dataset)
     if seen:
         name = protected[min(seen)]
         raise DataError(f"'{dataset.spec}' holds {len(seen)} images of test sets, {name} for one; take them out.")
@@ -67,6 +68,6 @@ def _pixels_of(spec: str) -> frozenset[str]:
 def _pixels(dataset: Dataset) -> frozenset[str]:
     """The hashes of a data set's pictures; none where they cannot be had, which its own cell or training will say."""
     try:
-        return dataset.pixel_hashes()
+        return pixel_hashes(dataset)
     except SrbenchError:
         return frozenset()

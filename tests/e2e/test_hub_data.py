@@ -20,6 +20,7 @@ from conftest import photograph, save
 
 from srbench.data.catalog import protected_pixels, resolve
 from srbench.data.fetch.integrity import faults
+from srbench.data.images import pixel_hashes, read_samples
 from srbench.errors import DataError, UsageError
 from srbench.training.guard import refuse_test_images
 
@@ -62,14 +63,14 @@ def parquet(table: Any, tmp_path: Path) -> Path:
 def test_pairs_of_a_folder(parquet: Path, tmp_path: Path) -> None:
     dataset = resolve("hf:./set", cwd=tmp_path)
     assert (dataset.name, dataset.kind, dataset.scale, dataset.role) == ("set-test", "pairs", 2, "test")
-    samples = list(dataset.samples())
+    samples = list(read_samples(dataset))
     assert [sample.name for sample in samples] == ["b0", "b1", "b2"]
     for number, sample in enumerate(samples):
         np.testing.assert_array_equal(sample.hr, photograph(40, 48, number))
         np.testing.assert_array_equal(sample.lr, photograph(40, 48, number)[::2, ::2])
     assert not faults(dataset)
     one = resolve("hf:./set:test?column=lr", cwd=tmp_path)
-    assert (one.kind, next(one.samples()).hr.shape) == ("hr", (20, 24, 3))
+    assert (one.kind, next(read_samples(one)).hr.shape) == ("hr", (20, 24, 3))
     assert [item.name for item in resolve("hf:./set:test[1:]", cwd=tmp_path).items] == ["b1", "b2"]
 
 
@@ -142,7 +143,7 @@ def test_its_test_images_are_protected(parquet: Path, tmp_path: Path) -> None:
     dataset = resolve("hf:./set", cwd=tmp_path)
     with pytest.raises(DataError, match="is a test set"):
         refuse_test_images(dataset)
-    assert dataset.pixel_hashes() <= protected_pixels().keys()
+    assert pixel_hashes(dataset) <= protected_pixels().keys()
     with pytest.raises(DataError, match="holds 1 images of test sets, set-test:test for one"):
         refuse_test_images(resolve("hf:./set:train", cwd=tmp_path))  # its one image is a test image as well
 

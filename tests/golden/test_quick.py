@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from srbench.data.catalog import resolve
+from srbench.data.images import read_samples
 from srbench.imaging.files import to_uint8
 from srbench.method import LearnedMethod
 from srbench.plugins.registry import Registry
@@ -29,7 +30,7 @@ SCALE = 3
 
 @pytest.fixture(scope="module")
 def cases() -> list[Case]:
-    samples = resolve("embedded:test").samples()
+    samples = read_samples(resolve("embedded:test"))
     prepared = [PROTOCOLS["vdsr"].prepare(sample.name, to_uint8(sample.hr), SCALE) for sample in samples]
     return sorted(prepared, key=lambda case: case.hr.size)[:3]  # the smaller ones: the test is of training
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from srbench.data.catalog import dataset_of, load_manifest, manifest_names, protected_pixels, resolve
 from srbench.data.dataset import common_scale
 from srbench.data.fetch.integrity import faults
+from srbench.data.images import pixel_hashes, read_samples
 from srbench.data.manifest import Manifest, parse_manifest
 from srbench.data.own.folders import natural_key
 from srbench.errors import DataError, UsageError
@@ -87,30 +88,30 @@ def test_published_hashes_are_pinned_to_commits() -> None:
 
 
 def test_embedded_reads_without_a_network_and_is_small() -> None:
-    samples = list(resolve("embedded").samples())
+    samples = list(read_samples(resolve("embedded")))
     assert sum(sample.hr.shape[0] * sample.hr.shape[1] for sample in samples) < 1_200_000
     assert any(sample.hr.ndim == 2 for sample in samples)
     assert any(sample.hr.ndim == 3 for sample in samples)
 
 
 def test_splits_of_embedded_are_disjoint() -> None:
-    splits = [resolve(f"embedded:{split}").pixel_hashes() for split in ("train", "validation", "test")]
+    splits = [pixel_hashes(resolve(f"embedded:{split}")) for split in ("train", "validation", "test")]
     assert len(frozenset.union(*splits)) == sum(map(len, splits)) == 17
 
 
 def test_test_images_are_protected() -> None:
     protected = protected_pixels()
     for name in ("set5", "set14", "bsd100", "urban100", "embedded"):
-        assert resolve(name).pixel_hashes() <= protected.keys()
+        assert pixel_hashes(resolve(name)) <= protected.keys()
     for name in ("t91", "bsds200", "general100", "embedded:train", "embedded:validation"):
-        assert not resolve(name).pixel_hashes() & protected.keys()
+        assert not pixel_hashes(resolve(name)) & protected.keys()
 
 
 def test_pairs_know_what_they_are_crops_of() -> None:
     dataset = resolve("bsd100-pairs:train")
     assert dataset.scale == 2
     assert dataset.items[0].lr is not None
-    assert dataset.pixel_hashes() >= resolve("bsd100").pixel_hashes()
+    assert pixel_hashes(dataset) >= pixel_hashes(resolve("bsd100"))
 
 
 def test_resolving_downloads_and_imports_nothing(tmp_path: Path) -> None:
@@ -168,14 +169,14 @@ def test_folder(tmp_path: Path) -> None:
     dataset = resolve(str(folder))
     assert [item.name for item in dataset.items] == ["t1", "t2", "T3", "t10"]
     assert (dataset.name, dataset.role, dataset.kind) == ("my-images", "user", "hr")
-    assert [sample.name for sample in dataset.samples()] == ["t1", "t2", "T3", "t10"]
-    assert pixels_sha256(picture(10)) in dataset.pixel_hashes()
+    assert [sample.name for sample in read_samples(dataset)] == ["t1", "t2", "T3", "t10"]
+    assert pixels_sha256(picture(10)) in pixel_hashes(dataset)
     assert resolve("my images", cwd=tmp_path).content_hash == dataset.content_hash
     assert resolve("./my images", cwd=tmp_path).content_hash == dataset.content_hash
     (folder / "t1.png").unlink()
     assert resolve(str(folder)).content_hash != dataset.content_hash
     with pytest.raises(DataError, match="is missing"):
-        list(dataset.samples())
+        list(read_samples(dataset))
 
 
 def test_a_folder_of_classes(tmp_path: Path) -> None:
@@ -186,7 +187,7 @@ def test_a_folder_of_classes(tmp_path: Path) -> None:
     (tmp_path / "set" / "empty").mkdir()
     dataset = resolve("./set", cwd=tmp_path)
     assert [item.name for item in dataset.items] == ["berry-2", "berry-10", "bird 2-1", "bird 10-1", "highway-a"]
-    assert [pixels_sha256(sample.hr) for sample in dataset.samples()] == [
+    assert [pixels_sha256(sample.hr) for sample in read_samples(dataset)] == [
         pixels_sha256(picture(number)) for number in (0, 1, 3, 2, 4)
     ]
     write_png(tmp_path / "set" / "one.png", picture(9))  # images of its own: then its folders are something else
@@ -215,7 +216,7 @@ def test_folder_that_changes_after_it_was_looked_at(tmp_path: Path) -> None:
     dataset = resolve(str(tmp_path))
     write_png(tmp_path / "a.png", picture(2))
     with pytest.raises(DataError, match="has changed"):
-        list(dataset.samples())
+        list(read_samples(dataset))
 
 
 def test_same_stem_twice(tmp_path: Path) -> None:
@@ -255,7 +256,7 @@ def test_folders_that_will_not_do(tmp_path: Path) -> None:
         resolve(str(tmp_path))
     (tmp_path / "text.png").write_text("this is no image")
     with pytest.raises(DataError, match=r"text\.png is not an image"):
-        list(resolve(str(tmp_path)).samples())
+        list(read_samples(resolve(str(tmp_path))))
 
 
 def test_what_is_left_out_of_a_folder_is_said(tmp_path: Path) -> None:
@@ -310,7 +311,7 @@ def test_a_folder_that_grows_after_it_was_looked_at(tmp_path: Path) -> None:
     write_png(tmp_path / "a.png", picture(1))
     dataset = resolve(str(tmp_path))
     write_png(tmp_path / "b.png", picture(2))
-    assert [sample.name for sample in dataset.samples()] == ["a"]
+    assert [sample.name for sample in read_samples(dataset)] == ["a"]
     assert resolve(str(tmp_path)).content_hash != dataset.content_hash
 
 
@@ -346,7 +347,7 @@ def test_pairs_by_name(hr: str, lr: str, tmp_path: Path) -> None:
     for spec in ("hr=HR,lr=LR", "lr=LR, hr=HR"):
         dataset = resolve(spec, cwd=tmp_path)
         assert dataset.kind == "pairs"
-        samples = list(dataset.samples())
+        samples = list(read_samples(dataset))
         assert [sample.name for sample in samples] == hr.split()
         for seed, sample in enumerate(samples):
             assert sample.scale == 2
@@ -376,7 +377,7 @@ def test_scale_from_sizes(size: tuple[int, int], scale: int, tmp_path: Path) -> 
     for folder, shape in (("HR", size), ("LR", (6, 8))):
         (tmp_path / folder).mkdir()
         write_png(tmp_path / folder / "a.png", picture(0, shape))
-    assert next(resolve("hr=HR,lr=LR", cwd=tmp_path).samples()).scale == scale
+    assert next(read_samples(resolve("hr=HR,lr=LR", cwd=tmp_path))).scale == scale
 
 
 @pytest.mark.parametrize("size", [(12, 24), (5, 8), (11, 16)])
@@ -385,7 +386,7 @@ def test_sizes_that_are_no_pair(size: tuple[int, int], tmp_path: Path) -> None:
         (tmp_path / folder).mkdir()
         write_png(tmp_path / folder / "a.png", picture(0, shape))
     with pytest.raises(DataError, match="made smaller by a whole factor"):
-        list(resolve("hr=HR,lr=LR", cwd=tmp_path).samples())
+        list(read_samples(resolve("hr=HR,lr=LR", cwd=tmp_path)))
 
 
 def manifest_text(image: str = "", **fields: str) -> str:
@@ -446,7 +447,7 @@ def test_own_manifest_of_local_files(tmp_path: Path) -> None:
     for spec in ("mine.toml", "mine.toml:test", "./mine.toml", str(tmp_path / "mine.toml")):
         dataset = resolve(spec, cwd=tmp_path)
         assert (dataset.name, dataset.role, dataset.split) == ("mine", "train", "test")
-        np.testing.assert_array_equal(next(dataset.samples()).hr, picture(1))
+        np.testing.assert_array_equal(next(read_samples(dataset)).hr, picture(1))
     with pytest.raises(UsageError, match="has no split"):
         resolve("mine.toml:train", cwd=tmp_path)
     with pytest.raises(DataError, match="cannot be read"):
@@ -458,7 +459,7 @@ def test_local_file_with_other_pixels(tmp_path: Path) -> None:
     image = f'{{ name = "a", path = "a.png", pixels_sha256 = "{pixels_sha256(picture(2))}" }}'
     (tmp_path / "mine.toml").write_text(manifest_text(image, base_url="."))
     with pytest.raises(DataError, match="does not have the pixels"):
-        list(resolve("./mine.toml", cwd=tmp_path).samples())
+        list(read_samples(resolve("./mine.toml", cwd=tmp_path)))
 
 
 @pytest.mark.parametrize(
@@ -474,7 +475,7 @@ def test_local_file_of_another_size(fields: str, message: str, tmp_path: Path) -
     (tmp_path / "mine.toml").write_text(manifest_text(f'{{ name = "a", path = "a.png", {fields} }}', base_url="."))
     dataset = resolve("./mine.toml", cwd=tmp_path)
     with pytest.raises(DataError, match=message):
-        list(dataset.samples())
+        list(read_samples(dataset))
     ((file, fault),) = faults(dataset)
     assert re.search(message, f"{file.path.name} {fault}")
 
@@ -496,7 +497,7 @@ def test_local_file_with_another_hash(tmp_path: Path) -> None:
     write_png(tmp_path / "a.png", picture(1))
     (tmp_path / "mine.toml").write_text(manifest_text(base_url="."))
     with pytest.raises(DataError, match=r"a\.png does not have the sha256 that its manifest names"):
-        list(resolve("./mine.toml", cwd=tmp_path).samples())
+        list(read_samples(resolve("./mine.toml", cwd=tmp_path)))
 
 
 def test_own_remote_manifest_does_not_share_a_folder() -> None:
@@ -519,6 +520,6 @@ def test_real_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.skip("the real images are not at hand: set SRBENCH_MIRROR")
     monkeypatch.setenv("SRBENCH_DATA", str(tmp_path))
     for spec, count in (("set5", 5), ("bsd100-pairs", 100)):
-        samples = list(resolve(spec).samples(progress=False))
+        samples = list(read_samples(resolve(spec)))
         assert len(samples) == count
         assert all(sample.lr is None or sample.scale == 4 for sample in samples)

@@ -41,6 +41,7 @@ from srbench.data.catalog import manifest_names, resolve
 from srbench.data.dataset import Dataset
 from srbench.data.fetch.fetch import fetch
 from srbench.data.fetch.integrity import faults
+from srbench.data.images import read_samples
 from srbench.errors import DataError, UsageError
 from srbench.imaging.files import pixels_sha256, write_png
 
@@ -106,13 +107,13 @@ ALL = {"a_GT.bmp", "b_GT.bmp", "c_GT.bmp"}
 
 def test_samples_fetch_what_is_missing(mine: Dataset, server: Server) -> None:
     lines: list[str] = []
-    samples = list(mine.samples(progress=lines.append))
+    samples = list(read_samples(mine))
     for seed, sample in enumerate(samples):
         np.testing.assert_array_equal(sample.hr, picture(seed))
     assert files_in(mine.folder) == ALL
     assert lines == ["fetching mine:train (3 files, 18 kB)", "fetched mine:train"]
     server.requests.clear()
-    assert len(list(mine.samples(progress=lines.append))) == 3
+    assert len(list(read_samples(mine))) == 3
     assert fetch(mine) == 0
     assert server.requests == []
     assert len(lines) == 2
@@ -136,10 +137,10 @@ def test_corrupt_file_is_noticed_while_reading(mine: Dataset) -> None:
     fetch(mine, progress=False)
     (mine.folder / "b_GT.bmp").write_bytes(encoded(picture(9)))
     with pytest.raises(DataError, match=r"b_GT\.bmp does not have the pixels .* run `srbench data fetch"):
-        list(mine.samples(progress=False))
+        list(read_samples(mine))
     (mine.folder / "b_GT.bmp").write_bytes(b"rubbish")
     with pytest.raises(DataError, match=r"b_GT\.bmp is corrupt: run `srbench data fetch .*mine\.toml`\.$"):
-        list(mine.samples(progress=False))
+        list(read_samples(mine))
 
 
 @pytest.mark.parametrize(
@@ -281,7 +282,7 @@ def test_mirrors(form: str, mine: Dataset, server: Server, tmp_path: Path, monke
     assert [path for path, _ in server.requests if path.startswith("origin/")] == ["origin/c_GT.bmp"]
     assert faults(mine) == []
     assert fetch(mine) == 0
-    np.testing.assert_array_equal(next(mine.samples()).hr, picture(0))
+    np.testing.assert_array_equal(next(read_samples(mine)).hr, picture(0))
 
 
 @pytest.mark.parametrize("form", ["folder", "http"])
@@ -306,7 +307,7 @@ def test_a_good_copy_replaces_a_corrupt_file(mine: Dataset, tmp_path: Path, monk
     write_png(tmp_path / "mirror" / "mine" / "a.png", picture(0))
     monkeypatch.setenv("SRBENCH_MIRROR", str(tmp_path / "mirror"))
     fetch(mine, progress=False)
-    np.testing.assert_array_equal(next(mine.samples()).hr, picture(0))
+    np.testing.assert_array_equal(next(read_samples(mine)).hr, picture(0))
 
 
 def test_a_data_root_is_a_mirror(
@@ -421,7 +422,7 @@ def test_archive(source: str, server: Server, tmp_path: Path, monkeypatch: pytes
         mirror.write_bytes(server.files.pop("sets/Numbers.zip"))
         server.files["mirror/numbers/Numbers.zip"] = mirror.read_bytes()
         monkeypatch.setenv("SRBENCH_MIRROR", str(tmp_path / "mirror") if "folder" in source else f"{server.url}/mirror")
-    samples = list(dataset.samples(progress=False))
+    samples = list(read_samples(dataset))
     assert [sample.name for sample in samples] == ["0001", "0002"]
     np.testing.assert_array_equal(samples[1].hr, picture(2))
     assert files_in(dataset.folder) == {"Numbers", "Numbers.sha256"}

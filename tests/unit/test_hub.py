@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from srbench.data.catalog import resolve
-from srbench.data.own.hub import HubSpec, hub_manifests, is_hub, parse_hub
+from srbench.data.own.hub import hub_manifests
+from srbench.data.own.hub_spec import HubSpec, is_hub, parse_hub
 from srbench.errors import DataError, SrbenchError, UsageError
 from srbench.system.installed import install_command
 

@@ -10,6 +10,7 @@ import pytest
 from srbench.analysis.references import is_genuine
 from srbench.bench.results import DatasetRecord
 from srbench.data.catalog import Dataset, resolve
+from srbench.data.images import read_samples
 from srbench.errors import DataError
 from srbench.imaging.files import write_png
 
@@ -23,7 +24,7 @@ def genuine(dataset: Dataset) -> bool:
 
 def copies(folder: Path, count: int = 5) -> Path:
     """Images of the data set ``embedded``, encoded anew."""
-    for sample in list(resolve("embedded").samples())[:count]:
+    for sample in list(read_samples(resolve("embedded")))[:count]:
         write_png(folder / f"{sample.name}.png", sample.hr)
     return folder
 
@@ -54,7 +55,7 @@ def test_a_folder_of_the_set_s_own_pixels_is_the_set(tmp_path: Path, name: str) 
     dataset = resolve(f"./{name}", cwd=tmp_path)
     assert genuine(dataset) and dataset.note == ""
     assert dataset.content_hash == resolve("embedded").content_hash
-    assert [sample.name for sample in dataset.samples()] == [item.name for item in resolve("embedded").items]
+    assert [sample.name for sample in read_samples(dataset)] == [item.name for item in resolve("embedded").items]
     first = next(iter(dataset.items))
     write_png(first.hr.path, np.zeros((first.hr.path.stat().st_size % 50 + 9, 9), np.uint8))
     assert resolve(f"./{name}", cwd=tmp_path).name == f"{name}-own"  # one image was changed
@@ -117,4 +118,4 @@ def test_pictures_that_cannot_be_read_are_told_of_by_what_reads_them(tmp_path: P
     dataset = resolve("./embedded", cwd=tmp_path)
     assert dataset.name == "embedded-own"
     with pytest.raises(DataError, match="truncated or corrupt"):
-        list(dataset.samples())
+        list(read_samples(dataset))

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from srbench.errors import DataError, UsageError
 from srbench.imaging.color import luma
 from srbench.models.model import method_class
-from srbench.models.spec import Options, parse_options, parse_spec
+from srbench.models.parse import parse_options, parse_spec
+from srbench.models.spec import Options
 
 
 class Squared(nn.Module):

@@ -30,7 +30,8 @@ from srbench.method import MethodInfo
 from srbench.models import model
 from srbench.models.model import ANY_SCALE, SrImages, spec_hash
 from srbench.models.opened import Opened, open_file
-from srbench.models.spec import IMAGES, MEASURED, Options, parse_options, parse_spec, told_apart
+from srbench.models.parse import parse_options, parse_spec, told_apart
+from srbench.models.spec import IMAGES, MEASURED, Options
 from srbench.models.trial import find_traits, run_fitted
 from srbench.plugins.registry import Registry
 from srbench.system.installed import install_command

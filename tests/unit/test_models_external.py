@@ -19,7 +19,7 @@ from torch import nn
 
 from srbench.errors import DataError
 from srbench.models.external_data import external_files, locations
-from srbench.models.spec import parse_spec
+from srbench.models.parse import parse_spec
 from srbench.plugins.registry import Registry
 
 

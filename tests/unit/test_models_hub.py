@@ -16,7 +16,7 @@ from torch import nn
 
 from srbench.errors import DataError, UsageError
 from srbench.inference import run_method
-from srbench.models.spec import parse_spec
+from srbench.models.parse import parse_spec
 from srbench.plugins.registry import Registry
 from srbench.weights import load_weights
 

@@ -12,7 +12,7 @@ import pytest
 from srbench.data.fetch.networks import _hub_folder
 from srbench.data.places import data_root, mirrors, own_folder
 from srbench.errors import UsageError
-from srbench.models.spec import parse_spec
+from srbench.models.parse import parse_spec
 from srbench.system.files import cache_folder
 from srbench.system.places import user_path
 

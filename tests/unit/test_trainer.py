@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from srbench.data.catalog import resolve
+from srbench.data.images import read_samples
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.imaging.files import to_uint8
 from srbench.imaging.resize import imresize
@@ -72,7 +73,7 @@ def test_it_learns() -> None:
     assert trained.curve[-1].train_psnr == pytest.approx(-10 * math.log10(trained.curve[-1].train_loss))
     cases = [
         PROTOCOLS["vdsr"].prepare(sample.name, to_uint8(sample.hr), 2)
-        for sample in resolve("embedded:validation").samples()
+        for sample in read_samples(resolve("embedded:validation"))
     ]
     bicubic = validate(Registry().method("bicubic")(), cases, CPU)
     assert trained.best_psnr == max(values)

@@ -11,7 +11,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import srbench
 from srbench.bench.engines.shipping import Receiver, Shipment
 from srbench.bench.task import CellTask, Event, Failure, ImageDone, Outcome, Task, TrainTask
 from srbench.bench.workbench import Setting, Workbench
@@ -211,7 +210,7 @@ def _made(weights: Path) -> dict[str, bytes]:
 @lru_cache(maxsize=1)
 def code_hash() -> str:
     """The hash of srbench's own code. Methods and metrics have hashes of their own, which each cell checks."""
-    root = Path(srbench.__file__).parent
+    root = Path(__file__).resolve().parents[2]
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         name = path.relative_to(root).as_posix()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from srbench.data.catalog import Dataset, ImageFile
+from srbench.data.images import ensure_fetched
 from srbench.system.files import cache_folder, write_atomically
 from srbench.system.hashes import digest
 from srbench.system.locks import locked
@@ -68,7 +69,7 @@ class Sender:
         """
         known = ("dataset", dataset.content_hash, dataset.spec)
         if known not in self._shipments:
-            dataset.ensure()
+            ensure_fetched(dataset)
             there = _moved(dataset, lambda file: (file.found() or file.path).absolute())
             paths = [file.path for item in there.items for file in item.files]
             self._shipments[known] = self._ship(paths, there)

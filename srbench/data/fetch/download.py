@@ -12,9 +12,9 @@ from pathlib import Path
 from threading import Event
 from typing import IO, TYPE_CHECKING, Any
 
-from srbench import __version__
 from srbench.data.places import timeout
 from srbench.errors import DataError
+from srbench.version import __version__
 
 if TYPE_CHECKING:
     import requests

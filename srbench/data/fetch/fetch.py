@@ -10,22 +10,22 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import cached_property
 from itertools import product
 from pathlib import Path, PurePosixPath
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from urllib.parse import quote
 
-from srbench.data.dataset import Dataset, ImageFile, Progress, file_sha256
+from srbench.data.dataset import Dataset, ImageFile
 from srbench.data.fetch.archive import check_space, unpack
 from srbench.data.fetch.download import NotThere, Unreachable, Unwritable, download, unwritable
 from srbench.data.fetch.integrity import fault_at, whole
-from srbench.data.fetch.progress import Display, say
+from srbench.data.fetch.progress import Display, Progress, say
 from srbench.data.manifest import Archive
 from srbench.data.places import data_root, lock_of, mirrors
 from srbench.errors import DataError
 from srbench.imaging.files import pixels_sha256, read_image, write_png
+from srbench.system.hashes import file_sha256
 from srbench.system.locks import locked
 from srbench.system.places import require_home
 
@@ -235,7 +235,10 @@ class _Source:
         if file.crop_of is None or file.pixels_sha256 is None:
             return None
         crop = file.crop_of
-        image, source = self._uncropped[crop.dataset, crop.image]
+        image = crop.file
+        if image is None:
+            return None
+        source = _Source(crop.dataset, Display(crop.dataset.name, 1, None, False), origin=False)
         try:
             pixels = read_image(whole(image) or source.place(image))
         except DataError:
@@ -247,19 +250,6 @@ class _Source:
         write_png(file.path, pixels)
         self.display.advance(file.bytes or 0)
         return file.path
-
-    @cached_property
-    def _uncropped(self) -> dict[tuple[str, str], tuple[ImageFile, _Source]]:
-        """The images that this set's are crops of, by data set and name, and where to get them but for their origin."""
-        from srbench.data.catalog import resolve
-
-        crops = [file.crop_of for item in self.dataset.items for file in item.files if file.crop_of]
-        others = {spec: resolve(spec) for spec in {crop.dataset for crop in crops}}
-        known: dict[tuple[str, str], tuple[ImageFile, _Source]] = {}
-        for spec, other in others.items():
-            source = _Source(other, Display(other.name, 1, None, False), origin=False)
-            known |= {(spec, item.name): (item.hr, source) for item in other.items}
-        return known
 
     def _download(self, url: str, target: Path, file: ImageFile, sha256: str | None, size: int | None) -> Path:
         staged = _staged(target)

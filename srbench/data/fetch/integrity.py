@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from srbench.data.dataset import Dataset, ImageFile, file_sha256
+from srbench.data.dataset import Dataset, ImageFile
 from srbench.errors import DataError
 from srbench.imaging.files import image_size, pixels_sha256, read_image
+from srbench.system.hashes import file_sha256
 
 
 def fault_at(path: Path, file: ImageFile) -> str:

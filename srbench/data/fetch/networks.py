@@ -19,13 +19,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from srbench.data.dataset import Progress, file_sha256
 from srbench.data.fetch.download import Unwritable, download, unwritable
-from srbench.data.fetch.progress import Display, say
+from srbench.data.fetch.progress import Display, Progress, say
 from srbench.data.places import lock_of, mirrors
 from srbench.errors import DataError
 from srbench.system.files import cache_folder, write_atomically
-from srbench.system.hashes import digest
+from srbench.system.hashes import digest, file_sha256
 from srbench.system.locks import locked
 from srbench.system.names import unknown
 from srbench.system.places import require_home

@@ -6,11 +6,12 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from srbench.data.dataset import Progress
 from srbench.system.text import warn
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
+from collections.abc import Callable
+from typing import TypeAlias
 
 
 class Display:
@@ -80,3 +81,7 @@ def _bar() -> Bar:
 
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     return make_bars(make_console(stderr=True), *columns)
+
+
+Progress: TypeAlias = bool | Callable[[str], None]
+"""How to show progress: on stderr (a bar on a terminal, else lines), by a function that gets lines, or not at all."""

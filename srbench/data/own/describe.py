@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from srbench.data.catalog import role_of
-from srbench.data.dataset import Item, common_scale, file_sha256
-from srbench.data.manifest import Manifest, parse_manifest
+from srbench.data.dataset import Item, common_scale
+from srbench.data.manifest import Manifest, parse_manifest, role_of
 from srbench.errors import DataError
 from srbench.imaging.files import pixels_sha256, read_image
+from srbench.system.hashes import file_sha256
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from srbench.data.dataset import Dataset, ImageFile, Item, file_sha256
+from srbench.data.dataset import Dataset, ImageFile, Item
 from srbench.data.manifest import safe_name
 from srbench.errors import DataError, UsageError
-from srbench.system.hashes import digest
+from srbench.system.hashes import digest, file_sha256
 from srbench.system.places import as_written, is_file, is_folder
 
 EXTENSIONS = frozenset({".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".pgm", ".ppm"})

@@ -8,13 +8,13 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from srbench import __version__
 from srbench.analysis.compare import Comparison
 from srbench.analysis.references import Reference
 from srbench.bench.store import LoadedRun
 from srbench.report.html.assets import library, program, script_json, source_hash, style
 from srbench.report.html.data import page_document
 from srbench.report.html.pictures import album
+from srbench.version import __version__
 
 
 def html_page(
