@@ -18,6 +18,7 @@ import numpy as np
 
 from benchmarks import _fuzz_mutate as mutate
 from srbench.errors import SrbenchError
+from srbench.protocols.case import prepare
 
 Damage = Callable[[random.Random, bytes, Sequence[bytes]], bytes]
 
@@ -107,7 +108,7 @@ def _read_protocol(path: Path) -> None:
 
     protocol = get_protocol(str(path))
     _ = protocol.hash, protocol.describe(), protocol.shave(2)
-    protocol.prepare("image", np.zeros((24, 24, 3), np.uint8), 2, np.zeros((12, 12, 3), np.uint8))
+    prepare(protocol, "image", np.zeros((24, 24, 3), np.uint8), 2, np.zeros((12, 12, 3), np.uint8))
 
 
 def _read_recipe(path: Path) -> None:
@@ -145,8 +146,8 @@ def _run_command() -> Any:
 def _run_files() -> dict[str, bytes]:
     """A made-up run of one cell."""
     from srbench.bench import results
-    from srbench.bench.sealed import sealed
     from srbench.speed.record import RunSpeed, SpeedRecord, SpeedRow
+    from srbench.system.sealed import sealed
 
     key = "0" * 64
     cell_id = results.CellId(method="net", recipe="only", dataset="photos", scale=2, protocol="vdsr")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from srbench.errors import DeviceError, MethodError
+from srbench.errors import DeviceError, MethodError, SrbenchError
 from srbench.method import Method
 from srbench.system.device import check_device, check_threads
 from srbench.system.memory import keep_freed_memory
@@ -203,3 +204,15 @@ def tiled(method: Method, x: torch.Tensor, scale: int, tile: int, halo: int) -> 
         sr = _checked(method, x[..., part.seen_rows, part.seen_columns], scale)
         out[..., scaled(part.rows, grown), scaled(part.columns, grown)] = part.cut(sr, grown)
     return out
+
+
+@contextmanager
+def blamed_on(name: str) -> Iterator[None]:
+    """Around what a method's own code does: whatever that raises becomes a :class:`MethodError` that names it."""
+    try:
+        yield
+    except SrbenchError:
+        raise
+    except (Exception, SystemExit) as error:
+        message = str(error).splitlines()[0] if str(error) else "no message"
+        raise MethodError(f"{name} raised {type(error).__name__} in training: {message}") from error

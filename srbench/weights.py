@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from srbench.errors import DataError
 from srbench.method import LearnedMethod, Method
 from srbench.recipe import Recipe
-from srbench.system.files import cache_folder, write_atomically
+from srbench.system.files import write_atomically
 from srbench.system.hashes import canonical_json, digest, parse_json
+from srbench.system.places import cache_folder
 from srbench.system.text import warn
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from srbench.data.catalog import resolve
 from srbench.data.images import read_samples
 from srbench.imaging.files import write_png
 from srbench.protocols.builtin import get_protocol
+from srbench.protocols.case import prepare
 
 SCALE = 2
 
@@ -133,7 +134,7 @@ def save_sr_images(network: nn.Module, folder: Path, dataset: str = "embedded", 
     folder.mkdir(parents=True, exist_ok=True)
     rules = get_protocol(protocol)
     for sample in read_samples(resolve(dataset)):
-        case = rules.prepare(sample.name, np.asarray(sample.hr), SCALE, None)
+        case = prepare(rules, sample.name, np.asarray(sample.hr), SCALE, None)
         lr = case.lr.astype(np.float64)
         planes = np.repeat(lr[..., None], 3, axis=2) if lr.ndim == 2 else lr
         x = torch.from_numpy(planes.transpose(2, 0, 1) / 255.0)[None].float()

@@ -1,1 +1,1 @@
-"""What the numbers say: the gate against references."""
+"""What the numbers say: gates, comparisons, intervals. Imported by report and above."""

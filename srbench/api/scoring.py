@@ -18,7 +18,8 @@ from srbench.errors import DataError, UsageError
 from srbench.method import MethodInfo
 from srbench.plugins.registry import Registry
 from srbench.protocols.builtin import get_protocol
-from srbench.protocols.protocol import Case, Protocol
+from srbench.protocols.case import Case, prepare
+from srbench.protocols.protocol import Protocol
 from srbench.system.hashes import file_sha256
 
 
@@ -141,7 +142,7 @@ def degrade(hr: Picture, scale: int, protocol: str | Path = "classic", *, rgb: b
 def _case(protocol: Protocol, hr: NDArray[Any], scale: int, lr: Picture | None) -> Case:
     if protocol.degraded == "none" and lr is None:
         raise UsageError(f"Protocol '{protocol.name}' scores supplied LR: give it too, as lr=….")
-    return protocol.prepare("HR", in_8_bit(hr), scale, None if lr is None else in_8_bit(as_array("LR", lr)))
+    return prepare(protocol, "HR", in_8_bit(hr), scale, None if lr is None else in_8_bit(as_array("LR", lr)))
 
 
 def _fitted(sr: NDArray[Any], hr: NDArray[Any], case: Case, *, luma: bool) -> NDArray[Any]:

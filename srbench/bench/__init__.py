@@ -1,1 +1,1 @@
-"""plan -> execute -> store."""
+"""plan -> execute -> store: the road of a run. Imported by analysis and above."""

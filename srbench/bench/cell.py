@@ -24,7 +24,8 @@ from srbench.isolation.watch import Reads
 from srbench.metrics.hosted import read_by
 from srbench.metrics.metric import Pair
 from srbench.models.model import SrImages
-from srbench.protocols.protocol import Case, Protocol
+from srbench.protocols.case import Case, prepare
+from srbench.protocols.protocol import Protocol
 from srbench.system.hashes import digest
 from srbench.system.machine import device_name, versions
 
@@ -96,7 +97,7 @@ class CaseSource:
     def _case(self, key: tuple[str, ...], protocol: Protocol, sample: Sample, scale: int) -> Case:
         try:
             lr = None if sample.lr is None else to_uint8(sample.lr)
-            return protocol.prepare(sample.name, to_uint8(sample.hr), scale, lr)
+            return prepare(protocol, sample.name, to_uint8(sample.hr), scale, lr)
         except DataError as error:
             self._failed[key] = error
             raise
@@ -183,7 +184,7 @@ def score(
     Args:
         plan: the metrics, and the files that they need.
         name: of the image, for messages.
-        scored: SR and target, as :meth:`srbench.protocols.protocol.Case.pair` gives them.
+        scored: SR and target, as :meth:`srbench.protocols.case.Case.pair` gives them.
         pictures: SR and HR to look at, (H, W) or (H, W, 3).
         device: where networks run.
 

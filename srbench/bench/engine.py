@@ -18,12 +18,13 @@ from srbench.bench.reads import with_reads
 from srbench.bench.record import Record
 from srbench.bench.results import CellResult, Computed, FailedCell
 from srbench.bench.speed_column import due, write_speed
-from srbench.bench.store import LoadedRun, RunFolder, StoreError, load_run, run_folders
+from srbench.bench.store import LoadedRun, RunFolder, load_run, run_folders
 from srbench.bench.task import Began, CellTask, Event, Failure, ImageDone, Outcome, Task, TrainTask, Waiting
 from srbench.bench.workbench import Setting, Workbench
 from srbench.errors import DeviceError, SrbenchError
 from srbench.plugins.registry import Registry
 from srbench.speed.record import RunSpeed
+from srbench.system.files import StoreError
 from srbench.system.hashes import digest
 from srbench.system.locks import POLL, Lock
 from srbench.training.job import Training, training_command

@@ -7,10 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from srbench.data.own.manifests import own_manifest, own_names
-from srbench.data.places import data_root, mirrors, own_folder, timeout
 from srbench.errors import SrbenchError
-from srbench.system.files import cache_folder
-from srbench.system.places import NOWHERE, require_home
+from srbench.system.places import NOWHERE, cache_folder, data_root, mirrors, own_folder, require_home, timeout
 from srbench.weights import read_metadata, trained_folder
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +29,7 @@ from srbench.protocols.builtin import get_protocol
 from srbench.protocols.protocol import Protocol
 from srbench.system.hashes import digest
 from srbench.system.names import join_names
+from srbench.system.source import code_hash
 from srbench.training.guard import has_seen, trains_on
 from srbench.training.job import QUICK, Training, plan_training
 
@@ -331,17 +330,17 @@ def _distinct(datasets: Sequence[Dataset]) -> tuple[Dataset, ...]:
     return tuple(by_name.values())
 
 
-@lru_cache(maxsize=1)
+NUMBERS = ("protocols.protocol", "protocols.case", "imaging", "inference", "bench.cell", "bench.runner", "bench.reads")
+"""The modules that turn images into numbers."""
+
+
 def engine_hash() -> str:
     """Hash of the code that turns images into numbers, so that results of another version are not taken for today's.
 
     What only some cells depend on is in hashes of theirs: the code of a method and of a metric, and what finds and
     reads SR images that were made elsewhere.
     """
-    root = Path(__file__).resolve().parents[1]
-    files = [root / "protocol.py", root / "inference.py", root / "bench" / "cell.py", root / "bench" / "runner.py"]
-    files += sorted((root / "imaging").glob("*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+    return code_hash(*NUMBERS)[:16]
 
 
 def run_command(request: Request, extra: Sequence[str] = ()) -> str:

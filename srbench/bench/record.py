@@ -10,8 +10,9 @@ from functools import cached_property
 from srbench.bench.below import METRIC, below_bicubic
 from srbench.bench.plan import Plan, PlannedJob
 from srbench.bench.results import CellResult, FailedCell, PlannedCell, RunRecord
-from srbench.bench.store import RunFolder, StoreError
+from srbench.bench.store import RunFolder
 from srbench.errors import DataError
+from srbench.system.files import StoreError
 from srbench.system.machine import machine, versions
 from srbench.system.text import warn
 

@@ -1,27 +1,33 @@
 """What a run leaves behind, as typed data: the schema of the JSON files and of ``--json``.
 
 Numbers are finite or the strings ``"inf"`` and ``"-inf"`` (the PSNR of equal images): standard JSON has no infinity.
-Each file carries a checksum of its content (:mod:`srbench.bench.sealed`); what the models bound is what a report relies
-on, for a file with a right checksum may still be anybody's.
+Each file carries a checksum of its content (:mod:`srbench.system.sealed`); what the models bound is what a report
+relies on, for a file with a right checksum may still be anybody's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Final, Literal, Self
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
-    PlainSerializer,
-    StringConstraints,
     model_validator,
 )
 
+from srbench.system.plain import (
+    LONGEST_ERROR,
+    Count,
+    Frozen,
+    Name,
+    Number,
+    Plain,
+    Scale,
+    Sentence,
+    Side,
+    Traceback,
+)
 from srbench.system.text import cut
 
 SCHEMA_VERSION: Final = 1
@@ -30,59 +36,6 @@ RECORD_SCHEMA_VERSION: Final = 2
 """Of run.json. 1 had no checksum, so whether it was altered cannot be told: it is refused."""
 CELL_SCHEMA_VERSION: Final = 2
 """Of the files of cells. 1 had no checksum."""
-LONGEST_ERROR: Final = 2_000
-"""Characters of an error that are kept."""
-LONGEST_TRACEBACK: Final = 20_000
-"""Characters of a traceback that are kept."""
-DEEPEST: Final = 20
-"""Tables and lists in one another, in what a file says of a protocol or a cell's inputs."""
-
-
-def plain_number(value: float) -> float | str:
-    """A number as JSON can hold it."""
-    return value if abs(value) != float("inf") else ("inf" if value > 0 else "-inf")
-
-
-def _number(value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, OverflowError) as error:
-        raise ValueError(str(error)) from None
-    if number != number:
-        raise ValueError("NaN is no figure")
-    return number
-
-
-def _shallow(data: Any, left: int = DEEPEST) -> Any:
-    if isinstance(data, dict | list | tuple):
-        if not left:
-            raise ValueError("it is nested too deeply")
-        for value in data.values() if isinstance(data, dict) else data:
-            _shallow(value, left - 1)
-    return data
-
-
-def _short(longest: int) -> Callable[[Any], Any]:
-    return lambda text: cut(text, longest) if isinstance(text, str) else text
-
-
-Number = Annotated[float, BeforeValidator(_number), PlainSerializer(plain_number, when_used="json")]
-Name = Annotated[str, StringConstraints(max_length=5_000)]
-"""Of a method, a data set, an image: one that is a file's has its folders too."""
-Plain = Annotated[dict[str, Any], AfterValidator(_shallow)]
-Count = Annotated[int, Field(ge=0, le=2**63)]
-Scale = Annotated[int, Field(ge=1, le=1_000)]
-Side = Annotated[int, Field(ge=1, le=2**31)]
-"""Of an image, in pixels."""
-Sentence = Annotated[str, BeforeValidator(_short(LONGEST_ERROR))]
-"""An error: of one that is longer, what is left out is said."""
-Traceback = Annotated[str, BeforeValidator(_short(LONGEST_TRACEBACK))]
-
-
-class Frozen(BaseModel):
-    """Immutable; an unknown key is an error, so that a file of another schema is never half understood."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class CellId(Frozen):

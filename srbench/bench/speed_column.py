@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench.bench.plan import Plan
-from srbench.bench.sealed import sealed
 from srbench.bench.task import SpeedTask
 from srbench.errors import DataError
 from srbench.speed.record import RunSpeed, SpeedRow, read_speed
 from srbench.system.files import write_atomically
+from srbench.system.sealed import sealed
 from srbench.system.text import warn
 
 if TYPE_CHECKING:

@@ -14,21 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from srbench.bench.results import CellId, CellResult, ReadNote, RunRecord
-from srbench.bench.sealed import read_sealed, sealed
-from srbench.errors import EXIT_DATA, DataError, SrbenchError, UsageError
+from srbench.errors import DataError, UsageError
 from srbench.speed.record import RunSpeed, read_speed
-from srbench.system.files import sweep, write_atomically, writing
+from srbench.system.files import sweep, write_atomically, writing_to
 from srbench.system.hashes import digest
 from srbench.system.locks import Lock
 from srbench.system.names import unknown
 from srbench.system.places import RUNS, is_file
+from srbench.system.sealed import read_sealed, sealed
 from srbench.system.text import warn
-
-
-class StoreError(SrbenchError):
-    """Results cannot be written: the run ends, and what it had stored stays."""
-
-    exit_code = EXIT_DATA
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,17 +244,6 @@ def find_run(name: str | None, out: Path = RUNS) -> Path:
 def run_folders(out: Path) -> Iterator[Path]:
     """The folders of all runs under ``out``."""
     return (path.parent for path in sorted(out.glob("*/run.json")))
-
-
-def writing_to(folder: Path) -> AbstractContextManager[None]:
-    """A block that writes results: what keeps it from that is one sentence.
-
-    Raises:
-        StoreError: instead of an OSError.
-    """
-    return writing(
-        f"Results cannot be written to {folder}", "; free it, or choose another folder with --out.", StoreError
-    )
 
 
 def _inside(folder: Path, *names: str) -> Path:

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from srbench.bench.plan import PlannedJob
-from srbench.bench.results import LONGEST_ERROR, LONGEST_TRACEBACK, Computed
+from srbench.bench.results import Computed
 from srbench.errors import DataError, DeviceError, SrbenchError
 from srbench.isolation.host import HostError, RemoteError
 from srbench.speed.record import RunSpeed
+from srbench.system.plain import LONGEST_ERROR, LONGEST_TRACEBACK
 from srbench.system.text import cut
 from srbench.training.job import Training
 from srbench.training.progress import Progress

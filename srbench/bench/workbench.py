@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from srbench.bench.plan import Plan, PlannedJob, engine_hash
 from srbench.bench.results import Computed
-from srbench.bench.store import StoreError
 from srbench.bench.task import (
     Began,
     CellTask,
@@ -33,6 +32,7 @@ from srbench.models.model import SrImages
 from srbench.models.spec import Spec
 from srbench.plugins.registry import Registry
 from srbench.speed.record import RunSpeed
+from srbench.system.files import StoreError
 from srbench.system.source import files_of
 from srbench.training.hosted import obtain_hosted
 from srbench.training.job import Training

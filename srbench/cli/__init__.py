@@ -1,1 +1,1 @@
-"""Verbs: one file each; arguments and console, nothing else."""
+"""Verbs: one file each; arguments and console, nothing else. Imported by nobody."""

@@ -20,12 +20,11 @@ def doctor(json: Json = False, plugin: Plugins = None) -> None:
 
     from srbench.bench.health import problems as find_problems
     from srbench.data.fetch.fetch import data_root
-    from srbench.data.places import own_folder
     from srbench.errors import UsageError
     from srbench.inference import resolve_device
     from srbench.plugins.registry import Registry
-    from srbench.system.files import cache_folder
     from srbench.system.machine import device_name, machine, versions
+    from srbench.system.places import cache_folder, own_folder
     from srbench.weights import trained_folder
 
     facts = versions() | machine()

@@ -149,9 +149,9 @@ def _graph(subject: Subject) -> Graph:
 
 def _run(registry: Registry, method: str, subjects: tuple[Subject, ...]) -> LoadedRun:
     """The run on the embedded set, of which only what is missing is computed."""
-    from srbench.api.running import execute, prepare
     from srbench.bench.options import Options
     from srbench.bench.plan import Request
+    from srbench.bench.run import execute, prepare
     from srbench.cli.console import RunConsole
 
     scales = tuple(subject.scale for subject in subjects)

@@ -17,8 +17,8 @@ from srbench.system.places import is_folder
 from srbench.system.text import echo, echo_json, warn
 
 if TYPE_CHECKING:
-    from srbench.api.running import Prepared
     from srbench.bench.plan import Plan
+    from srbench.bench.run import Prepared
     from srbench.bench.store import LoadedRun
 
 BY_DEFAULT = Options()
@@ -114,8 +114,8 @@ def run(
     Exit codes: 0 fine, 2 wrong usage, 3 a cell failed, 4 data missing or corrupt or results not writable,
     5 the Ray cluster is gone, 130 interrupted (Ctrl-C or SIGTERM).
     """
-    from srbench.api.running import prepare
     from srbench.bench.plan import Request
+    from srbench.bench.run import prepare
     from srbench.cli.console import stderr
     from srbench.recipe import MOST_SEED
 
@@ -174,7 +174,7 @@ def run(
 
 def _execute(prepared: Prepared) -> tuple[LoadedRun, str]:
     """Run it under a display; returns what came of it, and what was done, in words."""
-    from srbench.api.running import execute
+    from srbench.bench.run import execute
     from srbench.cli.console import RunConsole
 
     with RunConsole(len(prepared.plan.jobs)) as console:

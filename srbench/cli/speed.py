@@ -197,7 +197,7 @@ def _keep(record: SpeedRecord, folder: Path) -> Path | SrbenchError:
 
 def _show(record: SpeedRecord, *, as_json: bool) -> None:
     if as_json:
-        from srbench.bench.sealed import sealed
+        from srbench.system.sealed import sealed
 
         echo_json(sealed(record))
         return

@@ -1,1 +1,1 @@
-"""Data sets: manifests, downloads, images."""
+"""Data sets: manifests, downloads, images. Imported by training and above."""

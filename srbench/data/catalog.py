@@ -33,11 +33,10 @@ from srbench.data.own.folders import content_hash, folder_dataset, pairs_dataset
 from srbench.data.own.hub import hub_manifest, hub_manifests
 from srbench.data.own.hub_spec import is_hub
 from srbench.data.own.manifests import own_manifest, own_names
-from srbench.data.places import data_root
 from srbench.errors import DataError, UsageError
 from srbench.system.hashes import file_sha256
 from srbench.system.names import unknown
-from srbench.system.places import is_folder, user_path
+from srbench.system.places import data_root, is_folder, user_path
 
 __all__ = [
     "Dataset",

@@ -12,10 +12,10 @@ from srbench.errors import DataError
 from srbench.explain.planes import Floats, Plane, plane_of
 from srbench.explain.resizers import RESIZERS
 from srbench.explain.variant import Making
-from srbench.imaging.border import mod_crop
 from srbench.imaging.color import in_colour
-from srbench.imaging.resize import round_half_up
-from srbench.protocols.protocol import Case, Protocol
+from srbench.imaging.resize import mod_crop, round_half_up
+from srbench.protocols.case import Case
+from srbench.protocols.protocol import Protocol
 
 MARGIN = 11
 """The smallest side that must be left once the most is shaved: SSIM's window fits in."""

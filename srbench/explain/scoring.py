@@ -12,8 +12,7 @@ from srbench.explain.making import Original
 from srbench.explain.planes import Floats, Plane, plane_of
 from srbench.explain.variant import Variant
 from srbench.explain.windows import windowed_ssim
-from srbench.imaging.border import shave
-from srbench.imaging.resize import round_half_up
+from srbench.imaging.resize import round_half_up, shave
 from srbench.metrics.pixel import psnr_of_mse
 
 Key = tuple[object, ...]

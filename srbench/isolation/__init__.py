@@ -1,1 +1,4 @@
-"""Code from outside in a process of its own: the process, what passes between the two, and what is seen of it."""
+"""Code from outside in a process of its own: the process, what passes between the two, and what is seen of it.
+
+Imported by whatever runs others' code: metrics, plugins, bench.
+"""

@@ -1,1 +1,4 @@
-"""Image quality metrics: pure functions of (SR, target), and their registry entries."""
+"""Image quality metrics: pure functions of (SR, target), and their registry entries.
+
+Imported by plugins and above.
+"""

@@ -16,9 +16,8 @@ from typing import Any
 from srbench.errors import DataError, SrbenchError
 from srbench.models.external_data import locations
 from srbench.models.spec import Entry, Options, Spec, safe_stem
-from srbench.system.files import cache_folder
 from srbench.system.hashes import parse_json
-from srbench.system.places import require_home, user_path
+from srbench.system.places import cache_folder, require_home, user_path
 
 CONFIG = "config.json"
 SCHEMA_VERSION = 1

@@ -16,7 +16,7 @@ from srbench.models.probe import describe
 from srbench.models.spec import MOST, Entry, Spec
 from srbench.models.traits import Traits
 from srbench.system.hashes import digest
-from srbench.system.source import source_hash
+from srbench.system.source import code_files, source_hash
 from srbench.weights import make_method
 
 if TYPE_CHECKING:  # planning and reports know models by their cards, and must not import torch
@@ -29,7 +29,6 @@ BLACK, SPAN = 16.0 / 255.0, 219.0 / 255.0
 """Of luma in studio range: black, and what white exceeds it by. Full-range luma is the same, stretched to 0..1."""
 MOST_NAMED = 8
 """Files that a row names one by one: the weights of an ONNX model may be a file a tensor."""
-_HERE = Path(__file__).parent
 
 
 class Model(Method):
@@ -211,9 +210,8 @@ def _described(what: str, traits: Sequence[Traits]) -> str:
 @lru_cache(maxsize=8)
 def _code(kind: str) -> list[str]:
     """Hashes of what reads a kind of file: each with the modules of its own package that it imports."""
-    reader = _HERE.parent / "data" / "sr_images.py" if kind == "images" else _HERE / f"{kind}_file.py"
-    files = (_HERE / "model.py", reader)
-    return [source_hash(file) for file in files if file.is_file()]
+    readers = {"images": ["data.sr_images"], "weights": []}.get(kind, [f"models.{kind}_file"])
+    return [source_hash(file) for name in ("models.model", *readers) for file in code_files(name)]
 
 
 def _entries_by_scale(spec: Spec, traits: Mapping[int, Traits]) -> dict[int, Entry]:

@@ -26,9 +26,10 @@ from srbench.errors import DataError, SrbenchError, UsageError
 from srbench.models.opened import first_line, open_file, require_installed
 from srbench.models.spec import Entry, Options, Spec
 from srbench.models.traits import Traits
-from srbench.system.files import cache_folder, write_atomically
+from srbench.system.files import write_atomically
 from srbench.system.hashes import digest, parse_json
 from srbench.system.names import PACKAGE_OF
+from srbench.system.places import cache_folder
 from srbench.system.source import source_hash
 
 SECONDS = 120

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from srbench.errors import UsageError
 from srbench.method import LearnedMethod, Method, MethodInfo
 from srbench.recipe import Recipe
 from srbench.system.names import unknown
+from srbench.system.source import code_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +82,9 @@ def from_json(data: dict[str, Any], path: Path, source: str, origin: str) -> Car
     return Card(info, data["learned"], recipes, source, path.parent, origin)
 
 
-@lru_cache(maxsize=1)
 def contract_hash() -> str:
     """What a kept card depends on beside the method's own source."""
-    here = Path(__file__).parent
-    return hashlib.sha256(b"".join((here / name).read_bytes() for name in ("method.py", "recipe.py"))).hexdigest()
+    return code_hash("method", "recipe")
 
 
 def choices_of(card: Card, pattern: str, *, strict: bool) -> list[Choice]:

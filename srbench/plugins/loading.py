@@ -44,7 +44,7 @@ def _entry_points(group: str) -> list[EntryPoint]:
     """Installed entry points, ours first; in a checkout that is not installed, those that pyproject.toml declares."""
     found = list(entry_points(group=group))
     if own_distribution() is None:
-        declared = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text("utf-8"))
+        declared = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
         table: dict[str, str] = declared["project"]["entry-points"][group]
         found += [EntryPoint(name, value, group) for name, value in table.items()]
     found.sort(key=lambda entry: not entry.value.startswith("srbench."))

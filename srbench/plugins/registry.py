@@ -35,10 +35,10 @@ from srbench.plugins.card import Card, Choice, card_of, choices_of, contract_has
 from srbench.plugins.loading import import_file, leads_to, load, module_file, package_of, take
 from srbench.plugins.notebook_source import class_hash
 from srbench.recipe import Recipe, read_recipe
-from srbench.system.files import cache_folder, write_atomically
+from srbench.system.files import write_atomically
 from srbench.system.hashes import parse_json
 from srbench.system.names import unknown
-from srbench.system.places import is_file, user_path
+from srbench.system.places import cache_folder, is_file, user_path
 from srbench.system.source import source_hash
 
 METHODS = "srbench.methods"

@@ -6,10 +6,9 @@ import re
 import tempfile
 from pathlib import Path
 
-from srbench.bench.sealed import sealed
-from srbench.bench.store import writing_to
 from srbench.speed.record import SpeedRecord
-from srbench.system.files import write_new
+from srbench.system.files import write_new, writing_to
+from srbench.system.sealed import sealed
 
 
 def require_writable(folder: Path) -> None:

@@ -7,8 +7,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from srbench.bench.results import Count, Frozen, Name, Scale, Sentence, Side
-from srbench.bench.sealed import read_sealed
+from srbench.system.plain import Count, Frozen, Name, Scale, Sentence, Side
+from srbench.system.sealed import read_sealed
 
 SPEED_SCHEMA_VERSION: Final = 2
 """Of speed.json and of records of `srbench speed`. 1 had no checksum: it is refused."""

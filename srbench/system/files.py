@@ -10,13 +10,11 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO
 
-from platformdirs import user_cache_path
-
-from srbench.errors import DataError, SrbenchError
-from srbench.system.places import kept_folder
+from srbench.errors import EXIT_DATA, DataError, SrbenchError
 
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}")
 _LEFT_BEHIND = 3600.0
@@ -163,6 +161,18 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def cache_folder() -> Path:
-    """Where srbench keeps what it can make or fetch again: ``SRBENCH_CACHE``, or the platform's cache folder."""
-    return kept_folder("SRBENCH_CACHE", user_cache_path)
+class StoreError(SrbenchError):
+    """Results cannot be written: the run ends, and what it had stored stays."""
+
+    exit_code = EXIT_DATA
+
+
+def writing_to(folder: Path) -> AbstractContextManager[None]:
+    """A block that writes results: what keeps it from that is one sentence.
+
+    Raises:
+        StoreError: instead of an OSError.
+    """
+    return writing(
+        f"Results cannot be written to {folder}", "; free it, or choose another folder with --out.", StoreError
+    )

@@ -34,7 +34,7 @@ def install_command(extra: str) -> str:
     """
     own = own_distribution()
     if own is None:  # in a checkout, found by its working directory or PYTHONPATH
-        return _from_folder(Path(__file__).resolve().parent.parent, extra)
+        return _from_folder(Path(__file__).resolve().parents[2], extra)
     origin = json.loads(own.read_text("direct_url.json") or "{}")
     url, vcs = origin.get("url", ""), origin.get("vcs_info")
     if vcs:

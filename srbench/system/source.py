@@ -10,6 +10,36 @@ from functools import lru_cache
 from pathlib import Path
 
 
+@lru_cache(maxsize=16)
+def code_hash(*modules: str) -> str:
+    """sha256 over modules of srbench, and over all modules of its packages, by their names.
+
+    Args:
+        modules: dotted names below srbench: ``inference``, ``imaging``, ``bench.cell``.
+
+    Raises:
+        FileNotFoundError: there is none of a name, so that one which was moved cannot drop out.
+    """
+    digest = hashlib.sha256()
+    for name in modules:
+        for file in code_files(name):
+            digest.update(f"{name}/{file.name}\n".encode() + hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def code_files(name: str) -> list[Path]:
+    """The file of a module of srbench, or all files of a package, by its dotted name below srbench.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    place = Path(__file__).resolve().parents[1].joinpath(*name.split("."))
+    found = sorted(place.rglob("*.py")) if place.is_dir() else [place.with_name(f"{place.name}.py")]
+    if not found or not all(file.is_file() for file in found):
+        raise FileNotFoundError(f"srbench has no module {name}")
+    return found
+
+
 @lru_cache(maxsize=256)
 def source_hash(path: Path) -> str:
     """sha256 over a module and, in turn, the modules of its own package that it imports."""

@@ -14,6 +14,8 @@ In a plugin's tests::
         assert_psnr_at_least(MyMethod, 31.2, dataset="embedded", scale=2)
 
 Plain functions, and no plugin of pytest's: nothing is imported where srbench happens to be installed and is not tested.
+
+Imported by plugins' tests.
 """
 
 from __future__ import annotations

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from srbench.api.arguments import OneOrMore, several, whole_number
 from srbench.api.progress import Silent
-from srbench.api.running import execute, name_of, prepare, threads_kept
+from srbench.api.running import name_of, threads_kept
 from srbench.bench.options import Options
 from srbench.bench.plan import Request
 from srbench.bench.results import CellResult
+from srbench.bench.run import execute, prepare
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.method import Method, MethodInfo
 from srbench.protocols.builtin import get_protocol

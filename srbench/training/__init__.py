@@ -1,1 +1,1 @@
-"""From a recipe to weights."""
+"""From a recipe to weights. Imported by bench and above."""

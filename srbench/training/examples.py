@@ -17,7 +17,7 @@ from srbench.imaging.files import to_uint8
 from srbench.imaging.resize import imresize
 from srbench.method import MethodInfo
 from srbench.protocols.builtin import get_protocol
-from srbench.protocols.protocol import Case
+from srbench.protocols.case import Case, prepare
 from srbench.recipe import Recipe
 from srbench.training.guard import refuse_test_images
 from srbench.training.patches import batches, cut_pairs, random_batches
@@ -100,7 +100,7 @@ def _cases(
             for size in shrink:
                 image = hr if size == 1.0 else imresize(hr, size)
                 if protocol.canvas or min(image.shape[:2]) >= recipe.patch:
-                    yield protocol.prepare(sample.name, image, factor, lr)
+                    yield prepare(protocol, sample.name, image, factor, lr)
 
 
 def _training_sets(recipe: Recipe) -> list[Dataset]:

@@ -13,10 +13,9 @@ import torch
 from torch import Tensor
 
 from srbench.errors import DataError, MethodError, UsageError
-from srbench.inference import run_method
+from srbench.inference import blamed_on, run_method
 from srbench.method import FittedMethod
 from srbench.recipe import Recipe
-from srbench.training.blame import blamed_on
 from srbench.training.examples import training_images, validation_cases
 from srbench.training.progress import Point, Progress, Report
 from srbench.training.validation import Trained, mean_psnr, psnrs, upsampled_psnr

@@ -10,25 +10,28 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import platform
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import torch
 from torch import Tensor
 
 from srbench.errors import DataError, MethodError, UsageError
+from srbench.inference import blamed_on
 from srbench.method import FittedMethod, LearnedMethod, Method
-from srbench.protocols.protocol import Case
+from srbench.protocols.case import Case
 from srbench.recipe import Recipe
 from srbench.system.locks import locked
 from srbench.system.places import require_home
-from srbench.training.blame import blamed_on
 from srbench.training.curve import write_csv, write_pictures
 from srbench.training.examples import training_batches, validation_cases
 from srbench.training.fitting import fit
-from srbench.training.interrupt import deferred_interrupt
 from srbench.training.job import Training
 from srbench.training.progress import Point, Progress, Report
 from srbench.training.session import Session
@@ -293,3 +296,28 @@ def _progress(session: Session) -> Progress:
         psnr=last.validation_psnr if last else None,
         best=session.best_psnr if last else None,
     )
+
+
+@contextmanager
+def deferred_interrupt() -> Iterator[Callable[[], bool]]:
+    """Note the first Ctrl-C instead of raising it; the second one raises KeyboardInterrupt at once.
+
+    Yields:
+        Whether Ctrl-C has been pressed. In a thread other than the main one, which signals do not reach, never.
+    """
+    pressed = False
+
+    def note(number: int, frame: FrameType | None) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)

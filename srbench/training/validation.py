@@ -12,7 +12,7 @@ from torch import Tensor
 from srbench.inference import run_method
 from srbench.method import Method, MethodInfo
 from srbench.metrics.pixel import psnr
-from srbench.protocols.protocol import Case
+from srbench.protocols.case import Case
 from srbench.training.progress import Point
 
 EXACT = 100.0

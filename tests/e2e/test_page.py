@@ -16,10 +16,10 @@ from runs import METRICS, compared, write_run
 
 from srbench.analysis.references import load_references
 from srbench.bench.results import MetricRecord
-from srbench.bench.sealed import sealed
 from srbench.bench.store import LoadedRun, load_run
 from srbench.report.html.page import html_page
 from srbench.speed.record import RunSpeed, SpeedRow
+from srbench.system.sealed import sealed
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -16,8 +16,9 @@ from srbench.bench.engine import Engine
 from srbench.bench.options import Options
 from srbench.bench.plan import Plan, PlannedJob, Request, make_plan
 from srbench.bench.results import CellResult, FailedCell
-from srbench.bench.store import RunFolder, StoreError, load_run
+from srbench.bench.store import RunFolder, load_run
 from srbench.plugins.registry import Registry
+from srbench.system.files import StoreError
 from srbench.training.job import Training
 from srbench.training.progress import Report
 

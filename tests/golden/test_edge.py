@@ -23,6 +23,7 @@ from srbench.metrics.metric import Pair
 from srbench.metrics.pixel import psnr
 from srbench.metrics.ssim import SSIM
 from srbench.protocols.builtin import PROTOCOLS
+from srbench.protocols.case import prepare
 
 SET5 = Path(os.environ.get("SRBENCH_MIRROR", "nowhere")) / "set5"
 
@@ -35,7 +36,7 @@ def scores(method: Method, scale: int) -> tuple[float, float]:
     """Mean PSNR and SSIM on Set5."""
     rows = []
     for path in sorted(SET5.glob("*.png")):
-        case = PROTOCOLS["vdsr"].prepare(path.name, to_uint8(read_image(path)), scale)
+        case = prepare(PROTOCOLS["vdsr"], path.name, to_uint8(read_image(path)), scale)
         x = torch.from_numpy(case.method_input(method.info))[None]
         sr, target = case.pair(case.finish(method.info, method.upscale(x, scale)[0].numpy()))
         rows.append((psnr(sr, target), SSIM.function(Pair(sr, target, PROTOCOLS["vdsr"]))))

@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from srbench.imaging.border import mod_crop
 from srbench.imaging.files import read_image
-from srbench.imaging.resize import Border, imresize
+from srbench.imaging.resize import Border, imresize, mod_crop
 
 MIRROR = Path(os.environ.get("SRBENCH_MIRROR", "nowhere"))
 BORDERS: dict[str, Border] = {"replicate_selfexsr": "replicate", "symmetric_swinir": "symmetric"}

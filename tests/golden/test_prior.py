@@ -21,6 +21,7 @@ from srbench.imaging.files import read_image, to_uint8
 from srbench.imaging.tensor import resize
 from srbench.metrics.pixel import psnr
 from srbench.protocols.builtin import PROTOCOLS
+from srbench.protocols.case import prepare
 
 SET5 = Path(os.environ.get("SRBENCH_MIRROR", "nowhere")) / "set5"
 LEAST = {2: 35.1, 3: 31.25, 4: 29.21}  # beyond x2: bicubic with 10 back-projections
@@ -32,7 +33,7 @@ SIZES = ((1, 1), (1, 4), (3, 5), (16, 11))
 def test_set5(scale: int) -> None:
     method, values = GradientPrior(), []
     for path in sorted(SET5.glob("*.png")):
-        case = PROTOCOLS["vdsr"].prepare(path.name, to_uint8(read_image(path)), scale)
+        case = prepare(PROTOCOLS["vdsr"], path.name, to_uint8(read_image(path)), scale)
         x = torch.from_numpy(case.method_input(method.info))[None]
         values.append(psnr(*case.pair(case.finish(method.info, method.upscale(x, scale)[0].numpy()))))
     assert np.mean(values) > LEAST[scale]

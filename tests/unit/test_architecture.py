@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from srbench.bench.plan import NUMBERS
+from srbench.system.source import code_files
+
 ROOT = Path(__file__).resolve().parents[2]
 ENGINE = sorted((ROOT / "srbench").rglob("*.py"))
 METHODS = sorted((ROOT / "methods").glob("*.py"))
@@ -21,31 +24,25 @@ LAYERS = (
     ("api",),
     ("export",),
     ("report",),
+    ("explain",),
     ("analysis",),
     ("bench",),
     ("photo",),
+    ("speed",),
     ("training",),
     ("scaffold",),
     ("data",),
-    ("registry",),
-    ("card", "plugins"),
+    ("plugins",),
     ("models",),
     ("inference",),
     ("metrics",),
     ("protocols",),
-    ("protocol",),
     ("weights",),
     ("imaging",),
     ("method",),
     ("recipe",),
     ("isolation",),
-    (
-        *("allocator", "atomic", "canonical", "console", "device", "installed", "live_source", "locks", "names"),
-        *("places", "source"),
-        "toml_file",
-    ),
-    ("errors", "__init__"),
-    ("text",),
+    ("system", "errors", "version", "__init__"),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
@@ -70,6 +67,62 @@ def test_imports_point_down(path: Path) -> None:
             if (own, other) == ("__init__", "api"):
                 continue  # offered as `srbench.run` and the like, imported when asked for
             assert RANK[own] <= RANK[other], f"{own} imports {other}, which lies above it"
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_modules(path: Path, modules: set[str]) -> set[str]:
+    """The modules of srbench that a file imports when it runs, at once or later."""
+    tree = ast.parse(path.read_text("utf-8"))
+    typing_only = {
+        id(node)
+        for branch in ast.walk(tree)
+        if isinstance(branch, ast.If) and "TYPE_CHECKING" in ast.dump(branch.test)
+        for node in ast.walk(branch)
+    }
+    found = set()
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= names & modules or {node.module}
+    return found & modules - {module_of(path)}
+
+
+def test_no_import_goes_round_in_a_circle() -> None:
+    """The package's root, which offers the API when it is asked for, is imported by nobody inside."""
+    paths = {module_of(path): path for path in ENGINE}
+    graph = {name: imported_modules(path, {*paths}) for name, path in paths.items()}
+    assert not [name for name, others in graph.items() if "srbench" in others and name != "srbench.__main__"]
+    del graph["srbench"]
+    left = {name: {*others} for name, others in graph.items()}
+    while free := {name for name, others in left.items() if not others & left.keys()}:
+        left = {name: others for name, others in left.items() if name not in free}
+    assert not left, f"these import one another: {', '.join(sorted(left))}"
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in ENGINE}), ids=lambda folder: folder.name)
+def test_every_folder_says_what_it_is(folder: Path) -> None:
+    text = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8")))
+    assert text is not None
+    assert folder.name == "srbench" or "mported by" in text, f"{folder.name}/__init__.py does not say who may import it"
+
+
+def test_what_decides_numbers_is_in_the_engines_hash() -> None:
+    """All that a cell's own modules import of these packages; a module that moves cannot drop out."""
+    known = {module_of(file) for name in NUMBERS for file in code_files(name)}
+    paths = {module_of(path): path for path in ENGINE}
+    for name in sorted(known):
+        for other in imported_modules(paths[name], {*paths}):
+            if other.split(".")[1] in ("protocols", "imaging", "inference"):
+                assert other in known, f"{name} imports {other}, which is not in NUMBERS"
+    with pytest.raises(FileNotFoundError):
+        code_files("imaging.moved_elsewhere")
 
 
 @pytest.mark.parametrize("path", METHODS, ids=lambda path: path.name)
@@ -115,7 +168,7 @@ def test_nothing_is_called_utils() -> None:
             {"torch", "cv2"},
         ),
         (
-            "from srbench.plugins.registry import Registry; r = Registry(); [r.metric(name) for name in r.metric_names];"
+            "from srbench.plugins.registry import Registry; r = Registry(); [r.metric(n) for n in r.metric_names];"
             "r.metric('piq:fsim'); r.metric_hash('torchmetrics:peak_signal_noise_ratio')",
             {"torch", "torchvision", "piq", "torchmetrics", "cv2", "scipy"},
         ),

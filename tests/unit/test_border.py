@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srbench.imaging.border import mod_crop, shave
+from srbench.imaging.resize import mod_crop, shave
 
 shapes = st.one_of(st.tuples(*[st.integers(1, 20)] * 2), st.tuples(*[st.integers(1, 20)] * 2, st.just(3)))
 

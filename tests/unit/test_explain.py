@@ -29,6 +29,7 @@ from srbench.method import Method, MethodInfo
 from srbench.metrics.pixel import psnr
 from srbench.metrics.ssim import ssim
 from srbench.protocols.builtin import PROTOCOLS
+from srbench.protocols.case import prepare
 
 RGB = photograph(60, 72)
 CPU = torch.device("cpu")
@@ -191,7 +192,7 @@ def test_images_are_scored_as_the_protocols_do() -> None:
 @pytest.mark.parametrize("hr", [RGB, RGB[..., 0].copy()], ids=["rgb", "gray"])
 def test_a_named_protocol_gives_what_run_gives(protocol, channels: str, input_: str, hr: np.ndarray) -> None:
     plain = method(channels, input_)
-    case = protocol.prepare("x", hr, 2)
+    case = prepare(protocol, "x", hr, 2)
     pair = case.pair(case.finish(plain.info, run_method(plain, case.method_input(plain.info), 2, CPU)))
     for window, expected in ((False, psnr(*pair)), (True, ssim(*pair, window=protocol.ssim_window))):
         variant = variant_of(protocol, window=window)
@@ -210,7 +211,7 @@ def test_averages() -> None:
     figures = figures_of_method(method(), images, 2, variants, CPU)
     errors, sizes = [], []
     for name, hr in images:
-        case = PROTOCOLS["rgb"].prepare(name, hr, 2)
+        case = prepare(PROTOCOLS["rgb"], name, hr, 2)
         sr, target = case.pair(case.finish(method().info, case.method_input(method().info)))
         errors.append(float(np.mean((sr - target) ** 2)))
         sizes.append(sr.size)

@@ -13,13 +13,14 @@ from typer.testing import CliRunner
 
 import srbench
 from srbench.bench.record import MOST_TRACEBACKS, Record
-from srbench.bench.results import LONGEST_ERROR, LONGEST_TRACEBACK, CellId, FailedCell
-from srbench.bench.sealed import LARGEST
+from srbench.bench.results import CellId, FailedCell
 from srbench.bench.store import RunFolder
 from srbench.bench.task import Failure
 from srbench.cli.main import app
 from srbench.errors import DataError, SrbenchError
 from srbench.system.hashes import digest
+from srbench.system.plain import LONGEST_ERROR, LONGEST_TRACEBACK
+from srbench.system.sealed import LARGEST
 
 Change = Callable[[dict[str, Any]], object]
 CELL = {"method": "x", "dataset": "set5", "scale": 2, "protocol": "vdsr", "seed": 0, "recipe": ""}

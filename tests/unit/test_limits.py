@@ -13,10 +13,10 @@ from srbench.analysis.baseline import write_baseline
 from srbench.analysis.gate import check
 from srbench.analysis.references import COLUMNS, Reference, load_references
 from srbench.bench.results import MetricRecord
-from srbench.bench.sealed import sealed
 from srbench.bench.store import LoadedRun, load_run
 from srbench.errors import DataError
 from srbench.report.text.ci import junit
+from srbench.system.sealed import sealed
 
 ONLY = {"gains": {"bicubic": 0.0}, "images": {"set5": ("a", "b")}, "scales": (2,), "failed": (), "pictures": 0}
 

@@ -21,6 +21,7 @@ from srbench.photo.enlarge import given as given_to
 from srbench.photo.picture import Picture
 from srbench.photo.side_by_side import BAR, GAP, Looker, bicubic, busiest, side_by_side
 from srbench.plugins.registry import Registry
+from srbench.protocols.case import prepare
 from srbench.protocols.protocol import Protocol
 from srbench.training.ready import ready_method
 
@@ -88,7 +89,7 @@ def test_the_picture_is_what_a_run_would_score(name: str, channels: int) -> None
     picture = photo(channels=channels)
     lr = picture.colour[..., 0] if channels == 1 else picture.colour
     hr = np.zeros((100, 122) if channels == 1 else (100, 122, 3), np.uint8)
-    case = protocol.prepare("a", hr, 2, lr)
+    case = prepare(protocol, "a", hr, 2, lr)
     made = enlarger(name)
     info = made.method.info
     expected = case.picture(case.finish(info, run_method(made.method, case.method_input(info), 2, CPU)))

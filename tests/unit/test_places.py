@@ -10,11 +10,9 @@ from pathlib import Path
 import pytest
 
 from srbench.data.fetch.networks import _hub_folder
-from srbench.data.places import data_root, mirrors, own_folder
 from srbench.errors import UsageError
 from srbench.models.parse import parse_spec
-from srbench.system.files import cache_folder
-from srbench.system.places import user_path
+from srbench.system.places import cache_folder, data_root, mirrors, own_folder, user_path
 
 FOLDERS = {"SRBENCH_CACHE": cache_folder, "SRBENCH_DATA": data_root, "SRBENCH_DATASETS": own_folder}
 

@@ -17,6 +17,7 @@ from srbench.imaging.color import luma
 from srbench.imaging.resize import imresize, round_half_up
 from srbench.method import MethodInfo
 from srbench.protocols.builtin import PROTOCOLS, get_protocol
+from srbench.protocols.case import prepare
 from srbench.protocols.protocol import Protocol
 
 RGB = np.random.default_rng(0).integers(0, 256, (37, 50, 3), dtype=np.uint8)
@@ -80,7 +81,7 @@ def test_every_kind_of_method_meets_every_protocol(
 ) -> None:
     """A method that returns what a perfect one would is scored as perfect, up to 8-bit rounding of colour."""
     method = info(channels, input_)
-    case = protocol.prepare("x", hr, scale)
+    case = prepare(protocol, "x", hr, scale)
     x = case.method_input(method)
     perfect = case.method_target(method)
     grown = scale if input_ == "lr" else 1
@@ -96,7 +97,7 @@ def test_every_kind_of_method_meets_every_protocol(
 
 
 def test_bicubic_is_matlabs_down_and_up() -> None:
-    case = PROTOCOLS["srcnn"].prepare("x", RGB, 2)
+    case = prepare(PROTOCOLS["srcnn"], "x", RGB, 2)
     bicubic = info("any", "upsampled")
     sr, _ = case.pair(case.finish(bicubic, case.method_input(bicubic)))
     y = round_half_up(luma(RGB[:36, :50]))
@@ -107,10 +108,10 @@ def test_bicubic_is_matlabs_down_and_up() -> None:
 def test_vdsr_clips_what_it_enlarges() -> None:
     black_and_white = np.zeros((24, 24), np.uint8)
     black_and_white[:, 12:] = 255
-    up = PROTOCOLS["vdsr"].prepare("x", black_and_white, 2).method_input(info("y", "upsampled"))
+    up = prepare(PROTOCOLS["vdsr"], "x", black_and_white, 2).method_input(info("y", "upsampled"))
     assert up.min() * 255 == pytest.approx(16)
     assert up.max() * 255 == pytest.approx(235)
-    free = PROTOCOLS["srcnn"].prepare("x", black_and_white, 2).method_input(info("y", "upsampled"))
+    free = prepare(PROTOCOLS["srcnn"], "x", black_and_white, 2).method_input(info("y", "upsampled"))
     assert free.min() < 0
     assert free.max() > 1
 
@@ -122,7 +123,7 @@ def test_gray_images_are_their_own_luma() -> None:
     assert {p.name for p in PROTOCOLS.values() if p.gray == "rgb"} == READ_AS_RGB
     for protocol in PROTOCOLS.values():
         if protocol.name not in READ_AS_RGB:
-            np.testing.assert_array_equal(protocol.prepare("x", GRAY, 2).target, GRAY[:36, :50].astype(float))
+            np.testing.assert_array_equal(prepare(protocol, "x", GRAY, 2).target, GRAY[:36, :50].astype(float))
 
 
 def test_reading_gray_as_rgb_is_a_field_of_its_own() -> None:
@@ -144,7 +145,7 @@ def test_a_gray_image_is_scored_as_if_it_were_stored_as_rgb(name: str, channels:
     cases = []
     for hr in (GRAY, stored):
         lr = imresize(hr[:36, :50], 0.5) if protocol.degraded == "none" else None
-        cases.append(protocol.prepare("x", hr, 2, lr))
+        cases.append(prepare(protocol, "x", hr, 2, lr))
     np.testing.assert_array_equal(*(case.method_input(method) for case in cases))
     np.testing.assert_array_equal(*(case.method_target(method) for case in cases))
     output = (cases[0].method_target(method) + rng.normal(0, 0.02, cases[0].method_target(method).shape)).astype("f4")
@@ -157,7 +158,7 @@ def test_the_psnr_of_a_gray_image_read_as_rgb_is_219_255ths_of_the_errors() -> N
     bicubic = info("any", "upsampled")
     figures = []
     for gray in ("y", "rgb"):
-        case = dataclasses.replace(PROTOCOLS["edsr"], gray=gray).prepare("x", GRAY, 2)
+        case = prepare(dataclasses.replace(PROTOCOLS["edsr"], gray=gray), "x", GRAY, 2)
         sr, target = case.pair(case.finish(bicubic, case.method_input(bicubic)))
         figures.append(10 * np.log10(255**2 / np.mean((sr - target) ** 2)))
     assert figures[1] - figures[0] == pytest.approx(20 * np.log10(255 / 219), abs=1e-9)
@@ -169,7 +170,7 @@ def test_any_size_is_prepared_or_refused_in_one_sentence(height: int, width: int
         return
     hr = np.full((height, width, 3), 77, np.uint8)
     try:
-        case = PROTOCOLS[name].prepare("tiny.png", hr, scale)
+        case = prepare(PROTOCOLS[name], "tiny.png", hr, scale)
     except DataError as error:
         assert "tiny.png" in str(error)
         assert "\n" not in str(error)
@@ -183,25 +184,25 @@ def test_any_size_is_prepared_or_refused_in_one_sentence(height: int, width: int
 def test_paired_takes_the_lr_that_comes_with_the_image() -> None:
     protocol = PROTOCOLS["paired"]
     lr = imresize(RGB[:36, :50], 0.5)
-    case = protocol.prepare("x", RGB, 2, lr)
+    case = prepare(protocol, "x", RGB, 2, lr)
     np.testing.assert_allclose(
         case.method_input(info("rgb", "lr")), lr.transpose(2, 0, 1).astype(np.float32) / 255, atol=1e-7
     )
     with pytest.raises(DataError, match="not 3 times as large"):
-        protocol.prepare("x", RGB, 3, lr)
+        prepare(protocol, "x", RGB, 3, lr)
     with pytest.raises(DataError, match="has none"):
-        protocol.prepare("x", RGB, 2)
+        prepare(protocol, "x", RGB, 2)
     with pytest.raises(DataError, match="gray"):
-        protocol.prepare("x", RGB, 2, lr[..., 0])
+        prepare(protocol, "x", RGB, 2, lr[..., 0])
     with pytest.raises(DataError, match="gray"):
-        protocol.prepare("x", GRAY, 2, lr)
+        prepare(protocol, "x", GRAY, 2, lr)
 
 
 def test_of_a_gray_pair_one_may_be_stored_in_three_channels() -> None:
     lr = imresize(GRAY[:36, :50], 0.5)
     threefold = np.repeat(GRAY[..., None], 3, axis=2)
     for hr, small in ((threefold, lr), (GRAY, np.repeat(lr[..., None], 3, axis=2))):
-        case = PROTOCOLS["paired"].prepare("x", hr, 2, small)
+        case = prepare(PROTOCOLS["paired"], "x", hr, 2, small)
         np.testing.assert_array_equal(case.lr, np.repeat(lr[..., None], 3, axis=2))
         np.testing.assert_array_equal(case.hr, threefold[:36, :50])
 
@@ -214,7 +215,7 @@ def test_a_canvas_squashes_both_images(height: int, width: int, tall: int, wide:
     planes = () if gray else (3,)
     lr = rng.integers(0, 256, (height, width, *planes), dtype=np.uint8)
     hr = rng.integers(0, 256, (height * scale, width * scale, *planes), dtype=np.uint8)
-    case = protocol.prepare("x", hr, scale, lr)
+    case = prepare(protocol, "x", hr, scale, lr)
     method = info("any", "upsampled")
     resize = Resize((tall, wide))
     for source, made in ((hr, case.method_target(method)), (lr, case.method_input(method))):
@@ -228,13 +229,13 @@ def test_a_canvas_squashes_both_images(height: int, width: int, tall: int, wide:
 def test_a_canvas_is_for_the_enlarged_image_alone() -> None:
     protocol = PROTOCOLS["paired-rgb-224"]
     lr = imresize(RGB[:36, :50], 0.5)
-    case = protocol.prepare("x", RGB, 2, lr)
+    case = prepare(protocol, "x", RGB, 2, lr)
     assert case.method_input(info("y", "upsampled")).shape == (1, 224, 224)
     assert not protocol.suits(info("rgb", "lr"))
     with pytest.raises(MethodError, match="enlarges LR itself"):
         case.method_input(info("rgb", "lr"))
     with pytest.raises(DataError, match="not 3 times as large"):
-        protocol.prepare("x", RGB, 3, lr)
+        prepare(protocol, "x", RGB, 3, lr)
     with pytest.raises(UsageError, match="for supplied LR"):
         dataclasses.replace(PROTOCOLS["rgb"], canvas=(8, 8))
     assert "squashed to 224x224" in protocol.describe()
@@ -246,7 +247,7 @@ def test_a_canvas_is_for_the_enlarged_image_alone() -> None:
 def test_lr_of_hrs_size_is_taken_as_it_is(name: str) -> None:
     lr = np.random.default_rng(1).integers(0, 256, RGB.shape, dtype=np.uint8)
     method = info("rgb", "upsampled")
-    x = PROTOCOLS[name].prepare("x", RGB, 1, lr).method_input(method)
+    x = prepare(PROTOCOLS[name], "x", RGB, 1, lr).method_input(method)
     np.testing.assert_allclose(x, lr.transpose(2, 0, 1).astype(np.float32) / 255, rtol=0, atol=1e-7)
 
 

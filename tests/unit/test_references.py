@@ -102,8 +102,9 @@ def test_nothing_here_imports_torch_and_the_verbs_import_nothing_heavy() -> None
         "import sys, srbench.cli.check, srbench.cli.report\n"
         "heavy = {'torch', 'pandas', 'matplotlib', 'pydantic', 'numpy'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
-        "import srbench.analysis.gate, srbench.analysis.baseline, srbench.report.tables.frame, srbench.report.text.markup\n"
-        "import srbench.report.text.terminal, srbench.report.plots.every_plot, srbench.report.plots.crops, srbench.report.write\n"
+        "import srbench.analysis.gate, srbench.analysis.baseline, srbench.report.tables.frame\n"
+        "import srbench.report.text.markup, srbench.report.text.terminal\n"
+        "import srbench.report.plots.every_plot, srbench.report.plots.crops, srbench.report.write\n"
         "assert 'torch' not in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

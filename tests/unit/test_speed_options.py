@@ -13,14 +13,13 @@ from typing import Any
 import pytest
 
 from srbench.bench import speed_folder
-from srbench.bench.store import StoreError
 from srbench.cli.speed import speed
 from srbench.errors import SrbenchError
 from srbench.speed.folder import keep_record, record_path
 from srbench.speed.measure import SpeedTest
 from srbench.speed.record import SpeedRecord, read_speed_record
 from srbench.speed.roofline import Peaks
-from srbench.system.files import write_new
+from srbench.system.files import StoreError, write_new
 
 GIVEN: dict[str, Any] = {"methods": "bicubic", "scales": "2", "sizes": "16", "modes": "fp32", "runs": 5}
 

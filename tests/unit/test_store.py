@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from srbench.bench.results import CellId, CellResult, ImageResult
-from srbench.bench.store import RunFolder, StoreError, find_run, load_run
+from srbench.bench.store import RunFolder, find_run, load_run
 from srbench.errors import DataError, UsageError
-from srbench.system.files import write_atomically
+from srbench.system.files import StoreError, write_atomically
 from srbench.system.hashes import digest
 
 ID = CellId(method="bicubic", dataset="set5", scale=2, protocol="vdsr")

@@ -24,6 +24,7 @@ from srbench.imaging.resize import imresize
 from srbench.method import LearnedMethod, MethodInfo
 from srbench.plugins.registry import Registry
 from srbench.protocols.builtin import PROTOCOLS
+from srbench.protocols.case import prepare
 from srbench.recipe import Recipe, Transfer
 from srbench.training.examples import training_batches, validation_cases
 from srbench.training.guard import has_seen
@@ -72,7 +73,7 @@ def test_it_learns() -> None:
     assert trained.curve[-1].train_loss < trained.curve[0].train_loss
     assert trained.curve[-1].train_psnr == pytest.approx(-10 * math.log10(trained.curve[-1].train_loss))
     cases = [
-        PROTOCOLS["vdsr"].prepare(sample.name, to_uint8(sample.hr), 2)
+        prepare(PROTOCOLS["vdsr"], sample.name, to_uint8(sample.hr), 2)
         for sample in read_samples(resolve("embedded:validation"))
     ]
     bicubic = validate(Registry().method("bicubic")(), cases, CPU)

@@ -1,1 +1,1 @@
-"""Engines execute plans."""
+"""Where tasks are carried out: this process, workers, a Ray cluster. Imported by bench's engine alone."""

@@ -16,9 +16,10 @@ from typing import Any
 
 from srbench.data.catalog import Dataset, ImageFile
 from srbench.data.images import ensure_fetched
-from srbench.system.files import cache_folder, write_atomically
+from srbench.system.files import write_atomically
 from srbench.system.hashes import digest
 from srbench.system.locks import locked
+from srbench.system.places import cache_folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from pathlib import Path
 from threading import Event
 from typing import IO, TYPE_CHECKING, Any
 
-from srbench.data.places import timeout
 from srbench.errors import DataError
+from srbench.system.places import timeout
 from srbench.version import __version__
 
 if TYPE_CHECKING:

@@ -22,12 +22,11 @@ from srbench.data.fetch.download import NotThere, Unreachable, Unwritable, downl
 from srbench.data.fetch.integrity import fault_at, whole
 from srbench.data.fetch.progress import Display, Progress, say
 from srbench.data.manifest import Archive
-from srbench.data.places import data_root, lock_of, mirrors
 from srbench.errors import DataError
 from srbench.imaging.files import pixels_sha256, read_image, write_png
 from srbench.system.hashes import file_sha256
 from srbench.system.locks import locked
-from srbench.system.places import require_home
+from srbench.system.places import data_root, lock_of, mirrors, require_home
 
 __all__ = ["data_root", "fetch"]
 

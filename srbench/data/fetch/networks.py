@@ -21,13 +21,12 @@ from pathlib import Path
 
 from srbench.data.fetch.download import Unwritable, download, unwritable
 from srbench.data.fetch.progress import Display, Progress, say
-from srbench.data.places import lock_of, mirrors
 from srbench.errors import DataError
-from srbench.system.files import cache_folder, write_atomically
+from srbench.system.files import write_atomically
 from srbench.system.hashes import digest, file_sha256
 from srbench.system.locks import locked
 from srbench.system.names import unknown
-from srbench.system.places import require_home
+from srbench.system.places import cache_folder, lock_of, mirrors, require_home
 
 _TORCHVISION = "https://download.pytorch.org/models"
 _TORCHMETRICS = "https://raw.githubusercontent.com/Lightning-AI/torchmetrics/v1.9.0/src"

@@ -13,10 +13,9 @@ from pathlib import Path
 from srbench.data.fetch.progress import say
 from srbench.data.manifest import Manifest, read_manifest
 from srbench.data.own.hub_spec import _root, parse_hub
-from srbench.data.places import lock_of
 from srbench.errors import DataError
 from srbench.system.locks import locked
-from srbench.system.places import require_home
+from srbench.system.places import lock_of, require_home
 
 
 def hub_manifest(spec: str, base: Path = Path()) -> Manifest:

@@ -8,10 +8,9 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 from srbench.data.manifest import safe_name
-from srbench.data.places import data_root
 from srbench.errors import DataError, UsageError
 from srbench.system.hashes import digest
-from srbench.system.places import as_written, user_path
+from srbench.system.places import as_written, data_root, user_path
 
 PREFIX = "hf:"
 

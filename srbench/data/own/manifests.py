@@ -6,9 +6,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from srbench.data.manifest import Manifest, read_manifest, safe_name
-from srbench.data.places import own_folder
 from srbench.errors import DataError, UsageError
 from srbench.system.names import unknown
+from srbench.system.places import own_folder
 
 
 def own_names() -> tuple[str, ...]:

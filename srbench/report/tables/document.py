@@ -10,9 +10,10 @@ from typing import Any
 from srbench.analysis.bootstrap import LEVEL
 from srbench.analysis.compare import Comparison
 from srbench.analysis.sample import CellIntervals
-from srbench.bench.results import SCHEMA_VERSION, MetricRecord, plain_number
+from srbench.bench.results import SCHEMA_VERSION, MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.report.tables.frame import comparison_row
+from srbench.system.plain import plain_number
 
 
 def run_document(run: LoadedRun, intervals: CellIntervals) -> str:
