@@ -36,7 +36,8 @@ class State:
         found = [words for words, value in settings.items() if not _same(now._settings.get(words, value), value)]
         for name, functions in self._functions.items():
             others = now._functions.get(name, {})
-            found += [f"{name}.{key}" for key, value in functions.items() if others.get(key) is not value]
+            changed = {key: others.get(key) for key, value in functions.items() if others.get(key) is not value}
+            found += [f"{name}.{key}" for key, new in changed.items() if not _by_the_library(name, key, new)]
         return found
 
     def restore(self) -> None:
@@ -53,6 +54,12 @@ class State:
 
 def _functions(module: ModuleType) -> dict[str, Any]:
     return {name: value for name, value in vars(module).items() if callable(value) and not name.startswith("__")}
+
+
+def _by_the_library(module: str, name: str, new: Any) -> bool:
+    """Whether a library has put a function of its own in the place of its own: torch does, when it first compiles."""
+    home = str(getattr(new, "__module__", "")).partition(".")[0]
+    return home == module.partition(".")[0] and getattr(new, "__name__", "") == name
 
 
 def _settings() -> Mapping[str, tuple[Callable[[], Any], Callable[[Any], Any]]]:
