@@ -1,8 +1,8 @@
-"""Write the README's tables and pictures from runs made here, so that they are never older than the numbers.
+"""Write the tables and images of README.md and docs/reference/published-tables.md from stored runs.
 
 ``python tools/readme.py RUN_ON_EMBEDDED RUN_ON_PUBLISHED_SETS...``, each a run's folder, the first with its report;
-several runs on the published sets are one table. The crop sheet and the picture of the page show photographs of the
-first alone: they are free. Needs playwright and a Chromium.
+several runs on the published sets are merged into one table a data set. The crop sheet and the screenshot of the page
+show the embedded photographs alone: they are free. Needs playwright and a Chromium.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,13 +30,16 @@ from srbench.report.text.markup import markdown_table
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
+TABLES = ROOT / "docs" / "reference" / "published-tables.md"
+FEW = ("bicubic", "dcci", "srcnn-y", "srcnn-y-955", "fsrcnn")
+"""The methods of the README's table, in its order."""
 
 
-def tables(*folders: str) -> str:
-    """PSNR/SSIM tables of runs, each under its data set's name; methods by family, as a run with `*` has them."""
+def tables(folders: Sequence[str], methods: Sequence[str] = ("*",)) -> str:
+    """PSNR/SSIM tables of runs, each under its data set's name; `*` sorts methods by family, as in a run."""
     run = merge([load_run(Path(folder)) for folder in folders], Path(folders[0]))
     labels = set(labels_of(run))
-    run = only(run, [choice.label for choice in Registry().select(["*"]) if choice.label in labels])
+    run = only(run, [choice.label for choice in Registry().select(methods) if choice.label in labels])
     run = replace(run, origins={})  # without notes of which run a row is from: the README's command makes them in one
     return "\n".join(
         f"**{grid.dataset.name}** ({grid.dataset.images} images), {grid.heading}:\n\n{markdown_table(grid)}"
@@ -43,12 +47,13 @@ def tables(*folders: str) -> str:
     )
 
 
-def put(text: str, mark: str, content: str) -> str:
-    """Replace what stands between the comments ``mark`` and ``/mark``."""
+def put(path: Path, mark: str, content: str) -> None:
+    """Replace what stands in a file between the comments ``mark`` and ``/mark``."""
+    text = path.read_text("utf-8")
     pattern = rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)"
     if not re.search(pattern, text, re.DOTALL):
-        raise SystemExit(f"README.md has no place marked {mark}")
-    return re.sub(pattern, lambda found: f"{found[1]}{content}\n{found[2]}", text, flags=re.DOTALL)
+        raise SystemExit(f"{path.relative_to(ROOT)} has no place marked {mark}")
+    path.write_text(re.sub(pattern, lambda found: f"{found[1]}{content}\n{found[2]}", text, flags=re.DOTALL), "utf-8")
 
 
 def crop_sheet(folder: str) -> None:
@@ -56,7 +61,7 @@ def crop_sheet(folder: str) -> None:
     run = load_run(Path(folder))
     sheet = choose(run, run.record.datasets[0], max(run.record.scales))
     if sheet is None:
-        raise SystemExit(f"{folder} has kept no pictures; run it with --keep-images")
+        raise SystemExit(f"{folder} has kept no images; run it with --keep-images")
     (IMAGES / "crops-embedded.png").write_bytes(render(draw(run, sheet), "png", dpi=160))
 
 
@@ -71,10 +76,10 @@ def page(folder: str) -> None:
 
 
 def main(embedded: str, *published: str) -> None:
-    """Rewrite README.md and its pictures."""
-    readme = ROOT / "README.md"
-    text = put(readme.read_text("utf-8"), "embedded", tables(embedded))
-    readme.write_text(put(text, "published", tables(*published)), "utf-8")
+    """Rewrite the tables and images."""
+    put(ROOT / "README.md", "embedded", tables([embedded], FEW))
+    put(TABLES, "embedded", tables([embedded]))
+    put(TABLES, "published", tables(published))
     IMAGES.mkdir(parents=True, exist_ok=True)
     crop_sheet(embedded)
     page(embedded)

@@ -1,6 +1,6 @@
-"""Parts of the documentation that stand elsewhere already, taken over each time the site is built: a hook of mkdocs.
+"""Parts of the documentation that are written elsewhere, copied each time the site is built: a hook of mkdocs.
 
-From the code come the command line, the methods, the protocols and the data sets; from the README some tables.
+From the code come the command line, the methods, the protocols and the data sets; from the README its table.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages."""
     pages: dict[str, Callable[[], Iterator[str]]] = {
         "cli": cli,
-        "methods": methods,
         "data-sets": data_sets,
         "speed": speed,
     }
@@ -56,8 +55,9 @@ def speed() -> Iterator[str]:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Put the table of the built-in protocols, and what the README marks, where a page asks for it."""
-    markdown = markdown.replace("<!-- built-in protocols -->", "\n".join(_protocols()))
+    """Insert the tables of methods and of built-in protocols, and what the README marks, where a page asks for them."""
+    for mark, lines in (("methods", _methods), ("built-in protocols", _protocols)):
+        markdown = markdown.replace(f"<!-- {mark} -->", "\n".join(lines()))
     return re.sub("<!-- README: (.+) -->", lambda found: readme(found[1]), markdown)
 
 
@@ -151,13 +151,9 @@ def _default(parameter: Any) -> str:
 # what is built in ---------------------------------------------------------------------------------------------------
 
 
-def methods() -> Iterator[str]:
+def _methods() -> Iterator[str]:
     """Every method with what it says of itself."""
-    yield "# Methods\n"
-    yield (
-        "On the command line a method is `name`, which means its first recipe, `name:recipe`, or `name:FILE.toml` for "
-        "[a recipe of your own](../how-to/write-a-recipe.md). `srbench list` shows yours too.\n"
-    )
+    yield "## What each method works on\n"
     registry = Registry()
     cards = [registry.card(name) for name in registry.method_names]
     heads = ("method", "family", "works on", "scales", "recipes", "paper")
@@ -167,20 +163,20 @@ def methods() -> Iterator[str]:
         channels = {"y": "luma", "rgb": "RGB", "any": "each channel"}[info.channels]
         recipes = ", ".join(f"`{recipe}`" for recipe in card.recipes)
         scales = " ".join(f"x{scale}" for scale in sorted(info.scales))
-        works_on = f"{channels}{', enlarged' if info.input == 'upsampled' else ''}"
+        works_on = f"{channels}{', upsampled' if info.input == 'upsampled' else ''}"
         rows.append((f"`{card.name}`", info.family, works_on, scales, recipes, markdown(info.paper)))
     yield from table(heads, rows)
     named = ", ".join(f"`{card.name}`" for card in cards if card.info.by_name_only)
-    yield "*Enlarged*: by the protocol's resizer, before the method gets it.\n"
-    yield f"{named} have to be named: `*` passes over them.\n"
+    yield "*Upsampled*: by the protocol's resizer, before the method gets it.\n"
+    yield f"{named} have to be named: `*` does not select them.\n"
 
 
 def _protocols() -> Iterator[str]:
     rows = []
     for protocol in PROTOCOLS.values():
         alias = "".join(f" (= `{alias}`)" for alias, name in ALIASES.items() if name == protocol.name)
-        rows.append((f"`{protocol.name}`{alias}", f"`{protocol.hash}`", markdown(protocol.describe()), protocol.source))
-    yield from table(("protocol", "hash", "how", "whose tables"), rows)
+        rows.append((f"`{protocol.name}`{alias}", f"`{protocol.hash}`", markdown(protocol.describe())))
+    yield from table(("protocol", "hash", "in words"), rows)
 
 
 def data_sets() -> Iterator[str]:

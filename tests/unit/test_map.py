@@ -1,0 +1,59 @@
+"""The first pages: CONTRIBUTING's map names what exists, and the README is short and shows stored numbers."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from srbench import errors
+from srbench.analysis.references import load_references
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+TABLES = (ROOT / "docs" / "reference" / "published-tables.md").read_text("utf-8")
+MAP = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## A map of the code\n")[2].partition("\n## ")[0]
+PATHS = sorted(set(re.findall(r"`([\w./-]+/[\w./-]*|[\w-]+\.toml)`", MAP)))
+
+
+def test_the_map_has_a_file_for_each_step_and_a_place_for_each_kind_of_addition() -> None:
+    rows = [line.split("|") for line in MAP.splitlines() if line.startswith("|")]
+    places = {cells[1].strip(): cells for cells in rows}
+    for name in ("command", "plan", "execute", "store", "report"):
+        assert ".py`" in places[name][3]
+    for name in ("method", "metric", "protocol", "data set", "verb", "report format"):
+        assert re.search("`[a-z]", places[name][2])
+    assert len(MAP.splitlines()) < 45, "the map is longer than a screen"
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_path_of_the_map_exists(path: str) -> None:
+    found = ROOT / path
+    assert found.is_dir() if path.endswith("/") else found.is_file()
+
+
+def test_the_readme_is_short_and_has_two_commands() -> None:
+    assert len(README.encode()) <= 9000
+    blocks = re.findall(r"^```bash\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    assert blocks[0].splitlines()[-1] == "pip install . && srbench run"
+    assert blocks[1].splitlines() == ["pip install '.[test]' && pytest"]
+
+
+@pytest.mark.parametrize(("text", "rows"), [(README, 5), (TABLES, 16)], ids=["README", "published-tables"])
+def test_the_table_of_embedded_has_the_stored_numbers(text: str, rows: int) -> None:
+    stored = {(row.method, row.scale, row.metric): row.value for row in load_references() if row.dataset == "embedded"}
+    table = text.partition("<!-- embedded -->")[2].partition("<!-- /embedded -->")[0]
+    lines = re.findall(r"^\| ([\w:-]+) \| (.* / .*) \|$", table, re.MULTILINE)
+    assert len(lines) == rows
+    for name, cells in lines:
+        shown = [re.sub(r"[*]|</?ins>", "", cell).split(" / ") for cell in cells.split(" | ")]
+        for scale, (psnr, ssim) in zip((2, 3, 4), shown, strict=True):
+            assert psnr == f"{stored[name, scale, 'psnr']:.2f}"
+            assert ssim == f"{stored[name, scale, 'ssim']:.4f}".lstrip("0")
+
+
+def test_the_page_of_exit_codes_has_every_code() -> None:
+    page = (ROOT / "docs" / "reference" / "environment.md").read_text("utf-8")
+    codes = {value for name, value in vars(errors).items() if name.startswith("EXIT_")}
+    assert {int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)} == codes
