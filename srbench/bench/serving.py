@@ -135,6 +135,7 @@ class _Guest:
         registry = self._ready()
         source = registry.card(name).source_hash
         self._device = resolve_device(device, threads)
+        self._state.adopt("torch's threads")
         with self._imported:
             method_class = registry.method(name)
         known, own = files_of(method_class)

@@ -29,6 +29,11 @@ class State:
         modules = {name: sys.modules[name] for name in _SHARED if name in sys.modules}
         self._functions = {name: _functions(module) for name, module in modules.items()}
 
+    def adopt(self, words: str) -> None:
+        """Take a setting as it is now for what it should be: srbench itself has just made it."""
+        get, _ = _settings()[words]
+        self._settings[words] = get()
+
     def changes(self) -> list[str]:
         """What is otherwise by now, in words."""
         now = State()
