@@ -52,7 +52,6 @@ def train(
     choices = _choices(registry, methods or [], every, recipe)
     trainings = _trainings(choices, numbers("scales", scales, 1), numbers("seeds", seeds, 0, MOST_SEED), bool(methods))
     from srbench.inference import resolve_device
-    from srbench.method import FittedMethod
 
     where = resolve_device(device, threads)
     done: set[str] = set()
@@ -67,9 +66,8 @@ def train(
                 with redirect_stdout(sys.stderr):  # stdout is for results: what a method prints is not one
                     path = _obtain(registry, training, where, threads, console, force, done, failed)
             except KeyboardInterrupt:
-                own = registry.host_origin(training.method) is None
-                anew = own and issubclass(registry.method(training.method), FittedMethod)
-                rest = f"fits {training.label} anew" if anew else "goes on where it was"
+                fitted = registry.card(training.method).fitted
+                rest = f"fits {training.label} anew" if fitted else "goes on where it was"
                 stderr().print(f"\ninterrupted; the same command {rest}", markup=False)
                 raise typer.Exit(EXIT_INTERRUPTED) from None
             except MethodError as error:  # the others go on, and it is told at the end

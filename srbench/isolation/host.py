@@ -275,8 +275,8 @@ _running: list[Host] = []
 @atexit.register
 def _end_all() -> None:
     """No host outlives the program, or keeps it from ending."""
-    for host in _running:
-        host.kill()
+    while _running:
+        _running.pop().kill()
 
 
 def start_server() -> None:

@@ -31,6 +31,7 @@ from srbench.system.hashes import digest, parse_json
 from srbench.system.names import PACKAGE_OF
 from srbench.system.places import cache_folder
 from srbench.system.source import source_hash
+from srbench.system.text import echo
 
 SECONDS = 120
 """For opening a file, and for each run on noise."""
@@ -55,7 +56,7 @@ def describe(spec: Spec, entry: Entry) -> Traits:
     known = _kept(kept)
     if known is None:
         say = str(SrbenchError(f"trying {entry.path.name}: its channels, scale, sizes and halo"))
-        print(say, file=sys.stderr, flush=True)
+        echo(say, err=True)
         known = _tried(one)
         with contextlib.suppress(OSError):  # a read-only cache costs time, not results
             write_atomically(kept, json.dumps(dataclasses.asdict(known)))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from srbench.errors import UsageError
-from srbench.method import LearnedMethod, Method, MethodInfo
+from srbench.method import FittedMethod, LearnedMethod, Method, MethodInfo
 from srbench.recipe import Recipe
 from srbench.system.names import unknown
 from srbench.system.source import code_hash
@@ -22,7 +22,7 @@ class Card:
 
     ``source_hash`` is of the method's file and of the files of its own package that it imports; ``folder`` is where
     that file lies, with ``weights/`` beside it. ``supplied`` are SR images that were made elsewhere: they are scored,
-    and nothing is run.
+    and nothing is run. A method that is ``fitted`` fits itself, and begins anew when it is interrupted.
     """
 
     info: MethodInfo
@@ -32,6 +32,7 @@ class Card:
     folder: Path
     origin: str
     supplied: bool = False
+    fitted: bool = False
 
     @property
     def name(self) -> str:
@@ -60,14 +61,14 @@ def card_of(method: type[Method], source: str, folder: Path, origin: str) -> Car
     """The card of a class, whose source has that hash and lies in that folder."""
     learned = issubclass(method, LearnedMethod)
     recipes = dict(method.recipes) if issubclass(method, LearnedMethod) else {}
-    return Card(method.info, learned, recipes, source, folder, origin)
+    return Card(method.info, learned, recipes, source, folder, origin, fitted=issubclass(method, FittedMethod))
 
 
 def to_json(card: Card) -> dict[str, Any]:
     """What is kept of a card; the rest is asked anew each time."""
     info = dataclasses.asdict(card.info) | {"scales": sorted(card.info.scales)}
     recipes = [[name, recipe.model_dump(mode="json")] for name, recipe in card.recipes.items()]
-    return {"info": info, "learned": card.learned, "recipes": recipes}
+    return {"info": info, "learned": card.learned, "fitted": card.fitted, "recipes": recipes}
 
 
 def from_json(data: dict[str, Any], path: Path, source: str, origin: str) -> Card:
@@ -79,7 +80,7 @@ def from_json(data: dict[str, Any], path: Path, source: str, origin: str) -> Car
     known = {"scales": frozenset(data["info"]["scales"]), "files": tuple(data["info"]["files"])}
     info = MethodInfo(**(data["info"] | known))
     recipes = {name: Recipe.model_validate(recipe) for name, recipe in data["recipes"]}
-    return Card(info, data["learned"], recipes, source, path.parent, origin)
+    return Card(info, data["learned"], recipes, source, path.parent, origin, fitted=bool(data["fitted"]))
 
 
 def contract_hash() -> str:

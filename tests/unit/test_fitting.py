@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +14,7 @@ import pytest
 import torch
 from conftest import photograph, save
 from torch import Tensor, nn
-from typer.testing import CliRunner
 
-from srbench.cli.main import app
 from srbench.errors import EXIT_INTERRUPTED, DataError, MethodError, UsageError
 from srbench.method import FittedMethod, MethodInfo
 from srbench.plugins.registry import Registry
@@ -205,7 +206,7 @@ def test_settings_from_a_file(tmp_path: Path) -> None:
 
 
 PLUGIN = """
-import torch
+import time, torch
 from srbench.method import FittedMethod, MethodInfo, Recipe
 
 class Halting(FittedMethod):
@@ -216,13 +217,19 @@ class Halting(FittedMethod):
         return torch.nn.Conv2d(1, 1, 1)
 
     def fit(self, *args):
-        raise KeyboardInterrupt
+        open("begun", "w").close()
+        time.sleep(1000)
 """
 
 
-def test_who_interrupts_a_fit_is_told_that_it_begins_anew(tmp_path: Path) -> None:
+def test_who_interrupts_a_fit_is_told_that_it_begins_anew(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
     (tmp_path / "halting.py").write_text(PLUGIN, "utf-8")
-    words = ["train", "halting", "--scales", "2", "--device", "cpu", "--plugin", str(tmp_path / "halting.py")]
-    result = CliRunner().invoke(app, words)
-    assert result.exit_code == EXIT_INTERRUPTED
-    assert "interrupted; the same command fits halting:quick anew" in result.stderr
+    process = start("train", "halting", "--scales", "2", "--device", "cpu", "--plugin", "halting.py")
+    until = time.monotonic() + 240
+    while not (tmp_path / "begun").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=120) == EXIT_INTERRUPTED
+    assert "interrupted; the same command fits halting:quick anew" in (tmp_path / "stderr").read_text()

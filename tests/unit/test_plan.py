@@ -6,13 +6,14 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+import torch
 
 from srbench.bench.plan import Plan, Request, make_plan, run_command
 from srbench.bench.speed_column import due
 from srbench.errors import UsageError
 from srbench.plugins.registry import Registry
 from srbench.system.hashes import digest
-from srbench.weights import trained_folder
+from srbench.weights import save_weights, trained_folder
 
 
 @pytest.fixture
@@ -123,8 +124,7 @@ def test_a_glob_trains_nothing_that_takes_long(photos: Path, tmp_path: Path) -> 
     training = make_plan(Request(methods=("slow",), datasets=(str(photos),), scales=(2,)), registry).jobs[0].training
     assert training is not None
     path = trained_folder() / training.file_name
-    path.parent.mkdir(parents=True)
-    path.write_bytes(b"")
+    save_weights(path, {"a": torch.zeros(1)}, {})
     assert "slow:standard" in found("*")
 
 
@@ -157,8 +157,7 @@ def test_what_is_left_out_of_a_run_is_neither_timed_nor_recorded(photos: Path, t
     assert training is not None
     assert training.scale == 3
     path = trained_folder() / training.file_name  # now it has a cell at x3, and none at the scale of the timings
-    path.parent.mkdir(parents=True)
-    path.write_bytes(b"")
+    save_weights(path, {"a": torch.zeros(1)}, {})
     plan = planned("slo*", "bicubic")
     assert [card.name for card in plan.cards] == ["slow", "bicubic"]
     assert timed(plan, tmp_path) == (2, ("bicubic",))

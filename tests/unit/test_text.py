@@ -85,8 +85,8 @@ def test_everything_is_printed_by_one_function() -> None:
                 continue
             if name in ("print", "typer.echo", "click.echo", "Console", "sys.stdout.write", "typer.secho", "Progress"):
                 found.append((path.relative_to(ROOT / "srbench").as_posix(), name))
-    allowed = [("cli/check.py", "typer.echo"), ("console.py", "Console"), ("console.py", "Progress")]
-    assert sorted(found) == sorted([*allowed, ("text.py", "print"), ("text.py", "print")])
+    allowed = [("cli/check.py", "typer.echo"), ("system/console.py", "Console"), ("system/console.py", "Progress")]
+    assert sorted(found) == sorted([*allowed, ("system/text.py", "print"), ("system/text.py", "print")])
 
 
 def test_names_in_what_report_check_and_compare_print(tmp_path: Path) -> None:
