@@ -30,7 +30,7 @@ from srbench.report.tables.grid import main_metrics
 from srbench.speed.record import RunSpeed, SpeedRow
 
 METRICS = (
-    MetricRecord(name="psnr", higher_is_better=True, unit="dB", digits=2),
+    MetricRecord(name="psnr", higher_is_better=True, unit="dB", digits=2, pool="psnr-of-mse"),
     MetricRecord(name="ssim", higher_is_better=True),
     MetricRecord(name="mse", higher_is_better=False, digits=1),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 from statistics import fmean
 
@@ -11,11 +10,9 @@ from srbench.analysis.references import COLUMNS, OPTIONAL_COLUMNS, OWN_SOURCE, i
 from srbench.bench.results import CellResult, MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
-from srbench.plugins.registry import Registry
-from srbench.protocols.builtin import get_protocol
+from srbench.protocols.builtin import PROTOCOLS
 from srbench.system.files import write_atomically
 from srbench.system.text import to_csv
-from srbench.weights import weights_sha256
 
 # What differs between machines: floating point where nothing is trained or the weights come with the method, else the
 # training itself. For metrics that are not listed: so many units of the last digit that tables print, or the share of
@@ -84,7 +81,7 @@ def _rows(run: LoadedRun) -> Iterator[dict[str, str]]:
                 "protocol": record.protocol,
                 "metric": metric.name,
                 "value": figure_text(metric.name, value),
-                "tolerance": f"{_tolerance(metric, value, not all(map(_is_fixed, cells))):.3g}",
+                "tolerance": f"{_tolerance(metric, value, not all(_is_fixed(run, cell) for cell in cells)):.3g}",
                 "use": "gate",
                 "shown_for": "",
                 "source": f"{OWN_SOURCE} baseline",
@@ -102,18 +99,10 @@ def _by_label(cells: tuple[CellResult, ...]) -> list[list[CellResult]]:
     return list(groups.values())
 
 
-def _is_fixed(cell: CellResult) -> bool:
+def _is_fixed(run: LoadedRun, cell: CellResult) -> bool:
     """Whether every machine has the same weights for a cell: none, or some that come with the method."""
-    return not cell.id.recipe or cell.inputs.get("weights") in _shipped(cell.id.method)
-
-
-@lru_cache(maxsize=64)
-def _shipped(method: str) -> frozenset[str]:
-    try:
-        folder = Registry().card(method).folder / "weights"
-    except UsageError:  # a plugin's, which is not loaded here
-        return frozenset()
-    return frozenset(weights_sha256(path) for path in folder.glob(f"{method}_x*.safetensors"))
+    training = run.trainings.get(str(cell.inputs.get("weights")))
+    return not cell.id.recipe or (training is not None and training.shipped)
 
 
 def _tolerance(metric: MetricRecord, value: float, trained: bool) -> float:
@@ -126,7 +115,4 @@ def _tolerance(metric: MetricRecord, value: float, trained: bool) -> float:
 
 
 def _is_builtin(name: str, protocol_hash: str) -> bool:
-    try:
-        return get_protocol(name).hash == protocol_hash
-    except UsageError:
-        return False
+    return name in PROTOCOLS and PROTOCOLS[name].hash == protocol_hash

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from srbench.bench.results import DatasetRecord
-from srbench.errors import DataError, SrbenchError, UsageError
+from srbench.errors import DataError, UsageError
 from srbench.protocols.builtin import get_protocol
 from srbench.system.places import is_file, reference_folder
 from srbench.system.text import from_csv_field
@@ -125,16 +125,14 @@ def is_genuine(record: DatasetRecord) -> bool:
 
     What is called like a data set that comes with srbench must hold its images; other names are the user's own.
     """
-    from srbench.data.catalog import dataset_of, load_manifest, manifest_names
+    from srbench.data.catalog import known_content, load_manifest, manifest_names
 
     for name in manifest_names():
         split = record.name.removeprefix(f"{name}-")
         if record.name == name or (split != record.name and split in load_manifest(name).splits):
-            try:
-                known = dataset_of(load_manifest(name), "" if record.name == name else split)
-            except SrbenchError:  # its files are not installed, so nobody can tell
-                return False
-            return known.content_hash == record.content_hash
+            manifest = load_manifest(name)
+            known = known_content(manifest, manifest.default_split if record.name == name else split)
+            return known == record.content_hash
     return True
 
 

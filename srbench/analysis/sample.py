@@ -12,8 +12,7 @@ import numpy as np
 from srbench.analysis.bootstrap import Interval, Values, intervals, pseudo_values
 from srbench.bench.results import CellId, CellResult
 from srbench.bench.store import LoadedRun
-from srbench.errors import UsageError
-from srbench.plugins.registry import Registry
+from srbench.metrics.pooling import POOLS, Pool
 
 Figure = Callable[[Sequence[float]], float]
 Place = tuple[str, int, str]
@@ -125,10 +124,21 @@ def _parts(values: Values, figure: Figure | None) -> Values:
 
 
 def _pooled_figure(run: LoadedRun, metric: str) -> Figure | None:
-    """From the images' figures to the data set's where that is not their mean; NaN of a metric that is not here."""
-    if run.record.protocol_content.get("aggregate") != "pooled":
+    """From the images' figures to the data set's where that is not their mean; NaN of one that no run can hold."""
+    pool: Pool = next((known.pool for known in run.record.metrics if known.name == metric), "own")
+    if pool == "mean" or not _pools(run):
         return None
-    try:
-        return Registry().metric(metric).pool
-    except UsageError:  # a plugin's, which is not loaded here
-        return lambda values: math.nan
+    return POOLS.get(pool, _not_known)
+
+
+def _not_known(values: Sequence[float]) -> float:
+    return math.nan
+
+
+def without_intervals(run: LoadedRun) -> list[str]:
+    """The metrics whose figures have no interval for how they pool: in a way of their own, which no run can hold."""
+    return [metric.name for metric in run.record.metrics if _pools(run) and metric.pool == "own"]
+
+
+def _pools(run: LoadedRun) -> bool:
+    return run.record.protocol_content.get("aggregate") == "pooled"

@@ -21,6 +21,7 @@ from srbench.data.catalog import Dataset, resolve
 from srbench.data.dataset import common_scale
 from srbench.errors import DataError, UsageError
 from srbench.metrics.metric import Metric
+from srbench.metrics.pooling import pool_name
 from srbench.models.model import ANY_SCALE
 from srbench.models.parse import is_model
 from srbench.plugins.card import Card, Choice
@@ -153,6 +154,7 @@ class Plan:
                 higher_is_better=m.higher_is_better,
                 unit=m.unit,
                 digits=m.digits,
+                pool=pool_name(m),
                 unavailable=self.unavailable.get(m.name, ""),
             )
             for m in self.metrics

@@ -9,8 +9,9 @@ from functools import cached_property
 
 from srbench.bench.below import METRIC, below_bicubic
 from srbench.bench.plan import Plan, PlannedJob
-from srbench.bench.results import CellResult, FailedCell, PlannedCell, RunRecord
+from srbench.bench.results import CellResult, FailedCell, PlannedCell, RunRecord, TrainingRecord
 from srbench.bench.store import RunFolder
+from srbench.bench.trainings import training_record
 from srbench.errors import DataError
 from srbench.system.files import StoreError
 from srbench.system.machine import machine, versions
@@ -42,6 +43,7 @@ class Record:
         self._states = [PlannedCell(id=job.id) for job in plan.jobs]
         self._failed: dict[int, FailedCell] = {}
         self._psnr: dict[int, float] = {}
+        self._trainings: dict[str, TrainingRecord] = {}  # by weights
         self._started = _now()
         self._tracebacks = 0
         self._finished: str | None = None
@@ -63,6 +65,7 @@ class Record:
 
     def settle(self, index: int, key: str | None, outcome: CellResult | FailedCell) -> None:
         """Note what came of a cell."""
+        job: PlannedJob = self._plan.jobs[index]
         failed = isinstance(outcome, FailedCell)
         if isinstance(outcome, FailedCell):
             self._tracebacks += len(outcome.traceback)
@@ -73,7 +76,9 @@ class Record:
             self._notes |= {f"{outcome.id.method_label}: {note}": None for note in outcome.notes}
             if METRIC in outcome.values:
                 self._psnr[index] = outcome.values[METRIC]
-        job: PlannedJob = self._plan.jobs[index]
+            weights = outcome.inputs.get("weights")
+            if job.training is not None and isinstance(weights, str) and weights not in self._trainings:
+                self._trainings[weights] = training_record(job.training, weights)
         self._states[index] = PlannedCell(id=job.id, key=key, status="failed" if failed else "ok")
 
     def save(self) -> None:
@@ -98,6 +103,7 @@ class Record:
         if known is not None:
             self._started, self._finished = known.started, known.finished
             with suppress(StoreError):
+                self._write_trainings()
                 self._folder.mark_newest()
         else:
             self.check_folder()
@@ -139,8 +145,15 @@ class Record:
 
     def _write(self, finished: str | None) -> None:
         self._finished = finished
+        self._write_trainings()
         self._folder.write_record(self.content())
         self._written, self._noted = time.monotonic(), False
+
+    def _write_trainings(self) -> None:
+        """Store what is not stored yet of the trainings behind the cells."""
+        for weights, training in self._trainings.items():
+            if self._folder.read_training(weights) is None:
+                self._folder.write_training(training)
 
     def content(self) -> RunRecord:
         """What has been noted, as run.json says it unless another process has written there since."""

@@ -16,24 +16,15 @@ from pydantic import (
     model_validator,
 )
 
-from srbench.system.plain import (
-    LONGEST_ERROR,
-    Count,
-    Frozen,
-    Name,
-    Number,
-    Plain,
-    Scale,
-    Sentence,
-    Side,
-    Traceback,
-)
+from srbench.metrics.pooling import Pool
+from srbench.system.plain import LONGEST_ERROR, Count, Frozen, Name, Number, Plain, Scale, Sentence, Side, Traceback
 from srbench.system.text import cut
 
 SCHEMA_VERSION: Final = 1
 """Of the documents that ``--json`` prints."""
-RECORD_SCHEMA_VERSION: Final = 2
-"""Of run.json. 1 had no checksum, so whether it was altered cannot be told: it is refused."""
+RECORD_SCHEMA_VERSION: Final = 3
+"""Of run.json. 1 had no checksum, so whether it was altered cannot be told, and 2 did not say how a metric pools: both
+are refused."""
 CELL_SCHEMA_VERSION: Final = 2
 """Of the files of cells. 1 had no checksum."""
 
@@ -153,6 +144,29 @@ class MethodRecord(Frozen):
     learned: bool = False
 
 
+class CurvePoint(Frozen):
+    """One validation of a training."""
+
+    step: Count
+    """Batches done."""
+    validation_psnr: Number
+    """Of the validation images, in dB."""
+    train_psnr: Number
+    """Of the training patches since the validation before, in dB."""
+
+
+class TrainingRecord(Frozen):
+    """What a report says of weights: the content of ``trainings/<weights>.json``."""
+
+    schema_version: Literal[1] = 1
+    weights: Name
+    """The sha256 of their tensors, as in the inputs of cells."""
+    shipped: bool = False
+    """Whether they come with the method, so that every machine has the same."""
+    curve: tuple[CurvePoint, ...] = ()
+    """Empty where it is not known."""
+
+
 class MetricRecord(Frozen):
     """What a report says of a metric."""
 
@@ -160,6 +174,8 @@ class MetricRecord(Frozen):
     higher_is_better: bool
     unit: Name = ""
     digits: int = Field(default=4, ge=0, le=12)
+    pool: Pool = "mean"
+    """How its figures of images become a data set's under a protocol that pools their pixels."""
     unavailable: Sentence = ""
     """Why there are no figures of it; empty for one that was computed."""
 
@@ -167,7 +183,7 @@ class MetricRecord(Frozen):
 class RunRecord(Frozen):
     """The content of run.json: what was asked for, with what, and what came of it."""
 
-    schema_version: Literal[2] = RECORD_SCHEMA_VERSION
+    schema_version: Literal[3] = RECORD_SCHEMA_VERSION
     id: Name
     command: str
     """The command line that repeats the run."""

@@ -1,4 +1,4 @@
-"""Where results lie: ``<out>/<run id>/{run.json, cells/<key>.json, images/, report/, locks/}``.
+"""Where results lie: ``<out>/<run id>/{run.json, cells/, trainings/, images/, report/, locks/}``.
 
 Files are written to a temporary name, synced and renamed, so that a file that exists is whole. Each JSON file has a
 checksum as well: a cell that was altered later counts as not there, an altered run.json is refused.
@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from srbench.bench.results import CellId, CellResult, ReadNote, RunRecord
-from srbench.errors import DataError, UsageError
+from srbench.bench.results import CellId, CellResult, ReadNote, RunRecord, TrainingRecord
+from srbench.errors import EXIT_DATA, DataError, SrbenchError, UsageError
 from srbench.speed.record import RunSpeed, read_speed
 from srbench.system.files import sweep, write_atomically, writing_to
 from srbench.system.hashes import digest
@@ -23,6 +23,12 @@ from srbench.system.names import unknown
 from srbench.system.places import RUNS, is_file
 from srbench.system.sealed import read_sealed, sealed
 from srbench.system.text import warn
+
+
+class StoreError(SrbenchError):
+    """Results cannot be written: the run ends, and what it had stored stays."""
+
+    exit_code = EXIT_DATA
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,22 @@ class RunFolder:
         """Keep what the method of a cell read."""
         with self.writing():
             write_atomically(self._note_path(key), sealed(note))
+
+    def read_training(self, weights: str) -> TrainingRecord | None:
+        """What the run keeps of the training of weights; None where that is nothing that is whole."""
+        try:
+            training = read_sealed(self._training_path(weights), TrainingRecord, "run again")
+        except DataError:
+            return None
+        return training if training.weights == weights else None
+
+    def write_training(self, training: TrainingRecord) -> None:
+        """Keep what reports say of the training of weights."""
+        with self.writing():
+            write_atomically(self._training_path(training.weights), sealed(training))
+
+    def _training_path(self, weights: str) -> Path:
+        return _inside(self.path / "trainings", f"{weights}.json")
 
     def _note_path(self, key: str) -> Path:
         return _inside(self.path / "reads", f"{key}.json")
@@ -173,6 +195,8 @@ class LoadedRun:
     cells: tuple[CellResult, ...]
     speed: RunSpeed | None = None
     """What its methods took, where they were timed."""
+    trainings: Mapping[str, TrainingRecord] = field(default_factory=dict)
+    """Of the weights of its learned methods, by the weights' sha256, where the run keeps them."""
     origins: Mapping[CellId, Origin] = field(default_factory=dict)
     """Of each cell, where several runs were merged; empty for a single run."""
 
@@ -205,7 +229,14 @@ def load_run(path: Path, record: RunRecord | None = None) -> LoadedRun:
         if cell is not None:
             # numbers are kept by what decides them, which no name does: the plan says what they are called here
             cells.append(cell.model_copy(update={"id": planned.id}))
-    return LoadedRun(folder, record, tuple(cells), _speed(path))
+    return LoadedRun(folder, record, tuple(cells), _speed(path), _trainings(folder, cells))
+
+
+def _trainings(folder: RunFolder, cells: Sequence[CellResult]) -> dict[str, TrainingRecord]:
+    """What a run keeps of the trainings behind its cells; a report does without those that are missing or damaged."""
+    weights = dict.fromkeys(name for cell in cells if isinstance(name := cell.inputs.get("weights"), str))
+    found = ((name, folder.read_training(name)) for name in weights)
+    return {name: training for name, training in found if training is not None}
 
 
 def _speed(path: Path) -> RunSpeed | None:

@@ -182,6 +182,12 @@ def dataset_of(manifest: Manifest, split: str = "", spec: str = "") -> Dataset:
     )
 
 
+def known_content(manifest: Manifest, split: str) -> str:
+    """The content hash that a split has on every machine, whether its files are there or not."""
+    entries = manifest.splits[split].entries()
+    return content_hash([_item(manifest, manifest.splits[split], entry, Path()) for entry in entries])
+
+
 def protected_pixels() -> dict[str, str]:
     """The pixel hash of every image that must never be trained on, and the test set that it belongs to.
 

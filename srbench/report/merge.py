@@ -44,8 +44,14 @@ def merge(runs: Sequence[LoadedRun], out: Path) -> LoadedRun:
                 origins[cell.id] = replace(origin, others=others)
     record = _record(newest, cells)
     planned = [cell.id for cell in record.cells]
+    trainings = {weights: training for run in reversed(newest) for weights, training in run.trainings.items()}
     merged = LoadedRun(
-        RunFolder(out), record, tuple(cells[cell] for cell in planned if cell in cells), _speed(newest), origins
+        RunFolder(out),
+        record,
+        tuple(cells[cell] for cell in planned if cell in cells),
+        _speed(newest),
+        trainings,
+        origins,
     )
     return only(merged, _best_first(merged))
 

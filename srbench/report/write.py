@@ -29,7 +29,7 @@ FORMATS = ("md", "csv", "latex", "json", "html")
 STAMP = "report.json"
 _WITH_PLOTS = "md with plots"
 """A part of a report in its stamp: the page that shows the plots, which one made without them does not."""
-_REPORT_VERSION = 5  # raise it when a report of the same run would look different
+_REPORT_VERSION = 6  # raise it when a report of the same run would look different
 
 
 def write_report(
@@ -123,6 +123,7 @@ def _inputs(run: LoadedRun, references: Sequence[Reference], baseline: str) -> s
             "baseline": baseline,
             "cells": [cell.model_dump_json() for cell in run.cells],
             "origins": [[str(cell), repr(origin)] for cell, origin in run.origins.items()],
+            "trainings": [training.model_dump_json() for training in run.trainings.values()],
             "speed": run.speed.model_dump(mode="json") if run.speed else None,
             "pictures": pictures,
             "references": shown,

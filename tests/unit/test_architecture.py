@@ -188,3 +188,36 @@ def test_help_and_completion_import_nothing_heavy(tmp_path: Path) -> None:
         assert result.returncode == 0, result.stderr[-500:]
         imported = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
         assert imported.isdisjoint({"torch", "numpy", "pandas", "matplotlib"})
+
+
+READS_THE_MACHINE = (
+    *("plugins", "plugins.registry", "plugins.card", "weights", "models", "inference", "isolation", "training"),
+    *("bench.plan", "bench.engine", "system.device", "system.machine"),
+)
+"""What knows the methods, weights and plugins that are installed here."""
+
+
+def _file(module: str) -> Path | None:
+    path = ROOT.joinpath(*module.split("."))
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
+
+
+def test_a_report_needs_its_run_alone() -> None:
+    """Whatever reports are made by imports nothing, by whatever way, that differs between machines."""
+    forbidden = {name: _file(f"srbench.{name}") for name in READS_THE_MACHINE}
+    assert None not in forbidden.values(), "renamed: name it here as it is called now"
+    explanation = ROOT / "srbench" / "report" / "text" / "explanation.py"  # of images and methods of the user's, not of a run
+    reports = {*(ROOT / "srbench" / "report").rglob("*.py"), *(ROOT / "srbench" / "analysis").glob("*.py")}
+    reached = dict.fromkeys(sorted(reports - {explanation}), "")
+    for path in (queue := list(reached)):
+        where = f"{path.relative_to(ROOT)}, {reached[path]}"
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+            assert path not in reports or not {"cache_folder", "trained_folder"} & {*names}, where
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or "", *(f"{node.module}.{name}" for name in names)]
+            for file in (_file(name) for name in names if name.startswith("srbench.")):
+                assert file not in forbidden.values(), f"{file} is imported by {where}"
+                if file is not None and file not in reached:
+                    reached[file] = where
+                    queue.append(file)

@@ -31,9 +31,11 @@ from srbench.errors import UsageError
 from srbench.metrics.pixel import psnr_of_pooled_mse
 from srbench.protocols.builtin import get_protocol
 from srbench.report.tables.document import comparison_document
+from srbench.report.tables.every_table import every_table
 from srbench.report.tables.grid import DASH
 from srbench.report.tables.intervals import signed
 from srbench.report.tables.matrix import matrices, matrix_page
+from srbench.report.text.page import markdown_report
 
 PSNR, SSIM, MSE = METRICS
 LARGE = {"hundred": tuple(f"image{index}" for index in range(100)), "set5": ("a", "b", "c", "d", "e")}
@@ -251,10 +253,10 @@ def test_pooled_protocols_have_the_interval_of_the_pooled_figure(tmp_path: Path)
     assert cell_intervals(run)[run.cells[0].id, "psnr"] == interval
 
 
-def test_a_pooled_metric_that_is_not_here_has_no_interval(tmp_path: Path) -> None:
+def test_a_metric_that_pools_in_a_way_of_its_own_has_no_interval_and_the_report_says_so(tmp_path: Path) -> None:
     protocol = dataclasses.replace(get_protocol("vdsr"), name="mine", aggregate="pooled")
     run = write_run(tmp_path / "run", protocol=protocol, gains={"a": 0.0}, failed=(), pictures=0)
-    lost = run.record.metrics[0].model_copy(update={"name": "plugin"})
+    lost = run.record.metrics[0].model_copy(update={"name": "plugin", "pool": "own"})
     cells = tuple(
         cell.model_copy(
             update={
@@ -265,7 +267,13 @@ def test_a_pooled_metric_that_is_not_here_has_no_interval(tmp_path: Path) -> Non
         for cell in run.cells
     )
     record = run.record.model_copy(update={"metrics": (lost,)})
-    assert cell_intervals(dataclasses.replace(run, record=record, cells=cells)) == {}
+    run = dataclasses.replace(run, record=record, cells=cells)
+    assert cell_intervals(run) == {}
+    sentence = "No intervals of plugin: it pools in a way of its own."
+    assert sentence in markdown_report(run, every_table(run, ()), ())
+    content = record.protocol_content | {"aggregate": "mean"}
+    run = dataclasses.replace(run, record=record.model_copy(update={"protocol_content": content}))
+    assert cell_intervals(run) and sentence not in markdown_report(run, every_table(run, ()), ())
 
 
 def test_two_runs_are_compared_if_protocol_and_images_are_the_same(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from runs import BICUBIC, METRICS, write_run
 from srbench.analysis.baseline import write_baseline
 from srbench.analysis.gate import check
 from srbench.analysis.references import Reference, load_references
+from srbench.bench.results import TrainingRecord
 from srbench.errors import UsageError
 from srbench.protocols.builtin import get_protocol
 
@@ -102,6 +103,12 @@ def test_a_baseline_holds_the_run_it_was_written_from(tmp_path: Path) -> None:
     assert tolerance["bicubic", "psnr"] == 0.001
     assert tolerance["srcnn-y-955:t91", "psnr"] == 0.15
     assert tolerance["bicubic", "ssim"] == 0.00005
+    weights = tuple(cell.model_copy(update={"inputs": {"weights": "w"}}) for cell in run.cells)
+    for shipped in (False, True):  # with the method, so that every machine has the same
+        trainings = {"w": TrainingRecord(weights="w", shipped=shipped)}
+        write_baseline([dataclasses.replace(run, cells=weights, trainings=trainings)], tmp_path / "shipped.csv")
+        slack = {row.tolerance for row in load_references([str(tmp_path / "shipped.csv")]) if row.metric == "psnr"}
+        assert slack == ({0.001} if shipped else {0.001, 0.15})
     worse = write_run(tmp_path / "worse", gains={"bicubic": -0.1}, failed=(), pictures=0)
     messages = [verdict.message for verdict in check([worse], rows).failures]
     assert len(messages) == 18

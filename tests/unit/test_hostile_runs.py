@@ -52,10 +52,10 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "not UTF-8": (b"\xff\xfe", "damaged"),
     "a list": (b"[]", "no table"),
     "nesting": (b'{"a": ' + b"[" * 200_000, "deeply"),
-    "deep nesting that closes": (b'{"schema_version": 2, "a": ' + b"[" * 900 + b"]" * 900 + b"}", "damaged"),
-    "NaN": (b'{"schema_version": 2, "scales": [NaN]}', "checksum"),
+    "deep nesting that closes": (b'{"schema_version": 3, "a": ' + b"[" * 900 + b"]" * 900 + b"}", "damaged"),
+    "NaN": (b'{"schema_version": 3, "scales": [NaN]}', "checksum"),
     "a number without end": (b'{"schema_version": ' + b"9" * 5000 + b"}", "damaged"),
-    "an escape": (b'{"schema_version": 2, "\\ud800": 1}', "checksum"),
+    "an escape": (b'{"schema_version": 3, "\\ud800": 1}', "checksum"),
     "200 MB": (b" " * (LARGEST + 1), "larger than 64 MB"),
 }
 

@@ -118,4 +118,19 @@ def test_pictures_that_cannot_be_read_are_told_of_by_what_reads_them(tmp_path: P
     dataset = resolve("./embedded", cwd=tmp_path)
     assert dataset.name == "embedded-own"
     with pytest.raises(DataError, match="truncated or corrupt"):
-        list(read_samples(dataset))
+        list(dataset.samples())
+
+
+def test_which_images_are_srbench_s_own_does_not_depend_on_what_lies_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    records = []
+    for spec in ("embedded", "set5", "bsd100-pairs:train"):
+        known = resolve(spec)
+        records.append(
+            DatasetRecord(name=known.name, title="", images=len(known.items), content_hash=known.content_hash)
+        )
+    monkeypatch.setenv("SRBENCH_DATA", "~nobody-is-called-so/data")
+    monkeypatch.setattr("srbench.data.catalog.find_spec", lambda name: None)
+    is_genuine.cache_clear()
+    for record in records:
+        assert is_genuine(record)
+        assert not is_genuine(record.model_copy(update={"content_hash": "0" * 64}))

@@ -14,6 +14,7 @@ from runs import METRICS, write_run
 from srbench.analysis.compare import labels_of
 from srbench.analysis.references import load_references
 from srbench.analysis.sample import cell_intervals
+from srbench.bench.results import TrainingRecord
 from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
 from srbench.report.leaderboard import leaderboard_page, leaderboards
@@ -189,3 +190,13 @@ def test_unknown_methods_are_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="one method"):
         find_baseline(labels, "srcnn-y-955")
     assert find_baseline(labels, "srcnn-y-955:x") == "srcnn-y-955:x"
+
+
+def test_the_trainings_of_every_run_are_kept(tmp_path: Path) -> None:
+    runs = []
+    for name in ("a", "b"):
+        run = _run(tmp_path / name, f"2026-01-01T00:00:0{len(runs)}Z", gains={f"m:{name}": 0.0})
+        runs.append(dataclasses.replace(run, trainings={name: TrainingRecord(weights=name, shipped=name == "a")}))
+    merged = merge(runs, tmp_path / "out")
+    assert merged.trainings == runs[0].trainings | runs[1].trainings
+    assert only(merged, ["m:a"]).trainings["a"].shipped

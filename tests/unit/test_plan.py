@@ -11,6 +11,7 @@ import torch
 from srbench.bench.plan import Plan, Request, make_plan, run_command
 from srbench.bench.speed_column import due
 from srbench.errors import UsageError
+from srbench.metrics.pooling import POOLS
 from srbench.plugins.registry import Registry
 from srbench.system.hashes import digest
 from srbench.weights import save_weights, trained_folder
@@ -161,3 +162,20 @@ def test_what_is_left_out_of_a_run_is_neither_timed_nor_recorded(photos: Path, t
     plan = planned("slo*", "bicubic")
     assert [card.name for card in plan.cards] == ["slow", "bicubic"]
     assert timed(plan, tmp_path) == (2, ("bicubic",))
+
+
+def test_a_run_says_how_its_metrics_pool(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text(
+        "from statistics import median\n"
+        "from srbench.metrics.metric import Metric\n"
+        "from srbench.metrics.pixel import psnr_of_pooled_mse\n"
+        "A = Metric('a', lambda pair: 1.0, pool=median)\n"
+        "B = Metric('b', lambda pair: 1.0)\n"
+    )
+    registry = Registry([tmp_path / "m.py"])
+    plan = make_plan(Request(methods=("bicubic",), metrics=("psnr", "ssim", "a", "b")), registry)
+    pools = {"psnr": "psnr-of-mse", "ssim": "mean", "a": "own", "b": "mean"}
+    assert {metric.name: metric.pool for metric in plan.metric_records()} == pools
+    values = [20.0, 30.0, 31.0]
+    for metric in plan.metrics[:1]:
+        assert metric.aggregate(values, "pooled") == POOLS["psnr-of-mse"](values)

@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import io
 import itertools
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,10 +20,9 @@ from runs import GAINS, METRICS, write_run
 from srbench.analysis.compare import compare_all, report_pairs
 from srbench.analysis.references import Reference, load_references
 from srbench.analysis.sample import sample_intervals, samples
-from srbench.bench.results import MetricRecord
+from srbench.bench.results import CurvePoint, MetricRecord, TrainingRecord
 from srbench.bench.store import LoadedRun
 from srbench.imaging.files import read_image
-from srbench.plugins.registry import Registry
 from srbench.report.plots.crops import crop_sheets
 from srbench.report.plots.curves import curves, draw_curves
 from srbench.report.plots.dots import Dots, difference_lines, draw_dots, figure_lines
@@ -167,13 +165,14 @@ def test_colours_are_stable_and_distinct() -> None:
     assert len(set(many.values())) == len(many)
 
 
-def test_a_method_keeps_its_colour_from_run_to_run() -> None:
-    first = sorted(Registry().method_names)[: len(PALETTE)]
-    every = looks(first)
-    assert len({look.colour for look in every.values()}) == len(PALETTE)
-    for label in first:
-        assert looks([label, "zzz", "somebody's:own"])[label] == every[label]
-        assert looks([f"{label}:quick"])[f"{label}:quick"].colour == every[label].colour
+def test_a_method_keeps_its_colour_from_run_to_run_unless_another_has_it() -> None:
+    names = [f"m{number}" for number in range(30)]
+    alone = {name: looks([name])[name] for name in names}
+    for name in names:
+        assert looks([f"{name}:quick"])[f"{name}:quick"] == alone[name]
+        for other in names:
+            if alone[other].colour != alone[name].colour:
+                assert looks([other, name]) == {other: alone[other], name: alone[name]}
 
 
 def test_odd_names_are_drawn(tmp_path: Path) -> None:
@@ -298,42 +297,32 @@ def test_a_scatter_has_the_diagonal_and_one_range(run: LoadedRun) -> None:
     assert panels[0].texts[0].get_text() == "+2.65, better on 5 of 5"
 
 
-CURVE = "step,rate,train_loss,train_psnr,validation_psnr,validation_mse\n100,1,1,20,25,1\n200,1,1,21,26.5,1\n"
+POINTS = tuple(CurvePoint(step=100 * k, validation_psnr=23.5 + 1.5 * k, train_psnr=19 + k) for k in (1, 2))
 
 
-def _trained(run: LoadedRun, cache: Path, table: str) -> LoadedRun:
-    """The run with weights of srcnn-y-955:t91 at x2 in the cache, and their curve beside them."""
-    tensors = {"a": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}}
-    head = json.dumps(tensors).encode()
-    path = cache / "weights" / "srcnn-y-955_x2_0123456789abcdef.safetensors"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(len(head).to_bytes(8, "little") + head + b"\0")
-    path.with_suffix(".csv").write_text(table)
-    from srbench.weights import weights_sha256
-
-    inputs = {"weights": weights_sha256(path)}
+def _trained(run: LoadedRun, points: tuple[CurvePoint, ...]) -> LoadedRun:
+    """The run with weights of srcnn-y-955:t91 whose training it keeps."""
     cells = [
-        cell.model_copy(update={"inputs": inputs}) if cell.id.method_label == "srcnn-y-955:t91" else cell
+        cell.model_copy(update={"inputs": {"weights": "w"}}) if cell.id.method_label == "srcnn-y-955:t91" else cell
         for cell in run.cells
     ]
-    return dataclasses.replace(run, cells=tuple(cells))
+    return dataclasses.replace(run, cells=tuple(cells), trainings={"w": TrainingRecord(weights="w", curve=points)})
 
 
-def test_curves_of_the_weights_that_the_run_used(run: LoadedRun, own_cache: Path) -> None:
+def test_curves_of_the_weights_that_the_run_used(run: LoadedRun) -> None:
     assert not curves(run)
-    trained = _trained(run, own_cache, CURVE)
+    trained = _trained(run, POINTS)
     found = curves(trained)
     assert list(found) == ["srcnn-y-955:t91"]
     (curve,) = found["srcnn-y-955:t91"]
-    assert (curve.name, curve.steps, curve.validation) == ("x2", (100.0, 200.0), (25.0, 26.5))
+    assert (curve.name, curve.steps, curve.validation, curve.train) == ("x2", (100, 200), (25.0, 26.5), (20.0, 21.0))
     figure = draw_curves("srcnn-y-955:t91", [curve], looks(GAINS)["srcnn-y-955:t91"])
     assert "26.50" in [text.get_text() for text in figure.axes[0].texts]
     assert "curve-srcnn-y-955:t91" in [name for name, _ in figures(trained, (), "")]
 
 
-@pytest.mark.parametrize("table", ["", "step\n1\n", CURVE.replace("26.5", "x"), CURVE.replace(",26.5,1", ""), "\0"])
-def test_a_damaged_curve_is_done_without(run: LoadedRun, own_cache: Path, table: str) -> None:
-    assert not curves(_trained(run, own_cache, table))
+def test_one_validation_is_no_curve(run: LoadedRun) -> None:
+    assert not curves(_trained(run, POINTS[:1])) and not curves(_trained(run, ()))
 
 
 def test_a_metric_where_smaller_is_better(tmp_path: Path) -> None:
@@ -350,14 +339,6 @@ def test_figures_of_an_unavailable_metric_are_not_drawn(tmp_path: Path) -> None:
     assert not [name for name, _ in figures(own, (), "") if name.startswith("ssim")]
 
 
-def test_a_plugin_that_is_installed_changes_no_colour(monkeypatch: pytest.MonkeyPatch) -> None:
-    own = [name for name in Registry().method_names if Registry().origin(name) == "srbench"]
-    before = looks(own)
-    monkeypatch.setattr(Registry, "method_names", property(lambda self: ["aaa", *own, "zzz"]))
-    monkeypatch.setattr(Registry, "origin", lambda self, name: "srbench" if name in own else "theirs")
-    assert looks(own) == before
-
-
-def test_hashes_decide_the_colours_of_methods_that_nobody_knows() -> None:
+def test_the_hash_of_a_method_s_name_decides_its_colour() -> None:
     place = int(hashlib.sha256(b"nobody's").hexdigest(), 16) % len(PALETTE)
     assert looks(["nobody's"])["nobody's"].colour == PALETTE[place]

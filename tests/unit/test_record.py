@@ -11,10 +11,10 @@ import pytest
 from srbench.bench import record as module
 from srbench.bench.plan import Request, make_plan
 from srbench.bench.record import Record
-from srbench.bench.results import CellResult, FailedCell
-from srbench.bench.store import RunFolder
+from srbench.bench.results import CellResult, FailedCell, TrainingRecord
+from srbench.bench.store import RunFolder, StoreError
 from srbench.plugins.registry import Registry
-from srbench.system.files import StoreError
+from srbench.weights import read_metadata, sealed_weights, weights_sha256
 
 
 @pytest.fixture
@@ -83,3 +83,54 @@ def test_a_finished_run_of_somebody_else_can_be_shown(tmp_path: Path, monkeypatc
     finished.finish()
     assert (folder.record_path.stat().st_mtime_ns, folder.read_record()) == before
     assert finished.content().finished == before[1].finished
+
+
+def learned(folder: Path, inputs: dict[str, str]) -> tuple[Record, RunFolder]:
+    """A record of a run whose only cell is of a learned method."""
+    plan = make_plan(Request(methods=("fsrcnn",), scales=(2,)), Registry())
+    run = RunFolder(folder)
+    record = Record(plan, run, "srbench run")
+    id = plan.jobs[0].id
+    record.settle(
+        0, "k", CellResult(key="k", id=id, protocol_hash="h", values={}, images=(), inputs=inputs, environment={})
+    )
+    return record, run
+
+
+def test_a_run_keeps_the_training_of_its_weights(tmp_path: Path) -> None:
+    training = make_plan(Request(methods=("fsrcnn",), scales=(2,)), Registry()).jobs[0].training
+    assert training is not None
+    file = training.shipped / training.file_name
+    weights = weights_sha256(file)
+    record, folder = learned(tmp_path / "run", {"weights": weights})
+    record.finish()
+    kept = folder.read_training(weights)
+    assert kept is not None and kept.shipped
+    points = read_metadata(file)["curve"]
+    assert [point.validation_psnr for point in kept.curve] == [point["validation_psnr"] for point in points]
+    (folder.path / "trainings" / f"{weights}.json").write_text("{}")  # what is finished is mended too
+    learned(tmp_path / "run", {"weights": weights})[0].finish()
+    assert folder.read_training(weights) == kept
+
+
+def test_weights_that_are_others_by_now_have_no_curve(tmp_path: Path) -> None:
+    record, folder = learned(tmp_path / "run", {"weights": "0" * 64})
+    record.finish()
+    assert folder.read_training("0" * 64) == TrainingRecord(weights="0" * 64)
+
+
+@pytest.mark.parametrize(
+    "curve", [None, 1, [1], [{"step": 1}], [{"step": -1, "validation_psnr": 1, "train_psnr": 1}], "nan"]
+)
+def test_a_curve_that_is_none_is_done_without(own_cache: Path, tmp_path: Path, curve: object) -> None:
+    training = make_plan(Request(methods=("fsrcnn",), scales=(2,)), Registry()).jobs[0].training
+    assert training is not None
+    content = (training.shipped / training.file_name).read_bytes()
+    if curve == "nan":
+        curve = [{"step": 1, "validation_psnr": float("nan"), "train_psnr": 1.0}]
+    file = own_cache / "weights" / training.file_name
+    file.parent.mkdir()
+    file.write_bytes(sealed_weights(content, {"curve": curve}))
+    record, folder = learned(tmp_path / "run", {"weights": weights_sha256(file)})
+    record.finish()
+    assert folder.read_training(weights_sha256(file)) == TrainingRecord(weights=weights_sha256(file), shipped=True)

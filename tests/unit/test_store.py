@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from runs import write_run
 
-from srbench.bench.results import CellId, CellResult, ImageResult
+from srbench.bench.results import CellId, CellResult, CurvePoint, ImageResult, TrainingRecord
 from srbench.bench.store import RunFolder, find_run, load_run
 from srbench.errors import DataError, UsageError
 from srbench.system.files import StoreError, write_atomically
@@ -176,9 +177,10 @@ def test_a_damaged_run_is_named(tmp_path: Path) -> None:
     for content, message in (
         ("{", "damaged"),
         ("[]", "damaged"),
-        ('{"schema_version": 2}', "checksum is not that of its content; run again"),
-        ('{"schema_version": 1}', "is of schema version 1 and this srbench reads version 2"),
-        ('{"schema_version": 99}', "is of schema version 99 and this srbench reads version 2"),
+        ('{"schema_version": 3}', "checksum is not that of its content; run again"),
+        ('{"schema_version": 1}', "is of schema version 1 and this srbench reads version 3"),
+        ('{"schema_version": 2}', "is of schema version 2 and this srbench reads version 3"),
+        ('{"schema_version": 99}', "is of schema version 99 and this srbench reads version 3"),
     ):
         (tmp_path / "run.json").write_text(content)
         with pytest.raises(DataError, match=message) as error:
@@ -192,3 +194,23 @@ def test_an_unknown_key_is_refused(tmp_path: Path) -> None:
     plain: dict[str, Any] = json.loads(folder.cell_path("k").read_text())
     folder.cell_path("k").write_text(json.dumps(plain | {"surprise": 1}))
     assert folder.read_cell("k") is None
+
+
+def test_a_training_that_is_damaged_another_s_or_outside_is_done_without(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", gains={"net:tiny": 0.0}, images={"d": ("a",)}, scales=(2,), failed=(), pictures=0)
+    folder, (known,) = run.folder, run.cells
+    point = CurvePoint(step=1, validation_psnr=float("inf"), train_psnr=30.0)
+    training = TrainingRecord(weights="w", curve=(point,))
+    folder.write_training(training)
+    path = folder.path / "trainings" / "w.json"
+
+    def read(weights: object) -> dict[str, TrainingRecord]:
+        folder.write_cell(known.model_copy(update={"inputs": {"weights": weights}}))
+        return dict(load_run(folder.path).trainings)
+
+    assert read("w") == {"w": training}
+    path.with_name("other.json").write_bytes(path.read_bytes())
+    for weights in ("other", "absent", "../trainings/w", "x" * 3000, "a\0b", None, ["w"]):
+        assert read(weights) == {}
+    path.write_bytes(path.read_bytes().replace(b"30.0", b"31.0"))
+    assert read("w") == {}

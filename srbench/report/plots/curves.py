@@ -1,22 +1,16 @@
-"""The curves of the trainings behind a run's figures, from the tables that lie beside the weights."""
+"""The curves of the trainings behind a run's figures, as the run keeps them."""
 
 from __future__ import annotations
 
-import contextlib
-import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from srbench.bench.results import TrainingRecord
 from srbench.bench.store import LoadedRun
-from srbench.errors import SrbenchError
-from srbench.plugins.registry import Registry
 from srbench.report.plots.figures import COLUMN, GRID, STYLE, legend, short
 from srbench.report.plots.palette import Look
-from srbench.system.names import method_of
-from srbench.weights import trained_folder, weights_sha256
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,50 +30,33 @@ class Curve:
     """
 
     name: str
-    steps: tuple[float, ...]
+    steps: tuple[int, ...]
     validation: tuple[float, ...]
     train: tuple[float, ...]
 
 
 def curves(run: LoadedRun) -> dict[str, list[Curve]]:
-    """The curves of each label whose weights lie here with one."""
-    wanted: dict[str, dict[str, list[tuple[int, int]]]] = {}
+    """The curves of each label, of at least two validations, that the run keeps."""
+    places: dict[tuple[str, str], dict[tuple[int, int], None]] = {}  # scales and seeds of a label's weights
     for cell in run.cells:
-        if isinstance(weights := cell.inputs.get("weights"), str):
-            places = wanted.setdefault(cell.id.method_label, {}).setdefault(weights, [])
-            if (cell.id.scale, cell.id.seed) not in places:
-                places.append((cell.id.scale, cell.id.seed))
+        if (weights := str(cell.inputs.get("weights"))) in run.trainings:
+            places.setdefault((cell.id.method_label, weights), {})[cell.id.scale, cell.id.seed] = None
     found: dict[str, list[Curve]] = {}
-    for label, by_weights in wanted.items():
-        for weights, path in _tables(method_of(label)):
-            if weights in by_weights and (curve := _read(path, by_weights[weights])):
-                found.setdefault(label, []).append(curve)
+    for (label, weights), used in places.items():
+        if len(run.trainings[weights].curve) > 1:
+            found.setdefault(label, []).append(_curve(run.trainings[weights], list(used)))
     return {label: sorted(some, key=lambda curve: curve.name) for label, some in found.items()}
 
 
-def _tables(method: str) -> Iterator[tuple[str, Path]]:
-    """The hash of the weights and the table of each training of a method that lies here."""
-    folders = [trained_folder()]
-    with contextlib.suppress(SrbenchError):  # a plugin's, which is not loaded here
-        folders.append(Registry().card(method).folder / "weights")
-    for folder in folders:
-        for path in sorted(folder.glob("*_x*.csv")):
-            weights = path.with_suffix(".safetensors")
-            if path.name.startswith(f"{method}_x") and weights.is_file():
-                yield weights_sha256(weights), path
-
-
-def _read(path: Path, places: Sequence[tuple[int, int]]) -> Curve | None:
-    """A curve of at least two points; None of a table that cannot be read: a report does without it."""
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-        columns = [tuple(row[name] for row in rows) for name in ("step", "validation_psnr", "train_psnr")]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+def _curve(training: TrainingRecord, places: Sequence[tuple[int, int]]) -> Curve:
     scales = " ".join(f"x{scale}" for scale in sorted({scale for scale, _ in places}))
     seed = f" seed {places[0][1]}" if places[0][1] else ""
-    return Curve(scales + seed, *columns) if len(rows) > 1 else None
+    return Curve(
+        name=scales + seed,
+        steps=tuple(point.step for point in training.curve),
+        validation=tuple(point.validation_psnr for point in training.curve),
+        train=tuple(point.train_psnr for point in training.curve),
+    )
 
 
 def draw_curves(label: str, some: Sequence[Curve], look: Look) -> Figure:

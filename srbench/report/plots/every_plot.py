@@ -30,8 +30,8 @@ def plots(run: LoadedRun, references: Sequence[Reference] = (), baseline: str = 
     """The (file name, content) of every plot of a run.
 
     For each data set and scale the main metrics' figures, and the first of them image by image against the baseline;
-    with a baseline the differences to it; where methods were timed quality against time and parameters; where
-    trainings lie here their curves.
+    with a baseline the differences to it; where methods were timed quality against time and parameters; of
+    learned methods the training curves that the run keeps.
 
     Args:
         run: the run.

@@ -43,35 +43,19 @@ class Look:
 def looks(labels: Iterable[str]) -> dict[str, Look]:
     """A look for each label, no two alike up to 156 of them.
 
-    Every method that is installed has a place of its own in the palette, whichever of them a run has; others get one
-    by a hash of their name. Where two labels of a run would share a colour while another is free, the later moves.
+    The hash of a method's name decides its colour. Where two labels of a run would share one while another is free,
+    the later by name moves.
     """
     wanted = dict.fromkeys(labels)
-    places = _places()
-    order = list(places)
-    known = [label for label in wanted if method_of(label) in places]
-    known.sort(key=lambda label: (order.index(method_of(label)), label))
     colours: dict[str, int] = {}
-    for label in (*known, *sorted(wanted.keys() - set(known))):
-        colours[label] = _nearest_free(places.get(method_of(label), _hash(label)), list(colours.values()))
+    for label in sorted(wanted):
+        colours[label] = _nearest_free(_hash(method_of(label)), list(colours.values()))
     found: dict[str, Look] = {}
     rounds = dict.fromkeys(range(len(PALETTE)), 0)
     for label, colour in colours.items():
         found[label] = Look(PALETTE[colour], MARKERS[(colour + rounds[colour]) % len(MARKERS)])
         rounds[colour] += 1
     return {label: found[label] for label in wanted}
-
-
-def _places() -> dict[str, int]:
-    """Places of the installed methods, by their names alone: nothing of them is imported."""
-    from srbench.plugins.registry import Registry
-
-    registry = Registry()
-    places: dict[str, int] = {}
-    # srbench's own first: whoever installs a plugin finds them in the colours that they had
-    for name in sorted(registry.method_names, key=lambda name: (registry.origin(name) != "srbench", name)):
-        places[name] = _nearest_free(_hash(name), list(places.values()))
-    return places
 
 
 def _nearest_free(first: int, taken: list[int]) -> int:
@@ -81,5 +65,5 @@ def _nearest_free(first: int, taken: list[int]) -> int:
     return next(place for place in order if taken.count(place) == least)
 
 
-def _hash(label: str) -> int:
-    return int(hashlib.sha256(label.encode("utf-8", "surrogatepass")).hexdigest(), 16)
+def _hash(name: str) -> int:
+    return int(hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest(), 16)

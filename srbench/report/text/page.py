@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from srbench.analysis.sample import without_intervals
 from srbench.bench.store import LoadedRun
 from srbench.report.escape import markdown, markdown_code
 from srbench.report.tables.every_table import Tables
@@ -69,12 +70,14 @@ def _differences(tables: Tables) -> str:
 
 
 def _intervals(run: LoadedRun, tables: Tables) -> str:
+    lacking = [f"No intervals of {markdown(name)}: it pools in a way of its own." for name in without_intervals(run)]
     if not tables.intervals:
-        return ""
+        return "\n".join(["## Intervals", "", *lacking]) if lacking else ""
     lines = ["## Intervals", "", "The figures with their 95 % intervals: studentised bootstrap over the images."]
     lines.append("Differences of methods are far surer than these, since all are scored on the same images.")
     if len(run.record.seeds) > 1:
         lines.append("±: standard deviation over seeds, which is no part of the interval.")
+    lines += lacking
     for grid in tables.intervals:
         lines += ["", f"### {markdown(grid.dataset.name)}: {markdown(grid.heading)}, intervals", ""]
         lines.append(markdown_table(grid).rstrip("\n"))
