@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from srbench.bench.results import CellId, CellResult, ReadNote, RunRecord, TrainingRecord
-from srbench.errors import EXIT_DATA, DataError, SrbenchError, UsageError
+from srbench.errors import DataError, UsageError
 from srbench.speed.record import RunSpeed, read_speed
 from srbench.system.files import sweep, write_atomically, writing_to
 from srbench.system.hashes import digest
@@ -23,12 +23,6 @@ from srbench.system.names import unknown
 from srbench.system.places import RUNS, is_file
 from srbench.system.sealed import read_sealed, sealed
 from srbench.system.text import warn
-
-
-class StoreError(SrbenchError):
-    """Results cannot be written: the run ends, and what it had stored stays."""
-
-    exit_code = EXIT_DATA
 
 
 @dataclass(frozen=True, slots=True)

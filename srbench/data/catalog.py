@@ -164,7 +164,9 @@ def dataset_of(manifest: Manifest, split: str = "", spec: str = "") -> Dataset:
         raise UsageError(f"'{manifest.name}' has no split '{name}'; it has {', '.join(manifest.splits)}.")
     chosen = manifest.splits[name]
     folder = _folder(manifest)
-    items = tuple(_item(manifest, chosen, entry, folder) for entry in chosen.entries())
+    items = tuple(
+        _cropped(manifest, chosen, entry, _item(manifest, chosen, entry, folder)) for entry in chosen.entries()
+    )
     return Dataset(
         name=manifest.name if name == manifest.default_split else f"{manifest.name}-{name}",
         spec=spec or (f"{manifest.name}:{split}" if split else manifest.name),
@@ -256,11 +258,16 @@ def _folder(manifest: Manifest) -> Path:
 
 def _item(manifest: Manifest, split: Split, entry: ImageEntry, folder: Path) -> Item:
     hr = _file(manifest, split, entry, folder, copy=entry.name if manifest.kind == "hr" else "")
-    if entry.source:
-        crop = CropOf(resolve(manifest.crop_of), entry.source, split.scale or 1)
-        hr = replace(hr, crop_of=crop)
     lr = _file(manifest, split, entry.lr, folder) if entry.lr else None
     return Item(entry.name, hr, lr, split.scale if lr else None)
+
+
+def _cropped(manifest: Manifest, split: Split, entry: ImageEntry, item: Item) -> Item:
+    """An item whose HR says of which other data set's image it is a crop, if it is one."""
+    if not entry.source:
+        return item
+    crop = CropOf(resolve(manifest.crop_of), entry.source, split.scale or 1)
+    return replace(item, hr=replace(item.hr, crop_of=crop))
 
 
 def _file(manifest: Manifest, split: Split, entry: FileEntry, folder: Path, copy: str = "") -> ImageFile:
