@@ -115,7 +115,7 @@ def test_a_report_never_outlives_its_numbers(cli: Cli, photos: Path, tmp_path: P
         "sys.exit(0)",
         "from srbench.protocols.protocol import get_protocol; get_protocol('nonsense')",
         "from srbench.errors import DataError; raise DataError('not mine')",
-        "from srbench.bench.store import StoreError; raise StoreError('not mine')",
+        "from srbench.system.files import StoreError; raise StoreError('not mine')",
         "return (x * 255).byte()",
     ],
 )

@@ -12,8 +12,9 @@ from srbench.bench import record as module
 from srbench.bench.plan import Request, make_plan
 from srbench.bench.record import Record
 from srbench.bench.results import CellResult, FailedCell, TrainingRecord
-from srbench.bench.store import RunFolder, StoreError
+from srbench.bench.store import RunFolder
 from srbench.plugins.registry import Registry
+from srbench.system.files import StoreError
 from srbench.weights import read_metadata, sealed_weights, weights_sha256
 
 
