@@ -206,9 +206,7 @@ def test_a_report_needs_its_run_alone() -> None:
     """Whatever reports are made by imports nothing, by whatever way, that differs between machines."""
     forbidden = {name: _file(f"srbench.{name}") for name in READS_THE_MACHINE}
     assert None not in forbidden.values(), "renamed: name it here as it is called now"
-    explanation = (
-        ROOT / "srbench" / "report" / "text" / "explanation.py"
-    )  # of images and methods of the user's, not of a run
+    explanation = ROOT / "srbench/report/text/explanation.py"  # of the user's images and methods, not of a run
     reports = {*(ROOT / "srbench" / "report").rglob("*.py"), *(ROOT / "srbench" / "analysis").glob("*.py")}
     reached = dict.fromkeys(sorted(reports - {explanation}), "")
     for path in (queue := list(reached)):

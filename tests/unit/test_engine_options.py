@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-import srbench
+from srbench.bench.engines import node
 from srbench.bench.engines.cluster import Cluster
 from srbench.bench.engines.joining import require_answer
 from srbench.bench.engines.node import code_hash
@@ -88,7 +88,7 @@ def test_the_code_of_the_engine_has_a_hash(monkeypatch: pytest.MonkeyPatch, tmp_
     for name in ("__init__.py", "protocol.py", "methods/mine.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x = 1\n")
-    monkeypatch.setattr(srbench, "__file__", str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(node, "PACKAGE", tmp_path)
     before = code_hash.__wrapped__()
     (tmp_path / "methods" / "mine.py").write_text("x = 2\n")  # which has a hash of its own
     assert code_hash.__wrapped__() == before

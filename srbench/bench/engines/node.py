@@ -21,6 +21,9 @@ from srbench.system.files import write_atomically
 from srbench.training.progress import Progress
 from srbench.weights import trained_folder
 
+PACKAGE = Path(__file__).resolve().parents[2]
+"""The folder of srbench's own code."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Office:
@@ -210,7 +213,7 @@ def _made(weights: Path) -> dict[str, bytes]:
 @lru_cache(maxsize=1)
 def code_hash() -> str:
     """The hash of srbench's own code. Methods and metrics have hashes of their own, which each cell checks."""
-    root = Path(__file__).resolve().parents[2]
+    root = PACKAGE
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         name = path.relative_to(root).as_posix()
