@@ -145,8 +145,8 @@ def _run_command() -> Any:
 def _run_files() -> dict[str, bytes]:
     """A made-up run of one cell."""
     from srbench.bench import results
+    from srbench.bench.sealed import sealed
     from srbench.bench.speed_record import RunSpeed, SpeedRecord, SpeedRow
-    from srbench.canonical import digest
 
     key = "0" * 64
     cell_id = results.CellId(method="net", recipe="only", dataset="photos", scale=2, protocol="vdsr")
@@ -206,25 +206,16 @@ def _run_files() -> dict[str, bytes]:
         tflops={"fp32": 0.1},
         rows=(row,),
     )
-    plain = cell.model_dump(mode="json")
-    return {
-        "cell": json.dumps(plain | {"sha256": digest(plain)}).encode(),
-        "run": record.model_dump_json().encode(),
-        "speed": speed.model_dump_json().encode(),
-        "record": measured.model_dump_json().encode(),
-    }
+    documents = {"cell": cell, "run": record, "speed": speed, "record": measured}
+    return {name: sealed(document).encode() for name, document in documents.items()}
 
 
 def _one(name: str) -> Callable[[], list[bytes]]:
     return lambda: [_run_files()[name]]
 
 
-def _json(rng: random.Random, data: bytes, others: Sequence[bytes]) -> bytes:
-    return mutate.damaged_json(rng, data)
-
-
 def _sealed_json(rng: random.Random, data: bytes, others: Sequence[bytes]) -> bytes:
-    """A cell's file with the checksum that its damaged content has, where it can have one."""
+    """A file with the checksum that its damaged content has, where it can have one."""
     from srbench.canonical import digest
 
     def seal(document: Any) -> Any:
@@ -238,10 +229,24 @@ def _sealed_json(rng: random.Random, data: bytes, others: Sequence[bytes]) -> by
 
 
 def _read_run(path: Path) -> None:
-    """A run's folder; whichever of its files the path is, the others are whole."""
-    from srbench.bench.store import load_run
+    """A run's folder, and what is made of it; whichever of its files the path is, the others are whole."""
+    from rich.console import Console
 
-    load_run(path.parent.parent if path.parent.name == "cells" else path.parent)
+    from srbench.analysis.gate import check
+    from srbench.analysis.sample import cell_intervals
+    from srbench.bench.speed_record import read_speed
+    from srbench.bench.store import load_run
+    from srbench.report.document import run_document
+    from srbench.report.frame import images_csv
+    from srbench.report.terminal import print_tables
+
+    folder = path.parent.parent if path.parent.name == "cells" else path.parent
+    read_speed(folder)
+    run = load_run(folder)
+    print_tables(run, Console(file=io.StringIO()), ())
+    run_document(run, cell_intervals(run))
+    images_csv(run)
+    check([run], ())
 
 
 def _read_speed(path: Path) -> None:
@@ -278,8 +283,25 @@ def _network() -> Any:
 def _weights() -> list[bytes]:
     from safetensors.torch import save
 
+    from srbench.weights import sealed_weights
+
     metadata = {"format": 2, "key": "k", "recipe": {"steps": 5}, "curve": [[1, 0.1, 0.2, 30.0, 30.0, 0.1]]}
-    return [save(_network().state_dict(), {"srbench": json.dumps(metadata)}), save(_network().state_dict())]
+    return [sealed_weights(save(_network().state_dict()), about) for about in (metadata, {})]
+
+
+def _sealed_safetensors(rng: random.Random, data: bytes, others: Sequence[bytes]) -> bytes:
+    """Weights with the checksum that their damaged content has, where it can have one."""
+    from srbench import weights
+
+    content = mutate.damaged_safetensors(rng, data, others)
+    try:
+        header, tensors = weights._parts(content)
+        header["__metadata__"].pop("sha256", None)
+        header["__metadata__"]["sha256"] = weights._checksum(header, tensors)
+        text = json.dumps(header).encode()
+    except (ValueError, TypeError, AttributeError, KeyError):
+        return content
+    return len(text).to_bytes(8, "little") + text + tensors
 
 
 def _read_weights(path: Path) -> None:
@@ -366,11 +388,11 @@ KINDS: dict[str, Kind] = {
     "recipe": Kind(_toml(_RECIPE), (mutate.damaged_toml, _bytes), _read_recipe, "a.toml"),
     "config": Kind(_toml(_CONFIG), (mutate.damaged_toml, _bytes), _read_config, "a.toml"),
     "cell": Kind(_one("cell"), (_sealed_json, _sealed_json, _bytes), _read_run, f"cells/{'0' * 64}.json"),
-    "run.json": Kind(_one("run"), (_json, _json, _bytes), _read_run, "run.json"),
-    "speed.json": Kind(_one("speed"), (_json, _json, _bytes), _read_run, "speed.json"),
-    "speed record": Kind(_one("record"), (_json, _json, _bytes), _read_speed, "record.json"),
+    "run.json": Kind(_one("run"), (_sealed_json, _sealed_json, _bytes), _read_run, "run.json"),
+    "speed.json": Kind(_one("speed"), (_sealed_json, _sealed_json, _bytes), _read_run, "speed.json"),
+    "speed record": Kind(_one("record"), (_sealed_json, _sealed_json, _bytes), _read_speed, "record.json"),
     "references": Kind(_references, (mutate.damaged_csv, _bytes), _read_references, "a.csv"),
-    "weights": Kind(_weights, (mutate.damaged_safetensors, _bytes), _read_weights, "a.safetensors"),
+    "weights": Kind(_weights, (_sealed_safetensors, _bytes), _read_weights, "a.safetensors"),
     "published weights": Kind(_pickles, (_bytes,), _read_pickle, "a.pth"),
     "archive": Kind(_archives, (mutate.damaged_zip, mutate.damaged_zip, _bytes), _unpack, "a.zip"),
 }

@@ -16,7 +16,7 @@ from typing import BinaryIO
 from platformdirs import user_cache_path
 
 from srbench.errors import DataError, SrbenchError
-from srbench.places import environment_folder
+from srbench.places import kept_folder
 
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}")
 _LEFT_BEHIND = 3600.0
@@ -165,4 +165,4 @@ def _sync_folder(folder: Path) -> None:
 
 def cache_folder() -> Path:
     """Where srbench keeps what it can make or fetch again: ``SRBENCH_CACHE``, or the platform's cache folder."""
-    return environment_folder("SRBENCH_CACHE") or user_cache_path("srbench")
+    return kept_folder("SRBENCH_CACHE", user_cache_path)

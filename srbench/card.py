@@ -77,7 +77,8 @@ def from_json(data: dict[str, Any], path: Path, source: str, origin: str) -> Car
     Raises:
         ValueError, KeyError, TypeError, AttributeError: it is not one.
     """
-    info = MethodInfo(**(data["info"] | {"scales": frozenset(data["info"]["scales"])}))
+    known = {"scales": frozenset(data["info"]["scales"]), "files": tuple(data["info"]["files"])}
+    info = MethodInfo(**(data["info"] | known))
     recipes = {name: Recipe.model_validate(recipe) for name, recipe in data["recipes"]}
     return Card(info, data["learned"], recipes, source, path.parent, origin)
 

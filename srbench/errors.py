@@ -6,11 +6,14 @@ what to do about it. The command line prints the message and ends with ``exit_co
 
 from __future__ import annotations
 
+from srbench.text import cut, printable
+
 EXIT_OK = 0
 EXIT_REGRESSION = 1
 EXIT_USAGE = 2
 EXIT_CELL_FAILED = 3
 EXIT_DATA = 4
+EXIT_CLUSTER_LOST = 5
 EXIT_INTERRUPTED = 130
 
 
@@ -25,10 +28,8 @@ class SrbenchError(Exception):
 
     def __str__(self) -> str:
         """The message as one line that no terminal obeys, whatever a file's names and values put into it."""
-        text = " ".join(super().__str__().splitlines())
-        if len(text) > LONGEST:
-            text = f"{text[: LONGEST * 2 // 3]} ... {text[-LONGEST // 4 :]}"
-        return text if text.isprintable() else "".join(map(_printable, text))
+        text = " ".join(super().__str__().split("\t"))
+        return printable(cut(" ".join(text.splitlines()), LONGEST))
 
 
 class UsageError(SrbenchError):
@@ -41,6 +42,12 @@ class DeviceError(UsageError):
     """A device that is not here: no cell can be computed on it."""
 
 
+class ClusterLostError(SrbenchError):
+    """The cluster that computed is gone: the same command goes on, once there is one again."""
+
+    exit_code = EXIT_CLUSTER_LOST
+
+
 class DataError(SrbenchError):
     """Data that is missing, corrupt or not what it claims to be."""
 
@@ -51,7 +58,3 @@ class MethodError(SrbenchError):
     """A method that raised, or returned something that its contract forbids: its cell fails, the others go on."""
 
     exit_code = EXIT_CELL_FAILED
-
-
-def _printable(character: str) -> str:
-    return character if character.isprintable() else character.encode("unicode_escape").decode()

@@ -70,6 +70,7 @@ class MethodInfo:
     halo: int | None = None
     multiple: int = 1
     by_name_only: bool = False
+    files: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what the harness would misread."""
@@ -80,6 +81,8 @@ class MethodInfo:
                 raise ValueError(f"{self.name}: {field} is one of {', '.join(allowed)}, not {getattr(self, field)!r}")
         if not isinstance(self.scales, frozenset) or not all(type(scale) is int and scale > 0 for scale in self.scales):
             raise ValueError(f"{self.name}: scales is a frozenset of whole numbers, not {self.scales!r}")
+        if not isinstance(self.files, tuple) or not all(isinstance(name, str) and name for name in self.files):
+            raise ValueError(f"{self.name}: files is a tuple of paths, not {self.files!r}")
         if self.halo is not None and not (type(self.halo) is int and self.halo >= 0):
             raise ValueError(f"{self.name}: halo is a number of pixels or None, not {self.halo!r}")
 

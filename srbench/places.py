@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from srbench.errors import UsageError
@@ -14,6 +15,8 @@ LEADERBOARD = Path("results/leaderboard")
 """The folder of reports of several runs."""
 SPEED = Path("results/speed")
 """The folder of records of speed."""
+NOWHERE = Path(os.devnull, "no-home-folder")
+"""In place of folders in a home that there is not: nothing is in it, and nothing can be put there."""
 
 
 def reference_folder() -> Path:
@@ -69,3 +72,33 @@ def environment_folder(name: str) -> Path | None:
         return user_path(text).absolute() if text else None
     except UsageError as error:
         raise UsageError(f"{name}: {error}") from error
+
+
+def as_written(path: Path) -> Path:
+    """An absolute path without ``.`` and ``..``, links not followed: a link bears its own name."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - Path.resolve follows links
+
+
+def kept_folder(name: str, in_home: Callable[[str], Path]) -> Path:
+    """The folder that a variable names, else the platform's for srbench; :data:`NOWHERE` for users without a home."""
+    folder = environment_folder(name)
+    if folder is None:
+        try:
+            folder = in_home("srbench")
+        except RuntimeError:  # platformdirs' word for it
+            folder = NOWHERE
+    return folder if folder.is_absolute() else NOWHERE  # and that of its earlier versions
+
+
+def require_home(folder: Path, name: str) -> None:
+    """To be called before something is kept in a folder.
+
+    Args:
+        folder: of :func:`kept_folder`, or in it.
+        name: the variable that would name it.
+
+    Raises:
+        UsageError: there is no home for it.
+    """
+    if folder.is_relative_to(NOWHERE):
+        raise UsageError(f"This user has no home folder: set {name} to a folder that can be written to.")

@@ -9,11 +9,14 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
+from importlib.machinery import SourceFileLoader
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from srbench.errors import UsageError
+from srbench.installed import DISTRIBUTION, own_distribution
 from srbench.places import is_file
 
 
@@ -40,9 +43,7 @@ def take(kind: str, group: str, taken: dict[str, Any]) -> Iterator[Refused]:
 def _entry_points(group: str) -> list[EntryPoint]:
     """Installed entry points, ours first; in a checkout that is not installed, those that pyproject.toml declares."""
     found = list(entry_points(group=group))
-    try:
-        distribution("srbench")
-    except PackageNotFoundError:
+    if own_distribution() is None:
         declared = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text("utf-8"))
         table: dict[str, str] = declared["project"]["entry-points"][group]
         found += [EntryPoint(name, value, group) for name, value in table.items()]
@@ -51,8 +52,8 @@ def _entry_points(group: str) -> list[EntryPoint]:
 
 
 def package_of(entry: EntryPoint) -> str:
-    """The installed package that an entry point belongs to."""
-    return entry.dist.name if entry.dist else "srbench"
+    """The installed package that an entry point belongs to; srbench itself is called as its users call it."""
+    return "srbench" if entry.dist is None or entry.dist.name == DISTRIBUTION else entry.dist.name
 
 
 @contextlib.contextmanager
@@ -79,6 +80,16 @@ def load(entry: EntryPoint) -> Any:
         return entry.load()
 
 
+class _Fresh(SourceFileLoader):
+    """Compiles the file as it is: an edit within a second, of the same length, leaves old bytecode in force."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        """The module's code."""
+        path = self.get_filename(fullname)
+        code: CodeType = self.source_to_code(self.get_data(path), path)
+        return code
+
+
 def import_file(path: Path) -> Any:
     """A plugin file as a module; it is executed.
 
@@ -88,7 +99,9 @@ def import_file(path: Path) -> Any:
     if not is_file(path):
         raise UsageError(f"There is no plugin file {path}.")
     name = f"srbench_plugin_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
-    spec = importlib.util.spec_from_file_location(name, path.resolve())
+    place = path.resolve()
+    loader = _Fresh(name, str(place)) if place.suffix == ".py" else None
+    spec = importlib.util.spec_from_file_location(name, place, loader=loader)
     if spec is None or spec.loader is None:
         raise UsageError(f"Plugin {path} is not a Python file.")
     module = importlib.util.module_from_spec(spec)

@@ -1,6 +1,6 @@
 """Protocols: from HR to what a method is given, and from its SR to the pixels that are scored.
 
-A PSNR has no meaning without them: bicubic on Set5 x2 scores anything from 30.37 to 34.41 dB, counting only the 77
+A PSNR has no meaning without them: bicubic on Set5 x2 scores anything from 30.37 to 34.41 dB, counting only the 84
 usual ways, depending on choices that papers seldom state. Here they are frozen data with a hash. Which there are:
 ``protocols.py``.
 """
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from srbench.canonical import digest
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.imaging.border import mod_crop, shave
-from srbench.imaging.color import gray_of, luma, rgb_to_ycbcr, ycbcr_to_rgb
+from srbench.imaging.color import gray_of, in_colour, is_gray, luma, rgb_to_ycbcr, ycbcr_to_rgb
 from srbench.imaging.resize import Border, Kernel, imresize, round_half_up
 from srbench.imaging.squash import squash
 from srbench.method import MethodInfo
@@ -50,6 +50,9 @@ class Protocol:
         aggregate: the mean of the images' figures, or the figure of their pooled pixels.
         canvas: (height, width) in pixels that HR and supplied LR are both squashed to, whatever their shapes. The
             factor then means nothing any more, and only methods for the enlarged image can be scored.
+        gray: what a gray image is: ``y``, its own luma (0..255), as where MATLAB leaves gray images alone; ``rgb``, a
+            picture of three equal channels, whose Y lies in 16..235, as where a program reads every file with three
+            channels. Errors are 219/255 as large there, so its PSNR of Y is 1.322 dB higher.
     """
 
     name: str
@@ -68,6 +71,7 @@ class Protocol:
     ssim_window: Literal["valid", "same"] = "valid"
     aggregate: Literal["mean", "pooled"] = "mean"
     canvas: tuple[int, int] | None = None
+    gray: Literal["y", "rgb"] = "y"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be scored."""
@@ -90,6 +94,8 @@ class Protocol:
         del content["name"], content["source"]
         if self.canvas is None:
             del content["canvas"]
+        if self.gray == "y":
+            del content["gray"]
         return content
 
     @property
@@ -127,7 +133,8 @@ class Protocol:
         )
         window = "ssim_index" if self.ssim_window == "valid" else "MATLAB ssim()"
         pooled = "; pixels pooled over images" if self.aggregate == "pooled" else ""
-        return f"{made} {resizer}, {lr}{clip}; {sr}; {planes}, {border} px shaved; SSIM by {window}{pooled}"
+        gray = "; gray as RGB" if self.gray == "rgb" else ""
+        return f"{made} {resizer}, {lr}{clip}; {sr}; {planes}, {border} px shaved; SSIM by {window}{pooled}{gray}"
 
     def prepare(self, name: str, hr: NDArray[Any], scale: int, lr: NDArray[Any] | None = None) -> Case:
         """Make an image ready.
@@ -141,6 +148,8 @@ class Protocol:
         Raises:
             DataError: the image is too small, LR does not fit HR, or LR is missing or was not asked for.
         """
+        if self.gray == "rgb" and (lr is None or lr.ndim == hr.ndim or (is_gray(lr) and is_gray(hr))):
+            hr, lr = in_colour(hr), None if lr is None else in_colour(lr)
         if self.degraded == "none":
             if lr is None:
                 raise DataError(
@@ -222,7 +231,7 @@ class Case:
         else:
             planes = self._up if enlarged else self.lr.astype(np.float64)
             if info.channels == "rgb" and planes.ndim == 2:
-                planes = np.repeat(planes[..., None], 3, axis=2)
+                planes = in_colour(planes)
         stacked = planes[None] if planes.ndim == 2 else planes.transpose(2, 0, 1)
         return np.ascontiguousarray(stacked / 255.0, dtype=np.float32)
 

@@ -35,10 +35,11 @@ PROTOCOLS: dict[str, Protocol] = {
             border="replicate",
         ),
         Protocol(name="lapsrn", source="LapSRN; FSRCNN's 37.05 comes from here", ssim_window="same"),
-        Protocol(name="edsr", source="EDSR, RCAN, SwinIR, BasicSR", lr="uint8"),
+        Protocol(name="edsr", source="EDSR, RCAN, SwinIR, IMDN", lr="uint8", gray="rgb"),
         Protocol(name="selfexsr", source="SelfExSR", luma="uint8", lr="uint8", border="replicate"),
-        Protocol(name="rgb", source="RGB PSNR of 8-bit images", scored="rgb", lr="rounded"),
-        Protocol(name="paired", source="supplied LR, scored as EDSR does", degraded="none", lr="uint8"),
+        Protocol(name="rgb", source="RGB PSNR of 8-bit images", scored="rgb", lr="rounded", gray="rgb"),
+        Protocol(name="basicsr", source="BasicSR, where it makes LR itself: BSRN", lr="rounded", gray="rgb"),
+        Protocol(name="paired", source="supplied LR, scored as EDSR does", degraded="none", lr="uint8", gray="rgb"),
         Protocol(
             name="paired-rgb",
             source="supplied LR, RGB, the whole image (tutorials on SelfExSR's pairs)",
@@ -46,6 +47,7 @@ PROTOCOLS: dict[str, Protocol] = {
             degraded="none",
             lr="uint8",
             shave_per_scale=0,
+            gray="rgb",
         ),
         Protocol(
             name="paired-rgb-224",
@@ -55,6 +57,7 @@ PROTOCOLS: dict[str, Protocol] = {
             lr="uint8",
             shave_per_scale=0,
             canvas=(224, 224),
+            gray="rgb",
         ),
         Protocol(
             name="linear",
@@ -64,6 +67,7 @@ PROTOCOLS: dict[str, Protocol] = {
             antialias=False,
             sr="double",
             shave_per_scale=0,
+            gray="rgb",
         ),
     )
 }

@@ -3,6 +3,8 @@
 Built-ins have no privilege: they are found through the entry-point groups ``srbench.methods`` and ``srbench.metrics``
 like everybody else's. Nothing is imported until it is used; what `run` and `list` must know of a method is kept as a
 :class:`Card`, so that planning a run whose results are all there need not import torch.
+
+Code that is not srbench's own is imported by a host (:mod:`srbench.isolation`), which tells what it finds.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import fnmatch
 import inspect
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, get_args
@@ -22,15 +24,18 @@ from srbench.atomic import cache_folder, write_atomically
 from srbench.canonical import parse_json
 from srbench.card import Card, Choice, card_of, choices_of, contract_hash, from_json, to_json
 from srbench.errors import UsageError
+from srbench.isolation.host import HostError, RemoteError
+from srbench.isolation.hosts import Hosts, Origin
 from srbench.live_source import class_hash
 from srbench.method import Family, LearnedMethod, Method, MethodInfo
 from srbench.metrics import bridge
+from srbench.metrics.hosted import hosted_metric
 from srbench.metrics.metric import Metric
 from srbench.models.hub import onnx_of_export
 from srbench.models.model import SrImages, method_class, spec_hash
-from srbench.models.spec import Spec, is_model, parse_spec
+from srbench.models.spec import Spec, is_model, parse_spec, told_apart
 from srbench.names import unknown
-from srbench.places import user_path
+from srbench.places import is_file, user_path
 from srbench.plugins import import_file, leads_to, load, module_file, package_of, take
 from srbench.recipe import Recipe, read_recipe
 from srbench.source import source_hash
@@ -50,15 +55,28 @@ class Registry:
             only files that you would run.
         models: files that are methods, as another registry has found them; :meth:`select` adds those that it is asked
             for.
+        hosted: leave code that is not srbench's own to hosts; otherwise it is imported into this process.
+        described: what another registry's hosts have found in plugin files, which then need not be asked.
     """
 
-    def __init__(self, plugins: Sequence[Path] = (), models: Sequence[Spec] = ()) -> None:
-        self._methods: dict[str, EntryPoint | type[Method]] = {}
+    def __init__(
+        self,
+        plugins: Sequence[Path] = (),
+        models: Sequence[Spec] = (),
+        *,
+        hosted: bool = True,
+        described: Mapping[Path, dict[str, Any]] | None = None,
+    ) -> None:
+        self.hosts = Hosts()
+        self.described = dict(described or {})
+        self._is_hosted = hosted
+        self._methods: dict[str, EntryPoint | type[Method] | Origin] = {}
         self._metrics: dict[str, EntryPoint | Metric] = {}
         self.refused = (*take("method", METHODS, self._methods), *take("metric", METRICS, self._metrics))
         self._plugin_of: dict[str, Path] = {}
         self._cards: dict[str, Card] = {}
         self._models: dict[str, Spec] = {spec.name: spec for spec in models}
+        self._names_of_models: dict[Spec, str] = {spec: spec.name for spec in models}  # as they were asked for
         self._model_classes: dict[str, type[Method]] = {}
         files: dict[Path, Path] = {}
         for path in plugins:
@@ -118,6 +136,8 @@ class Registry:
         entry = self._methods.get(name)
         if entry is None:
             raise unknown("method", name, self._methods)
+        if isinstance(entry, Origin):
+            raise UsageError(f"Method '{name}' of {entry.name} is in a process of its own.")
         found = entry if isinstance(entry, type) else load(entry)
         if not (isinstance(found, type) and issubclass(found, Method)):
             raise UsageError(f"Method '{name}' is not a subclass of srbench.method.Method.")
@@ -132,7 +152,45 @@ class Registry:
     def origin(self, name: str) -> str:
         """Where a method comes from: the package that is installed, or the plugin file."""
         entry = self._methods[name]
+        if isinstance(entry, Origin):
+            return entry.name
         return inspect.getfile(entry) if isinstance(entry, type) else package_of(entry)
+
+    def host_origin(self, name: str) -> Origin | None:
+        """Whose process a method runs in; None for srbench's own methods, and for what this process has imported.
+
+        Exported weights are data: they go where the method is that they belong to.
+        """
+        spec = self._models.get(name)
+        if not self._is_hosted or (spec is not None and spec.kind == "images"):
+            return None
+        if spec is not None:
+            base = self._methods.get(spec.method) if spec.kind == "weights" else None
+            if spec.kind == "weights" and (base is None or not self._is_foreign(base)):
+                return None
+            plugins = base.plugins if isinstance(base, Origin) else ()
+            return Origin(spec.name, plugins, (spec,))
+        entry = self._methods.get(name)
+        if isinstance(entry, Origin):
+            return entry
+        return Origin(package_of(entry)) if isinstance(entry, EntryPoint) and self._is_foreign(entry) else None
+
+    def watched(self, name: str) -> bool:
+        """Whether a method's code is not srbench's own, so that nobody knows what else it reads."""
+        spec = self._models.get(name)
+        entry = self._methods.get(spec.method if spec else name)
+        return (spec is not None and spec.kind not in ("images", "weights")) or (
+            entry is not None and self._is_foreign(entry)
+        )
+
+    def is_foreign_metric(self, name: str) -> bool:
+        """Whether a metric's code is not srbench's own, nor that of a library that srbench knows."""
+        entry = self._metrics.get(name)
+        return entry is not None and self._is_foreign(entry)
+
+    @staticmethod
+    def _is_foreign(entry: EntryPoint | type[Method] | Metric | Origin) -> bool:
+        return not (isinstance(entry, EntryPoint) and entry.value.startswith("srbench."))
 
     def card(self, name: str) -> Card:
         """What is known of a method; imports it only if it changed since it was last described.
@@ -155,16 +213,51 @@ class Registry:
         if isinstance(entry, type):
             path = Path(origin)
             return card_of(self.method(name), source_hash(path), path.parent, origin)
+        assert not isinstance(entry, Origin)  # its card came with it
         path = module_file(entry)
         source = source_hash(path)
         kept = cache_folder() / "cards" / f"{name}-{contract_hash()[:8]}-{source[:24]}.json"
         try:
             return from_json(parse_json(kept.read_text("utf-8")), path, source, origin)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            card = card_of(self.method(name), source, path.parent, origin)
+            card = self._described(name, path, source, origin)
         with contextlib.suppress(OSError):  # a read-only cache costs time, not results
             write_atomically(kept, json.dumps(to_json(card)))
         return card
+
+    def check(self, name: str) -> None:
+        """Import a method, in this process or in a host.
+
+        Raises:
+            UsageError: that cannot be done.
+        """
+        card, origin = self.card(name), self.host_origin(name)
+        if origin is None:
+            self.method(name)
+        elif not origin.plugins:
+            self._ask(origin, f"'{name}' of {card.origin}", "card", name)
+
+    def _described(self, name: str, path: Path, source: str, origin: str) -> Card:
+        """The card of an installed package's method, by importing it: here, or in a host."""
+        where = self.host_origin(name)
+        if where is None:
+            return card_of(self.method(name), source, path.parent, origin)
+        head = self._ask(where, f"'{name}'", "card", name)
+        with _believed(f"'{name}' of {origin}"):
+            return from_json(head["card"], path, source, origin)
+
+    def _ask(self, origin: Origin, what: str, command: str, *arguments: Any) -> dict[str, Any]:
+        """Ask a host.
+
+        Raises:
+            UsageError: it cannot be imported there.
+        """
+        try:
+            return self.hosts.of(origin).ask(command, *arguments).head
+        except (HostError, RemoteError) as error:
+            self.hosts.of(origin).close()
+            kind = f"{error.kind}: " if isinstance(error, RemoteError) else ""
+            raise UsageError(f"{what} cannot be imported: {kind}{error}.") from error
 
     def select(self, patterns: Iterable[str]) -> list[Choice]:
         """Methods by ``name``, ``name:recipe`` and globs of both, each once, in the order given.
@@ -177,9 +270,11 @@ class Registry:
             DataError: a model's file is missing, or cannot be used.
         """
         chosen: dict[str, Choice] = {}
+        patterns = list(patterns)
+        models = self._add_models(filter(is_model, patterns))
         for pattern in patterns:
-            if is_model(pattern):
-                choice = Choice(self.card(self._add_model(pattern)), "")
+            if pattern in models:
+                choice = Choice(self.card(models[pattern]), "")
                 chosen.setdefault(choice.label, choice)
                 continue
             name_pattern, _, recipe_pattern = pattern.partition(":")
@@ -209,25 +304,28 @@ class Registry:
                         chosen[choice.label] = choice
         return list(chosen.values())
 
-    def _add_model(self, pattern: str) -> str:
-        """Make a model known, and return its name; that alone will do for one that is known.
+    def _add_models(self, patterns: Iterable[str]) -> dict[str, str]:
+        """Make models known, and return their names; those alone will do for the ones that are known.
 
         Raises:
-            UsageError: another of the run's is called so.
+            UsageError: two are called alike, and not even their folders tell them apart.
         """
-        if pattern in self._models:
-            return pattern
+        specs = {pattern: self._spec(pattern) for pattern in patterns if pattern not in self._models}
+        new = [spec for spec in dict.fromkeys(specs.values()) if spec not in self._names_of_models]
+        for spec, named in zip(new, told_apart(new, self._models), strict=True):
+            self._models[named.name] = named
+            self._names_of_models[spec] = named.name
+        return {name: name for name in self._models} | {p: self._names_of_models[spec] for p, spec in specs.items()}
+
+    def _spec(self, pattern: str) -> Spec:
         spec = parse_spec(pattern)
         if spec.method and not self._has(spec.method, spec.version):
             lacking = f"{spec.name} has weights of '{spec.method}' version {spec.version}, which is not known here"
             exported = onnx_of_export(spec)
             if exported is None:
                 raise UsageError(f"{lacking}; name its file by --plugin, or install that version.")
-            spec = exported
-        other = self._models.setdefault(spec.name, spec)
-        if other != spec:
-            raise UsageError(f"Two models would be called '{spec.name}'; rename a file, or run them one by one.")
-        return spec.name
+            return exported
+        return spec
 
     def _has(self, name: str, version: int) -> bool:
         return name in self._methods and self.card(name).info.version == version
@@ -285,6 +383,12 @@ class Registry:
             return bridge.bridged(name)
         if entry is None:
             raise unknown("metric", name, self._metrics)
+        if isinstance(entry, EntryPoint) and self._is_hosted and self._is_foreign(entry):
+            origin, place = Origin(package_of(entry)), module_file(entry)
+            plain = self._ask(origin, f"'{name}' ({entry.value})", "metric", name)
+            with _believed(f"'{name}' of {origin.name}"):
+                entry = self._metrics[name] = hosted_metric(self.hosts, origin, plain["metric"])
+                self._plugin_of[name] = place
         found = entry if isinstance(entry, Metric) else load(entry)
         if not isinstance(found, Metric) or found.name != name:
             raise UsageError(f"The entry point of metric '{name}' does not lead to a Metric of that name.")
@@ -300,7 +404,18 @@ class Registry:
             path = self._plugin_of[name] if isinstance(entry, Metric) else module_file(entry)
         return f"{metric.version}-{source_hash(path)[:16]}"
 
+    def of_plugin(self, path: Path) -> tuple[list[str], list[str]]:
+        """The names of a plugin file's methods and metrics, where this process has imported it."""
+        methods = [name for name, entry in self._methods.items() if isinstance(entry, type)]
+        metrics = [name for name, plugin in self._plugin_of.items() if plugin == path.resolve()]
+        return methods, metrics
+
     def _add_plugin(self, path: Path) -> None:
+        if not is_file(path):
+            raise UsageError(f"There is no plugin file {path}.")
+        if self._is_hosted:
+            self._add_hosted(path)
+            return
         module = import_file(path)
         added = 0
         for value in vars(module).values():
@@ -318,6 +433,25 @@ class Registry:
         if not added:
             raise UsageError(f"Plugin {path} defines no method and no metric.")
 
+    def _add_hosted(self, path: Path) -> None:
+        """Take in what a host finds in a plugin file."""
+        place = path.resolve()
+        origin = Origin(str(path), (place,))
+        if place not in self.described:
+            self.described[place] = self._ask(origin, f"Plugin {path}", "describe")
+        found = self.described[place]
+        with _believed(f"Plugin {path}"):
+            for data in found["methods"]:
+                card = from_json(data, place, str(found["source"]), str(place))
+                self._claim(card.name, self._methods, "method", path)
+                self._methods[card.name] = origin
+                self._cards[card.name] = card
+            for data in found["metrics"]:
+                metric = hosted_metric(self.hosts, origin, data)
+                self._claim(metric.name, self._metrics, "metric", path)
+                self._metrics[metric.name] = metric
+                self._plugin_of[metric.name] = place
+
     def _is_built_in(self, metric: Metric) -> bool:
         """Whether a plugin's metric is one that it imported from an installed package."""
         entry = self._metrics.get(metric.name)
@@ -327,6 +461,19 @@ class Registry:
     def _claim(name: str, taken: Mapping[str, Any], kind: str, path: Path) -> None:
         if name in taken:
             raise UsageError(f"Plugin {path} defines {kind} '{name}', and there is one of that name; rename it.")
+
+
+@contextlib.contextmanager
+def _believed(what: str) -> Iterator[None]:
+    """Reads what a host says of its code.
+
+    Raises:
+        UsageError: that makes no sense.
+    """
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{what} describes itself in a way that makes no sense: {type(error).__name__}.") from error
 
 
 def _folder_of(method: type[Method]) -> Path:

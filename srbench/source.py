@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import inspect
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -69,3 +70,20 @@ def _files(base: Path, dotted: list[str]) -> Iterator[Path]:
     for file in (place.with_name(f"{place.name}.py"), place / "__init__.py"):
         if dotted and file.is_file():
             yield file
+
+
+def files_of(found: type) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """What of a method's class is in its hash already.
+
+    Returns:
+        The files that are (its source; of a model its files), and the folder of a class that is not srbench's own.
+    """
+    spec = getattr(found, "spec", None)
+    if spec is not None:
+        return tuple(file for entry in spec.entries for file in entry.files), ()
+    try:
+        file = Path(inspect.getfile(found))
+    except (TypeError, OSError):
+        return (), ()
+    known = tuple(path for path, _ in source_files(file)) if file.is_file() else ()
+    return known, () if found.__module__.startswith("srbench.") else (file.parent,)

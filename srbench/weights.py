@@ -1,6 +1,8 @@
 """Weights: safetensors files with their recipe in the metadata, found by what decided them.
 
 Searched are the user's own (in the cache folder), then those that come with the method (``weights/`` beside its file).
+A file's metadata hold a checksum of all the rest of it, which is checked whenever it is read. There is no reading
+without: a file of an earlier srbench has none, and is refused as a damaged one is.
 """
 
 from __future__ import annotations
@@ -8,14 +10,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srbench.atomic import cache_folder, write_atomically
-from srbench.canonical import digest, parse_json
+from srbench.canonical import canonical_json, digest, parse_json
 from srbench.errors import DataError
 from srbench.method import LearnedMethod, Method
 from srbench.recipe import Recipe
+from srbench.text import warn
 
 if TYPE_CHECKING:
     import torch
@@ -44,39 +48,55 @@ def trained_folder() -> Path:
 
 
 def find_weights(name: str, shipped: Path) -> Path | None:
-    """The file of that name among the user's own weights, then in ``shipped``."""
-    return next((folder / name for folder in (trained_folder(), shipped) if (folder / name).is_file()), None)
+    """The file of that name among the user's own weights, then in ``shipped``.
+
+    Of the user's own a damaged one counts as missing, which is said; a shipped one is refused when it is loaded.
+    """
+    own = trained_folder() / name
+    if own.is_file() and _is_usable(own, own.stat().st_mtime_ns):
+        return own
+    return shipped / name if (shipped / name).is_file() else None
+
+
+@lru_cache(maxsize=1024)
+def _is_usable(path: Path, modified: int) -> bool:
+    """Whether a file is whole, looked at once for each time that it was written."""
+    if fault := weights_fault(path):
+        warn(f"The weights {path} are damaged ({fault}): they count as missing.")
+    return not fault
 
 
 def weights_sha256(path: Path) -> str:
     """The sha256 of a file's tensors, without its metadata: how long a training took does not change its weights."""
     content = path.read_bytes()
-    end = 8 + int.from_bytes(content[:8], "little")
     try:
-        tensors = parse_json(content[8:end])
+        tensors, data = _parts(content)
         tensors.pop("__metadata__", None)
         header = digest(tensors)
-    except (ValueError, TypeError, AttributeError):
+    except ValueError:
         return hashlib.sha256(content).hexdigest()  # damaged, which loading it will tell
-    return hashlib.sha256(header.encode() + content[end:]).hexdigest()
+    return hashlib.sha256(header.encode() + data).hexdigest()
+
+
+def weights_fault(path: Path) -> str:
+    """What is wrong with a file; nothing if it is as it was written."""
+    try:
+        _checked(path)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """What :func:`save_weights` wrote beside the tensors; empty where there is nothing of the kind.
+    """What :func:`save_weights` wrote beside the tensors.
 
     Raises:
         DataError: the file is damaged.
     """
-    from safetensors import SafetensorError, safe_open
-
     try:
-        with safe_open(path, "pt") as file:
-            found = parse_json((file.metadata() or {}).get("srbench", "{}"))
-        if not isinstance(found, dict):
-            raise ValueError("its metadata is no table")
-    except (SafetensorError, OSError, ValueError) as error:
-        raise DataError(f"The weights {path} are damaged ({error}); delete the file and train again.") from None
-    return found
+        return _checked(path)[0]
+    except ValueError as error:
+        raise _damaged(path, error) from None
 
 
 def save_weights(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str, object]) -> None:
@@ -84,7 +104,23 @@ def save_weights(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str,
     from safetensors.torch import save
 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    write_atomically(path, save(tensors, {"srbench": json.dumps(metadata, sort_keys=True)}))
+    write_atomically(path, sealed_weights(save(tensors), metadata))
+
+
+def sealed_weights(content: bytes, metadata: Mapping[str, object]) -> bytes:
+    """A safetensors file's content with these metadata in place of its own, and the checksum of everything.
+
+    The tensors stay as they are, byte for byte.
+
+    Raises:
+        ValueError: it is no safetensors file.
+    """
+    header, data = _parts(content)
+    header["__metadata__"] = {"srbench": json.dumps(dict(metadata), sort_keys=True)}
+    header["__metadata__"]["sha256"] = _checksum(header, data)
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # the tensors begin at a multiple of 8
+    return len(text).to_bytes(8, "little") + text + data
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -94,13 +130,62 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         DataError: the file is damaged.
     """
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.torch import load
 
     try:
-        found: dict[str, Tensor] = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise DataError(f"The weights {path} are damaged ({error}); delete the file and train again.") from None
+        found: dict[str, Tensor] = load(_checked(path)[1])
+    except (SafetensorError, ValueError) as error:
+        raise _damaged(path, error) from None
     return found
+
+
+def _checked(path: Path) -> tuple[dict[str, Any], bytes]:
+    """A file's metadata and its whole content.
+
+    Raises:
+        ValueError: it cannot be read, or is not as it was written.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ValueError(str(error.strerror)) from None
+    header, data = _parts(content)
+    about = header.get("__metadata__")
+    known = about.pop("sha256", None) if isinstance(about, dict) else None
+    if not isinstance(known, str):
+        raise ValueError("it has no checksum, as those of earlier versions of srbench")
+    if known != _checksum(header, data):
+        raise ValueError("its checksum is not that of its content")
+    metadata = parse_json(str(header["__metadata__"].get("srbench")))
+    if not isinstance(metadata, dict):
+        raise ValueError("its metadata are no table")
+    return metadata, content
+
+
+def _parts(content: bytes) -> tuple[dict[str, Any], bytes]:
+    """The header and the tensors' bytes of a safetensors file."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = parse_json(content[8:end])
+    if not isinstance(header, dict):
+        raise ValueError("its header is no table")
+    return header, content[end:]
+
+
+def _checksum(header: dict[str, Any], data: bytes) -> str:
+    """Of a file whose header has no checksum yet."""
+    try:
+        checksum = hashlib.sha256(canonical_json(header).encode())
+    except RecursionError:
+        raise ValueError("its header is nested too deeply") from None
+    checksum.update(data)
+    return checksum.hexdigest()
+
+
+def _damaged(path: Path, why: Exception) -> DataError:
+    """One that says what to do about it: for whoever trained the weights, and for whoever got them."""
+    own = path.resolve().is_relative_to(trained_folder().resolve())
+    remedy = "delete the file and train again" if own else "install srbench again, or get the file again"
+    return DataError(f"The weights {path} are damaged ({why}); {remedy}.")
 
 
 def load_weights(path: Path, network: nn.Module) -> None:

@@ -36,6 +36,33 @@ def trained(channels: int = 3, steps: int = 60) -> nn.Module:
     return network.eval()
 
 
+class Pooling(nn.Module):
+    """A strided 3x3 convolution and a pooling of stride 3, as BSRN and RLFN have: of small images nothing is left.
+
+    On CPUs where onnxruntime works on blocks of 16 channels, it divides by zero there, which ends the process.
+    """
+
+    def __init__(self, kernel: int) -> None:
+        super().__init__()
+        self.kernel = kernel
+        self.head = nn.Conv2d(3, 16, 3, padding=1)
+        self.down = nn.Conv2d(16, 16, 3, stride=2)
+        self.inner = nn.Conv2d(16, 16, 3, padding=1)
+        self.tail = nn.Conv2d(16, 12, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = self.head(x)
+        pooled = self.inner(functional.max_pool2d(self.down(features), self.kernel, 3))
+        gate = functional.interpolate(pooled, size=features.shape[2:], mode="bilinear", align_corners=False)
+        return functional.pixel_shuffle(self.tail(features * torch.sigmoid(gate)), SCALE)
+
+
+def pooling(kernel: int = 7) -> nn.Module:
+    """A network whose pooling is so large."""
+    torch.manual_seed(0)
+    return Pooling(kernel).eval()
+
+
 def _training_image(channels: int) -> Tensor:
     sample = next(iter(resolve("embedded:train").samples()))
     picture = np.asarray(sample.hr)[:256, :256]
@@ -44,14 +71,16 @@ def _training_image(channels: int) -> Tensor:
     return planes[:, :channels]
 
 
-def save_onnx(network: nn.Module, path: Path, channels: int = 3, *, free: bool = True, name: str = "lr") -> Path:
+def save_onnx(
+    network: nn.Module, path: Path, channels: int = 3, *, free: bool = True, name: str = "lr", side: int = 16
+) -> Path:
     """With a free batch and size, or with fixed ones."""
     axes = {0: "n", 2: "h", 3: "w"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch would rather have another package write it
         torch.onnx.export(
             network,
-            (torch.rand(1, channels, 16, 18),),
+            (torch.rand(1, channels, side, side + 2),),
             str(path),
             input_names=[name],
             output_names=["sr"],

@@ -87,8 +87,8 @@ SETS: dict[str, dict[str, str]] = {
     "set14": {
         "title": "Set14",
         "homepage": "https://sites.google.com/site/romanzeyde/research-interests",
-        "notes": "Fourteen images; bridge is stored gray, coastguard and man are gray stored as RGB. No licence was "
-        "ever published with them.",
+        "notes": "Fourteen images; bridge is stored gray, man is gray stored as RGB. No licence was ever published "
+        "with them.",
     },
     "bsd100": {
         "title": "BSD100 (the test images of BSDS300)",

@@ -3,15 +3,20 @@
 ``python tools/weights.py [RUN...]``, each the folder of a finished ``srbench run --train never``. What a run says of
 its weights goes into their metadata, from which alone ``docs/reference/weights.md`` is written, and the picture of
 their curves. Without runs only that is done.
+
+``python tools/weights.py --seal [FILE...]`` gives a checksum to weights, or checkpoints, that an earlier srbench wrote
+without one; by default to those in ``methods/weights/``. Tensors, metadata and names stay; what has one is left alone.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from srbench.atomic import write_atomically
 from srbench.bench.results import CellResult
 from srbench.bench.store import load_run
 from srbench.recipe import Recipe
@@ -19,7 +24,14 @@ from srbench.registry import Registry
 from srbench.report.figures import GRID, STYLE, render
 from srbench.report.figures import PAGE as PAGE_WIDTH
 from srbench.training.job import plan_training
-from srbench.weights import read_metadata, read_tensors, save_weights, weights_sha256
+from srbench.weights import (
+    read_metadata,
+    read_tensors,
+    save_weights,
+    sealed_weights,
+    weights_fault,
+    weights_sha256,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = ROOT / "methods" / "weights"
@@ -56,6 +68,22 @@ def ship(folder: str, registry: Registry) -> None:
         places = {_place(score) for score in new}
         metadata["scores"] = sorted((*(score for score in old if _place(score) not in places), *new), key=_place)
         save_weights(target, read_tensors(path), metadata)
+
+
+def seal(path: Path) -> None:
+    """Give a file its checksum, if it has none."""
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        about = file.metadata() or {}
+    if "sha256" not in about:
+        before = weights_sha256(path)
+        write_atomically(path, sealed_weights(path.read_bytes(), json.loads(about.get("srbench", "{}"))))
+        print(f"{path}: sealed")
+        if weights_sha256(path) != before:
+            raise SystemExit(f"{path}: its tensors are not what they were")
+    if fault := weights_fault(path):
+        raise SystemExit(f"{path}: {fault}; a checksum says what a file was when it was written, so get it again")
 
 
 def _source(cell: CellResult, registry: Registry) -> Path:
@@ -145,7 +173,11 @@ def _label(metadata: dict[str, Any]) -> str:
 
 
 def main(runs: list[str]) -> None:
-    """Ship what the runs were made with, and write the page."""
+    """Ship what the runs were made with, and write the page; or seal."""
+    if runs[:1] == ["--seal"]:
+        for path in map(Path, runs[1:] or sorted(WEIGHTS.glob("*.safetensors"))):
+            seal(path)
+        return
     WEIGHTS.mkdir(exist_ok=True)
     registry = Registry()
     for run in runs:

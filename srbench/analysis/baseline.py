@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +14,7 @@ from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
 from srbench.protocols import get_protocol
 from srbench.registry import Registry
+from srbench.text import to_csv
 from srbench.weights import weights_sha256
 
 # What differs between machines: floating point where nothing is trained or the weights come with the method, else the
@@ -36,11 +35,8 @@ def write_baseline(runs: list[LoadedRun], path: Path) -> int:
     seen = {tuple(row[column] for column in (*COLUMNS[:5], *OPTIONAL_COLUMNS)) for row in rows}
     if len(seen) < len(rows):
         raise UsageError("Two of the runs hold the same figure; write a baseline from one of them.")
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS + OPTIONAL_COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(path, text.getvalue())
+    columns = COLUMNS + OPTIONAL_COLUMNS
+    write_atomically(path, to_csv([columns, *([row[column] for column in columns] for row in rows)]))
     return len(rows)
 
 

@@ -18,6 +18,7 @@ from srbench.bench.results import DatasetRecord
 from srbench.errors import DataError, SrbenchError, UsageError
 from srbench.places import is_file, reference_folder
 from srbench.protocols import get_protocol
+from srbench.text import from_csv_field
 
 COLUMNS = (
     "method",
@@ -205,7 +206,7 @@ def _check_header(path: Path, header: list[str]) -> None:
 def _row(where: str, header: list[str], row: list[str]) -> Reference:
     if len(row) != len(header):
         raise DataError(f"{where}: {len(row)} fields where the first line names {len(header)} columns.")
-    field = dict(zip(header, row, strict=True))
+    field = dict(zip(header, map(from_csv_field, row), strict=True))
     for column in ("method", "dataset", "protocol", "metric", "source"):
         if not field[column].strip():
             raise DataError(f"{where}: {column} is empty.")

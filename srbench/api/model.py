@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from srbench.api.arguments import OneOrMore, files, whole_number
 from srbench.api.arrays import Picture, as_array, in_unit
 from srbench.errors import UsageError
-from srbench.imaging.color import luma
+from srbench.imaging.color import gray_of, in_colour, luma
 from srbench.imaging.resize import round_half_up
 from srbench.method import Method, MethodInfo
 from srbench.protocol import Case, Protocol
@@ -50,7 +50,7 @@ class Model:
 
         Args:
             lr: (h, w) gray or luma, or (h, w, 3) RGB; a tensor with its channels first. uint8, uint16, or floats in
-                [0, 1].
+                [0, 1]. Under a protocol that reads gray images as RGB (``edsr``) (h, w) is gray, and luma elsewhere.
 
         Returns:
             (H, W) or (H, W, 3) in LR's type (float32 for bfloat16): integers rounded, floats not, both
@@ -66,6 +66,7 @@ class Model:
         case = _GivenLr(self.protocol, self.scale, array)
         planes = run_method(self.method, case.method_input(self.info), self.scale, self.device)
         sr = case.finish(self.info, planes)
+        sr = gray_of(sr) if sr.ndim > array.ndim else sr
         if array.dtype.kind == "f":
             return (sr / 255.0).astype(array.dtype)
         peak = float(np.iinfo(array.dtype).max)
@@ -76,6 +77,7 @@ class _GivenLr(Case):
     """A case whose LR is given and whose HR nobody has: only HR's size counts, and whether it has colours."""
 
     def __init__(self, protocol: Protocol, scale: int, lr: NDArray[Any]) -> None:
+        lr = in_colour(lr) if protocol.gray == "rgb" else lr
         height, width = lr.shape[0] * scale, lr.shape[1] * scale
         if lr.ndim == 3 and protocol.degraded == "y":  # colours there are: they were degraded as luma is
             protocol = replace(protocol, degraded="rgb", enlarged_range=None)
@@ -125,7 +127,7 @@ def load(
     from srbench.training.ready import ready_method
 
     scale, seed = whole_number("scale", scale, 1), whole_number("seed", seed, 0)
-    registry = Registry(files("plugins", plugins))
+    registry = Registry(files("plugins", plugins), hosted=False)
     if not isinstance(method, str):
         registry.add(method)
         method = method.info.name

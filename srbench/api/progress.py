@@ -9,6 +9,7 @@ from typing import Self
 
 from srbench.bench.plan import PlannedJob
 from srbench.bench.results import CellResult, FailedCell
+from srbench.text import echo, printable
 from srbench.training.job import Training
 from srbench.training.progress import Progress, Report
 
@@ -89,13 +90,13 @@ class StatusLine(Silent):
     def output(self, text: str) -> None:
         """Let it stand, above the line."""
         self._write("")
-        print(text, file=sys.stderr)
+        echo(text, err=True)
 
     def _show(self, what: str) -> None:
         self._write(f"[{self._done}/{self._cells}] {what}")
 
     def _write(self, text: str) -> None:
-        text = text[: shutil.get_terminal_size().columns - 1]
+        text = printable(text)[: shutil.get_terminal_size().columns - 1]
         sys.stderr.write("\r" + text.ljust(self._shown) + ("" if text else "\r"))
         sys.stderr.flush()
         self._shown = len(text)

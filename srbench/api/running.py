@@ -17,9 +17,10 @@ from srbench.bench.plan import Plan, Request, make_plan, run_command
 from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
 from srbench.method import Method
-from srbench.places import RUNS
+from srbench.places import RUNS, require_home
 from srbench.recipe import MOST_SEED
 from srbench.registry import Registry
+from srbench.weights import trained_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ def prepare(
         DataError: a user's folder is missing or holds no image, or none of the metrics can be computed.
     """
     options.check()
-    registry = Registry(plugins)
+    registry = Registry(plugins, hosted=not options.one_process)
     for method in classes:
         registry.add(method)
     if classes and not options.in_process:
@@ -88,12 +89,28 @@ def _require_device(options: Options) -> None:
         resolve_device(options.device)
 
 
+def _require_home(prepared: Prepared) -> None:
+    """Refuse to run where what is missing could be put nowhere: every cell would fail, one after the other.
+
+    Raises:
+        UsageError: this user has no home folder, and names no other.
+    """
+    for dataset in {job.dataset.spec: job.dataset for job in prepared.plan.jobs}.values():
+        if dataset.lacks_files():
+            require_home(dataset.folder, "SRBENCH_CACHE")
+    if prepared.options.train != "never" and any(
+        job.training is not None and job.training.find() is None for job in prepared.plan.jobs
+    ):
+        require_home(trained_folder(), "SRBENCH_CACHE")
+
+
 def execute(prepared: Prepared, watcher: Watcher) -> tuple[LoadedRun, str]:
     """Do it; returns what came of it, and why the methods were not timed, if that failed.
 
     Raises:
         SrbenchError: results cannot be written, or the device is not here.
     """
+    _require_home(prepared)
     with Engine(prepared.plan, prepared.registry, prepared.options, watcher) as engine:
         engine.execute()
         trouble = engine.time_methods() if prepared.speed else ""
@@ -111,12 +128,14 @@ def run(
     train: Train = "missing",
     device: str = "auto",
     threads: int = 0,
-    jobs: int = 0,
+    jobs: int | None = None,
     cell_timeout: float = 0.0,
     cell_memory: float = 0.0,
     engine: EngineName = "local",
     address: str = "",
     gpu_share: float = 1.0,
+    ship: OneOrMore[str | Path] = (),
+    ship_env: OneOrMore[str] = (),
     keep_images: int = 20,
     out: str | Path = RUNS,
     force: bool = False,
@@ -145,12 +164,15 @@ def run(
         train: weights that are ``"missing"``, ``"always"``, or ``"never"``.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, …
         threads: CPU threads of torch; 0 is one for figures, all for timings.
-        jobs: worker processes; 0 computes in this one.
+        jobs: worker processes; by default srbench's own code runs in this process, and each plugin's and model's in one
+            of its own; 0 runs all in this one, for debuggers.
         cell_timeout: seconds after which a cell is given up, in a worker; 0 never.
         cell_memory: GiB beyond which a cell's worker is killed; 0 never.
         engine: ``"local"`` or ``"ray"``.
         address: of the Ray cluster.
         gpu_share: the part of a GPU that a cell takes on a Ray cluster.
+        ship: files and folders beside plugins that its nodes need.
+        ship_env: variables of the environment that they need.
         keep_images: SR pictures kept for each cell.
         out: the folder that holds runs.
         force: compute again what is finished.
@@ -189,6 +211,8 @@ def run(
         engine=engine,
         address=address,
         gpu_share=gpu_share,
+        ship=files("ship", ship),
+        ship_env=several("ship_env", ship_env, str),
         force=force,
     )
     flags = () if speed else ("--no-speed",)
@@ -196,7 +220,7 @@ def run(
     prepared = prepare(request, options, plugins=own, classes=classes, speed=speed, flags=flags)
     with threads_kept(), _watcher(progress, len(prepared.plan.jobs)) as watcher:
         loaded, trouble = execute(prepared, watcher)
-    notes = (*prepared.plan.skipped, *([trouble] if trouble else []))
+    notes = (*prepared.plan.skipped, *loaded.record.notes, *([trouble] if trouble else []))
     return Run(loaded, notes)
 
 

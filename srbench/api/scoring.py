@@ -14,6 +14,7 @@ from srbench.api.arrays import Picture, as_array, in_8_bit, in_unit
 from srbench.bench.availability import availability
 from srbench.bench.plan import Plan, Request
 from srbench.data.dataset import file_sha256
+from srbench.data.sr_images import alike
 from srbench.errors import DataError, UsageError
 from srbench.method import MethodInfo
 from srbench.protocol import Case, Protocol
@@ -165,13 +166,14 @@ def _fitted(sr: NDArray[Any], hr: NDArray[Any], case: Case, *, luma: bool) -> ND
     sr = sr[:height, :width]
     if luma and sr.ndim == 3:
         raise UsageError("luma=True is for SR of one plane, (H, W); this one has colours.")
-    if sr.ndim == 2 and case.hr.ndim == 3 and not luma:
+    if luma:
+        return sr
+    fitted = alike(sr, case.hr)
+    if fitted is None and sr.ndim == 2:
         raise UsageError(
             "SR is gray and HR has colours: give RGB, or luma=True if it is BT.601 luma (black 16, white 235)."
         )
-    if sr.ndim == 3 and case.hr.ndim == 2 and (sr == sr[..., :1]).all():
-        return sr[..., 0]  # a gray picture that was saved in three channels
-    return sr
+    return sr if fitted is None else fitted  # colours of SR count as gray where HR has none
 
 
 def _contents(plugins: tuple[Path, ...]) -> tuple[str, ...]:

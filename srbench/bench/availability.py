@@ -9,6 +9,7 @@ from pathlib import Path
 
 from srbench.data.networks import find, sha256_of
 from srbench.errors import DataError
+from srbench.installed import install_command
 from srbench.metrics.metric import Metric
 from srbench.registry import Registry
 
@@ -49,4 +50,4 @@ def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        raise DataError(f"{package} is not installed: `pip install 'srbench[perceptual]'` brings it.") from None
+        raise DataError(f"{package} is not installed: {install_command('perceptual')} brings it.") from None

@@ -11,14 +11,18 @@ from numpy.typing import NDArray
 
 from srbench.bench.environment import device_name, versions
 from srbench.bench.plan import Plan, PlannedJob
-from srbench.bench.results import CellResult, ImageResult
+from srbench.bench.reads import examine, with_reads
+from srbench.bench.results import CellResult, Computed, ImageResult
+from srbench.bench.runner import Account, Runner
 from srbench.canonical import digest
 from srbench.data.catalog import Dataset, Sample
 from srbench.data.sr_images import match_by_name, read_sr
 from srbench.errors import DataError, MethodError
 from srbench.imaging.files import to_uint8
-from srbench.inference import Output, super_resolve
-from srbench.method import Method
+from srbench.inference import Output
+from srbench.isolation.host import HostError, RemoteError
+from srbench.isolation.watch import Reads
+from srbench.metrics.hosted import read_by
 from srbench.metrics.metric import Pair
 from srbench.models.model import SrImages
 from srbench.protocol import Case, Protocol
@@ -100,41 +104,69 @@ class CaseSource:
 def compute_cell(
     plan: Plan,
     job: PlannedJob,
-    method: Method,
+    runner: Runner | SrImages,
     weights_sha256: str | None,
     cases: CaseSource,
-    device: torch.device,
+    device: str,
     image_done: ImageDone = lambda index, name, sr, hr: None,
-) -> CellResult:
+) -> Computed:
     """Run a method over a data set and score it; SR images that were made elsewhere are scored as they are.
+
+    Of a method that is not srbench's own the first image is run again after the last.
 
     Raises:
         MethodError: the method raised or broke its contract.
         DataError: an image is missing, corrupt or too small to be scored.
     """
     images: list[ImageResult] = []
-    supplied = _supplied(method, job)
+    hr: list[Picture] = []
+    first: tuple[Case, Output] | None = None
+    supplied = _supplied(runner, job)
     for index, (name, case) in enumerate(cases.cases(job.dataset, job.id.scale, plan.protocol)):
-        if supplied:
+        if isinstance(runner, SrImages):
             sr, tile = _read(supplied[index], name, case), None
         else:
-            output = _super_resolve(method, case, name, device)
-            sr, tile = case.finish(method.info, output.planes), output.tile
+            output = _super_resolve(runner, case, name)
+            if job.watched:
+                hr.append(case.hr)
+                first = first or (case, output)
+            sr, tile = case.finish(runner.info, output.planes), output.tile
         picture = case.picture(sr)
-        values = score(plan, name, case.pair(sr), (picture, case.hr), str(device))
+        values = score(plan, name, case.pair(sr), (picture, case.hr), device)
         height, width = case.hr.shape[:2]
         images.append(ImageResult(name=name, width=width, height=height, values=values, tile=tile))
         image_done(index, name, picture, case.hr)
-    inputs = plan.inputs(job, weights_sha256)
+    again = () if first is None or isinstance(runner, SrImages) else _run_again(runner, *first, images[0].name, device)
+    account = Account() if isinstance(runner, SrImages) else runner.close()
+    reads = account.reads or Reads()
+    reads.add(read_by(plan.scored))
+    info = job.card.info
+    found = examine(reads, info.files, job.card.folder, hr)
+    inputs = with_reads(plan.inputs(job, weights_sha256), found.note, job.card.folder)
     how = plan.protocol.aggregate
-    return CellResult(
+    cell = CellResult(
         key=digest(inputs),
         id=job.id,
         protocol_hash=plan.protocol.hash,
         values={m.name: m.aggregate([image.values[m.name] for image in images], how) for m in plan.scored},
         images=tuple(images),
         inputs=inputs,
-        environment=versions() | {"device": device_name(str(device))},
+        environment=versions() | {"device": device_name(device)},
+        notes=(*again, *account.notes, *found.notes),
+        reusable=found.reusable and not again,
+    )
+    return Computed(cell, found.note)
+
+
+def _run_again(runner: Runner, case: Case, output: Output, name: str, device: str) -> tuple[str, ...]:
+    """What is to be said if a method gives another image the second time; a GPU may add in another order."""
+    second = _super_resolve(runner, case, name).planes
+    near = 0.0 if torch.device(device).type == "cpu" else 1e-3
+    if np.abs(second - output.planes).max(initial=0.0) <= near:
+        return ()
+    return (
+        f"gave another image for {name} the second time: it draws random numbers, or keeps state from image to image; "
+        "its figures are not kept for other runs",
     )
 
 
@@ -171,7 +203,7 @@ def score(
     return values
 
 
-def _supplied(method: Method, job: PlannedJob) -> tuple[Path, ...]:
+def _supplied(method: object, job: PlannedJob) -> tuple[Path, ...]:
     """The SR images of a method that is a folder of them, in the order of the data set's; none of any other."""
     if not isinstance(method, SrImages):
         return ()
@@ -182,14 +214,20 @@ def _read(path: Path, name: str, case: Case) -> NDArray[np.float64]:
     """An SR image; HR may have lost up to a scale's pixels where it was cropped, and so may SR."""
     height, width = case.hr.shape[:2]
     most = (height + case.scale - 1, width + case.scale - 1)
-    return read_sr(path, name, (height, width), most, gray=case.hr.ndim == 2).astype(np.float64)
+    return read_sr(path, name, case.hr, most).astype(np.float64)
 
 
-def _super_resolve(method: Method, case: Case, name: str, device: torch.device) -> Output:
+def _super_resolve(runner: Runner, case: Case, name: str) -> Output:
+    info = runner.info
     try:
-        return super_resolve(method, case.method_input(method.info), case.scale, device)
+        return runner.run(case.method_input(info), case.scale)
+    except HostError:
+        raise
     except MethodError as error:
         raise MethodError(f"{error} ({name})") from error
-    except (Exception, SystemExit) as error:  # whatever a method raises fails its cell and no other
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a method raises fails its cell and no other
+        kind = error.kind if isinstance(error, RemoteError) else type(error).__name__
         message = str(error).splitlines()[0] if str(error) else "no message"
-        raise MethodError(f"{method.info.name} raised {type(error).__name__} on {name}: {message}") from error
+        raise MethodError(f"{info.name} raised {kind} on {name}: {message}") from error

@@ -10,12 +10,13 @@ import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self, TypeAlias
+from typing import Any, Protocol, Self, TypeAlias
 
 from srbench.bench.options import Options
 from srbench.bench.plan import Plan, PlannedJob
+from srbench.bench.reads import with_reads
 from srbench.bench.record import Record
-from srbench.bench.results import CellResult, FailedCell
+from srbench.bench.results import CellResult, Computed, FailedCell
 from srbench.bench.run_speed import due, write_speed
 from srbench.bench.speed_record import RunSpeed
 from srbench.bench.store import LoadedRun, RunFolder, StoreError, load_run, run_folders
@@ -26,7 +27,7 @@ from srbench.errors import DeviceError, SrbenchError
 from srbench.locks import POLL, Lock
 from srbench.registry import Registry
 from srbench.training.job import Training, training_command
-from srbench.training.progress import Report
+from srbench.training.progress import Progress, Report
 from srbench.weights import weights_sha256 as sha256_of
 
 
@@ -84,7 +85,7 @@ class Engine:
         self.options = options
         self.watcher = watcher
         self.folder = RunFolder(options.out / plan.run_id)
-        self._record = Record(plan, self.folder, options.command)
+        self._record = Record(plan, self.folder, options.command, self._notes())
         self._executor = self._make_executor()
         self._left = dict.fromkeys(range(len(plan.jobs)))  # a set that keeps the plan's order
         self._running: dict[str, int] = {}  # keys of cells
@@ -93,6 +94,13 @@ class Engine:
         self._locks: dict[str, Lock] = {}
         self._elsewhere: dict[int, None] = {}  # cells that another process computes
         self._deadly: set[str] = set()  # methods that took a process with them
+
+    def _notes(self) -> tuple[str, ...]:
+        """What must be said of how the figures come about."""
+        if not self.options.one_process:
+            return ()
+        shared = {job.card.name: None for job in self.plan.jobs if job.watched}
+        return (f"computed in one process with srbench's own code: {', '.join(shared)}",) if shared else ()
 
     def __enter__(self) -> Self:
         return self
@@ -105,6 +113,7 @@ class Engine:
                 stack.callback(lock.release)
             if kind is not None:
                 stack.callback(self._flush)
+            stack.callback(self.registry.hosts.close)
             self._executor.close(interrupted=kind is not None)
 
     def _flush(self) -> None:
@@ -171,6 +180,8 @@ class Engine:
                 jobs=options.jobs,
                 timeout=options.cell_timeout,
                 gpu_share=options.gpu_share,
+                ship=options.ship,
+                ship_env=options.ship_env,
             )
         if options.workers:
             from srbench.bench.engines.pool import Pool
@@ -185,6 +196,7 @@ class Engine:
             )
         from srbench.bench.engines.local import InProcess
 
+        self.registry.hosts.say = self.watcher.output
         return InProcess(Workbench(self.plan, self.registry, options.device, options.threads), self._hear)
 
     # what is to be done ---------------------------------------------------------------------------------------------
@@ -227,16 +239,17 @@ class Engine:
             return weights
         file = weights if isinstance(weights, Path) else None
         sha256 = sha256_of(file) if file else None
-        key = digest(self.plan.inputs(job, sha256))
+        inputs = self.plan.inputs(job, sha256)
+        key = digest(inputs)
         if key in self._running:  # under another name; it will be known
             return None
-        if not self.options.force and (cell := self._known(key)) is not None:
-            return key, cell
+        if not self.options.force and (cell := self._known(job, inputs)) is not None:
+            return cell.key, cell
         if not self._lock(key, index):
             return None
-        if not self.options.force and (cell := self._known(key)) is not None:  # finished by another process just now
+        if not self.options.force and (cell := self._known(job, inputs)) is not None:  # by another process, just now
             self._unlock(key)
-            return key, cell
+            return cell.key, cell
         pictures = self.options.keep_images
         items = job.dataset.items[:pictures]
         hr = [self.folder.hr_path(job.dataset.content_hash, job.id.scale, item.name) for item in items]
@@ -261,22 +274,29 @@ class Engine:
             return first
         return TrainTask(training=training, again=again, done=frozenset(self._trained))
 
-    def _known(self, key: str) -> CellResult | None:
+    def _known(self, job: PlannedJob, inputs: dict[str, Any]) -> CellResult | None:
         """A finished cell of this run, or of another, which is then copied."""
-        cell = self.folder.read_cell(key)
-        if cell is not None:
+        if (cell := self._cell_in(self.folder, job, inputs)) is not None:
             return cell
         for path in run_folders(self.options.out):
             other = RunFolder(path)
-            cell = other.read_cell(key)
+            cell = self._cell_in(other, job, inputs)
             if cell is None:
                 continue
             self._record.check_folder()
             for image in cell.images[: self.options.keep_images]:
                 self.folder.copy_pictures(other, cell, image.name)
+            if (note := other.read_note(digest(inputs))) is not None:
+                self.folder.write_note(digest(inputs), note)
             self.folder.write_cell(cell)
             return cell
         return None
+
+    def _cell_in(self, folder: RunFolder, job: PlannedJob, inputs: dict[str, Any]) -> CellResult | None:
+        """A finished cell of a run, if what its method read is as it was then."""
+        note = folder.read_note(digest(inputs)) if job.watched or self.plan.foreign_metrics else None
+        cell = folder.read_cell(digest(with_reads(inputs, note, job.card.folder)))
+        return cell if cell is not None and cell.reusable else None
 
     def _lock(self, key: str, index: int) -> bool:
         """Take a cell's lock; False if another process has it."""
@@ -305,7 +325,7 @@ class Engine:
         elif isinstance(task, TrainTask):
             if isinstance(event, Began) and event.training is not None:
                 self._reports[task.training.file_name] = self.watcher.training(event.training)
-            elif not isinstance(event, Began | ImageDone):
+            elif isinstance(event, Progress):
                 self._reports[task.training.file_name](event)
         elif isinstance(task, CellTask):
             if isinstance(event, Began):
@@ -332,14 +352,24 @@ class Engine:
             self._trained[task.training.file_name] = outcome
             self.watcher.training_ended(task.training)
         elif isinstance(task, CellTask):
-            assert isinstance(outcome, CellResult | Failure)
+            assert isinstance(outcome, Computed | Failure)
             self._record.check_folder()
-            if isinstance(outcome, CellResult):
-                self.folder.write_cell(outcome)
-            elif outcome.fatal:
-                self._deadly.add(task.job.card.name)
-            self._settle(self._running.pop(task.key), task.key, outcome)
+            index = self._running.pop(task.key)
+            if isinstance(outcome, Computed):
+                self._keep(task, outcome)
+                self._settle(index, outcome.cell.key, outcome.cell)
+            else:
+                if outcome.fatal:
+                    self._deadly.add(task.job.card.name)
+                self._settle(index, task.key, outcome)
             self._unlock(task.key)
+
+    def _keep(self, task: CellTask, computed: Computed) -> None:
+        """Store a cell, under a key that knows what its method read."""
+        if computed.note is not None:
+            self.folder.write_note(task.key, computed.note)
+            self.folder.move_pictures(task.key, computed.cell)
+        self.folder.write_cell(computed.cell)
 
     def _settle(self, index: int, key: str | None, outcome: CellResult | Failure, *, known: bool = False) -> None:
         """Note what came of a cell, and tell."""

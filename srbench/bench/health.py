@@ -10,6 +10,7 @@ from srbench.atomic import cache_folder
 from srbench.data.own import own_manifest, own_names
 from srbench.data.places import data_root, mirrors, own_folder, timeout
 from srbench.errors import SrbenchError
+from srbench.places import NOWHERE, require_home
 from srbench.weights import read_metadata, trained_folder
 
 
@@ -20,7 +21,9 @@ def problems() -> list[str]:
 
 
 def _folders() -> Iterator[str]:
-    for folder in (cache_folder(), data_root()):
+    yield from _trouble(require_home, cache_folder(), "SRBENCH_CACHE")
+    yield from _trouble(require_home, own_folder(), "SRBENCH_DATASETS")
+    for folder in (folder for folder in (cache_folder(), data_root()) if not folder.is_relative_to(NOWHERE)):
         there = next(path for path in (folder, *folder.parents) if path.exists())
         if not there.is_dir():
             yield f"{there} is not a folder; set SRBENCH_DATA and SRBENCH_CACHE to folders."

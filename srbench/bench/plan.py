@@ -12,6 +12,7 @@ from typing import Any
 
 import srbench
 from srbench.bench.availability import availability
+from srbench.bench.reads import declared_files
 from srbench.bench.results import (
     CELL_SCHEMA_VERSION,
     CellId,
@@ -55,6 +56,8 @@ class PlannedJob:
     card: Card
     dataset: Dataset
     training: Training | None = None
+    watched: bool = False
+    """Whether the method's code is not srbench's own, so that what it reads has to be found out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +81,8 @@ class Plan:
     """The files that metrics need, by name."""
     unavailable: dict[str, str] = field(default_factory=dict)
     """Why the other metrics cannot be computed, by name."""
+    foreign_metrics: bool = False
+    """Whether the code of a metric is not srbench's own, so that what it reads has to be found out."""
 
     @property
     def scored(self) -> tuple[Metric, ...]:
@@ -87,13 +92,19 @@ class Plan:
     @property
     def run_id(self) -> str:
         """Names the run's folder: the same question gets the same folder, so that it is resumed and not begun anew."""
-        asked = [[job.id.model_dump(), job.dataset.content_hash] for job in self.jobs]
+        files = {card.name: [card.source_hash] for card in self.cards if is_model(card.name)}
+        asked = [[job.id.model_dump(), job.dataset.content_hash, *files.get(job.id.method, [])] for job in self.jobs]
         wanted = [metric.name for metric in self.metrics]
         names = "-".join(dataset.name for dataset in self.datasets)[:40]
         return f"{names}-{self.protocol.name}-{digest([asked, self.protocol.hash, wanted])[:8]}"
 
     def inputs(self, job: PlannedJob, weights_sha256: str | None) -> dict[str, Any]:
-        """All that decides a cell's numbers, as plain data; its digest is the cell's key."""
+        """All that decides a cell's numbers, as plain data, but for what its method is found to read.
+
+        Raises:
+            DataError: a file that the method declares is not there.
+        """
+        declared = declared_files(job.card.info.files, job.card.folder)
         return {
             "schema": CELL_SCHEMA_VERSION,
             "engine": engine_hash(),
@@ -107,7 +118,7 @@ class Plan:
             "protocol": self.protocol.content(),
             "metrics": self.metric_hashes,
             "seed": job.id.seed,
-        }
+        } | ({"files": declared} if declared else {})
 
     def dataset_records(self) -> tuple[DatasetRecord, ...]:
         """The data sets, for run.json."""
@@ -184,7 +195,7 @@ def make_plan(request: Request, registry: Registry) -> Plan:
         for dataset in datasets
         for scale in _scales(request, dataset, protocol, skipped)
         for choice in choices
-        for job in _jobs(request, protocol, dataset, scale, choice, skipped)
+        for job in _jobs(request, protocol, dataset, scale, choice, skipped, registry)
     ]
     if not jobs:
         raise UsageError(f"Nothing to run: {'; '.join(skipped.sentences()) or 'no method, data set or scale is left'}.")
@@ -199,6 +210,7 @@ def make_plan(request: Request, registry: Registry) -> Plan:
         metric_hashes=have.hashes,
         weights=have.weights,
         unavailable=have.reasons,
+        foreign_metrics=any(registry.is_foreign_metric(metric.name) for metric in metrics),
         datasets=datasets,
         cards=_cards(choices, jobs),
         jobs=tuple(jobs),
@@ -251,7 +263,13 @@ def _scales(request: Request, dataset: Dataset, protocol: Protocol, skipped: _Sk
 
 
 def _jobs(
-    request: Request, protocol: Protocol, dataset: Dataset, scale: int, choice: Choice, skipped: _Skipped
+    request: Request,
+    protocol: Protocol,
+    dataset: Dataset,
+    scale: int,
+    choice: Choice,
+    skipped: _Skipped,
+    registry: Registry,
 ) -> Iterator[PlannedJob]:
     """A method's cells on a data set at a scale: one a seed where it is trained; notes a scale that it cannot do."""
     if scale not in choice.card.info.scales:
@@ -274,7 +292,8 @@ def _jobs(
             protocol=protocol.name,
             seed=seed,
         )
-        yield PlannedJob(id=cell, card=choice.card, dataset=dataset, training=training)
+        watched = registry.watched(choice.card.name)
+        yield PlannedJob(id=cell, card=choice.card, dataset=dataset, training=training, watched=watched)
 
 
 def _too_long_for_a_glob(choice: Choice, training: Training) -> bool:
@@ -321,7 +340,7 @@ def engine_hash() -> str:
     reads SR images that were made elsewhere.
     """
     root = Path(srbench.__file__).parent
-    files = [root / "protocol.py", root / "inference.py", root / "bench" / "cell.py"]
+    files = [root / "protocol.py", root / "inference.py", root / "bench" / "cell.py", root / "bench" / "runner.py"]
     files += sorted((root / "imaging").glob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 

@@ -7,15 +7,20 @@ import time
 from contextlib import suppress
 from functools import cached_property
 
+from srbench.bench.below import METRIC, below_bicubic
 from srbench.bench.environment import machine, versions
 from srbench.bench.plan import Plan, PlannedJob
 from srbench.bench.results import CellResult, FailedCell, PlannedCell, RunRecord
 from srbench.bench.store import RunFolder, StoreError
 from srbench.errors import DataError
+from srbench.text import warn
 
 SAVE_EVERY = 1.0
 """Seconds between writings of run.json: it names every cell, so writing it after each of thousands would cost more than
 some of them. What a killed run had finished is found by its cells' files, not by what run.json says of them."""
+
+MOST_TRACEBACKS = 16 * 2**20
+"""Characters of tracebacks in one run.json, which would otherwise be too large to be read."""
 
 
 class Record:
@@ -25,15 +30,19 @@ class Record:
         plan: what is run.
         folder: where.
         command: the command line that repeats it.
+        notes: what must be said of how it is computed.
     """
 
-    def __init__(self, plan: Plan, folder: RunFolder, command: str) -> None:
+    def __init__(self, plan: Plan, folder: RunFolder, command: str, notes: tuple[str, ...] = ()) -> None:
         self._plan = plan
         self._folder = folder
         self._command = command
+        self._notes = dict.fromkeys((*plan.notes, *notes))
         self._states = [PlannedCell(id=job.id) for job in plan.jobs]
         self._failed: dict[int, FailedCell] = {}
+        self._psnr: dict[int, float] = {}
         self._started = _now()
+        self._tracebacks = 0
         self._finished: str | None = None
         self._begun = False
         self._written = 0.0
@@ -47,6 +56,7 @@ class Record:
         """
         if not self._begun:
             self._folder.sweep()
+            self._known()  # says so if what is now replaced was damaged
             self._write(None)
             self._begun = True
 
@@ -54,7 +64,14 @@ class Record:
         """Note what came of a cell."""
         failed = isinstance(outcome, FailedCell)
         if isinstance(outcome, FailedCell):
+            self._tracebacks += len(outcome.traceback)
+            if self._tracebacks > MOST_TRACEBACKS:
+                outcome = outcome.model_copy(update={"traceback": "left out: run.json holds enough of them"})
             self._failed[index] = outcome
+        else:
+            self._notes |= {f"{outcome.id.method_label}: {note}": None for note in outcome.notes}
+            if METRIC in outcome.values:
+                self._psnr[index] = outcome.values[METRIC]
         job: PlannedJob = self._plan.jobs[index]
         self._states[index] = PlannedCell(id=job.id, key=key, status="failed" if failed else "ok")
 
@@ -103,14 +120,21 @@ class Record:
 
     def _known_to_be_finished(self) -> RunRecord | None:
         """run.json, if it already says all that there is to say."""
-        if not self._folder.record_path.is_file():
-            return None
-        try:
-            record = self._folder.read_record()
-        except DataError:
+        record = self._known()
+        if record is None:
             return None
         as_now = record.cells == tuple(self._states) and record.metrics == self._plan.metric_records()
         return record if record.finished is not None and not record.failed and as_now else None
+
+    def _known(self) -> RunRecord | None:
+        """What run.json says, if there is one that is whole."""
+        if not self._folder.record_path.is_file():
+            return None
+        try:
+            return self._folder.read_record()
+        except DataError as error:
+            warn(f"{error} It is written anew, from the cells.")
+            return None
 
     def _write(self, finished: str | None) -> None:
         self._finished = finished
@@ -136,7 +160,7 @@ class Record:
             failed=tuple(self._failed[index] for index in sorted(self._failed)),
             environment=self._environment,
             started=self._started,
-            notes=plan.notes,
+            notes=(*self._notes, *below_bicubic(plan, self._psnr)),
             finished=self._finished,
         )
 

@@ -1,18 +1,41 @@
 """What a run leaves behind, as typed data: the schema of the JSON files and of ``--json``.
 
 Numbers are finite or the strings ``"inf"`` and ``"-inf"`` (the PSNR of equal images): standard JSON has no infinity.
+Each file carries a checksum of its content (:mod:`srbench.bench.sealed`); what the models bound is what a report relies
+on, for a file with a right checksum may still be anybody's.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    model_validator,
+)
+
+from srbench.text import cut
 
 SCHEMA_VERSION: Final = 1
-"""Of run.json and of the documents that ``--json`` prints."""
+"""Of the documents that ``--json`` prints."""
+RECORD_SCHEMA_VERSION: Final = 2
+"""Of run.json. 1 had no checksum, so whether it was altered cannot be told: it is refused."""
 CELL_SCHEMA_VERSION: Final = 2
-"""Of the files of cells. 1 had no checksum; it is read as well."""
+"""Of the files of cells. 1 had no checksum."""
+LONGEST_ERROR: Final = 2_000
+"""Characters of an error that are kept."""
+LONGEST_TRACEBACK: Final = 20_000
+"""Characters of a traceback that are kept."""
+DEEPEST: Final = 20
+"""Tables and lists in one another, in what a file says of a protocol or a cell's inputs."""
 
 
 def plain_number(value: float) -> float | str:
@@ -20,7 +43,40 @@ def plain_number(value: float) -> float | str:
     return value if abs(value) != float("inf") else ("inf" if value > 0 else "-inf")
 
 
-Number = Annotated[float, BeforeValidator(float), PlainSerializer(plain_number, when_used="json")]
+def _number(value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, OverflowError) as error:
+        raise ValueError(str(error)) from None
+    if number != number:
+        raise ValueError("NaN is no figure")
+    return number
+
+
+def _shallow(data: Any, left: int = DEEPEST) -> Any:
+    if isinstance(data, dict | list | tuple):
+        if not left:
+            raise ValueError("it is nested too deeply")
+        for value in data.values() if isinstance(data, dict) else data:
+            _shallow(value, left - 1)
+    return data
+
+
+def _short(longest: int) -> Callable[[Any], Any]:
+    return lambda text: cut(text, longest) if isinstance(text, str) else text
+
+
+Number = Annotated[float, BeforeValidator(_number), PlainSerializer(plain_number, when_used="json")]
+Name = Annotated[str, StringConstraints(max_length=5_000)]
+"""Of a method, a data set, an image: one that is a file's has its folders too."""
+Plain = Annotated[dict[str, Any], AfterValidator(_shallow)]
+Count = Annotated[int, Field(ge=0, le=2**63)]
+Scale = Annotated[int, Field(ge=1, le=1_000)]
+Side = Annotated[int, Field(ge=1, le=2**31)]
+"""Of an image, in pixels."""
+Sentence = Annotated[str, BeforeValidator(_short(LONGEST_ERROR))]
+"""An error: of one that is longer, what is left out is said."""
+Traceback = Annotated[str, BeforeValidator(_short(LONGEST_TRACEBACK))]
 
 
 class Frozen(BaseModel):
@@ -32,13 +88,13 @@ class Frozen(BaseModel):
 class CellId(Frozen):
     """Which cell: the words a person would use. What decides its numbers is in its key."""
 
-    method: str
-    recipe: str = ""
+    method: Name
+    recipe: Name = ""
     """Empty for a method that is not trained."""
-    dataset: str
-    scale: int
-    protocol: str
-    seed: int = 0
+    dataset: Name
+    scale: Scale
+    protocol: Name
+    seed: int = Field(default=0, ge=-(2**63), le=2**63)
     """The seed of the training; 0 for a method that is not trained."""
 
     @property
@@ -54,28 +110,55 @@ class CellId(Frozen):
 class ImageResult(Frozen):
     """One image's figures, by metric. ``width`` and ``height`` are HR's after cropping."""
 
-    name: str
-    width: int
-    height: int
-    values: dict[str, Number]
-    tile: int | None = None
+    name: Name
+    width: Side
+    height: Side
+    values: dict[Name, Number]
+    tile: Side | None = None
     """The side in input pixels of the tiles that it was worked on in; None for one piece."""
 
 
 class CellResult(Frozen):
     """A finished cell: the content of ``cells/<key>.json``. Nothing in it changes from one execution to the next."""
 
-    schema_version: Literal[1, 2] = CELL_SCHEMA_VERSION
-    key: str
+    schema_version: Literal[2] = CELL_SCHEMA_VERSION
+    key: Name
     id: CellId
-    protocol_hash: str
-    values: dict[str, Number]
+    protocol_hash: Name
+    values: dict[Name, Number]
     """The data set's figure, by metric, aggregated as the protocol says."""
     images: tuple[ImageResult, ...]
-    inputs: dict[str, Any]
+    inputs: Plain
     """All that the key is a hash of."""
-    environment: dict[str, str]
+    environment: dict[Name, Name]
     """Versions and device that made the numbers."""
+    notes: tuple[Sentence, ...] = ()
+    """What the method did that must be said beside the figures."""
+    reusable: bool = True
+    """Whether all that decided the numbers is in the key; else no later run takes them for its own."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        _require_distinct("image", [image.name for image in self.images])
+        if not all(self.values.keys() <= image.values.keys() for image in self.images):
+            raise ValueError("an image lacks a metric")
+        return self
+
+
+class ReadNote(Frozen):
+    """Names of what a method read: files, below the method's folder by their relative path, and variables."""
+
+    schema_version: Literal[1] = 1
+    files: tuple[Name, ...] = ()
+    variables: tuple[Name, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A cell that was computed, and the names of what its method read."""
+
+    cell: CellResult
+    note: ReadNote | None = None
 
 
 class FailedCell(Frozen):
@@ -83,16 +166,15 @@ class FailedCell(Frozen):
 
     id: CellId
     kind: Literal["method", "data"]
-    error: str
-    """One sentence."""
-    traceback: str = ""
+    error: Sentence
+    traceback: Traceback = ""
 
 
 class PlannedCell(Frozen):
     """A cell as run.json lists it."""
 
     id: CellId
-    key: str | None = None
+    key: Name | None = None
     """None where the cell failed before its key was known (no weights, say)."""
     status: Literal["ok", "failed", "pending"] = "pending"
 
@@ -100,10 +182,10 @@ class PlannedCell(Frozen):
 class DatasetRecord(Frozen):
     """What a report says of a data set."""
 
-    name: str
-    title: str
-    images: int
-    content_hash: str
+    name: Name
+    title: Name
+    images: Count
+    content_hash: Name
     citation: str = ""
     licence: str = ""
 
@@ -111,9 +193,9 @@ class DatasetRecord(Frozen):
 class MethodRecord(Frozen):
     """What a report says of a method."""
 
-    name: str
-    family: str
-    channels: str
+    name: Name
+    family: Name
+    channels: Name
     paper: str = ""
     learned: bool = False
 
@@ -121,35 +203,51 @@ class MethodRecord(Frozen):
 class MetricRecord(Frozen):
     """What a report says of a metric."""
 
-    name: str
+    name: Name
     higher_is_better: bool
-    unit: str = ""
-    digits: int = 4
-    unavailable: str = ""
+    unit: Name = ""
+    digits: int = Field(default=4, ge=0, le=12)
+    unavailable: Sentence = ""
     """Why there are no figures of it; empty for one that was computed."""
 
 
 class RunRecord(Frozen):
     """The content of run.json: what was asked for, with what, and what came of it."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
-    id: str
+    schema_version: Literal[2] = RECORD_SCHEMA_VERSION
+    id: Name
     command: str
     """The command line that repeats the run."""
-    protocol: str
-    protocol_hash: str
+    protocol: Name
+    protocol_hash: Name
     protocol_words: str
-    protocol_content: dict[str, Any]
+    protocol_content: Plain
     metrics: tuple[MetricRecord, ...]
     methods: tuple[MethodRecord, ...]
     datasets: tuple[DatasetRecord, ...]
-    scales: tuple[int, ...]
+    scales: tuple[Scale, ...]
     seeds: tuple[int, ...]
     cells: tuple[PlannedCell, ...]
     failed: tuple[FailedCell, ...] = ()
-    environment: dict[str, str]
-    started: str
+    environment: dict[Name, Name]
+    started: Name
     notes: tuple[str, ...] = ()
     """What must be said beside the figures."""
-    finished: str | None = None
+    finished: Name | None = None
     """ISO times in UTC; ``finished`` is None while running and after an interruption."""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        _require_distinct("cell", [cell.id for cell in self.cells])
+        _require_distinct("failed cell", [cell.id for cell in self.failed])
+        for kind, records in (("metric", self.metrics), ("method", self.methods), ("data set", self.datasets)):
+            _require_distinct(kind, [record.name for record in records])
+        return self
+
+
+def _require_distinct(kind: str, names: Sequence[Hashable]) -> None:
+    seen: set[Hashable] = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(f"the {kind} {cut(str(name), LONGEST_ERROR)} twice")
+        seen.add(name)

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING
 
 from srbench.atomic import write_atomically
 from srbench.bench.plan import Plan
+from srbench.bench.sealed import sealed
 from srbench.bench.speed_record import RunSpeed, SpeedRow, read_speed
 from srbench.bench.task import SpeedTask
+from srbench.errors import DataError
+from srbench.text import warn
 
 if TYPE_CHECKING:
     import torch
@@ -41,14 +44,24 @@ def due(plan: Plan, folder: Path, asked: str, left_out: Collection[str] = ()) ->
         for job in plan.jobs
         if job.id.scale == scale and job.card.name not in left_out and not job.card.supplied
     }
-    known = read_speed(folder)
+    try:
+        known = read_speed(folder)
+    except DataError as error:
+        warn(str(error))
+        known = None
     if known is not None and (known.asked, known.scale) == (asked, scale) and known.sources.items() >= wanted.items():
         return None
     return SpeedTask(asked=asked, scale=scale, methods=tuple(wanted)) if wanted else None
 
 
 def measure(
-    plan: Plan, registry: Registry, device: torch.device, asked: str, scale: int, methods: Collection[str]
+    plan: Plan,
+    registry: Registry,
+    device: torch.device,
+    threads: int,
+    asked: str,
+    scale: int,
+    methods: Collection[str],
 ) -> RunSpeed:
     """Time methods of a plan on a device."""
     from srbench.bench.environment import device_name
@@ -57,7 +70,7 @@ def measure(
     from srbench.card import Choice
 
     cards = [card for card in plan.cards if card.name in methods]
-    test = SpeedTest(registry, plan.protocol, device)
+    test = SpeedTest(registry, plan.protocol, device, threads=threads)
     size = SIZES[device.type]
     rows: list[SpeedRow] = []
     for learned in (False, True):
@@ -82,4 +95,4 @@ def measure(
 
 def write_speed(folder: Path, speed: RunSpeed) -> None:
     """Keep it in a run's folder."""
-    write_atomically(folder / "speed.json", speed.model_dump_json(indent=1) + "\n")
+    write_atomically(folder / "speed.json", sealed(speed))

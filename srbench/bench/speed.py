@@ -8,6 +8,7 @@ Quality never comes from here: it is that of the fp32 pass of ``srbench run``.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -27,9 +28,11 @@ from srbench.bench.roofline import Peaks, Work, count_work, measure_peaks
 from srbench.bench.speed_record import SpeedRow
 from srbench.bench.timing import Clock, Timing, affordable, clock_of, in_rounds, pacemaker_of, sample, warm_up
 from srbench.card import Card, Choice
-from srbench.errors import UsageError
+from srbench.errors import MethodError, UsageError
 from srbench.imaging.tensor import resize
 from srbench.inference import is_out_of_memory, tiled
+from srbench.isolation.host import RemoteError
+from srbench.isolation.hosts import Origin
 from srbench.method import LearnedMethod, Method
 from srbench.models.model import ExportedWeights, Model
 from srbench.protocol import Protocol
@@ -128,12 +131,20 @@ class SpeedTest:
         protocol: whose resizer enlarges LR for methods that ask for it.
         device: where to run.
         tell: called with a line about what is being done.
+        threads: CPU threads of torch in hosts, which time the methods that are not srbench's own; 0 leaves it to torch.
     """
 
     def __init__(
-        self, registry: Registry, protocol: Protocol, device: torch.device, tell: Callable[[str], None] = lambda _: None
+        self,
+        registry: Registry,
+        protocol: Protocol,
+        device: torch.device,
+        tell: Callable[[str], None] = lambda _: None,
+        *,
+        threads: int = 0,
     ) -> None:
         self._registry = registry
+        self._threads = threads
         self._protocol = protocol
         self._device = device
         self._clock: Clock = clock_of(device)
@@ -151,8 +162,37 @@ class SpeedTest:
     def rows(self, request: Request, peaks: Peaks | None = None) -> Iterator[SpeedRow]:
         """Every row, in the order of sizes, scales, methods and modes; those of a size and scale at once.
 
-        Without ``peaks`` no row has a share of the roofline.
+        Without ``peaks`` no row has a share of the roofline. What runs in a host is timed there, after the others.
         """
+        origins = [(choice, self._registry.host_origin(choice.card.name)) for choice in request.choices]
+        own = tuple(choice for choice, origin in origins if origin is None)
+        yield from self._own_rows(dataclasses.replace(request, choices=own), peaks)
+        for origin in dict.fromkeys(origin for _, origin in origins if origin is not None):
+            theirs = tuple(choice for choice, other in origins if other == origin)
+            yield from self._hosted_rows(origin, dataclasses.replace(request, choices=theirs), peaks)
+
+    def _hosted_rows(self, origin: Origin, request: Request, peaks: Peaks | None) -> Iterator[SpeedRow]:
+        """The rows of methods in a host; rows with an error if that ends."""
+        names = [choice.card.name for choice in request.choices]
+        self._tell(f"timing {', '.join(names)} in a process of its own")
+        host = self._registry.hosts.of(origin)
+        try:
+            told = host.ask("speed", request, self._protocol, str(self._device), self._threads, peaks).head
+            rows = [SpeedRow.model_validate(row) for row in told["rows"]]
+            if any(row.method not in names for row in rows):
+                raise ValueError("rows of other methods")
+        except (MethodError, RemoteError, KeyError, TypeError, ValueError) as error:
+            for size, scale in product(request.sizes, request.scales):
+                for choice, mode, part, _ in request.ways(scale, self._device):
+                    row = _row(choice, scale, size, mode, part)
+                    yield row.model_copy(update={"error": str(error) or type(error).__name__})
+            return
+        finally:
+            host.close()  # what timing has left there must not decide a figure
+        yield from rows
+
+    def _own_rows(self, request: Request, peaks: Peaks | None) -> Iterator[SpeedRow]:
+        """Of methods in this process."""
         for size in request.sizes:
             for scale in request.scales:
                 contenders = list(self._prepared(request, size, scale))
@@ -184,17 +224,8 @@ class SpeedTest:
         self, choice: Choice, scale: int, size: str, mode: Mode, part: Part, batch: str
     ) -> _Contender | SpeedRow:
         info = choice.card.info
-        height, width = lr_size(size, scale)
-        row = SpeedRow(
-            method=info.name,
-            scale=scale,
-            size=size,
-            lr_height=height,
-            lr_width=width,
-            part=part,
-            mode=str(mode),
-            batch=1,
-        )
+        row = _row(choice, scale, size, mode, part)
+        height, width = row.lr_height, row.lr_width
         try:
             method = self._method(choice, scale, mode)
             with torch.inference_mode():
@@ -313,6 +344,21 @@ class SpeedTest:
                 "roofline": share,
             }
         )
+
+
+def _row(choice: Choice, scale: int, size: str, mode: Mode, part: Part) -> SpeedRow:
+    """A row that has not been measured."""
+    height, width = lr_size(size, scale)
+    return SpeedRow(
+        method=choice.card.name,
+        scale=scale,
+        size=size,
+        lr_height=height,
+        lr_width=width,
+        part=part,
+        mode=str(mode),
+        batch=1,
+    )
 
 
 def _parameters(method: Method, scale: int) -> int:

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from srbench.atomic import write_new
+from srbench.bench.sealed import sealed
 from srbench.bench.speed_record import SpeedRecord
 from srbench.bench.store import writing_to
 
@@ -30,7 +31,7 @@ def keep_record(record: SpeedRecord, folder: Path) -> Path:
         StoreError: it cannot be written.
     """
     with writing_to(folder):
-        return write_new(record_path(folder, record.device, record.date), record.model_dump_json(indent=1) + "\n")
+        return write_new(record_path(folder, record.device, record.date), sealed(record))
 
 
 def record_path(folder: Path, device: str, date: str) -> Path:

@@ -2,70 +2,72 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import ValidationError
+from pydantic import Field
 
-from srbench.bench.results import Frozen
-from srbench.errors import DataError
+from srbench.bench.results import Count, Frozen, Name, Scale, Sentence, Side
+from srbench.bench.sealed import read_sealed
 
-SPEED_SCHEMA_VERSION: Final = 1
+SPEED_SCHEMA_VERSION: Final = 2
+"""Of speed.json and of records of `srbench speed`. 1 had no checksum: it is refused."""
+
+Measured = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class SpeedRow(Frozen):
     """One way of running one method at one size."""
 
-    method: str
-    scale: int
-    size: str
+    method: Name
+    scale: Scale
+    size: Name
     """As asked for: the side of a square LR, ``720p`` or ``2160p``."""
-    lr_height: int
-    lr_width: int
+    lr_height: Side
+    lr_width: Side
     part: Literal["whole", "network"]
     """From LR to SR with all enlargement, or the network alone; one and the same for a method that takes LR."""
-    mode: str
-    batch: int
+    mode: Name
+    batch: Side
     saturating: bool = False
     """Whether the batch is the one that saturates the device."""
-    tile: int | None = None
+    tile: Side | None = None
     """The side of the tiles, where the whole image did not fit into memory."""
-    median_ms: float | None = None
-    lower_quartile_ms: float | None = None
-    upper_quartile_ms: float | None = None
-    pace_ms: float | None = None
+    median_ms: Measured | None = None
+    lower_quartile_ms: Measured | None = None
+    upper_quartile_ms: Measured | None = None
+    pace_ms: Measured | None = None
     """What the pacemaker, a fixed convolution, took meanwhile: the times above are those at this pace."""
-    runs: int = 0
-    warm_up: int = 0
+    runs: Count = 0
+    warm_up: Count = 0
     """Runs before those that count."""
-    megapixels_per_s: float | None = None
+    megapixels_per_s: Measured | None = None
     """Of output."""
-    parameters: int = 0
-    macs: int | None = None
+    parameters: Count = 0
+    macs: Count | None = None
     """Of the batch; None where nothing is learned."""
-    memory_mb: float | None = None
-    energy_j: float | None = None
+    memory_mb: Measured | None = None
+    energy_j: Measured | None = None
     """Of one image, by the GPU's own meter."""
-    roofline: float | None = None
+    roofline: Measured | None = None
     """The shortest time that the device's measured limits allow, over the median."""
-    error: str = ""
+    error: Sentence = ""
     """Why there are no figures."""
 
 
 class SpeedRecord(Frozen):
     """A whole measurement."""
 
-    schema_version: Literal[1] = SPEED_SCHEMA_VERSION
-    date: str
+    schema_version: Literal[2] = SPEED_SCHEMA_VERSION
+    date: Name
     command: str
-    device: str
-    machine: dict[str, str]
+    device: Name
+    machine: dict[Name, Name]
     """Processor or GPU, driver, clocks, threads, load."""
-    versions: dict[str, str]
-    protocol: str
-    bandwidth_gb_s: float
-    tflops: dict[str, float]
+    versions: dict[Name, Name]
+    protocol: Name
+    bandwidth_gb_s: Measured
+    tflops: dict[Name, Measured]
     """Of matrix products, by precision, measured in the same call."""
     rows: tuple[SpeedRow, ...]
 
@@ -76,26 +78,19 @@ def read_speed_record(path: Path) -> SpeedRecord:
     Raises:
         DataError: it cannot be read, or is none.
     """
-    try:
-        return SpeedRecord.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise DataError(f"{path} is no record of `srbench speed`: {where}: {first['msg']}.") from None
+    return read_sealed(path, SpeedRecord, "give another record of `srbench speed`, or time again")
 
 
 class RunSpeed(Frozen):
     """What a run's methods took."""
 
-    schema_version: Literal[1] = 1
-    asked: str
+    schema_version: Literal[2] = SPEED_SCHEMA_VERSION
+    asked: Name
     """The device and threads as asked for."""
-    device: str
-    size: str
-    scale: int
-    sources: dict[str, str]
+    device: Name
+    size: Name
+    scale: Scale
+    sources: dict[Name, Name]
     """By method: the hash of the source that was timed."""
     rows: tuple[SpeedRow, ...]
 
@@ -110,7 +105,10 @@ class RunSpeed(Frozen):
 
 
 def read_speed(folder: Path) -> RunSpeed | None:
-    """What a run's folder keeps; None if there is nothing, or nothing whole."""
-    with contextlib.suppress(OSError, ValidationError):
-        return RunSpeed.model_validate_json((folder / "speed.json").read_bytes())
-    return None
+    """What a run's folder keeps; None if there is nothing.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    path = folder / "speed.json"
+    return read_sealed(path, RunSpeed, "the same `srbench run` times the methods again") if path.exists() else None

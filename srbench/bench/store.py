@@ -1,30 +1,28 @@
 """Where results lie: ``<out>/<run id>/{run.json, cells/<key>.json, images/, report/, locks/}``.
 
-Files are written to a temporary name, synced and renamed, so that a file that exists is whole. A cell's file has a
-checksum as well: one that was altered later counts as not there.
+Files are written to a temporary name, synced and renamed, so that a file that exists is whole. Each JSON file has a
+checksum as well: a cell that was altered later counts as not there, an altered run.json is refused.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from pydantic import ValidationError
 
 from srbench.atomic import sweep, write_atomically, writing
-from srbench.bench.results import SCHEMA_VERSION, CellId, CellResult, RunRecord
+from srbench.bench.results import CellId, CellResult, ReadNote, RunRecord
+from srbench.bench.sealed import read_sealed, sealed
 from srbench.bench.speed_record import RunSpeed, read_speed
-from srbench.canonical import digest, parse_json
+from srbench.canonical import digest
 from srbench.errors import EXIT_DATA, DataError, SrbenchError, UsageError
 from srbench.locks import Lock
 from srbench.names import unknown
 from srbench.places import RUNS, is_file
+from srbench.text import warn
 
 
 class StoreError(SrbenchError):
@@ -70,27 +68,46 @@ class RunFolder:
         Raises:
             DataError: it is missing, damaged or of another schema.
         """
-        return _read_record(self.record_path)
+        return read_sealed(self.record_path, RunRecord, "run again")
 
     def read_cell(self, key: str) -> CellResult | None:
         """A finished cell, or None if there is none that is whole."""
         path = self.cell_path(key)
         try:
-            if not path.is_file():
-                return None
-            plain = parse_json(path.read_bytes())
-            sealed = plain.pop("sha256", None) == digest(plain)
-            cell = CellResult.model_validate(plain)
-        except (OSError, ValueError, AttributeError, TypeError, OverflowError):
+            cell = read_sealed(path, CellResult, "run again")
+        except DataError:
             return None  # cut or damaged: as if it had never been finished
-        return cell if cell.key == key and (sealed or cell.schema_version == 1) else None
+        return cell if cell.key == key else None
 
     def write_cell(self, cell: CellResult) -> None:
         """Store a finished cell, with the checksum of its content."""
-        plain = cell.model_dump(mode="json")
-        text = json.dumps(plain | {"sha256": digest(plain)}, indent=1, ensure_ascii=False, allow_nan=False)
         with self.writing():
-            write_atomically(self.cell_path(cell.key), text + "\n")
+            write_atomically(self.cell_path(cell.key), sealed(cell))
+
+    def read_note(self, key: str) -> ReadNote | None:
+        """What the method of a cell read, by the cell's key without that; None where there is no such note."""
+        path = self._note_path(key)
+        try:
+            return read_sealed(path, ReadNote, "run again")
+        except DataError:
+            return None
+
+    def write_note(self, key: str, note: ReadNote) -> None:
+        """Keep what the method of a cell read."""
+        with self.writing():
+            write_atomically(self._note_path(key), sealed(note))
+
+    def _note_path(self, key: str) -> Path:
+        return _inside(self.path / "reads", f"{key}.json")
+
+    def move_pictures(self, key: str, cell: CellResult) -> None:
+        """Have the pictures that were kept under one key under a cell's own."""
+        for image in cell.images:
+            source, target = self.sr_path(key, image.name), self.sr_path(cell.key, image.name)
+            if source.is_file():
+                with self.writing():
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    source.replace(target)
 
     def lock(self, key: str) -> Lock:
         """The lock of a cell, held by the process that computes it; not taken yet."""
@@ -99,7 +116,7 @@ class RunFolder:
     def write_record(self, record: RunRecord) -> None:
         """Store run.json."""
         with self.writing():
-            write_atomically(self.record_path, record.model_dump_json(indent=1) + "\n")
+            write_atomically(self.record_path, sealed(record))
 
     def mark_newest(self) -> None:
         """Make this the newest run, which `report` and `check` take unless told otherwise.
@@ -194,7 +211,16 @@ def load_run(path: Path, record: RunRecord | None = None) -> LoadedRun:
         if cell is not None:
             # numbers are kept by what decides them, which no name does: the plan says what they are called here
             cells.append(cell.model_copy(update={"id": planned.id}))
-    return LoadedRun(folder, record, tuple(cells), read_speed(path))
+    return LoadedRun(folder, record, tuple(cells), _speed(path))
+
+
+def _speed(path: Path) -> RunSpeed | None:
+    """What the methods of a run took; a report does without one that is damaged, which is said."""
+    try:
+        return read_speed(path)
+    except DataError as error:
+        warn(str(error))
+        return None
 
 
 def find_run(name: str | None, out: Path = RUNS) -> Path:
@@ -261,28 +287,3 @@ def _modified(path: Path) -> int:
     with contextlib.suppress(OSError):
         return path.stat().st_mtime_ns
     return 0
-
-
-def _read_record(path: Path) -> RunRecord:
-    try:
-        content = path.read_bytes()
-        return RunRecord.model_validate_json(content)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.") from None
-    except ValidationError as error:
-        version = _schema_version(content)
-        if isinstance(version, int) and version != SCHEMA_VERSION:
-            raise DataError(
-                f"{path} is of schema version {version} and this srbench reads version {SCHEMA_VERSION}: use the "
-                "srbench that wrote it, or run again."
-            ) from None
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise DataError(f"{path} is damaged: {where}: {first['msg']}; run again.") from None
-
-
-def _schema_version(content: bytes) -> Any:
-    """What a file says of itself; None if it is not even JSON."""
-    with contextlib.suppress(ValueError, AttributeError):
-        return parse_json(content).get("schema_version")
-    return None

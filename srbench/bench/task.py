@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from srbench.bench.plan import PlannedJob
-from srbench.bench.results import CellResult
+from srbench.bench.results import LONGEST_ERROR, LONGEST_TRACEBACK, Computed
 from srbench.bench.speed_record import RunSpeed
 from srbench.errors import DataError, DeviceError, SrbenchError
+from srbench.isolation.host import HostError, RemoteError
+from srbench.text import cut
 from srbench.training.job import Training
 from srbench.training.progress import Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellTask:
-    """Compute a cell; its outcome is a CellResult.
+    """Compute a cell; its outcome is a Computed.
 
     Attributes:
         job: the cell.
@@ -117,7 +119,14 @@ class Waiting:
     what: str
 
 
-Event: TypeAlias = Began | ImageDone | Progress | Waiting
+@dataclass(frozen=True, slots=True)
+class Hosting:
+    """A process was started for code from outside: it counts, and ends, with the one that tells."""
+
+    pid: int
+
+
+Event: TypeAlias = Began | Hosting | ImageDone | Progress | Waiting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,8 +153,27 @@ class Failure:
             kind = "data"
         elif isinstance(error, DeviceError):
             kind = "device"
+        if isinstance(error, HostError):
+            return cls(kind=kind, error=str(error), traceback=error.trace, fatal=True)
         sentence = str(error) if isinstance(error, SrbenchError) else f"{type(error).__name__}: {error}"
-        return cls(kind=kind, error=sentence, traceback="".join(traceback.format_exception(error)))
+        if isinstance(error, RemoteError):
+            sentence = f"{error.kind}: {error}"
+        return cls(kind=kind, error=sentence, traceback=_trace_of(error))
+
+    def __post_init__(self) -> None:
+        """Cut what is longer than a record keeps, here, before it is sent anywhere."""
+        object.__setattr__(self, "error", cut(self.error, LONGEST_ERROR))
+        object.__setattr__(self, "traceback", cut(self.traceback, LONGEST_TRACEBACK))
 
 
-Outcome: TypeAlias = CellResult | Path | RunSpeed | Failure
+def _trace_of(error: BaseException) -> str:
+    """Where it was raised: in a host, if it comes from there."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, RemoteError):
+            return cause.trace
+        cause = cause.__cause__
+    return "".join(traceback.format_exception(error))
+
+
+Outcome: TypeAlias = Computed | Path | RunSpeed | Failure

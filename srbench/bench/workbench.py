@@ -7,16 +7,34 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from srbench.bench.plan import Plan, PlannedJob, engine_hash
-from srbench.bench.results import CellResult
+from srbench.bench.results import Computed
 from srbench.bench.speed_record import RunSpeed
 from srbench.bench.store import StoreError
-from srbench.bench.task import Began, CellTask, Event, Failure, ImageDone, Outcome, SpeedTask, Task, TrainTask, Waiting
+from srbench.bench.task import (
+    Began,
+    CellTask,
+    Event,
+    Failure,
+    Hosting,
+    ImageDone,
+    Outcome,
+    SpeedTask,
+    Task,
+    TrainTask,
+    Waiting,
+)
 from srbench.errors import MethodError
+from srbench.isolation.hosts import Origin
+from srbench.isolation.state import State
+from srbench.isolation.watch import Watch
+from srbench.models.model import SrImages
 from srbench.models.spec import Spec
 from srbench.registry import Registry
+from srbench.source import files_of
+from srbench.training.hosted import obtain_hosted
 from srbench.training.job import Training
 from srbench.training.progress import Report
 from srbench.weights import make_method
@@ -25,6 +43,7 @@ if TYPE_CHECKING:  # torch is imported with the first task, and not before
     import torch
 
     from srbench.bench.cell import CaseSource, Picture
+    from srbench.bench.runner import Runner
 
 Tell = Callable[[Event], None]
 
@@ -45,6 +64,8 @@ class Setting:
     """Without its jobs, which come one by one, and without its metrics, which are functions."""
     metrics: tuple[str, ...]
     plugins: tuple[Path, ...]
+    described: dict[Path, dict[str, Any]]
+    """What hosts have found in the plugins."""
     models: tuple[Spec, ...]
     engine: str
     """The hash of the code that makes numbers, as the run began."""
@@ -56,7 +77,8 @@ class Setting:
         """What a plan needs."""
         names = tuple(metric.name for metric in plan.metrics)
         bare = dataclasses.replace(plan, metrics=(), jobs=())
-        return cls(bare, names, registry.plugins, registry.models, engine_hash(), device, threads)
+        described = registry.described
+        return cls(bare, names, registry.plugins, described, registry.models, engine_hash(), device, threads)
 
     def workbench(self) -> Workbench:
         """A workbench in this process.
@@ -67,7 +89,7 @@ class Setting:
         """
         if engine_hash() != self.engine:
             raise MethodError("srbench's own code was changed while the run was going on; run again")
-        registry = Registry(self.plugins, self.models)
+        registry = Registry(self.plugins, self.models, described=self.described)
         plan = dataclasses.replace(self.plan, metrics=tuple(registry.metric(name) for name in self.metrics))
         return Workbench(plan, registry, self.device, self.threads)
 
@@ -105,12 +127,16 @@ class Workbench:
             if isinstance(task, TrainTask):
                 return self._train(task, tell)
             return self._time(task, tell)
-        except StoreError:
+        except (StoreError, KeyboardInterrupt):
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # whatever a method of this process raises
             return Failure.of(error)
 
-    def _compute(self, task: CellTask, tell: Tell) -> CellResult:
+    def close(self) -> None:
+        """End the processes that it has started."""
+        self.registry.hosts.close()
+
+    def _compute(self, task: CellTask, tell: Tell) -> Computed:
         from srbench.bench.cell import compute_cell
         from srbench.imaging.files import encode_png
 
@@ -118,17 +144,44 @@ class Workbench:
             wanted = index < task.pictures
             tell(ImageDone(name, encode_png(sr) if wanted else None, encode_png(hr) if wanted and task.hr else None))
 
+        self.registry.hosts.tell(lambda pid: tell(Hosting(pid)))
         device = self._ready(self._threads or 1)
         job = task.job
-        method_class = self.registry.method(job.card.name)
         self._check_code(job)
         self._cases.ensure(job.dataset)
-        tell(Began())
-        method = make_method(method_class, job.id.scale, task.weights, device)
+        origin = self.registry.host_origin(job.card.name)
+        if origin is not None:
+            self.registry.hosts.of(origin).start()
+        runner = self._runner(task, origin, device, lambda: tell(Began()))
         try:
-            return compute_cell(self.plan, job, method, task.weights_sha256, self._cases, device, image_done)
+            return compute_cell(self.plan, job, runner, task.weights_sha256, self._cases, str(device), image_done)
         finally:
-            method.close()
+            if not isinstance(runner, SrImages):
+                runner.close()
+
+    def _runner(
+        self, task: CellTask, origin: Origin | None, device: torch.device, began: Callable[[], None]
+    ) -> Runner | SrImages:
+        """A cell's method, ready."""
+        from srbench.bench.runner import HostedRunner, LocalRunner
+
+        job, scale = task.job, task.job.id.scale
+        if origin is not None:
+            began()
+            host = self.registry.hosts.of(origin)
+            hosted = HostedRunner(host, job.card.info, scale, task.weights, str(device), self._threads or 1)
+            hosted.open(job.card.source_hash)
+            return hosted
+        method_class = self.registry.method(job.card.name)
+        began()
+        if not job.watched:
+            method = make_method(method_class, scale, task.weights, device)
+            return method if isinstance(method, SrImages) else LocalRunner(method, device)
+        known, own = files_of(method_class)
+        state, watch = State(), Watch((*known, *filter(None, [task.weights])), own)
+        with watch:
+            method = make_method(method_class, scale, task.weights, device)
+        return LocalRunner(method, device, watch, state)
 
     def _train(self, task: TrainTask, tell: Tell) -> Path:
         from srbench.training.trainer import obtain
@@ -137,7 +190,16 @@ class Workbench:
             tell(Began(training))
             return tell
 
+        def waiting(training: str) -> None:
+            tell(Waiting(training))
+
+        self.registry.hosts.tell(lambda pid: tell(Hosting(pid)))
         device = self._ready(self._threads or 1)
+        origin = self.registry.host_origin(task.training.method)
+        if origin is not None:
+            host = self.registry.hosts.of(origin)
+            threads = self._threads or 1
+            return obtain_hosted(host, task.training, str(device), threads, watch, task.again, set(task.done), waiting)
         return obtain(
             task.training,
             self.registry.method(task.training.method),
@@ -145,15 +207,16 @@ class Workbench:
             watch,
             again=task.again,
             done=set(task.done),
-            waiting=lambda training: tell(Waiting(f"training {training}")),
+            waiting=lambda training: waiting(f"training {training}"),
         )
 
     def _time(self, task: SpeedTask, tell: Tell) -> RunSpeed:
         from srbench.bench.run_speed import measure
 
+        self.registry.hosts.tell(lambda pid: tell(Hosting(pid)))
         device = self._ready(self._threads)
         tell(Began())
-        return measure(self.plan, self.registry, device, task.asked, task.scale, task.methods)
+        return measure(self.plan, self.registry, device, self._threads, task.asked, task.scale, task.methods)
 
     def _ready(self, threads: int) -> torch.device:
         """The device, with so many threads where it is the CPU; 0 is as many as torch had when it was imported."""

@@ -12,6 +12,7 @@ import typer
 from srbench.cli.options import Json, Out
 from srbench.errors import EXIT_REGRESSION, UsageError
 from srbench.places import RUNS
+from srbench.text import echo, echo_json, warn
 
 if TYPE_CHECKING:
     from srbench.analysis.gate import Verdicts
@@ -77,13 +78,12 @@ def check(
     if junit is not None:  # before anything is printed: it may not be possible
         _write_junit(verdicts, junit)
     if json:
-        typer.echo(_document(loaded, verdicts))
+        echo_json(_document(loaded, verdicts))
     else:
-        from rich.console import Console
-
+        from srbench.console import make_console
         from srbench.report.verdicts import print_verdicts
 
-        print_verdicts(verdicts, Console())
+        print_verdicts(verdicts, make_console())
     _tell_github(verdicts, json)
     if not verdicts.ok:
         raise typer.Exit(EXIT_REGRESSION)
@@ -106,7 +106,7 @@ def _write(loaded: list[LoadedRun], path: Path) -> None:
                 f"`srbench check --update --reference {path}` moves its figures; or remove it first."
             )
         count = write_baseline(loaded, path)
-    typer.echo(f"{count} figures written to {path}; check against them with --reference {path}", err=True)
+    echo(f"{count} figures written to {path}; check against them with --reference {path}", err=True)
 
 
 def _update(loaded: list[LoadedRun], names: list[str] | None, *, as_json: bool) -> None:
@@ -121,7 +121,7 @@ def _update(loaded: list[LoadedRun], names: list[str] | None, *, as_json: bool) 
             with writing(f"{file.path} cannot be written", _ANOTHER):
                 write_atomically(file.path, file.after)
     if as_json:
-        typer.echo(update_document(update, [run.record.id for run in loaded]))
+        echo_json(update_document(update, [run.record.id for run in loaded]))
     else:
         print_diff(update)
     for sentence in sentences(update):
@@ -147,7 +147,7 @@ def _tell_github(verdicts: Verdicts, as_json: bool) -> None:
             with Path(path).open("a", encoding="utf-8") as summary:
                 summary.write(github_summary(verdicts))
         except OSError as error:  # no reason to fail a run that is fine
-            typer.echo(f"srbench: GITHUB_STEP_SUMMARY ({path}) cannot be written: {error.strerror}.", err=True)
+            warn(f"GITHUB_STEP_SUMMARY ({path}) cannot be written: {error.strerror}.")
 
 
 def _document(loaded: list[LoadedRun], verdicts: Verdicts) -> str:

@@ -9,6 +9,7 @@ import typer
 from srbench.cli.options import Json, Out, numbers, split
 from srbench.errors import UsageError
 from srbench.places import RUNS
+from srbench.text import echo_json, warn
 
 if TYPE_CHECKING:
     from srbench.analysis.compare import Comparison
@@ -62,11 +63,11 @@ def compare(
     if json:
         from srbench.report.document import comparison_document
 
-        typer.echo(comparison_document(runs, found, top))
+        echo_json(comparison_document(runs, found, top))
         return
-    from rich.console import Console
+    from srbench.console import make_console
 
-    console = Console(highlight=False)
+    console = make_console(highlight=False)
     if len(labels[0]) == len(labels[1]) == 1:
         from srbench.report.pair import print_pair
 
@@ -129,4 +130,4 @@ def _warn(runs: list[LoadedRun], labels: Labels, places: Places) -> None:
         lacking = [cell for run, some in zip(runs, labels, strict=True) for cell in without_result(run, some, *places)]
     if lacking:
         more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
-        typer.echo(f"srbench: no result of {', '.join(map(str, lacking[:5]))}{more}", err=True)
+        warn(f"no result of {', '.join(map(str, lacking[:5]))}{more}")

@@ -6,10 +6,12 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from rich.console import Console
 from rich.markup import escape
 
+from srbench.console import make_bars, make_console
+
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 def stderr() -> Console:
     """The console for all that is not a result."""
-    return Console(stderr=True, highlight=False)
+    return make_console(stderr=True, highlight=False)
 
 
 class RunConsole:
@@ -46,16 +48,9 @@ class RunConsole:
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+            from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 
-            self._bars = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-                console=self.console,
-                transient=True,
-            )
+            self._bars = make_bars(self.console, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
             self._run = self._bars.add_task("cells", total=self._cells)
             self._bars.start()
         return self
@@ -129,13 +124,13 @@ class RunConsole:
         """Show a bar for something that is being done now."""
         self.end(name)
         if self._bars is not None:
-            self._under_way[name] = self._bars.add_task(escape(name), total=total)
+            self._under_way[name] = self._bars.add_task(name, total=total)
 
     def move(self, name: str, description: str, completed: int) -> bool:
         """Move its bar; False where there are no bars."""
         if self._bars is None or name not in self._under_way:
             return False
-        self._bars.update(self._under_way[name], completed=completed, description=escape(description))
+        self._bars.update(self._under_way[name], completed=completed, description=description)
         return True
 
     def end(self, name: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from srbench.cli.data_own import add, remove
+from srbench.text import echo, echo_json, warn
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -69,13 +70,13 @@ def fetch(names: Names) -> None:
         weights = _weights_of(name)
         for weight in weights:
             path, fetched = fetch_network(weight)
-            typer.echo(f"{weight}: {'fetched' if fetched else 'was here'}, {path}")
+            echo(f"{weight}: {'fetched' if fetched else 'was here'}, {path}")
         if weights:
             continue
         for dataset in _splits(name):
             count = fetch_files(dataset)
             files = sum(len(item.files) for item in dataset.items)
-            typer.echo(f"{_label(dataset)}: {files} files, {count} fetched, in {dataset.folder}")
+            echo(f"{_label(dataset)}: {files} files, {count} fetched, in {dataset.folder}")
 
 
 @app.command()
@@ -103,14 +104,14 @@ def verify(names: SomeNames = None, as_json: Json = False) -> None:
         record = {"dataset": dataset.manifest or dataset.name, "split": dataset.split, "files": total}
         records.append(record | {"whole": total - len(found), "faults": dict(found)})
         if not as_json:
-            typer.echo(f"{_label(dataset)}: {total - len(found)} of {total} files are whole")
+            echo(f"{_label(dataset)}: {total - len(found)} of {total} files are whole")
     verified = list(_verified_weights(weights, only_here=not names))
     for verdict in verified:
         if fault := verdict["fault"]:
             bad.append(f"{verdict['weights']} ({fault})")
             ways.append(f"run `srbench data fetch {verdict['weights']}`")
         if not as_json:
-            typer.echo(f"{verdict['weights']}: {fault or 'whole, ' + verdict['path']}")
+            echo(f"{verdict['weights']}: {fault or 'whole, ' + verdict['path']}")
     if as_json:
         _print_json({"verified": records, "weights": verified})
     _raise_for(bad, ways)
@@ -143,9 +144,9 @@ def path(
             _print_weights_path(weight)
         return
     dataset = resolve(name)
-    typer.echo(os.path.commonpath([file.path.parent for item in dataset.items for file in item.files]))
+    echo(os.path.commonpath([file.path.parent for item in dataset.items for file in item.files]))
     if not _found(dataset):
-        typer.echo(f"srbench: it is not there yet: run `srbench data fetch {name}`", err=True)
+        warn(f"it is not there yet: run `srbench data fetch {name}`")
 
 
 def _print_weights_path(name: str) -> None:
@@ -153,10 +154,10 @@ def _print_weights_path(name: str) -> None:
     from srbench.errors import DataError
 
     try:
-        typer.echo(find((name,), name)[name])
+        echo(find((name,), name)[name])
     except DataError as error:
-        typer.echo(networks_folder() / NETWORKS[name].file)
-        typer.echo(f"srbench: {error}", err=True)
+        echo(networks_folder() / NETWORKS[name].file)
+        warn(f"{error}")
 
 
 def _weights_of(name: str) -> tuple[str, ...]:
@@ -290,7 +291,7 @@ def _print_table(records: list[dict[str, Any]]) -> None:
         table.add_row(*cells)
     _print(table)
     for record in (it for it in records if it["fault"]):  # below the table, whose columns would break it into words
-        typer.echo(f"{record['name']} (yours)  {record['fault']}")
+        echo(f"{record['name']} (yours)  {record['fault']}")
 
 
 def _print_weights(records: list[dict[str, Any]]) -> None:
@@ -308,15 +309,15 @@ def _print_weights(records: list[dict[str, Any]]) -> None:
 
 
 def _print(table: Table) -> None:
-    from rich.console import Console
+    from srbench.console import make_console
 
-    console = Console()
-    console = console if console.is_terminal else Console(width=80)
+    console = make_console()
+    console = console if console.is_terminal else make_console(width=80)
     console.print(table)
 
 
 def _print_json(content: dict[str, Any]) -> None:
-    typer.echo(json.dumps({"schema_version": SCHEMA_VERSION, **content}, indent=2))
+    echo_json(json.dumps({"schema_version": SCHEMA_VERSION, **content}, indent=2))
 
 
 def _raise_for(bad: list[str], ways: list[str]) -> None:

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from srbench.text import echo, warn
+
 
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What --datasets shall call it.")],
@@ -37,7 +39,6 @@ def add(
 
     Exit codes: 0 fine, 2 wrong usage, 4 an image is missing or wrong.
     """
-    from srbench.cli.guard import complain
     from srbench.data import adding
     from srbench.data.describe import About
 
@@ -53,9 +54,9 @@ def add(
         taken=_names_of_weights(),
     )
     counts = ", ".join(f"{part} {len(content.entries())}" for part, content in manifest.splits.items())
-    typer.echo(f"{name}: {manifest.kind}, {counts}; described in {manifest.file}")
+    echo(f"{name}: {manifest.kind}, {counts}; described in {manifest.file}")
     for note in adding.overlaps(manifest):
-        complain(f"note: {note}")
+        warn(f"note: {note}")
 
 
 def remove(
@@ -70,10 +71,10 @@ def remove(
 
     if is_hub(name):
         folder = remove_hub(name)
-        typer.echo(f"{name}: removed {folder}" if folder else f"{name}: was not here")
+        echo(f"{name}: removed {folder}" if folder else f"{name}: was not here")
         return
     path, copies = forget(name)
-    typer.echo(f"{name}: removed {path}" + (f"; the copies of its images stay in {copies}" if copies else ""))
+    echo(f"{name}: removed {path}" + (f"; the copies of its images stay in {copies}" if copies else ""))
 
 
 def _names_of_weights() -> dict[str, str]:

@@ -8,6 +8,7 @@ import typer
 
 from srbench.cli.options import Json, Plugins
 from srbench.errors import EXIT_DATA
+from srbench.text import echo, echo_json
 
 
 def doctor(json: Json = False, plugin: Plugins = None) -> None:
@@ -40,21 +41,20 @@ def doctor(json: Json = False, plugin: Plugins = None) -> None:
     problems += [refused.error for refused in registry.refused]
     for name in registry.method_names:
         try:
-            registry.card(name)
-            registry.method(name)  # a card may have been kept from when it could still be imported
+            registry.check(name)  # a card may have been kept from when it could still be imported
         except UsageError as error:
             problems.append(str(error))
     if json:
         from json import dumps
 
-        typer.echo(dumps({"schema_version": 1, "facts": facts, "problems": problems}, indent=1))
+        echo_json(dumps({"schema_version": 1, "facts": facts, "problems": problems}, indent=1))
     else:
         width = max(map(len, facts))
         for name, value in facts.items():
-            typer.echo(f"{name:<{width}}  {value}")
+            echo(f"{name:<{width}}  {value}")
         for problem in problems:
-            typer.echo(f"problem: {problem}")
+            echo(f"problem: {problem}")
         count = f"{len(problems) or 'no'} problem{'s' if len(problems) > 1 else ''}"
-        typer.echo(f"{count} found")
+        echo(f"{count} found")
     if problems:
         raise typer.Exit(EXIT_DATA)

@@ -14,6 +14,7 @@ import typer
 
 from srbench.cli.options import Json, Plugins
 from srbench.errors import EXIT_REGRESSION, UsageError
+from srbench.text import echo_json, warn
 
 if TYPE_CHECKING:
     from srbench.analysis.explain.catalogue import Metric
@@ -88,7 +89,7 @@ def _chosen(method: str, data: Dataset, plugins: list[Path]) -> tuple[Registry, 
 
     if data.kind == "pairs":
         raise UsageError(f"'{data.spec}' supplies LR, and explain makes its own; name its HR folder alone.")
-    registry = Registry(plugins)
+    registry = Registry(plugins, hosted=False)
     choices = registry.select((method,))
     if len(choices) > 1:
         raise UsageError(f"--method takes one method, and '{method}' means {len(choices)}.")
@@ -110,13 +111,13 @@ def _of_method(
     """Recompute a method under every variant."""
     from srbench.analysis.explain.catalogue import candidates_for
     from srbench.analysis.explain.compute import figures_of_method, makings
-    from srbench.analysis.explain.images import hr_images
+    from srbench.analysis.explain.images import has_gray, hr_images
     from srbench.analysis.explain.search import search
     from srbench.inference import resolve_device
     from srbench.training.ready import ready_method
 
     quick = choice.card.info.family == "interpolation"
-    candidates = candidates_for(choice.card.info, metric, thorough=thorough or quick)
+    candidates = candidates_for(choice.card.info, metric, thorough=thorough or quick, gray=has_gray(data))
     variants = [candidate.variant for candidate in candidates]
     where = resolve_device(device)
     method = ready_method(registry, choice, scale, where)
@@ -129,14 +130,14 @@ def _of_method(
 def _of_images(folder: Path, data: Dataset, scale: int, metric: Metric, number: Number | None) -> Answer:
     """Score SR images under every variant."""
     from srbench.analysis.explain.catalogue import candidates_for_images
-    from srbench.analysis.explain.images import figures_of_images
+    from srbench.analysis.explain.images import figures_of_images, has_gray
     from srbench.analysis.explain.search import search
     from srbench.data.sr_images import match
 
     matched = match(folder, data)
     if matched.note:
-        typer.echo(f"srbench: {matched.note}", err=True)
-    candidates = candidates_for_images(metric)
+        warn(f"{matched.note}")
+    candidates = candidates_for_images(metric, gray=has_gray(data))
     variants = [candidate.variant for candidate in candidates]
     with _progress(metric.upper(), len(matched.files)) as step:
         figures = figures_of_images(matched.files, data, scale, variants, step)
@@ -151,11 +152,11 @@ def _show(answers: list[Answer], subject: str, as_json: bool, top: int, everythi
 
         rows = [as_data(answer, everything=everything) for answer in answers]
         document = {"schema_version": 1, "subject": subject, "answers": rows}
-        typer.echo(dumps(document, indent=1, ensure_ascii=False, allow_nan=False))
+        echo_json(dumps(document, indent=1, ensure_ascii=False, allow_nan=False))
         return
-    from rich.console import Console
+    from srbench.console import make_console
 
-    console = Console(highlight=False)
+    console = make_console(highlight=False)
     for i, answer in enumerate(answers):
         if i:
             console.print()
@@ -169,10 +170,11 @@ def _progress(label: str, total: int) -> Iterator[Callable[[], None]]:
 
     console = stderr()
     if console.is_terminal:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TimeRemainingColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console, transient=True) as bars:
+        from srbench.console import make_bars
+
+        with make_bars(console, BarColumn(), TimeRemainingColumn()) as bars:
             task = bars.add_task(label, total=total)
             yield lambda: bars.advance(task)
         return

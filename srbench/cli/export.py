@@ -9,6 +9,7 @@ import typer
 
 from srbench.cli.options import Plugins, numbers
 from srbench.errors import UsageError
+from srbench.text import echo
 
 if TYPE_CHECKING:
     from srbench.bench.store import LoadedRun
@@ -75,7 +76,7 @@ def export(
     from srbench.export.subject import make_subjects
     from srbench.registry import Registry
 
-    registry = Registry(plugin or [])
+    registry = Registry(plugin or [], hosted=False)
     subjects = make_subjects(registry, method, tuple(dict.fromkeys(wanted)), seed=seed, licence=licence or None)
     if format_ != "onnx" and not subjects[0].card.learned:
         raise UsageError(f"{subjects[0].choice.label} has no weights to export; --format onnx may do.")
@@ -106,7 +107,7 @@ def _files(subjects: tuple[Subject, ...], format_: str, out: Path, overwrite: bo
     for path, content in contents.items():
         with writing(f"{path} cannot be written", _ANOTHER):
             write_atomically(path, content)
-        typer.echo(path)
+        echo(path)
 
 
 def _hub(
@@ -128,12 +129,12 @@ def _hub(
         try:
             graphs[subject.scale] = _graph(subject)
         except NoGraph as error:
-            typer.echo(f"left out: {error}", err=True)
+            echo(f"left out: {error}", err=True)
     with writing(f"{folder} cannot be written", _ANOTHER):
         paths = write_hub(folder, subjects, graphs, loaded, BESIDE)
     for path in paths:
-        typer.echo(path)
-    typer.echo(f"to publish it: hf upload YOUR-NAME/{folder.resolve().name} {folder}", err=True)
+        echo(path)
+    echo(f"to publish it: hf upload YOUR-NAME/{folder.resolve().name} {folder}", err=True)
 
 
 def _graph(subject: Subject) -> Graph:
@@ -142,7 +143,7 @@ def _graph(subject: Subject) -> Graph:
 
     graph = make_graph(subject)
     size = len(graph.content) / 1000
-    typer.echo(f"{subject}: {size:.0f} kB, differs from torch by at most {graph.difference:.1e}", err=True)
+    echo(f"{subject}: {size:.0f} kB, differs from torch by at most {graph.difference:.1e}", err=True)
     return graph
 
 

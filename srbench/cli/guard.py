@@ -7,14 +7,30 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import typer
 
 from srbench.errors import EXIT_INTERRUPTED
+from srbench.text import warn
 
 EXIT_PIPE = 128 + 13
 """As of any program that a closed pipe ends; 1 would say that a figure differs."""
+
+
+_debugging = False
+
+
+def debug() -> None:
+    """Note that ``--debug`` was given."""
+    global _debugging
+    _debugging = True
+
+
+def is_debugging() -> bool:
+    """Whether ``--debug`` was given."""
+    return _debugging
 
 
 def guarded(verb: Callable[..., Any]) -> Callable[..., Any]:
@@ -27,22 +43,40 @@ def guarded(verb: Callable[..., Any]) -> Callable[..., Any]:
             verb(*args, **kwargs)
             sys.stdout.flush()
         except KeyboardInterrupt:
-            complain("interrupted")
+            warn("interrupted")
             raise typer.Exit(EXIT_INTERRUPTED) from None
         except (BrokenPipeError, SystemExit) as error:
-            # rich ends the program with 1 when its pipe is closed
-            if not isinstance(error, BrokenPipeError) and not isinstance(error.__context__, BrokenPipeError):
+            if not nobody_reads(error):
                 raise
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains when it closes stdout
             raise typer.Exit(EXIT_PIPE) from None
 
     return run
 
 
-def complain(message: str) -> None:
-    """Say what is wrong, on stderr."""
-    print(f"srbench: {message}", file=sys.stderr)
+def nobody_reads(error: BaseException) -> bool:
+    """Whether it says that stdout's pipe is closed; if so, what is left to write there is let go."""
+    # rich and click end the program with 1 then
+    if not isinstance(error, BrokenPipeError) and not isinstance(error.__context__, BrokenPipeError):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains when it closes stdout
+    return True
 
 
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
+def open_what_is_closed() -> None:
+    """Open stdin, stdout and stderr where they are closed (``>&-``), or the next file would get their number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 - as long as the program
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """SIGTERM is as Ctrl-C, which may wait for the end of a batch, also where a shell's background ignores that one."""
+    handler = signal.getsignal(signal.SIGINT)
+    if callable(handler):
+        handler(signal.SIGINT, frame)
+    else:
+        raise KeyboardInterrupt

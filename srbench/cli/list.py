@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from srbench.cli.options import Json, Plugins
+from srbench.text import echo_json
 
 if TYPE_CHECKING:
     from srbench.registry import Registry
@@ -51,13 +50,14 @@ def list_(json: Json = False, plugin: Plugins = None) -> None:
 
         document = {"schema_version": 1, "methods": methods, "metrics": _metrics(registry), "protocols": protocols}
         document |= {"models": _models()}
-        typer.echo(dumps(document, indent=1, ensure_ascii=False))
+        echo_json(dumps(document, indent=1, ensure_ascii=False))
         return
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console(highlight=False)
+    from srbench.console import make_console
+
+    console = make_console(highlight=False)
     table = Table("method", "family", "channels", "scales", "recipes", box=None, title="Methods", title_justify="left")
     sound = [method for method in methods if "error" not in method]
     for method in sound:
@@ -101,8 +101,12 @@ def _models() -> list[dict[str, str]]:
 
 
 def _in_words(model: dict[str, str]) -> str:
+    from rich.markup import escape
+
+    from srbench.installed import install_command
+
     path = {"images": "DIR", "hub": "ORG/NAME"}.get(model["kind"], "FILE")
-    lacking = f" (pip install 'srbench\\[{model['extra']}]')" if model["missing"] else ""
+    lacking = f" ({escape(install_command(model['extra']).strip('`'))})" if model["missing"] else ""
     return f"{model['kind']}:{path}{lacking}"
 
 

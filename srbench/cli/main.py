@@ -17,7 +17,8 @@ from srbench.cli.data import app as data_app
 from srbench.cli.doctor import doctor
 from srbench.cli.explain import explain
 from srbench.cli.export import export
-from srbench.cli.guard import complain, guarded
+from srbench.cli.guard import EXIT_PIPE, guarded, nobody_reads, open_what_is_closed
+from srbench.cli.guard import debug as note_debug
 from srbench.cli.list import list_
 from srbench.cli.new import app as new_app
 from srbench.cli.prose import help_of
@@ -27,6 +28,7 @@ from srbench.cli.speed import speed
 from srbench.cli.train import train
 from srbench.cli.upscale import upscale
 from srbench.errors import EXIT_DATA, EXIT_USAGE, SrbenchError
+from srbench.text import echo, warn
 
 app = typer.Typer(
     name="srbench",
@@ -57,13 +59,13 @@ app.add_typer(new_app, name="new", help="Write a package of your own to begin wi
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"srbench {__version__}")
+        echo(f"srbench {__version__}")
         raise typer.Exit
 
 
 @app.callback()
 def _options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors; run all in one process.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
@@ -76,28 +78,34 @@ def main() -> None:
     debug = "--debug" in sys.argv[1:]
     if debug:
         sys.argv.remove("--debug")  # accepted anywhere on the line
+        note_debug()
     # torch's threads spin while they wait, and on a busy machine spin each other to a standstill
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler, which counts memory, complains of lacking GPUs
+    open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a sign that the terminal lacks costs that sign, not the results
             stream.reconfigure(errors="replace")
     try:
         app()
+    except SystemExit as error:
+        if error.code == 1 and nobody_reads(error):  # of --help, which is no verb's
+            sys.exit(EXIT_PIPE)
+        raise
     except SrbenchError as error:
         if debug:
             traceback.print_exc()
-        complain(str(error))
+        warn(str(error))
         sys.exit(error.exit_code)
     except OSError as error:
         if debug:
             raise
-        complain(f"{error.strerror or error}: {error.filename or 'the output'} cannot be used")
+        warn(f"{error.strerror or error}: {error.filename or 'the output'} cannot be used")
         sys.exit(EXIT_DATA)
     except Exception as error:
         if debug:
             raise
-        complain(f"{type(error).__name__}: {error} - this is a bug in srbench; --debug shows where")
+        warn(f"{type(error).__name__}: {error} - this is a bug in srbench; --debug shows where")
         sys.exit(EXIT_USAGE)
 
 

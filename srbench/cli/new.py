@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from srbench.text import echo
+
 app = typer.Typer(help="Write a package to begin with.", no_args_is_help=True)
 
 
@@ -55,7 +57,7 @@ def method(
     )
     with writing(f"{out} cannot be written", ": name another --out."):
         folder = write(new, out, Registry())
-    typer.echo(folder)
+    echo(folder)
     quoted = shlex.quote(str(folder))
     stderr().print(
         f"The method is {folder / 'src' / new.module / '__init__.py'}. Try it:\n"

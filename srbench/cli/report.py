@@ -10,6 +10,7 @@ import typer
 
 from srbench.cli.options import Out, split
 from srbench.places import LEADERBOARD, RUNS
+from srbench.text import echo
 
 if TYPE_CHECKING:
     from srbench.bench.results import MetricRecord
@@ -86,7 +87,7 @@ def report(
             files = write_report(shown[0], folder, split(formats), plots, baselines[0])
     finally:
         gc.enable()
-    typer.echo(f"report of {len(files)} files in {folder}", err=True)
+    echo(f"report of {len(files)} files in {folder}", err=True)
     if open_:
         _open(folder)
 
@@ -107,11 +108,10 @@ def _choose(runs: list[LoadedRun], methods: tuple[str, ...], baseline: str) -> t
 
 
 def _print(runs: list[LoadedRun], baselines: list[str], metrics: list[list[MetricRecord]], *, intervals: bool) -> None:
-    from rich.console import Console
-
+    from srbench.console import make_console
     from srbench.report.terminal import print_tables
 
-    console = Console(highlight=False)
+    console = make_console(highlight=False)
     for number, (run, baseline, others) in enumerate(zip(runs, baselines, metrics, strict=True)):
         if number:
             console.print()
@@ -147,4 +147,4 @@ def _open(folder: Path) -> None:
     pages = [folder / name for name in ("report.html", "leaderboard.html", "report.md", "leaderboard.md")]
     page = next((path for path in pages if path.is_file()), folder)
     if not webbrowser.open(page.resolve().as_uri()):
-        typer.echo(f"no browser could be started; open {page} yourself", err=True)
+        echo(f"no browser could be started; open {page} yourself", err=True)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from srbench.bench.options import Options
-from srbench.cli.guard import complain
+from srbench.cli.guard import is_debugging
 from srbench.cli.options import Config, Json, Out, Plugins, numbers, split
 from srbench.errors import EXIT_CELL_FAILED, EXIT_DATA, EXIT_INTERRUPTED, EXIT_OK, SrbenchError
 from srbench.places import is_folder
+from srbench.text import echo, echo_json, warn
 
 if TYPE_CHECKING:
     from srbench.api.running import Prepared
@@ -56,7 +57,13 @@ def run(
         int, typer.Option(help="CPU threads of torch a process; 0 is one for figures, all for timings.", min=0)
     ] = BY_DEFAULT.threads,
     jobs: Annotated[
-        int, typer.Option(help="Worker processes, each a cell at a time; 0 computes in this process.", min=0)
+        int | None,
+        typer.Option(
+            help="Worker processes, each a cell at a time; 0 runs plugins and models in this process too, for "
+            "debuggers.",
+            min=0,
+            show_default="none: cells in this process, plugins and models in their own",
+        ),
     ] = BY_DEFAULT.jobs,
     cell_timeout: Annotated[
         float, typer.Option(help="Seconds after which a cell is given up; 0 never. In a worker.", min=0.0)
@@ -76,6 +83,14 @@ def run(
     gpu_share: Annotated[
         float, typer.Option(help="The part of a GPU that a cell takes on a Ray cluster.", min=0.01, max=1.0)
     ] = BY_DEFAULT.gpu_share,
+    ship: Annotated[
+        list[Path] | None,
+        typer.Option(help="A file or folder beside a plugin that the nodes of a Ray cluster need. Can be repeated."),
+    ] = None,
+    ship_env: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A variable of the environment that they need. Can be repeated."),
+    ] = None,
     keep_images: Annotated[
         int, typer.Option(help="SR pictures kept a cell, for crop sheets.", min=0)
     ] = BY_DEFAULT.keep_images,
@@ -97,7 +112,7 @@ def run(
     With --engine ray they are computed on the nodes of a Ray cluster; --jobs is then the most cells at once.
 
     Exit codes: 0 fine, 2 wrong usage, 3 a cell failed, 4 data missing or corrupt or results not writable,
-    130 interrupted.
+    5 the Ray cluster is gone, 130 interrupted (Ctrl-C or SIGTERM).
     """
     from srbench.api.running import prepare
     from srbench.bench.plan import Request
@@ -116,7 +131,7 @@ def run(
         train=train,  # type: ignore[arg-type]  # checked when the run is prepared
         device=device,
         threads=threads,
-        jobs=jobs,
+        jobs=0 if jobs is None and is_debugging() else jobs,
         cell_timeout=cell_timeout,
         cell_memory=cell_memory,
         keep_images=keep_images,
@@ -124,6 +139,8 @@ def run(
         engine=engine,  # type: ignore[arg-type]  # likewise
         address=address,
         gpu_share=gpu_share,
+        ship=tuple(ship or ()),
+        ship_env=tuple(ship_env or ()),
         force=force,
     )
     flags = {"--no-speed": not speed, "--no-report": no_report, "--json": json}
@@ -142,12 +159,14 @@ def run(
     with redirect_stdout(sys.stderr):  # stdout is for results: what a method prints is not one
         loaded, summary = _execute(prepared)
     folder = loaded.folder.path
+    for note in (note for note in loaded.record.notes if note not in plan.notes):
+        stderr().print(f"note: {note}", markup=False, soft_wrap=True)
     # the report first: whoever reads the table from a pipe may stop reading, and a full disk must not cost the table
     trouble = None if no_report else _write_report(loaded)
     _show_results(loaded, as_json=json)
     stderr().print(f"{summary}; results in {folder}", markup=False, soft_wrap=True)
     if gone := sum(planned.status == "ok" for planned in loaded.record.cells) - len(loaded.cells):
-        complain(f"{gone} finished cells are no longer in {folder}, or were altered there; run again.")
+        warn(f"{gone} finished cells are no longer in {folder}, or were altered there; run again.")
     if trouble is not None:
         raise trouble
     raise typer.Exit(exit_code(loaded))
@@ -201,11 +220,11 @@ def _show_plan(plan: Plan, out: Path, *, as_json: bool) -> None:
     if as_json:
         import json
 
-        typer.echo(json.dumps({"schema_version": 1, "run": plan.run_id, "cells": rows}, indent=1))
+        echo_json(json.dumps({"schema_version": 1, "run": plan.run_id, "cells": rows}, indent=1))
         return
     for row, job in zip(rows, plan.jobs, strict=True):
-        typer.echo(f"{job.id}: {row['images']} images{', weights to be trained' if row['needs_training'] else ''}")
-    typer.echo(f"{len(rows)} cells; results would lie in {out / plan.run_id}")
+        echo(f"{job.id}: {row['images']} images{', weights to be trained' if row['needs_training'] else ''}")
+    echo(f"{len(rows)} cells; results would lie in {out / plan.run_id}")
 
 
 def _show_results(loaded: LoadedRun, *, as_json: bool) -> None:
@@ -213,11 +232,10 @@ def _show_results(loaded: LoadedRun, *, as_json: bool) -> None:
         from srbench.analysis.sample import cell_intervals
         from srbench.report.document import run_document
 
-        typer.echo(run_document(loaded, cell_intervals(loaded)))
+        echo_json(run_document(loaded, cell_intervals(loaded)))
         return
-    from rich.console import Console
-
+    from srbench.console import make_console
     from srbench.report.grid import other_metrics
     from srbench.report.terminal import print_tables
 
-    print_tables(loaded, Console(highlight=False), others=other_metrics(loaded))
+    print_tables(loaded, make_console(highlight=False), others=other_metrics(loaded))

@@ -12,6 +12,7 @@ import typer
 from srbench.cli.options import Config, Json, Plugins, numbers, split
 from srbench.errors import EXIT_CELL_FAILED, EXIT_REGRESSION, SrbenchError, UsageError
 from srbench.places import SPEED
+from srbench.text import echo_json, printable
 
 if TYPE_CHECKING:
     import torch
@@ -61,6 +62,8 @@ def speed(
     Exit codes: 0 fine, 1 slower than the record of --against, 2 wrong usage, 3 a row failed, 4 that record is unusable
     or the new one not writable.
     """
+    from rich.markup import escape
+
     from srbench.bench.modes import DEFAULTS, parse_mode
     from srbench.bench.speed import Request, SpeedTest
     from srbench.bench.speed_folder import require_writable
@@ -93,7 +96,7 @@ def speed(
     require_writable(out)
     console = stderr()
     with redirect_stdout(sys.stderr), console.status("") as status:  # what a method prints is not a result
-        test = SpeedTest(registry, resizer, where, lambda text: status.update(text))
+        test = SpeedTest(registry, resizer, where, lambda text: status.update(escape(printable(text))), threads=threads)
         record = _record(test, request, where, protocol)
     kept = _keep(record, out)
     _show(record, as_json=json)
@@ -122,15 +125,14 @@ def _earlier(path: Path, device: torch.device, protocol: str) -> SpeedRecord:
 
 def _compare(old: SpeedRecord, new: SpeedRecord) -> bool:
     """Print how the rows differ; whether one is slower by more than the quartiles say."""
-    from rich.console import Console
-
     from srbench.analysis.speed_pair import pair_speeds
+    from srbench.console import make_console
     from srbench.report.speed import print_speed_pairs
 
     pairs = pair_speeds(old, new)
     if not pairs:
         raise UsageError("The record of --against has none of these rows; give the options that it was made with.")
-    print_speed_pairs(pairs, Console(highlight=False))
+    print_speed_pairs(pairs, make_console(highlight=False))
     return any(pair.slower for pair in pairs)
 
 
@@ -195,10 +197,9 @@ def _keep(record: SpeedRecord, folder: Path) -> Path | SrbenchError:
 
 def _show(record: SpeedRecord, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(record.model_dump_json(indent=1))
+        echo_json(record.model_dump_json(indent=1))
         return
-    from rich.console import Console
-
+    from srbench.console import make_console
     from srbench.report.speed import print_speed
 
-    print_speed(record, Console(highlight=False))
+    print_speed(record, make_console(highlight=False))

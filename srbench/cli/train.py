@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from srbench.cli.guard import complain
 from srbench.cli.options import Plugins, numbers
 from srbench.errors import EXIT_INTERRUPTED, MethodError, UsageError
+from srbench.text import echo, warn
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+
     from srbench.card import Choice
+    from srbench.cli.console import RunConsole
     from srbench.registry import Registry
     from srbench.training.job import Training
 
@@ -48,7 +53,6 @@ def train(
     trainings = _trainings(choices, numbers("scales", scales, 1), numbers("seeds", seeds, 0, MOST_SEED), bool(methods))
     from srbench.inference import resolve_device
     from srbench.method import FittedMethod
-    from srbench.training.trainer import obtain
 
     where = resolve_device(device, threads)
     done: set[str] = set()
@@ -61,18 +65,10 @@ def train(
                 console.say(f"{training} is trained already", markup=False)
             try:
                 with redirect_stdout(sys.stderr):  # stdout is for results: what a method prints is not one
-                    path = obtain(
-                        training,
-                        registry.method(training.method),
-                        where,
-                        console.training,
-                        again=force,
-                        done=done,
-                        failed=failed,
-                        waiting=lambda other: console.waiting(f"training {other}"),
-                    )
+                    path = _obtain(registry, training, where, threads, console, force, done, failed)
             except KeyboardInterrupt:
-                anew = issubclass(registry.method(training.method), FittedMethod)
+                own = registry.host_origin(training.method) is None
+                anew = own and issubclass(registry.method(training.method), FittedMethod)
                 rest = f"fits {training.label} anew" if anew else "goes on where it was"
                 stderr().print(f"\ninterrupted; the same command {rest}", markup=False)
                 raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -81,12 +77,47 @@ def train(
                 failures.append(MethodError(f"{training}: {error}"))
                 failures[-1].__cause__ = error
             else:
-                typer.echo(path)
+                echo(path)
             console.advance()
     if failures:
         for failure in failures[:-1]:
-            complain(str(failure))
+            warn(str(failure))
         raise failures[-1]
+
+
+def _obtain(
+    registry: Registry,
+    training: Training,
+    device: torch.device,
+    threads: int,
+    console: RunConsole,
+    force: bool,
+    done: set[str],
+    failed: dict[str, MethodError],
+) -> Path:
+    """The weights: found, or trained here or, of a method that is not srbench's own, in a process of its own."""
+    from srbench.training.hosted import obtain_hosted
+    from srbench.training.trainer import obtain
+
+    origin = registry.host_origin(training.method)
+    if origin is None:
+        return obtain(
+            training,
+            registry.method(training.method),
+            device,
+            console.training,
+            again=force,
+            done=done,
+            failed=failed,
+            waiting=lambda other: console.waiting(f"training {other}"),
+        )
+    found = training.find()
+    if found is not None and not (force and training.file_name not in done):
+        return found
+    host = registry.hosts.of(origin)
+    path = obtain_hosted(host, training, str(device), threads, console.training, force, done, console.waiting)
+    done.add(training.file_name)
+    return path
 
 
 def _choices(registry: Registry, methods: list[str], every: bool, recipe: str) -> list[Choice]:

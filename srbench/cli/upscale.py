@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Self
 import typer
 
 from srbench.cli.console import stderr
-from srbench.cli.guard import complain
 from srbench.cli.options import Json, Plugins
+from srbench.console import make_bars
 from srbench.errors import EXIT_CELL_FAILED, EXIT_DATA, MethodError, SrbenchError, UsageError
+from srbench.text import echo_json, warn
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -79,7 +80,7 @@ def upscale(
         raise UsageError(f"--tile takes {SMALLEST} pixels or more, or 0, not {tile}.")
     jobs = find_jobs(source, target, format, compare=compare, overwrite=overwrite)
     with redirect_stdout(sys.stderr):  # stdout is for results: what a plugin prints is not one
-        registry = Registry(plugin or [])
+        registry = Registry(plugin or [], hosted=False)
         choice = _chosen(registry, method)
         enlarger = _ready(registry, choice, scale, device, threads, tile or None)
         labels = ("bicubic", f"{choice.card.name} x{scale}")
@@ -88,7 +89,7 @@ def upscale(
         finally:
             enlarger.method.close()
     if json:
-        typer.echo(_document(choice, enlarger, done, failed))
+        echo_json(_document(choice, enlarger, done, failed))
     if failed:
         raise typer.Exit(EXIT_CELL_FAILED if any(isinstance(e, MethodError) for _, e in failed) else EXIT_DATA)
 
@@ -161,10 +162,9 @@ class _Display:
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+            from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 
-            columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
-            self._bars = Progress(*columns, TimeRemainingColumn(), console=self.console, transient=True)
+            self._bars = make_bars(self.console, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
             if self._total > 1:
                 self._tasks["files"] = self._bars.add_task("pictures", total=self._total)
             self._tasks["tiles"] = self._bars.add_task("", total=None)
@@ -199,7 +199,7 @@ class _Display:
     def failed(self, error: SrbenchError) -> None:
         """Or could not be."""
         if self._bars is None:
-            complain(str(error))
+            warn(str(error))
         else:
             self._say(f"srbench: {error}")
         self._advance()

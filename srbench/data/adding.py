@@ -17,7 +17,7 @@ from srbench.data.folders import folder_dataset, images_named, require_utf8
 from srbench.data.manifest import Manifest
 from srbench.data.own import own_path, require_free
 from srbench.errors import DataError, SrbenchError, UsageError
-from srbench.places import is_folder, user_path
+from srbench.places import is_folder, require_home, user_path
 
 
 def add(
@@ -52,6 +52,7 @@ def add(
     found = {split: tuple(map(_absolute, items)) for split, items in _splits(source, splits).items()}
     folder = _common_folder(source, [item for items in found.values() for item in items])
     path = own_path(name)
+    require_home(path, "SRBENCH_DATASETS")
     base = url_base.rstrip("/") + "/" if url_base else name if copy else folder.as_posix()
     text, manifest = describe(path, found, folder, base, about)
     targets = path.with_suffix("") if copy else dataset_of(manifest).folder if url_base else folder

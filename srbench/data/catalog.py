@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
@@ -18,6 +19,7 @@ from urllib.parse import quote, unquote, urlsplit
 from srbench.data.dataset import CropOf, Dataset, ImageFile, Item, Pixels, Progress, Role, Sample, file_sha256
 from srbench.data.folders import content_hash, folder_dataset, pairs_dataset, require_utf8
 from srbench.data.hub import hub_manifest, hub_manifests, is_hub
+from srbench.data.identity import Known, told_apart
 from srbench.data.manifest import FileEntry, ImageEntry, Manifest, Split, parse_manifest, read_manifest
 from srbench.data.own import own_manifest, own_names
 from srbench.data.places import data_root
@@ -44,6 +46,7 @@ __all__ = [
     "read_manifest",
     "resolve",
     "role_of",
+    "supplied",
     "supply",
 ]
 
@@ -103,6 +106,14 @@ def resolve(spec: str, *, cwd: Path | None = None) -> Dataset:
         raise UsageError("A data set's name is empty: give one of `srbench data list`, or a folder such as ./images.")
     require_utf8(spec)
     base = cwd or Path()
+    name, _, split = spec.partition(":")
+    if not is_hub(spec) and name in known_names():
+        return dataset_of(load_manifest(name), split, spec)
+    return told_apart(_own(spec, base), _builtin_sets())
+
+
+def _own(spec: str, base: Path) -> Dataset:
+    """A data set of a user's files."""
     pair = re.fullmatch(r"(hr|lr)=\s*(\S.*),\s*(hr|lr)=(.+)", spec)
     if pair and pair[1] != pair[3]:
         folders = {pair[1]: user_path(pair[2], base), pair[3]: user_path(pair[4], base)}
@@ -111,16 +122,18 @@ def resolve(spec: str, *, cwd: Path | None = None) -> Dataset:
         raise UsageError(f"'{spec}' names one folder of a pair: write hr=DIR,lr=DIR.")
     if is_hub(spec):
         return dataset_of(hub_manifest(spec, base), "", spec)
-    name, _, split = spec.partition(":")
-    if name in known_names():
-        return dataset_of(load_manifest(name), split, spec)
     own = re.fullmatch(r"(.+\.toml)(?::([^:/\\]*))?", spec)
     if own:
         return dataset_of(read_manifest(user_path(own[1], base)), own[2] or "", spec)
     path = user_path(spec, base)
     if "/" in spec or os.sep in spec or spec.startswith((".", "~")) or is_folder(path):
         return folder_dataset(path, spec)
-    raise unknown("data set or folder", name, known_names())
+    raise unknown("data set or folder", spec.partition(":")[0], known_names())
+
+
+def supplied() -> tuple[Dataset, ...]:
+    """The data sets that were sent here, for another process of this machine."""
+    return tuple(_supplied.values())
 
 
 def supply(dataset: Dataset) -> None:
@@ -168,6 +181,20 @@ def protected_pixels() -> dict[str, str]:
     for manifest in (*map(load_manifest, own_names()), *hub_manifests()):
         known |= _test_pixels(manifest)
     return known
+
+
+@lru_cache(maxsize=1)
+def _builtin_sets() -> tuple[Known, ...]:
+    """Every split of the data sets that come with srbench; not of those whose files a package has that is not here."""
+    found = []
+    for name in manifest_names():
+        manifest = load_manifest(name)
+        for split in manifest.splits:
+            with suppress(DataError):
+                dataset = dataset_of(manifest, split)
+                images = [(item.name, item.files) for item in dataset.items]
+                found.append(Known(dataset.name, images, dataset.content_hash))
+    return tuple(found)
 
 
 @lru_cache(maxsize=1)

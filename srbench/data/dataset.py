@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from srbench.data.manifest import Archive
 from srbench.errors import DataError
 from srbench.imaging.files import image_size, pixels_sha256, read_image
-from srbench.locks import locked
 
 Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 Role = Literal["test", "validation", "train", "user"]
@@ -172,14 +171,13 @@ class Dataset:
         Raises:
             DataError: an image cannot be had.
         """
-        if self._lacks_files():
-            from srbench.data.fetch import data_root, fetch
+        if self.lacks_files():
+            from srbench.data.fetch import fetch
 
-            with locked(data_root() / "locks" / f"{self.name}.lock"):
-                if self._lacks_files():
-                    fetch(self, progress=progress)
+            fetch(self, progress=progress)
 
-    def _lacks_files(self) -> bool:
+    def lacks_files(self) -> bool:
+        """Whether there is something to fetch."""
         return any(file.found() is None for item in self.items for file in item.files)
 
     def pixel_hashes(self) -> frozenset[str]:

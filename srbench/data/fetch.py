@@ -22,10 +22,12 @@ from srbench.data.dataset import Dataset, ImageFile, Progress, file_sha256
 from srbench.data.download import NotThere, Unreachable, Unwritable, download, unwritable
 from srbench.data.integrity import fault_at, whole
 from srbench.data.manifest import Archive
-from srbench.data.places import data_root, mirrors
-from srbench.data.progress import Display
+from srbench.data.places import data_root, lock_of, mirrors
+from srbench.data.progress import Display, say
 from srbench.errors import DataError
 from srbench.imaging.files import pixels_sha256, read_image, write_png
+from srbench.locks import locked
+from srbench.places import require_home
 
 __all__ = ["data_root", "fetch"]
 
@@ -33,7 +35,7 @@ CONNECTIONS = 4
 
 
 def fetch(dataset: Dataset, *, progress: Progress = True) -> int:
-    """Fetch what is missing or wrong; what is whole is left alone.
+    """Fetch what is missing or wrong; what is whole is left alone. If another process is at it, wait for that one.
 
     Args:
         dataset: one split, as :func:`srbench.data.catalog.resolve` gives it.
@@ -44,13 +46,25 @@ def fetch(dataset: Dataset, *, progress: Progress = True) -> int:
 
     Raises:
         DataError: a file cannot be had or is not what the manifest says; the sentence names the data set and the file.
+        UsageError: there is no home folder to put it in.
     """
-    files = [file for item in dataset.items for file in item.files]
-    missing = [file for file in files if whole(file) is None]
-    if not missing:
+    if not (missing := _missing(dataset)):
         return 0
     if not any(file.url for file in missing):
         raise DataError(f"{dataset.name}: {missing[0].path.name} is missing or not as pinned: {dataset.way_out()}.")
+    require_home(dataset.folder, "SRBENCH_CACHE")
+    label = _label(dataset)
+    with locked(lock_of(label), lambda: say(f"another process is fetching {label}: waiting for it", progress)):
+        return _fetch(dataset, _missing(dataset), progress)
+
+
+def _missing(dataset: Dataset) -> list[ImageFile]:
+    return [file for item in dataset.items for file in item.files if whole(file) is None]
+
+
+def _fetch(dataset: Dataset, missing: list[ImageFile], progress: Progress) -> int:
+    if not missing:
+        return 0
     archives = {file.archive for file in missing if file.archive}
     sizes = [archive.bytes for archive in archives] + [file.bytes for file in missing if not file.archive]
     total = sum(size for size in sizes if size) if None not in sizes else None

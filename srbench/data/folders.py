@@ -12,7 +12,7 @@ from srbench.canonical import digest
 from srbench.data.dataset import Dataset, ImageFile, Item, file_sha256
 from srbench.data.manifest import safe_name
 from srbench.errors import DataError, UsageError
-from srbench.places import is_file, is_folder
+from srbench.places import as_written, is_file, is_folder
 
 EXTENSIONS = frozenset({".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".pgm", ".ppm"})
 OTHER_PICTURES = frozenset(
@@ -38,7 +38,7 @@ def folder_dataset(folder: Path, spec: str) -> Dataset:
     for inner in classes:
         require_utf8(inner.name)
     items = _items([(inner.name, image_files(inner)) for inner in classes] or [("", image_files(folder))])
-    return _dataset(folder.resolve().name, spec, items, folder, _left_out([folder], classes))
+    return _dataset(as_written(folder).name, spec, items, folder, _left_out([folder], classes))
 
 
 def images_named(folder: Path, pattern: str, split: str) -> tuple[Item, ...]:
@@ -86,7 +86,7 @@ def pairs_dataset(hr: Path, lr: Path, spec: str) -> Dataset:
     pairs = _paired(hr_files, lr_files)
     names = _names([path for path, _ in pairs])
     items = tuple(Item(name, _known(pair[0]), _known(pair[1])) for name, pair in zip(names, pairs, strict=True))
-    folders = [folder.resolve() for folder in (hr, lr)]
+    folders = [as_written(folder) for folder in (hr, lr)]
     name = folders[0].parent.name if folders[0].parent == folders[1].parent else folders[0].name
     return _dataset(name, spec, items, hr, _left_out([hr, lr], []))
 

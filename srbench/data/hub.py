@@ -15,10 +15,11 @@ from urllib.parse import parse_qsl
 
 from srbench.canonical import digest
 from srbench.data.manifest import Manifest, read_manifest, safe_name
-from srbench.data.places import data_root
+from srbench.data.places import data_root, lock_of
+from srbench.data.progress import say
 from srbench.errors import DataError, UsageError
 from srbench.locks import locked
-from srbench.places import user_path
+from srbench.places import as_written, require_home, user_path
 
 PREFIX = "hf:"
 _SPEC = re.compile(r"(?P<source>[^@:?]+)(?:@(?P<revision>[\w./-]+))?(?::(?P<split>[^?]+))?(?:\?(?P<query>.*))?")
@@ -83,7 +84,7 @@ def parse_hub(spec: str, base: Path = Path()) -> HubSpec:
         raise UsageError(f"'{spec}': column is for HR images alone; give hr and lr for pairs.")
     source, state = found["source"], ""
     if source.startswith((".", "~", "/")):
-        folder = user_path(source, base).resolve()
+        folder = as_written(user_path(source, base))
         source, state = str(folder), _state(folder)
     elif not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", source):
         raise UsageError(f"'{source}' is no name of a data set: write hf:org/name, or hf:./DIR for a folder.")
@@ -103,7 +104,9 @@ def hub_manifest(spec: str, base: Path = Path()) -> Manifest:
     if found is None:
         from srbench.data.hub_images import write_images
 
-        with locked(data_root() / "locks" / f"hf-{wanted.folder.name}.lock"):
+        require_home(wanted.folder, "SRBENCH_CACHE")
+        waiting = f"another process is fetching {spec}: waiting for it"
+        with locked(lock_of(f"hf-{wanted.folder.name}"), lambda: say(waiting, True)):
             if _manifest_in(wanted.folder) is None:
                 write_images(wanted, spec)
         found = _manifest_in(wanted.folder)

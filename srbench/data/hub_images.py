@@ -19,6 +19,8 @@ from srbench.data.hub import HubSpec
 from srbench.data.manifest import safe_name
 from srbench.errors import DataError, SrbenchError, UsageError
 from srbench.imaging.files import read_image, write_png
+from srbench.installed import install_command
+from srbench.text import warn
 
 _HR = ("hr", "high", "gt", "target", "original")
 _LR = ("lr", "low", "input", "bicubic")
@@ -36,7 +38,7 @@ def write_images(wanted: HubSpec, spec: str) -> None:
         DataError: the data set cannot be had, or an image is not what srbench reads.
     """
     library = _library()
-    print(f"srbench: fetching {spec}", file=sys.stderr, flush=True)
+    warn(f"fetching {spec}")
     staged = wanted.folder.with_name(f".{wanted.folder.name}.{uuid.uuid4().hex[:12]}")
     try:
         with _explained(spec):
@@ -65,7 +67,7 @@ def _library() -> Any:
         library = import_module("datasets")
         if hasattr(library, "load_dataset"):
             return library
-    raise UsageError("Data sets of Hugging Face need the library datasets: run `pip install 'srbench[hf]'`.")
+    raise UsageError(f"Data sets of Hugging Face need the library datasets: run {install_command('hf')}.")
 
 
 def _quiet(library: Any) -> None:

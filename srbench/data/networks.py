@@ -23,10 +23,12 @@ from srbench.atomic import cache_folder, write_atomically
 from srbench.canonical import digest
 from srbench.data.dataset import Progress, file_sha256
 from srbench.data.download import Unwritable, download, unwritable
-from srbench.data.places import mirrors
-from srbench.data.progress import Display
+from srbench.data.places import lock_of, mirrors
+from srbench.data.progress import Display, say
 from srbench.errors import DataError
+from srbench.locks import locked
 from srbench.names import unknown
+from srbench.places import require_home
 
 _TORCHVISION = "https://download.pytorch.org/models"
 _TORCHMETRICS = "https://raw.githubusercontent.com/Lightning-AI/torchmetrics/v1.9.0/src"
@@ -161,12 +163,21 @@ def fetch(name: str, *, progress: Progress = True) -> tuple[Path, bool]:
 
     Raises:
         DataError: no source has the right file.
+        UsageError: there is no home folder to put it in.
     """
     known = network_file(name)
-    own = networks_folder() / known.file
     found, fault = _search(known)
     if found and not any(isinstance(mirror, Path) and found.is_relative_to(mirror) for mirror in mirrors()):
         return found, False
+    require_home(networks_folder(), "SRBENCH_CACHE")
+    with locked(lock_of(name), lambda: say(f"another process is fetching {name}: waiting for it", progress)):
+        if (now := _search(known)[0]) and now != found:
+            return now, False
+        return _fetch(name, known, fault, progress)
+
+
+def _fetch(name: str, known: NetworkFile, fault: str, progress: Progress) -> tuple[Path, bool]:
+    own = networks_folder() / known.file
     with Display(name, 1, known.bytes, progress) as display:
         reasons = [fault] if fault else []
         for source in _sources(known):

@@ -11,7 +11,7 @@ from platformdirs import user_data_path
 
 from srbench.atomic import cache_folder
 from srbench.errors import UsageError
-from srbench.places import environment_folder, user_path
+from srbench.places import environment_folder, kept_folder, user_path
 
 
 def data_root() -> Path:
@@ -22,12 +22,17 @@ def data_root() -> Path:
     return environment_folder("SRBENCH_DATA") or cache_folder() / "data"
 
 
+def lock_of(name: str) -> Path:
+    """The file by which one process at a time fetches something."""
+    return data_root() / "locks" / f"{name.replace(':', '-')}.lock"
+
+
 def own_folder() -> Path:
     """The folder of the manifests of one's own: ``SRBENCH_DATASETS``, or ``datasets`` in the platform's data folder.
 
     Not in the cache: nobody could make these again.
     """
-    return environment_folder("SRBENCH_DATASETS") or user_data_path("srbench") / "datasets"
+    return environment_folder("SRBENCH_DATASETS") or kept_folder("SRBENCH_DATASETS", user_data_path) / "datasets"
 
 
 def mirrors() -> tuple[str | Path, ...]:

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from srbench.data.dataset import Progress
+from srbench.text import warn
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -51,10 +52,15 @@ class Display:
         return f"{self.label} {self.done}/{self.files}"
 
     def _line(self, text: str) -> None:
-        if callable(self.progress):
-            self.progress(text)
-        elif self.progress:
-            print(f"srbench: {text}", file=sys.stderr, flush=True)
+        say(text, self.progress)
+
+
+def say(text: str, progress: Progress) -> None:
+    """A line for whoever follows the fetching."""
+    if callable(progress):
+        progress(text)
+    elif progress:
+        warn(text)
 
 
 def human_size(count: int | None) -> str:
@@ -68,10 +74,9 @@ def human_size(count: int | None) -> str:
 
 
 def _bar() -> Bar:
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-    from rich.progress import Progress as RichProgress
+    from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
 
-    columns = (DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    return RichProgress(TextColumn("{task.description}"), BarColumn(), *columns, console=console, transient=True)
+    from srbench.console import make_bars, make_console
+
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    return make_bars(make_console(stderr=True), *columns)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from srbench.data.catalog import Dataset
 from srbench.data.folders import image_files
 from srbench.errors import DataError
+from srbench.imaging.color import in_colour, is_gray
 from srbench.imaging.files import read_image, to_uint8
 
 _SUFFIX = re.compile(r"([-_. ]?(x\d+|\d+x|SRF[-_]?\d+|[SHL]R(x\d+)?|GT|out|output|result|bicubic))+$", re.IGNORECASE)
@@ -80,33 +82,44 @@ def match_by_name(folder: Path, dataset: Dataset) -> tuple[Path, ...]:
     return matched.files
 
 
-def read_sr(path: Path, name: str, least: tuple[int, ...], most: tuple[int, ...], *, gray: bool) -> NDArray[np.uint8]:
-    """An SR image cut to HR's size, and gray where HR is.
+def read_sr(path: Path, name: str, hr: NDArray[np.uint8], most: tuple[int, ...]) -> NDArray[np.uint8]:
+    """An SR image cut to HR's size, with one channel or three as HR has them.
 
     Args:
         path: the file.
         name: HR's, for messages.
-        least: height and width of HR cropped to a multiple of the scale.
-        most: height and width that it may have.
-        gray: whether HR is.
+        hr: the HR image as it is scored: cropped to a multiple of the scale, and in three channels where the protocol
+            reads gray images so.
+        most: height and width that SR may have.
 
     Raises:
         DataError: it cannot be read, or does not fit.
     """
     sr = to_uint8(read_image(path))
-    (height, width), (most_height, most_width) = least, most
+    (height, width), (most_height, most_width) = hr.shape[:2], most
     if not (height <= sr.shape[0] <= most_height and width <= sr.shape[1] <= most_width):
         raise DataError(
             f"{path.name} is {sr.shape[1]}x{sr.shape[0]} and the HR image '{name}' is {most_width}x"
             f"{most_height}; SR must be as large as HR, or HR cut to a multiple of the scale ({width}x{height})."
         )
-    sr = sr[:height, :width]
-    if sr.ndim == 3 and gray and (sr == sr[..., :1]).all():
-        sr = sr[..., 0]
-    if (sr.ndim == 2) != gray:
-        is_gray, coloured = ("HR", "SR") if gray else ("SR", "HR")
+    fitted = alike(sr[:height, :width], hr)
+    if fitted is None:
+        is_gray, coloured = ("HR", "SR") if hr.ndim == 2 else ("SR", "HR")
         raise DataError(f"{path.name}: {is_gray} is gray and {coloured} has colours; save SR as HR is.")
-    return np.ascontiguousarray(sr)
+    return np.ascontiguousarray(fitted)
+
+
+def alike(sr: NDArray[Any], hr: NDArray[Any]) -> NDArray[Any] | None:
+    """A gray SR image with one channel or three as HR has them, a coloured one as it is.
+
+    Returns:
+        None where one of them has colours and the other has no place for them.
+    """
+    if sr.ndim == hr.ndim:
+        return sr
+    if sr.ndim == 2:
+        return in_colour(sr) if is_gray(hr) else None
+    return sr[..., 0] if is_gray(sr) else None
 
 
 def _bare(stem: str) -> str:

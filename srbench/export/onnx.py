@@ -20,6 +20,7 @@ from torch import Tensor, nn
 import srbench
 from srbench.errors import MethodError, UsageError
 from srbench.export.subject import Subject
+from srbench.installed import install_command
 from srbench.method import LearnedMethod, Method
 
 OPSET = 18
@@ -82,7 +83,7 @@ def require_packages() -> None:
     """
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
-        raise UsageError(f"ONNX graphs need {', '.join(missing)}: `pip install 'srbench[onnx]'` brings what is needed.")
+        raise UsageError(f"ONNX graphs need {', '.join(missing)}: {install_command('onnx')} brings what is needed.")
 
 
 def input_name(subject: Subject) -> str:

@@ -6,6 +6,8 @@ neither rounded nor clipped. (Public code often carries 64.738 for the red weigh
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,6 +47,16 @@ def luma(image: Image) -> NDArray[np.float64]:
         return image.astype(np.float64)
     y: NDArray[np.float64] = image @ _TO_YCBCR[0] + 16.0
     return y
+
+
+def in_colour(image: NDArray[Any]) -> NDArray[Any]:
+    """A gray image (H, W) as (H, W, 3) with three equal channels; an RGB image as it is."""
+    return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
+
+
+def is_gray(image: NDArray[Any]) -> bool:
+    """Whether an image has no colour: it is (H, W), or its three channels are equal."""
+    return image.ndim == 2 or bool((image == image[..., :1]).all())
 
 
 def gray_of(rgb: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from srbench.atomic import write_atomically
 from srbench.errors import DataError
+from srbench.imaging.bounds import MAX_SCANS, count_scans, has_frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,10 +102,12 @@ def read_samples(source: Path | bytes, *, name: str | None = None, max_pixels: i
         width, height = image.size
         if width * height > max_pixels:
             raise DataError(f"{name} has {width}x{height} pixels, more than {max_pixels}: crop it or make it smaller.")
-        if getattr(image, "n_frames", 1) > 1:
+        if has_frames(image):
             raise DataError(f"{name} holds more than one frame: save the one that is meant as a PNG of its own.")
         if image.mode in _WRONG_MODES:
             raise DataError(f"{name} {_WRONG_MODES[image.mode]}: {_HINT}.")
+        if image.format == "JPEG" and count_scans(source) > MAX_SCANS:
+            raise DataError(f"{name} has more than {MAX_SCANS} scans and would take long to decode: {_HINT}.")
         deep = _is_deep_colour(image, source, name)
         # of two orientations, before and after the pixels, the first is meant, which image_size sees
         early = _orientation(image) if "exif" in image.info else None

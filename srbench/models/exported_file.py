@@ -19,7 +19,7 @@ import torch
 
 from srbench.canonical import parse_json
 from srbench.errors import DataError
-from srbench.models.opened import Opened, first_line
+from srbench.models.opened import Opened, first_line, require_honest_zip, require_one_input
 
 _LARGEST = 2**28
 """Bytes of a graph."""
@@ -58,6 +58,7 @@ def open_file(path: Path, device: torch.device) -> Opened:
         raise
     except Exception as error:  # zipfile's, torch's, and what else damaged archives lead to
         raise DataError(f"{path.name} cannot be opened as an exported program ({first_line(error)}).") from None
+    require_one_input(path.name, list(map(str, program.graph_signature.user_inputs)))
     return Opened(
         run=module,
         says="exported program",
@@ -86,6 +87,7 @@ def _look_through(path: Path) -> None:
     def refuse(what: str) -> DataError:
         return DataError(f"{path.name} {what}, which opening it could run; export the network alone, or as ONNX.")
 
+    require_honest_zip(path)
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
             inner = info.filename.partition("/")[2]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,8 +16,9 @@ from typing import Any
 from srbench.atomic import cache_folder
 from srbench.canonical import parse_json
 from srbench.errors import DataError, SrbenchError
+from srbench.models.external_data import locations
 from srbench.models.spec import Entry, Options, Spec, safe_stem
-from srbench.places import user_path
+from srbench.places import require_home, user_path
 
 CONFIG = "config.json"
 SCHEMA_VERSION = 1
@@ -37,11 +38,15 @@ def resolve(text: str, options: Options) -> Spec:
     if path.is_dir() or remote is None:
         if not path.is_dir():
             raise DataError(f"There is no folder '{text}'; write hub:org/name, hub:org/name@revision or hub:FOLDER.")
-        return _spec(path.resolve(), f"hub:{safe_stem(path.resolve().name)}", options, origin="")
+        folder = path.resolve()
+        above = tuple(safe_stem(parent.name) for parent in folder.parents if parent.name)
+        return _spec(folder, Spec("", f"hub:{safe_stem(folder.name)}", (), options, above=above))
     repository, revision = remote["repository"], remote["revision"]
     folder = _fetched(repository, revision)
-    name = f"hub:{safe_stem(repository.partition('/')[2])}"
-    return _spec(folder, name, options, origin=f"{repository} at {folder.name[:12]}")
+    owner, _, name = repository.partition("/")
+    origin = f"{repository} at {folder.name[:12]}"
+    above = (safe_stem(owner), folder.name[:12])  # or two revisions of one
+    return _spec(folder, Spec("", f"hub:{safe_stem(name)}", (), options, origin=origin, above=above))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +59,8 @@ class _Export:
     onnx: dict[int, str]
 
 
-def _spec(folder: Path, name: str, options: Options, origin: str) -> Spec:
-    """What lies in a folder, as a model.
+def _spec(folder: Path, spec: Spec) -> Spec:
+    """What lies in a folder, as a model whose name and options are known.
 
     Raises:
         DataError: nothing that can be opened, or several things.
@@ -63,21 +68,21 @@ def _spec(folder: Path, name: str, options: Options, origin: str) -> Spec:
     names = sorted(path.name for path in folder.iterdir() if path.is_file())
     config = folder / CONFIG
     content = config.read_bytes() if config.is_file() and config.stat().st_size <= _LARGEST_CONFIG else None
-    spec = Spec("", name, (), options, origin=origin)
     export = _read_export(content, folder.name)
     if export is not None:
         by_scale = export.weights or export.onnx
         entries = tuple(Entry((folder / file), scale) for scale, file in sorted(by_scale.items()))
         for entry in entries:
             if not entry.path.is_file():
-                raise DataError(f"{CONFIG} of {name} names {entry.path.name}, which is not there; export it again.")
+                lacking = entry.path.name
+                raise DataError(f"{CONFIG} of {spec.name} names {lacking}, which is not there; export it again.")
         if export.weights:
             return dataclasses.replace(
                 spec, kind="weights", entries=entries, method=export.method, version=export.version
             )
         return dataclasses.replace(spec, kind="onnx", entries=entries)
-    kind, chosen = _choose(names, name)
-    return dataclasses.replace(spec, kind=kind, entries=(Entry(folder / chosen, options.scale),))
+    kind, chosen = _choose(names, spec.name)
+    return dataclasses.replace(spec, kind=kind, entries=(Entry(folder / chosen, spec.options.scale),))
 
 
 def onnx_of_export(spec: Spec) -> Spec | None:
@@ -153,13 +158,21 @@ def _fetched(repository: str, revision: str | None) -> Path:
 
     hub = require("hub")
     cache = cache_folder() / "hub"
+    require_home(cache, "SRBENCH_CACHE")
     label = f"hub:{repository}{f'@{revision}' if revision else ''}"
     try:
         info = hub.HfApi().model_info(repository, revision=revision)
         names = [sibling.rfilename for sibling in info.siblings or ()]
-        wanted = _wanted(hub, repository, info.sha, names, cache, label)
-        paths = [hub.hf_hub_download(repository, name, revision=info.sha, cache_dir=cache) for name in wanted]
-        return Path(paths[0]).parent
+
+        def fetched(name: str) -> Path:
+            return Path(hub.hf_hub_download(repository, name, revision=info.sha, cache_dir=cache))
+
+        paths = [fetched(name) for name in _wanted(fetched, names, label)]
+        for path in paths:
+            beside = locations(path) if path.suffix.lower() == ".onnx" else []
+            for name in {PurePosixPath(location).as_posix() for location in beside}.intersection(names):
+                fetched(name)  # one that is not there is told by whoever reads the model
+        return paths[0].parent
     except SrbenchError:
         raise
     except hub.errors.GatedRepoError:
@@ -176,16 +189,13 @@ def _fetched(repository: str, revision: str | None) -> Path:
             raise DataError(f"{label} cannot be fetched ({reason}); check the network, or name a file here.") from None
 
 
-def _wanted(hub: Any, repository: str, commit: str, names: Sequence[str], cache: Path, label: str) -> list[str]:
+def _wanted(fetched: Callable[[str], Path], names: Sequence[str], label: str) -> list[str]:
     """The names of the files to fetch: config.json where srbench wrote it, and what it names, or the one model."""
     top = [name for name in names if "/" not in name]
     if CONFIG in top:
-        config = Path(hub.hf_hub_download(repository, CONFIG, revision=commit, cache_dir=cache))
+        config = fetched(CONFIG)
         export = _read_export(config.read_bytes(), label) if config.stat().st_size <= _LARGEST_CONFIG else None
         if export is not None:
             named = [*export.weights.values(), *export.onnx.values()]
-            beside = [name for name in top if name.endswith((".onnx.data", ".onnx_data"))]
-            return [CONFIG, *(name for name in dict.fromkeys(named) if name in top), *beside]
-    kind, chosen = _choose(top, label)
-    beside = [name for name in top if name in (f"{chosen}.data", f"{chosen}_data")] if kind == "onnx" else []
-    return [chosen, *beside]
+            return [CONFIG, *(name for name in dict.fromkeys(named) if name in top)]
+    return [_choose(top, label)[1]]

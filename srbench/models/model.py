@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import importlib
-import json
 import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from srbench.atomic import cache_folder, write_atomically
-from srbench.canonical import digest, parse_json
+from srbench.canonical import digest
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.method import LearnedMethod, Method, MethodInfo
+from srbench.models.opened import Opened, open_file
+from srbench.models.probe import describe
 from srbench.models.spec import MOST, Entry, Spec
 from srbench.models.traits import Traits
 from srbench.source import source_hash
@@ -25,10 +23,12 @@ if TYPE_CHECKING:  # planning and reports know models by their cards, and must n
     import torch
     from torch import Tensor
 
-    from srbench.models.opened import Opened
-
 ANY_SCALE = frozenset(range(1, MOST + 1))
 """Of images whose path does not say their scale."""
+BLACK, SPAN = 16.0 / 255.0, 219.0 / 255.0
+"""Of luma in studio range: black, and what white exceeds it by. Full-range luma is the same, stretched to 0..1."""
+MOST_NAMED = 8
+"""Files that a row names one by one: the weights of an ONNX model may be a file a tensor."""
 _HERE = Path(__file__).parent
 
 
@@ -47,7 +47,10 @@ class Model(Method):
 
         traits, white = self.traits[scale], self.spec.options.range
         planes = x.flatten(0, 1)[:, None] if traits.channels == 1 else x
+        full = self.spec.options.luma == "full"
+        planes = (planes - BLACK) / SPAN if full else planes
         out = run_fitted(self._open(scale, x.device).run, planes * white, traits) / white
+        out = out * SPAN + BLACK if full else out
         return out.reshape(*x.shape[:2], *out.shape[2:])
 
     def parameters(self, scale: int) -> int:
@@ -61,7 +64,8 @@ class Model(Method):
     def _open(self, scale: int, device: torch.device) -> Opened:
         key = scale, str(device)
         if key not in self._opened:
-            self._opened[key] = open_entry(self.spec, _entries_by_scale(self.spec, self.traits)[scale], device)
+            path = _entries_by_scale(self.spec, self.traits)[scale].path
+            self._opened[key] = open_file(self.spec.kind, path, device)
         return self._opened[key]
 
 
@@ -125,6 +129,8 @@ def method_class(spec: Spec, base: type[Method] | None = None) -> type[Method]:
         DataError: a file is missing, damaged, or no super-resolution model.
     """
     what = _what(spec)
+    if spec.options.luma and spec.kind in ("images", "weights"):
+        raise UsageError(f"{spec.name}: luma is an option of networks in a file of their own; leave it out.")
     if spec.kind == "images":
         info = _info(spec, paper=what, channels="any", scales=_scales_of_images(spec))
         return _class(SrImages, spec, info)
@@ -134,7 +140,7 @@ def method_class(spec: Spec, base: type[Method] | None = None) -> type[Method]:
         scales = frozenset(entry.scale for entry in spec.entries)
         info = dataclasses.replace(base.info, name=spec.name, scales=scales, paper=what, by_name_only=False)
         return _class(ExportedWeights, spec, info, base=base)
-    traits = [_traits(spec, entry) for entry in spec.entries]
+    traits = [describe(spec, entry) for entry in spec.entries]
     by_scale = {each.scale: each for each in traits}
     if len(by_scale) < len(traits):
         raise UsageError(f"Two files of {spec.name} are for one scale; name the right one.")
@@ -148,6 +154,10 @@ def method_class(spec: Spec, base: type[Method] | None = None) -> type[Method]:
         halo=None if None in halos else max(halo or 0 for halo in halos),
         multiple=math.lcm(*(each.multiple for each in traits)),
     )
+    if spec.options.luma and info.channels != "y":
+        raise UsageError(
+            f"{spec.name} works on {info.channels}, and luma is for a model of luma: add channels=y or leave it out."
+        )
     if len({each.channels for each in traits}) > 1:
         raise UsageError(f"Some files of {spec.name} take luma and others RGB; name them one by one.")
     if len({each.input for each in traits}) > 1:
@@ -163,12 +173,6 @@ def spec_hash(spec: Spec, base: str = "") -> str:
         base: for exported weights, the hash of the method whose they are.
     """
     return digest([spec.kind, spec.content, dataclasses.asdict(spec.options), _code(spec.kind), base])
-
-
-def open_entry(spec: Spec, entry: Entry, device: torch.device) -> Opened:
-    """Open a file by its kind."""
-    opened: Opened = importlib.import_module(f"srbench.models.{spec.kind}_file").open_file(entry.path, device)
-    return opened
 
 
 def _class(kind: type[Method], spec: Spec, info: MethodInfo, **more: Any) -> type[Method]:
@@ -192,6 +196,8 @@ def _what(spec: Spec) -> str:
         plural = "" if len(spec.files) == 1 else "s"
         return f"{len(spec.files)} image{plural} of {folders}, sha256 {digest(spec.content)[:12]}"
     hashes = {str(row[2]): str(row[3]) for row in spec.content}
+    if len(hashes) > MOST_NAMED:
+        hashes = {f"{len(hashes)} files": digest(spec.content)}
     files = ", ".join(f"{name} (sha256 {sha256[:12]})" for name, sha256 in hashes.items())
     return f"{origin}weights of {spec.method}, {files}" if spec.kind == "weights" else f"{origin}{files}"
 
@@ -200,36 +206,6 @@ def _described(what: str, traits: Sequence[Traits]) -> str:
     says = ", ".join(dict.fromkeys(each.says for each in traits))
     counts = [f"{each.parameters:,}" for each in traits if each.parameters]
     return f"{says}, {what}" + (f", {' and '.join(dict.fromkeys(counts))} parameters" if counts else "")
-
-
-def _traits(spec: Spec, entry: Entry) -> Traits:
-    """What is known of a file: as it was found when the file was first tried, or by trying it now."""
-    kept = cache_folder() / "models" / f"{_traits_hash(spec, entry)[:32]}.json"
-    known = _kept(kept)
-    if known is None:
-        import torch
-
-        from srbench.models.trial import find_traits
-
-        opened = open_entry(spec, entry, torch.device("cpu"))
-        known = find_traits(opened, spec.options, entry.path.name, entry.scale)
-        with contextlib.suppress(OSError):  # a read-only cache costs time, not results
-            write_atomically(kept, json.dumps(dataclasses.asdict(known)))
-    if entry.scale not in (0, known.scale):
-        raise UsageError(f"{entry.path.name} is a model for x{known.scale}, not x{entry.scale}; rename it.")
-    return known
-
-
-def _kept(path: Path) -> Traits | None:
-    try:
-        return Traits(**parse_json(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def _traits_hash(spec: Spec, entry: Entry) -> str:
-    own = dataclasses.replace(spec, entries=(entry,))
-    return digest([spec.kind, own.content, dataclasses.asdict(spec.options), _code(spec.kind)])
 
 
 @lru_cache(maxsize=8)

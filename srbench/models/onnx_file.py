@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from srbench.errors import DataError, MethodError, UsageError
-from srbench.models.opened import Opened, first_line, require
+from srbench.models.opened import Opened, first_line, require, require_one_input
 from srbench.models.spec import Options, parse_options
 
 
@@ -37,6 +37,7 @@ def open_file(path: Path, device: torch.device) -> Opened:
     except Exception as error:  # onnxruntime's errors have no common base
         raise DataError(f"{path.name} cannot be opened as an ONNX model ({first_line(error)}).") from None
     inputs = session.get_inputs()
+    require_one_input(path.name, [each.name for each in inputs])
     if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type not in _TYPES:
         takes = ", ".join(f"{each.name} {each.type}{each.shape}" for each in inputs)
         raise DataError(f"{path.name} takes {takes}, and not one image batch (N, C, h, w) in floating point.")

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import importlib.util
+import zipfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
-
-from srbench.errors import UsageError
+from srbench.errors import DataError, UsageError
+from srbench.installed import install_command
 from srbench.models.spec import Options
 from srbench.names import PACKAGE_OF
+
+if TYPE_CHECKING:  # what is known of models is read without torch
+    import torch
+    from torch import Tensor
+
+
+MOST_UNPACKED = 4
+"""Times as large as its file: torch does not compress weights, and they hardly can be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,20 +47,78 @@ class Opened:
     told: Options = field(default_factory=Options)
 
 
+def open_file(kind: str, path: Path, device: torch.device) -> Opened:
+    """Open a file by its kind.
+
+    Raises:
+        UsageError: the package that its kind needs is not installed.
+        DataError: the file is damaged, or something else.
+    """
+    opened: Opened = importlib.import_module(f"srbench.models.{kind}_file").open_file(path, device)
+    return opened
+
+
 def require(kind: str) -> Any:
     """Import the package that a kind of models needs.
 
     Raises:
         UsageError: it is not installed.
     """
-    package = PACKAGE_OF[kind]
     try:
-        return importlib.import_module(package)
+        return importlib.import_module(PACKAGE_OF[kind])
     except ImportError:
-        raise UsageError(f"{package} is not installed: `pip install 'srbench[{kind}]'` brings it.") from None
+        raise _missing(kind) from None
+
+
+def require_installed(kind: str) -> None:
+    """As :func:`require`, for a kind that may need none, without importing it.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    package = PACKAGE_OF.get(kind)
+    if package is not None and importlib.util.find_spec(package) is None:
+        raise _missing(kind)
+
+
+def _missing(kind: str) -> UsageError:
+    return UsageError(f"{PACKAGE_OF[kind]} is not installed: {install_command(kind)} brings it.")
+
+
+def require_honest_zip(path: Path) -> None:
+    """Refuse an archive that unpacks to far more than it is: opening it would take all memory, and minutes.
+
+    Raises:
+        DataError: it does.
+        OSError, zipfile.BadZipFile: it cannot be read, or is none.
+    """
+    size = path.stat().st_size
+    with zipfile.ZipFile(path) as archive:
+        declared = sum(info.file_size for info in archive.infolist())
+    if declared > MOST_UNPACKED * size + 2**20:
+        raise DataError(
+            f"{path.name} has {size:,} bytes and would unpack to {declared:,}, which no weights do; fetch it again."
+        )
 
 
 def first_line(error: BaseException) -> str:
     """What an error says, in a line."""
     lines = str(error).strip().splitlines()
     return lines[0].strip().rstrip(".") if lines else type(error).__name__
+
+
+def require_one_input(name: str, inputs: Sequence[str]) -> None:
+    """Refuse a network of several inputs, whatever the others are: a noise level, a mask, frames.
+
+    Args:
+        name: its file, for messages.
+        inputs: the names of what it must be given.
+
+    Raises:
+        DataError: they are more than one.
+    """
+    if len(inputs) > 1:
+        raise DataError(
+            f"{name} takes {len(inputs)} inputs ({', '.join(inputs)}), and srbench has one image to give: save it with "
+            "the others fixed."
+        )

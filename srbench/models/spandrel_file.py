@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from srbench.errors import DataError
-from srbench.models.opened import Opened, first_line, require
+from srbench.models.opened import MOST_UNPACKED, Opened, first_line, require, require_honest_zip
+
+MOST_TABLES = 1000
+"""Of a checkpoint: one in which tables hold each other has no end."""
 
 
 def open_file(path: Path, device: torch.device) -> Opened:
@@ -55,9 +59,13 @@ def _state_dict(path: Path) -> dict[str, Any]:
         except (SafetensorError, OSError) as error:
             raise DataError(f"{path.name} is damaged ({first_line(error)}); fetch it again.") from None
     try:
+        if zipfile.is_zipfile(path):
+            require_honest_zip(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of TorchScript, which torch then refuses to read so
             found = torch.load(path, map_location="cpu", weights_only=True)
+    except DataError:
+        raise
     except Exception as error:  # a zip that is cut short, a file of another kind
         if type(error).__name__ == "UnpicklingError":  # pickle itself is imported nowhere in srbench
             raise DataError(
@@ -67,4 +75,21 @@ def _state_dict(path: Path) -> dict[str, Any]:
         raise DataError(f"{path.name} is damaged, or no .pth ({first_line(error)}).") from None
     if not isinstance(found, dict):
         raise DataError(f"{path.name} holds no state dict, but a {type(found).__name__}.")
+    _require_held(found, path)
     return found
+
+
+def _require_held(state: dict[str, Any], path: Path) -> None:
+    """Refuse tensors that declare more numbers than the file can hold: an architecture would be built for them.
+
+    Raises:
+        DataError: they do.
+    """
+    tensors, waiting = [], [state]
+    for table in waiting:  # which grows meanwhile: checkpoints have their state dict under a name
+        tensors += [each for each in table.values() if isinstance(each, torch.Tensor)]
+        waiting += [each for each in table.values() if isinstance(each, dict) and len(waiting) < MOST_TABLES]
+    declared = sum(each.numel() * each.element_size() for each in tensors)
+    size = path.stat().st_size
+    if declared > MOST_UNPACKED * size + 2**20:
+        raise DataError(f"{path.name} has {size:,} bytes and declares weights of {declared:,}; fetch it again.")

@@ -6,18 +6,21 @@ import dataclasses
 import glob
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from srbench.errors import DataError, UsageError
+from srbench.models.external_data import external_files
 from srbench.names import MODEL_KINDS, unknown
 from srbench.places import user_path
 
 Channels = Literal["", "y", "rgb", "any"]
 Input = Literal["", "lr", "upsampled"]
+Luma = Literal["", "studio", "full"]
 MEASURED = -1
 """The halo is to be measured."""
 IMAGES = frozenset({".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".pgm", ".ppm"})
@@ -33,6 +36,10 @@ class Options:
         halo: as in MethodInfo; None never tiles.
         scale: the factor.
         input: LR, or what the protocol has enlarged: a model of that gives back the size that it gets.
+        luma: of a model of luma: ``studio`` is BT.601 from 16 to 235 as protocols have it, and so is none; ``full`` is
+            0 to 255, as JPEG and OpenCV's YCrCb have it.
+        label: what the row is called after the kind, in place of the file's stem. It decides no figure, and is empty
+            once it has made the spec's name.
     """
 
     channels: Channels = ""
@@ -40,6 +47,8 @@ class Options:
     halo: int | None = MEASURED
     scale: int = 0
     input: Input = ""
+    luma: Luma = ""
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +61,10 @@ class Entry:
 
     @property
     def files(self) -> list[Path]:
-        """All that decides what it gives: an ONNX model's weights may lie in a file of their own beside it."""
+        """The file, or the folder's images."""
         if self.path.is_dir():
             return sorted(path for path in self.path.iterdir() if path.suffix.lower() in IMAGES and path.is_file())
-        beside = (f"{self.path.name}.data", f"{self.path.name}_data")
-        return [self.path, *(path for name in beside if (path := self.path.with_name(name)).is_file())]
+        return [self.path]
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,7 @@ class Spec:
         method: of ``weights``, whose they are.
         version: of that method.
         origin: where a model hub has them, and at which commit.
+        above: the folders above, the nearest first: they tell apart models of one name. Empty where that was given.
     """
 
     kind: str
@@ -80,18 +89,35 @@ class Spec:
     method: str = ""
     version: int = 0
     origin: str = ""
+    above: tuple[str, ...] = ()
 
     @property
     def files(self) -> list[Path]:
-        """All files."""
-        return [file for entry in self.entries for file in entry.files]
+        """All files that decide what it gives."""
+        return [file for entry in self.entries for file in self._files(entry)]
 
     @cached_property
     def content(self) -> list[list[object]]:
         """Of each file its place among the others, its name and its sha256. They are read once."""
         return [
-            [entry.scale, entry.dataset, file.name, _sha256(file)] for entry in self.entries for file in entry.files
+            [entry.scale, entry.dataset, self._name(file, entry), _sha256(file)]
+            for entry in self.entries
+            for file in self._files(entry)
         ]
+
+    def _files(self, entry: Entry) -> list[Path]:
+        return entry.files + (external_files(entry.path) if self.kind == "onnx" else [])
+
+    @staticmethod
+    def _name(file: Path, entry: Entry) -> str:
+        """Of weights beside a model the path that it has them under, which decides as much as their content."""
+        return file.name if entry.path.is_dir() else file.relative_to(entry.path.parent).as_posix()
+
+    def called(self, depth: int) -> Spec:
+        """The same model, with the names of so many of the folders above in its own."""
+        kind, _, stem = self.name.partition(":")
+        name = f"{kind}:{'-'.join((*reversed(self.above[:depth]), stem))}"
+        return dataclasses.replace(self, name=name, above=self.above[depth:])
 
     def __getstate__(self) -> dict[str, object]:
         """Another process reads the files itself, and so notices that one was changed."""
@@ -122,6 +148,39 @@ def parse_spec(pattern: str) -> Spec:
     kind, _, rest = pattern.partition(":")
     path, _, query = rest.partition("?")
     options = parse_options(query, pattern)
+    spec = _parse_path(kind, path, dataclasses.replace(options, label=""), pattern)
+    return dataclasses.replace(spec, name=f"{kind}:{options.label}", above=()) if options.label else spec
+
+
+def told_apart(specs: Sequence[Spec], taken: Iterable[str]) -> list[Spec]:
+    """Give models of one name the names of their folders as well: of as many as it takes.
+
+    Args:
+        specs: models, no two of them equal.
+        taken: names that others have already.
+
+    Raises:
+        UsageError: no folder tells them apart.
+    """
+    named, taken = list(specs), set(taken)
+    while True:
+        counts = Counter([*taken, *(spec.name for spec in named)])
+        clash = next((spec.name for spec in named if counts[spec.name] > 1), None)
+        if clash is None:
+            return named
+        if not any(spec.above for spec in named if spec.name == clash):
+            kind = clash.partition(":")[0]
+            raise UsageError(f"Two models would be called '{clash}'; name one of them: '{kind}:PATH?label=NAME'.")
+        named = [spec.called(1) if spec.name == clash and spec.above else spec for spec in named]
+
+
+def _parse_path(kind: str, path: str, options: Options, pattern: str) -> Spec:
+    """What a path leads to, by options without a label.
+
+    Raises:
+        UsageError: it is none.
+        DataError: there is no such file, or the model hub does not have it.
+    """
     if not path:
         raise UsageError(f"'{pattern}' names no file; write {kind}:PATH.")
     if kind == "hub":
@@ -129,17 +188,19 @@ def parse_spec(pattern: str) -> Spec:
 
         return resolve(path, options)
     entries = tuple(_entries(kind, path, options))
-    return Spec(kind, f"{kind}:{_stem(path, is_folder=kind == 'images')}", entries, options)
+    stem, *above = _names(path, is_folder=kind == "images")
+    return Spec(kind, f"{kind}:{stem}", entries, options, above=tuple(above))
 
 
 def parse_options(query: str, pattern: str) -> Options:
-    """``channels=y&range=255&halo=16&scale=2&input=upsampled``.
+    """``channels=y&range=255&halo=16&scale=2&input=upsampled&luma=full&label=NAME``.
 
     Raises:
         UsageError: one is unknown, or its value wrong.
     """
     found: dict[str, object] = {}
-    known = [field.name for field in dataclasses.fields(Options)]
+    is_images = pattern.partition(":")[0] == "images"  # nothing is run, so there is little to say
+    known = [field.name for field in dataclasses.fields(Options) if not is_images or field.name in ("scale", "label")]
     for part in filter(None, query.split("&")):
         key, _, value = part.partition("=")
         if key not in known:
@@ -179,6 +240,12 @@ def _scale(value: str) -> int:
     return scale
 
 
+def _label(value: str) -> str:
+    if not value or safe_stem(value) != value:
+        raise ValueError
+    return value
+
+
 MOST = 16
 """The largest scale of a model."""
 _PARSERS: dict[str, Callable[[str], object]] = {
@@ -187,6 +254,8 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "halo": lambda value: None if value == "none" else _whole(value),
     "scale": _scale,
     "input": _one_of(Input),
+    "luma": _one_of(Luma),
+    "label": _label,
 }
 _MEANT = {
     "channels": "y, rgb or any",
@@ -194,6 +263,8 @@ _MEANT = {
     "halo": "a number of pixels, or none",
     "scale": f"a whole number from 1 to {MOST}",
     "input": "lr or upsampled",
+    "luma": "studio (16 to 235) or full (0 to 255)",
+    "label": "a name of letters, digits, '.', '_', '+' and '-'",
 }
 
 
@@ -251,12 +322,12 @@ def _kind_of_path(kind: str) -> str:
     return "folder" if kind == "images" else "model"
 
 
-def _stem(text: str, *, is_folder: bool) -> str:
-    """What a model is called: its file's stem without ``{scale}``, or its folder's name."""
+def _names(text: str, *, is_folder: bool) -> list[str]:
+    """What a model may be called: its file's stem without ``{scale}``, or its folder's name; then the folders above."""
     path = user_path(text).absolute()
     names = [path.name if is_folder else path.stem, *(parent.name for parent in path.parents)]
     bare = (re.sub(r"[-_. ]*x?\{(scale|dataset)\}x?", "", name, flags=re.IGNORECASE) for name in names)
-    return safe_stem(next(filter(None, bare), "model"))
+    return [safe_stem(name) for name in bare if name] or ["model"]
 
 
 def safe_stem(stem: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import warnings
+import zipfile
 from pathlib import Path
 
 import torch
@@ -10,7 +12,10 @@ from torch import Tensor
 from torch.jit._fuser import optimized_execution
 
 from srbench.errors import DataError
-from srbench.models.opened import Opened, first_line
+from srbench.models.opened import Opened, first_line, require_honest_zip, require_one_input
+
+_OPENS_FILES = re.compile(rb"\b(?:torch|ops\.aten)\.(?:from_file|save)\b")
+"""The operators of torch that read and write files."""
 
 
 def open_file(path: Path, device: torch.device) -> Opened:
@@ -20,11 +25,17 @@ def open_file(path: Path, device: torch.device) -> Opened:
         DataError: the file is damaged or something else.
     """
     try:
+        require_honest_zip(path)
+        _require_no_files(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch would have programs exported now
             program = torch.jit.load(path, map_location=device).eval()  # type: ignore[no-untyped-call]
+    except DataError:
+        raise
     except Exception as error:  # also what damaged archives raise
         raise DataError(f"{path.name} cannot be opened as TorchScript ({first_line(error)}).") from None
+    arguments = program.forward.schema.arguments[1:]  # the first is the module itself
+    require_one_input(path.name, [each.name for each in arguments if not each.has_default_value()])
 
     def run(x: Tensor) -> Tensor:
         with optimized_execution(False):  # or the second run differs
@@ -33,3 +44,15 @@ def open_file(path: Path, device: torch.device) -> Opened:
 
     parameters = sum(weight.numel() for weight in program.parameters())
     return Opened(run=run, says="TorchScript program", parameters=parameters)
+
+
+def _require_no_files(path: Path) -> None:
+    """Refuse a program that opens files: what they hold would decide figures that are known by the program alone.
+
+    Raises:
+        DataError: it does.
+    """
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            if info.filename.endswith(".py") and _OPENS_FILES.search(archive.read(info)):
+                raise DataError(f"{path.name} opens files while it runs; save it with its weights inside.")

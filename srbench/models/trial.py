@@ -21,6 +21,8 @@ from srbench.models.traits import Traits
 INFLUENCE = 1e-6
 """Of white: what changes an output pixel by less counts as nothing."""
 MULTIPLES = (1, 2, 4, 8, 16, 32)
+LARGE = 64
+"""A side that every model must take, multiples aside."""
 SIDES = (64, 128, 256)
 """Of the noise that the halo is measured on."""
 PATIENCE = 2.0
@@ -29,7 +31,13 @@ PATIENCE = 2.0
 Run = Callable[[Tensor], Tensor]
 
 
-def find_traits(opened: Opened, options: Options, name: str, scale: int = 0) -> Traits:
+def find_traits(
+    opened: Opened,
+    options: Options,
+    name: str,
+    scale: int = 0,
+    before: Callable[[tuple[int, ...]], None] = lambda shape: None,
+) -> Traits:
     """Try a model.
 
     Args:
@@ -37,13 +45,14 @@ def find_traits(opened: Opened, options: Options, name: str, scale: int = 0) -> 
         options: what the user says of it.
         name: its file, for messages.
         scale: that its path says; what enlarges nothing itself can tell no other.
+        before: called before each run, with what it is given; what it raises the run has raised.
 
     Raises:
         DataError: it cannot be used as a super-resolution model.
         UsageError: it is not what the user says.
     """
     with torch.inference_mode():
-        trial = _Trial(opened, options.range, name)
+        trial = _Trial(opened, options.range, name, before)
         channels, either = trial.channels(opened.channels, options.channels or opened.told.channels)
         factor = trial.factor((1, channels, 64, 96))
         if factor is None:
@@ -55,10 +64,10 @@ def find_traits(opened: Opened, options: Options, name: str, scale: int = 0) -> 
             raise UsageError(f"{name} is a model for x{known}, not x{options.scale}{hint or '; correct the option'}.")
         multiple = opened.multiple or trial.multiple(channels, factor)
         least = trial.least(channels, factor, multiple)
-        batched = trial.is_batched(channels, factor, multiple)
+        batched = trial.is_batched(channels, factor, _rounded_up(max(least, 33), multiple))
         halo = options.halo
         if halo == MEASURED:
-            halo = _halo(trial.run, channels, factor, multiple) if opened.tiles else None
+            halo = _halo(trial.run, channels, factor, multiple, least) if opened.tiles else None
     return Traits(
         says=opened.says,
         parameters=opened.parameters,
@@ -104,16 +113,19 @@ class _Trial:
         opened: the model.
         white: the value of white.
         name: its file, for messages.
+        before: called before each run.
     """
 
-    def __init__(self, opened: Opened, white: float, name: str) -> None:
+    def __init__(self, opened: Opened, white: float, name: str, before: Callable[[tuple[int, ...]], None]) -> None:
         self._opened = opened
         self._white = white
         self._name = name
+        self._before = before
         self.trouble = ""
         """Why it did not run the last time."""
 
     def run(self, x: Tensor) -> Tensor:
+        self._before(tuple(x.shape))
         return self._opened.run(x * self._white).float() / self._white
 
     def factor(self, shape: tuple[int, int, int, int]) -> int | None:
@@ -150,31 +162,34 @@ class _Trial:
 
     def multiple(self, channels: int, scale: int) -> int:
         """The least number that the sides must be multiples of."""
-        return next(m for m in MULTIPLES if self.factor((1, channels, 32 + m, 32 + 3 * m)) == scale or m == 32)
+        return next(m for m in MULTIPLES if self.factor((1, channels, LARGE + m, LARGE + 3 * m)) == scale or m == 32)
 
     def least(self, channels: int, scale: int, multiple: int) -> int:
-        """The smallest side: a power of two times the multiple."""
-        sides = itertools.takewhile(lambda side: side < 64, (multiple * 2**k for k in range(7)))
-        return next((side for side in sides if self.factor((1, channels, side, side)) == scale), 64)
+        """The smallest side: a power of two times the multiple. From above, since far too small ones may crash."""
+        sides = [multiple * 2**k for k in range(7) if multiple * 2**k < LARGE]
+        takes = itertools.takewhile(lambda side: self.factor((1, channels, side, side)) == scale, reversed(sides))
+        return min(takes, default=LARGE)
 
-    def is_batched(self, channels: int, scale: int, multiple: int) -> bool:
+    def is_batched(self, channels: int, scale: int, side: int) -> bool:
         """Whether two images at once come out as one by one."""
-        side = _rounded_up(33, multiple)
-        two = _noise(2, channels, side, side)
-        if self.factor(tuple(two.shape)) != scale:  # type: ignore[arg-type]  # four of them
+        if not all(self.factor((n, channels, side, side)) == scale for n in (2, 1)):
             return False
+        two = _noise(2, channels, side, side)
         alone = torch.cat([self.run(image[None]) for image in two])
         return bool((self.run(two) - alone).abs().max() < INFLUENCE)
 
 
-def _halo(run: Run, channels: int, scale: int, multiple: int) -> int | None:
+def _halo(run: Run, channels: int, scale: int, multiple: int, least: int) -> int | None:
     """How far a pixel's influence reaches; None if that is the whole image, or more than can be tried."""
     for side in SIDES:
         began = time.monotonic()
-        reach = _reach(run, channels, scale, multiple, side)
-        if reach is not None:
-            halo = _rounded_up(reach, multiple)
-            return halo if _tiles_fit(run, channels, scale, multiple, halo) else None
+        try:
+            reach = _reach(run, channels, scale, multiple, side)
+            if reach is not None:
+                halo = _rounded_up(reach, multiple)
+                return halo if _tiles_fit(run, channels, scale, multiple, halo, least) else None
+        except Exception:  # one that does not take a size is nothing to give tiles to
+            return None
         if (time.monotonic() - began) / 6 > PATIENCE:  # _reach runs it six times at most
             return None
     return None
@@ -198,9 +213,10 @@ def _reach(run: Run, channels: int, scale: int, multiple: int, side: int) -> int
     return farthest
 
 
-def _tiles_fit(run: Run, channels: int, scale: int, multiple: int, halo: int) -> bool:
+def _tiles_fit(run: Run, channels: int, scale: int, multiple: int, halo: int, least: int) -> bool:
     """Whether parts with that margin give what the whole does: also where no single pixel would have told."""
-    inner = _rounded_up(9, multiple)  # odd where it may be, so that parts begin where no window of a network does
+    # odd where it may be, so that parts begin where no window of a network does
+    inner = _rounded_up(max(9, least - halo) | 1, multiple)
     x = _noise(1, channels, 2 * (halo + inner), 2 * (halo + inner), seed=2)
     whole = run(x)
     first = run(x[..., : inner + halo, : inner + halo])[..., : inner * scale, : inner * scale]

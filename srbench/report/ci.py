@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 from srbench.analysis.gate import Verdict, Verdicts
 from srbench.report.escape import markdown
+from srbench.text import printable
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -50,7 +51,7 @@ def github_annotations(verdicts: Verdicts) -> list[str]:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return printable(text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"))
 
 
 def _property(text: str) -> str:

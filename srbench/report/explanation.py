@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,6 +37,7 @@ def print_answer(answer: Answer, subject: str, console: Console, *, top: int, ev
     elif answer.within_reach:
         hits, near = answer.within_reach, answer.near_misses
         _print(console, answer, hits[:top], len(hits) - top, "within reach (--all); another decimal would tell more")
+        console.print(_chance(answer))
         if near and len(hits) < top:
             console.print("\nNear misses, nearest first:")
             _print(console, answer, near[:FEW])
@@ -57,6 +59,18 @@ def _title(answer: Answer, subject: str) -> Text:
         return Text(f"{number} of {subject}: none of {tried} variants gives it. The nearest:", style="bold red")
     give = "gives it" if hits == 1 else "give it, the most plausible first"
     return Text(f"{number} of {subject}: {hits} of {tried} variants {give}:", style="bold")
+
+
+def _chance(answer: Answer) -> Text:
+    """How many numbers would have been matched too."""
+    number, chance = answer.number, answer.chance
+    assert number is not None and chance is not None
+    digits = len(number.text.partition(".")[2])
+    low, high = (f"{value:.{digits}f}" for value in (chance.low, chance.high))
+    return Text(
+        f"\nA match may be chance: of the {chance.numbers:,} such numbers from {low} to {high} some variant gives "
+        f"{chance.by_any:,}, and one as plausible as the first gives {chance.by_plausible:,}."
+    )
 
 
 def _print(console: Console, answer: Answer, shown: Sequence[Found], more: int = 0, which: str = "") -> None:
@@ -92,6 +106,7 @@ def as_data(answer: Answer, *, everything: bool) -> dict[str, Any]:
         "metric": answer.metric,
         "number": number and {"text": number.text, "value": number.value, "reach": number.reach},
         "tried": len(answer.found),
+        "chance": (chance := answer.chance) and dataclasses.asdict(chance),
         "within_reach": [_row(found) for found in answer.within_reach],
         "near_misses": [_row(found) for found in answer.near_misses],
         "literature": [_row(found) for found in answer.literature],

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -12,6 +10,7 @@ from srbench.analysis.compare import Comparison
 from srbench.analysis.sample import CellIntervals
 from srbench.bench.results import CellId
 from srbench.bench.store import LoadedRun
+from srbench.text import to_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,11 +52,7 @@ def comparisons_csv(run: LoadedRun, comparisons: Sequence[Comparison]) -> str:
 
 
 def _csv(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(map(itemgetter(*columns), rows))
-    return text.getvalue()
+    return to_csv([columns, *map(itemgetter(*columns), rows)])
 
 
 def images_frame(run: LoadedRun) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from srbench.analysis.compare import compare_all, report_pairs
 from srbench.analysis.references import Reference, load_references
 from srbench.bench.results import MetricRecord
 from srbench.bench.store import LoadedRun
+from srbench.console import make_console
 from srbench.report.differences import difference_grids
 from srbench.report.escape import one_line
 from srbench.report.grid import DASH, Entry, Grid, Row, grids, main_metrics, speed_title, speed_words
@@ -42,7 +43,7 @@ def print_tables(
         intervals: print the figures again with their 95 % intervals.
         baseline: a label whose differences to the others are printed.
     """
-    console = console or Console(highlight=False)
+    console = console or make_console(highlight=False)
     references = load_references() if references is None else references
     record = run.record
     words = f" ({record.protocol_hash}): {record.protocol_words}"

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from srbench.analysis.update import Update
 from srbench.bench.results import SCHEMA_VERSION
+from srbench.console import make_console
 
 STYLES = {"---": "bold", "+++": "bold", "@@": "cyan", "-": "red", "+": "green"}
 """Of the lines of a difference, by how they begin."""
@@ -17,7 +18,7 @@ STYLES = {"---": "bold", "+++": "bold", "@@": "cyan", "-": "red", "+": "green"}
 
 def print_diff(update: Update, console: Console | None = None) -> None:
     """The unified difference of every file that has changed, on stdout; coloured on a terminal."""
-    console = console or Console(highlight=False)
+    console = console or make_console(highlight=False)
     for file in update.files:
         for line in file.diff():
             style = next((style for start, style in STYLES.items() if line.startswith(start)), "")

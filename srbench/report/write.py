@@ -1,10 +1,12 @@
 """A run's report folder: tables, comparisons, figures at full precision, plots and crop sheets.
 
-What went in is hashed into ``report.json``, so that a report that is up to date is not made again.
+What went in, and each file that came of it, is hashed into ``report.json``: a report that is up to date is not made
+again, and one of which a file was altered or removed is.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -59,20 +61,23 @@ def write_report(
     wanted = {*formats, *(["plots"] if plots else []), *([_WITH_PLOTS] if plots and "md" in formats else [])}
     inputs = _inputs(run, references, baseline)
     stamp = _read_stamp(folder)
-    old: dict[str, int] = stamp.get("files", {})
+    old: dict[str, str] = stamp.get("files", {})
     made = set(stamp.get("made", ())) if stamp.get("inputs") == inputs else set()
-    if made >= wanted and all(_is_whole(folder, *file) for file in old.items()):
+    whole = all(_is_whole(folder, *file) for file in old.items())
+    if made >= wanted and whole:
         return [folder / name for name in old]
+    if not whole:
+        wanted |= made  # whatever part of it was altered
     kept = made - {_WITH_PLOTS} if "md" in wanted else made
     with writing_report(folder):
         if not made:
             for name in old:  # of other numbers: no part of it may stand beside the new
                 (folder / name).unlink(missing_ok=True)
-        files = {name: size for name, size in old.items() if _is_whole(folder, name, size)}
+        files = {name: known for name, known in old.items() if _is_whole(folder, name, known)}
         for name, content in _contents(run, references, wanted, baseline):
             data = content.encode("utf-8", "replace") if isinstance(content, str) else content
             write_atomically(folder / name, data)
-            files[name] = len(data)
+            files[name] = _sha256(data)
         document = {
             "schema_version": 1,
             "run": run.record.id,
@@ -141,9 +146,13 @@ def _is_inside(name: str) -> bool:
     return not Path(name).is_absolute() and ".." not in Path(name).parts
 
 
-def _is_whole(folder: Path, name: str, size: int) -> bool:
+def _is_whole(folder: Path, name: str, known: str) -> bool:
     path = folder / name
-    return path.is_file() and path.stat().st_size == size
+    return path.is_file() and _sha256(path.read_bytes()) == known
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _contents(

@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from srbench.errors import DataError, MethodError
 from srbench.method import MethodInfo
 from srbench.recipe import Recipe
+from srbench.text import warn
 from srbench.training.losses import Loss, centred, make_loss
 from srbench.training.optimiser import initialise, make_optimizer, rate, set_rate, start_from
 from srbench.training.progress import Point
 from srbench.training.validation import mean_psnr
-from srbench.weights import read_metadata, read_tensors, save_weights
+from srbench.weights import read_metadata, read_tensors, save_weights, weights_fault
 
 FORMAT = 1
 """Of checkpoints; raised when a training would go on differently from one of the format before."""
@@ -183,13 +184,13 @@ class Session:
             yield "errors", torch.stack(self.errors)
 
     def resume(self, path: Path, key: str) -> bool:
-        """Go on from a checkpoint; False if there is none of this training, or it is damaged."""
+        """Go on from a checkpoint; False if there is none of this training, or it is damaged, which is said."""
         if not path.is_file():
             return False
-        try:
-            metadata, tensors = read_metadata(path), read_tensors(path)
-        except DataError:
+        if fault := weights_fault(path):
+            warn(f"The checkpoint {path} is damaged ({fault}): the training begins anew.")
             return False
+        metadata, tensors = read_metadata(path), read_tensors(path)
         wanted = {"format": FORMAT, "key": key, "recipe_hash": self.recipe.hash}
         if any(metadata.get(name) != value for name, value in wanted.items()):
             return False

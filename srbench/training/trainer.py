@@ -21,6 +21,7 @@ from torch import Tensor
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.locks import locked
 from srbench.method import FittedMethod, LearnedMethod, Method
+from srbench.places import require_home
 from srbench.protocol import Case
 from srbench.recipe import Recipe
 from srbench.training.blame import blamed_on
@@ -91,6 +92,7 @@ def obtain(
         start = obtain(
             training.after, method_class, device, watch, again=again, done=done, failed=failed, waiting=waiting
         )
+    require_home(trained_folder(), "SRBENCH_CACHE")
     with locked(trained_folder() / "locks" / f"{training.file_name}.lock", lambda: waiting(training)):
         found = training.find()  # another process may have trained them meanwhile
         if found is None or again:

@@ -51,10 +51,13 @@ def test_a_number_of_a_method(photos: Path) -> None:
     lines = result.stdout.splitlines()
     assert any(number in line and "RGB PSNR over all channels, LR 8-bit: `rgb`" in line for line in lines[:4])
     assert "What the literature uses" in result.stdout
+    assert "A match may be chance: of the 10,001 such numbers" in " ".join(result.stdout.split())
     assert max(map(len, lines)) <= 80
     document = json.loads(explain(number, *words, "--json").stdout)
     assert document["schema_version"] == 1
     assert document["answers"][0]["within_reach"][0]["protocols"] == ["rgb"]
+    chance = document["answers"][0]["chance"]
+    assert chance["numbers"] == 10_001 and 1 <= chance["by_plausible"] <= chance["by_any"] <= listed["tried"]
     assert document["answers"][0]["within_reach"][0]["variant"]["making"]["lr"] == "rounded"
 
 
@@ -112,6 +115,28 @@ def test_sr_of_the_size_of_uncropped_hr_and_gray_saved_as_rgb(tmp_path: Path) ->
     save(tmp_path / "sr" / "g.png", np.repeat(gray[..., None], 3, axis=2))
     words = ("--images", str(tmp_path / "sr"), "--dataset", str(tmp_path / "hr"), "--scale", "2", "--metric", "psnr")
     assert " inf" in explain(*words).stdout
+
+
+def test_sr_of_a_gray_image_is_scored_however_it_was_saved_and_in_both_ways(tmp_path: Path) -> None:
+    """Gray, gray in three channels, and what a network for RGB makes of it: nearly gray."""
+    gray = photograph(51, 63)[..., 0]
+    save(tmp_path / "hr" / "g.png", gray)
+    sr = pil_both_ways(gray[:50, :62])
+    threefold = np.repeat(sr[..., None], 3, axis=2)
+    tinged = threefold.copy()
+    tinged[::2, :, 0] ^= 1
+    values = []
+    for folder, picture in (("gray", sr), ("rgb", threefold), ("tinged", tinged)):
+        save(tmp_path / folder / "g.png", picture)
+        result = explain(
+            "--images", str(tmp_path / folder), "--dataset", str(tmp_path / "hr"), "--scale", "2", "--json"
+        )
+        rows = json.loads(result.stdout)["answers"][0]["variants"]
+        values.append({name: row["value"] for row in rows for name in row["protocols"]})
+    assert values[0] == pytest.approx(values[1], abs=1e-9)
+    assert values[0]["edsr"] - values[0]["lapsrn"] == pytest.approx(20 * np.log10(255 / 219), abs=1e-9)
+    assert values[2]["edsr"] == pytest.approx(values[0]["edsr"], abs=0.05)
+    assert values[2] != values[0]
 
 
 @pytest.mark.parametrize(

@@ -175,7 +175,7 @@ def test_two_runs_of_one_folder_share_the_work(
         documents.append(json.loads(out))
     assert documents[0] == documents[1]
     computed = [line for path in tmp_path.glob("done-*") for line in path.read_text().split()]
-    assert sorted(computed) == sorted("223344")  # two images at three scales, each once
+    assert sorted(computed) == sorted("222333444")  # two images at three scales, and the first again, each once
     (run,) = (tmp_path / "results" / "runs").iterdir()
     assert len(list(run.glob("cells/*.json"))) == 3
 
@@ -230,5 +230,5 @@ def test_code_that_changes_in_mid_run_is_not_taken_for_the_planned_one(
     out, _ = process.communicate(timeout=240)
     assert process.returncode == 3, said(tmp_path)
     failed = {row["method"]: row["error"] for row in json.loads(out)["failed"]}
-    assert failed["crashes"] == "exited with 1"
+    assert failed["crashes"] == "its process exited with 1"
     assert "was changed while the run was going on" in failed["mine"]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import small_models
+import torch
 from conftest import photograph, save
 from hub_server import COMMIT, hub
 
@@ -84,12 +85,87 @@ def test_workers_open_models_too(cli: Cli, here: Path, photos: Path) -> None:
     assert psnr_by_method(workers.stdout) == psnr_by_method(alone.stdout)
 
 
-def test_a_changed_file_is_another_cell(cli: Cli, here: Path, photos: Path) -> None:
+def runs(here: Path) -> dict[str, bytes]:
+    return {path.parent.name: path.read_bytes() for path in (here / "results/runs").glob("*/run.json")}
+
+
+def test_a_changed_file_is_another_cell_of_another_run(cli: Cli, here: Path, photos: Path) -> None:
     words = ("run", "--methods", "onnx:small.onnx", "--datasets", str(photos), *X2, "--no-report")
     assert "1 computed" in cli(*words).stderr
+    before = runs(here)
     (here / "small.onnx").unlink()
     small_models.save_onnx(small_models.trained(steps=3), here / "small.onnx")
     assert "1 computed" in cli(*words).stderr
+    after = runs(here)
+    assert len(after) == 2
+    assert before.items() <= after.items()  # nothing finished is lost
+
+
+def test_weights_beside_an_onnx_model_that_were_changed_are_another_cell(
+    cli: Cli, tmp_path: Path, photos: Path
+) -> None:
+    import onnx
+
+    words = ("run", "--methods", "onnx:net.onnx", "--datasets", str(photos), *X2, "--no-report", "--json")
+    figures = []
+    for steps in (1, 3):
+        model = onnx.load(small_models.save_onnx(small_models.trained(steps=steps), tmp_path / "whole.onnx"))
+        (tmp_path / "weights.bin").unlink(missing_ok=True)
+        where = {"location": "weights.bin", "size_threshold": 0}
+        onnx.save_model(model, tmp_path / "net.onnx", save_as_external_data=True, **where)
+        result = cli(*words)
+        assert "1 computed" in result.stderr
+        figures.append(psnr_by_method(result.stdout)["onnx:net"])
+    assert figures[0] != figures[1]
+    (tmp_path / "weights.bin").unlink()
+    result = cli(*words)
+    assert result.returncode == 4
+    assert "srbench: net.onnx has weights in 'weights.bin', which is not in" in result.stderr
+
+
+def test_two_models_of_one_name_stand_in_one_run(cli: Cli, tmp_path: Path, photos: Path) -> None:
+    for number, folder in enumerate(("A", "B")):
+        save(tmp_path / folder / "sr" / "first.png", photograph(48, 60, number))
+        save(tmp_path / folder / "sr" / "second.png", photograph(52, 40, number))
+    words = ("--datasets", str(photos), *X2, "--no-report", "--json", "--metrics", "psnr")
+    both = psnr_by_method(cli("run", "--methods", "images:A/sr,images:B/sr", *words).stdout)
+    assert list(both) == ["images:A-sr", "images:B-sr"]
+    alone = [psnr_by_method(cli("run", "--methods", f"images:{x}/sr", *words).stdout)["images:sr"] for x in "AB"]
+    assert alone == list(both.values())
+    assert len(runs(tmp_path)) == 3
+    named = psnr_by_method(cli("run", "--methods", "images:A/sr?label=ours,images:B/sr", *words).stdout)
+    assert list(named) == ["images:ours", "images:sr"]
+    refused = cli("run", "--methods", "images:A/sr?label=x,images:B/sr?label=x", *words)
+    assert refused.returncode == 2
+    assert "Two models would be called 'images:x'; name one of them: 'images:PATH?label=NAME'." in refused.stderr
+
+
+def test_a_network_that_divides_by_zero_on_small_images_is_a_row(cli: Cli, tmp_path: Path, photos: Path) -> None:
+    small_models.save_onnx(small_models.pooling(), tmp_path / "pool.onnx")
+    words = ("run", "--methods", "nearest,onnx:pool.onnx", "--datasets", str(photos), *X2, "--no-report", "--json")
+    alone = cli(*words, "--out", "a")
+    assert alone.returncode == 0, alone.stderr
+    assert alone.stderr.count("trying pool.onnx: its channels, scale, sizes and halo") == 1
+    workers = cli(*words, "--out", "b", "--jobs", "1")
+    assert workers.returncode == 0, workers.stderr
+    assert psnr_by_method(workers.stdout) == psnr_by_method(alone.stdout)
+    assert list(psnr_by_method(alone.stdout)) == ["nearest", "onnx:pool"]
+    save(tmp_path / "tiny.png", photograph(6, 9))
+    upscaled = cli("upscale", "tiny.png", "large.png", "--method", "onnx:pool.onnx", "--scale", "2")
+    assert upscaled.returncode == 0, upscaled.stderr
+    assert (tmp_path / "large.png").is_file()
+
+
+def test_a_network_that_cannot_be_tried_is_one_sentence(cli: Cli, tmp_path: Path, photos: Path) -> None:
+    small_models.save_onnx(small_models.pooling(35), tmp_path / "pool.onnx", side=128)
+    for words in (
+        ("run", "--methods", "nearest,onnx:pool.onnx", "--datasets", str(photos), *X2, "--no-report"),
+        ("upscale", str(photos), "out", "--method", "onnx:pool.onnx", "--scale", "2"),
+    ):
+        result = cli(*words)
+        assert result.returncode == 4, result.stderr
+        assert "srbench: pool.onnx takes no image of 3 channels, 96x64 pixels (" in result.stderr
+        assert "Traceback" not in result.stderr
 
 
 def test_wrong_images_fail_their_cells_alone(cli: Cli, here: Path, photos: Path) -> None:
@@ -171,9 +247,9 @@ def test_list_names_the_kinds(cli: Cli) -> None:
     assert "images:DIR" in shown
 
 
-def test_planning_a_known_model_needs_no_torch(here: Path) -> None:
+def test_planning_a_model_needs_no_torch(here: Path) -> None:
     code = "from srbench.registry import Registry; import sys; Registry().select(['onnx:small.onnx', 'images:sr']);"
-    for expected in ("True", "False"):  # it is tried once
+    for tried in (1, 0):  # once, in another process
         result = subprocess.run(
             [sys.executable, "-c", f"{code} print('torch' in sys.modules)"],
             cwd=here,
@@ -181,4 +257,63 @@ def test_planning_a_known_model_needs_no_torch(here: Path) -> None:
             capture_output=True,
             text=True,
         )
-        assert result.stdout.strip() == expected, result.stderr
+        assert result.stdout.strip() == "False", result.stderr
+        assert result.stderr.count("trying small.onnx") == tried
+
+
+class Enlarged(torch.nn.Module):
+    """Bicubic, brighter by a constant: nearly white in [0, 1] and hardly brighter in 0..255."""
+
+    def __init__(self, brighter: float) -> None:
+        super().__init__()
+        self.brighter = brighter
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.interpolate(x, scale_factor=2.0, mode="bicubic") + self.brighter
+
+
+PLUGIN = """
+import torch
+from srbench.method import Method, MethodInfo
+
+class Dim(Method):
+    info = MethodInfo(name="dim", family="{family}", channels="any", input="upsampled")
+
+    def upscale(self, x, scale):
+        return x * 0.8
+"""
+
+
+def test_a_network_that_is_under_bicubic_is_asked_whether_it_is_fed_rightly(
+    cli: Cli, tmp_path: Path, photos: Path
+) -> None:
+    for name, brighter in (("fine", 0.0), ("bright", 0.25)):
+        torch.jit.script(Enlarged(brighter)).save(str(tmp_path / f"{name}.pt"))
+    for family in ("prediction", "interpolation"):
+        text = PLUGIN.format(family=family).replace("dim", f"dim-{family}")
+        (tmp_path / f"{family}.py").write_text(text)
+    plugins = [word for family in ("prediction", "interpolation") for word in ("--plugin", f"{family}.py")]
+    data = ("--datasets", str(photos), "--scales", "2", "--metrics", "psnr", "--no-speed")
+    models = "torchscript:fine.pt,torchscript:bright.pt"
+    result = cli("run", "--methods", f"{models},dim-*,bicubic,nearest", *data, *plugins, "--json")
+    assert result.returncode == 0, result.stderr
+    figures = psnr_by_method(result.stdout)
+    short = figures["bicubic"] - figures["torchscript:bright"]
+    question = "is its input 0..255 (?range=255), BGR, or of another scale or degradation?"
+    sentence = f"torchscript:bright is {short:.1f} dB under bicubic on photos x2: {question}"
+    assert f"note: {sentence}" in result.stderr
+    assert "dim-prediction is " in result.stderr and "?range" not in result.stderr.partition("dim-prediction is")[2]
+    noted = [line for line in result.stderr.splitlines() if "under bicubic" in line]
+    assert len(noted) == 2  # what interpolates may lie where it likes, and so may nearest
+    (folder,) = (tmp_path / "results/runs").glob("photos*")
+    assert any(sentence in note for note in json.loads((folder / "run.json").read_text())["notes"])
+    assert "is its input 0..255" in (folder / "report/report.md").read_text("utf-8")
+    again = cli("run", "--methods", f"{models},dim-*,bicubic,nearest", *data, *plugins)
+    assert "0 computed" in again.stderr and sentence in again.stderr
+
+    said = cli("run", "--methods", "torchscript:bright.pt?range=255,bicubic", *data)
+    assert "under bicubic" not in said.stderr
+    said = cli("run", "--methods", "torchscript:bright.pt?range=0.5,bicubic", *data)
+    assert "is its ?range right, or is its input BGR" in said.stderr
+    alone = cli("run", "--methods", "torchscript:bright.pt", *data)
+    assert alone.returncode == 0 and "under bicubic" not in alone.stderr  # nothing to hold it against

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from srbench.installed import DISTRIBUTION
+
 EXPECTED = {
     "nearest", "bilinear", "bicubic", "lanczos", "bicubic-ibp", "dcci", "dcci-ibp", "srcnn-y", "srcnn-y-935",
     "srcnn-y-955", "srcnn-rgb", "fsrcnn", "fsrcnn-s", "autoencoder", "aplus", "gradient-prior",
@@ -68,7 +70,7 @@ def test_the_wheel_holds_all_and_claims_one_name(wheel: Path) -> None:
         "scaffold/templates/pyproject.toml.j2",
     ):
         assert f"srbench/{path}" in names
-    assert {name.split("/")[0].split("-")[0] for name in names} == {"srbench"}
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"srbench", DISTRIBUTION.replace("-", "_")}
     assert "srbench/datasets/__init__.py" not in names
 
 

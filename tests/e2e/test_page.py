@@ -16,6 +16,7 @@ from runs import METRICS, compared, write_run
 
 from srbench.analysis.references import load_references
 from srbench.bench.results import MetricRecord
+from srbench.bench.sealed import sealed
 from srbench.bench.speed_record import RunSpeed, SpeedRow
 from srbench.bench.store import LoadedRun, load_run
 from srbench.report.html.page import html_page
@@ -124,7 +125,7 @@ def timed(run: LoadedRun) -> LoadedRun:
         for place, method in enumerate(run.record.methods)
     ]  # fmt: skip
     speed = RunSpeed(asked="cpu", device="cpu", size="128", scale=2, sources={}, rows=tuple(rows))
-    (run.folder.path / "speed.json").write_text(speed.model_dump_json(), "utf-8")
+    (run.folder.path / "speed.json").write_text(sealed(speed), "utf-8")
     return load_run(run.folder.path)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,7 +18,7 @@ import pytest
 
 from srbench.weights import read_metadata, weights_sha256
 
-pytest.importorskip("ray", reason="Ray is not installed: pip install 'srbench[ray]'")
+pytest.importorskip("ray", reason="Ray is not installed: pip install '.[ray]'")
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -217,3 +220,110 @@ def test_another_srbench_on_a_node_is_refused(steady_nodes: Nodes, work: Path) -
     assert result.returncode == 2, result.stderr
     assert "has another srbench than this run: install the same on every node." in result.stderr
     assert "Traceback" not in result.stderr
+
+
+SHIPPED = """
+import os, time
+from pathlib import Path
+from srbench.method import Method, MethodInfo
+
+class Scaled(Method):
+    info = MethodInfo(name="scaled", family="interpolation", channels="any", input="upsampled", halo=0)
+    def upscale(self, x, scale):
+        factor = float((Path(__file__).parent / "data" / "factor.txt").read_text())
+        factor *= float(os.environ["SECOND_FACTOR"])
+        with open("NOTES/began", "a") as file:
+            file.write(f"{os.environ['SRBENCH_CACHE']}\\n")
+        while len(set(Path("NOTES/began").read_text().split())) < int(os.environ["PLACES"]):
+            time.sleep(0.05)
+        return x * factor
+"""
+
+
+def test_files_and_variables_that_a_plugin_needs_reach_the_nodes(cli: Cli, steady_nodes: Nodes, work: Path) -> None:
+    (work / "p.py").write_text(SHIPPED.replace("NOTES", str(work)))
+    (work / "data").mkdir()
+    (work / "data" / "factor.txt").write_text("0.9")
+    words = (*WORDS, "--methods", "scaled", "--scales", "2,3")
+    on_ray = ("--engine", "ray", "--address", steady_nodes.address)
+    ship = ("--ship", "data", "--ship-env", "SECOND_FACTOR", "--ship-env", "PLACES")
+    environment = {"SECOND_FACTOR": "0.5", "PLACES": "2"}  # both nodes are at it at the same time
+    lacking = cli(*words, *on_ray, **environment)
+    assert lacking.returncode == 3, lacking.stderr
+    assert not (work / "began").exists()
+    result = cli(*words, *on_ray, *ship, **environment)
+    assert result.returncode == 0, result.stderr
+    local = cli(*words, "--out", "local", **environment | {"PLACES": "1"})
+    assert json.loads(result.stdout)["results"] == json.loads(local.stdout)["results"]
+    (there,) = steady_nodes.cache("other").glob("shipped/trees/*/data/factor.txt")
+    assert there.read_text() == "0.9"
+
+
+@pytest.fixture
+def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A head as `ray start` starts one, in a home without a token; it wants one all the same."""
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", f"--port={port}"]
+    words += ["--num-cpus=1", "--include-dashboard=false", f"--object-store-memory={80 * 2**20}"]
+    environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, "RAY_USAGE_STATS_ENABLED": "0"}
+    with (tmp_path / "head").open("wb") as told:
+        process = subprocess.Popen(words, stdout=told, stderr=told, env=environment, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while "Ray runtime started" not in (tmp_path / "head").read_text():
+        said = (tmp_path / "head").read_text()
+        assert process.poll() is None, said
+        assert time.monotonic() < deadline, said
+        time.sleep(0.1)
+    yield process, f"127.0.0.1:{port}"
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+TOKEN = "a" * 32
+
+
+def test_tokens_sigterm_and_a_lost_head(
+    cli: Cli,
+    start: Callable[..., subprocess.Popen[str]],
+    started: tuple[subprocess.Popen[bytes], str],
+    work: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    head, address = started
+    words = (*WORDS, "--methods", "slow", "--scales", "2", "--engine", "ray")
+    on_ray = (*words, "--address", address)
+    for other in ({}, {"RAY_AUTH_TOKEN": "b" * 32}, {"RAY_AUTH_MODE": "token"}):
+        refused = cli(*on_ray, **other)  # Ray itself asks for 20 seconds
+        assert refused.returncode == 2
+        assert refused.stderr == (
+            f"srbench: The Ray cluster at {address} wants a token that this run does not have: set "
+            "RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to the one that the cluster was started "
+            "with.\n"
+        )
+    monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
+    stderr = work / "stderr"
+    process = start(*on_ray)
+    wait_for(lambda: lines(work / "began"), process, stderr)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 130, stderr.read_text()
+    assert "interrupted; what is done is kept. To go on: srbench run" in stderr.read_text()
+    (work / "began").unlink()
+    process = start(*on_ray)
+    wait_for(lambda: lines(work / "began"), process, stderr)
+    os.killpg(head.pid, signal.SIGKILL)
+    assert process.wait(timeout=120) == 5, stderr.read_text()
+    assert "srbench: The Ray cluster is gone (" in stderr.read_text()
+    assert "Traceback" not in stderr.read_text()
+
+    # a cluster of the run's own leaves no token, with which the next cluster would refuse
+    (work / "go").touch()
+    monkeypatch.delenv("RAY_AUTH_TOKEN")
+    alone = cli(*words)
+    assert alone.returncode == 0, alone.stderr
+    assert not (work / ".ray").exists()

@@ -40,10 +40,7 @@ def test_damaged_files_are_read_or_refused() -> None:
         assert tally["accepted"] + tally["refused"] == tally["inputs"], name
         assert bool(tally["accepted"]) == (name != "GIF"), f"{name}: whole files have to be read"
     assert len(kinds) == KINDS
-    assert {name for name, tally in kinds.items() if not tally["refused"]} == {
-        "cell",
-        "speed.json",
-    }  # which count as absent
+    assert {name for name, tally in kinds.items() if not tally["refused"]} == {"cell"}  # which counts as absent
 
 
 def test_a_finding_is_told(tmp_path: Path) -> None:

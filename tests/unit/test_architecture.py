@@ -38,8 +38,14 @@ LAYERS = (
     ("imaging",),
     ("method",),
     ("recipe",),
-    ("allocator", "atomic", "canonical", "device", "live_source", "locks", "names", "places", "source", "toml_file"),
+    ("isolation",),
+    (
+        *("allocator", "atomic", "canonical", "console", "device", "installed", "live_source", "locks", "names"),
+        *("places", "source"),
+        "toml_file",
+    ),
     ("errors", "__init__"),
+    ("text",),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 

@@ -13,6 +13,7 @@ from srbench.bench.availability import availability
 from srbench.bench.plan import Request, make_plan
 from srbench.data.networks import NETWORKS, NetworkFile, networks_folder
 from srbench.errors import DataError
+from srbench.installed import install_command
 from srbench.registry import Registry
 
 
@@ -64,6 +65,6 @@ def test_a_library_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
     registry = Registry()
     found = availability([registry.metric(name) for name in ("psnr", "piq:fsim")], registry)
     assert found.hashes.keys() == {"psnr"}
-    assert found.reasons == {"piq:fsim": "piq is not installed: `pip install 'srbench[perceptual]'` brings it."}
+    assert found.reasons == {"piq:fsim": f"piq is not installed: {install_command('perceptual')} brings it."}
     with pytest.raises(DataError, match="nothing to score with: piq:fsim: piq is not installed"):
         make_plan(Request(methods=("bicubic",), metrics=("piq:fsim",)), registry)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import os
+import re
 import shutil
+import signal
 import socket
 import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +19,15 @@ import pytest
 from typer.main import get_command
 
 import srbench
-from srbench.bench.engines.cluster import Cluster, _require_answer
+from srbench.bench.engines.cluster import Cluster
+from srbench.bench.engines.joining import require_answer
 from srbench.bench.engines.node import code_hash
 from srbench.bench.options import Options
 from srbench.bench.plan import Request, make_plan
 from srbench.bench.workbench import Setting
 from srbench.cli.main import app
 from srbench.errors import UsageError
+from srbench.installed import install_command
 from srbench.registry import Registry
 
 
@@ -52,7 +60,7 @@ def test_ray_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -
         return None if name == "ray" else found(name, *rest)
 
     monkeypatch.setattr("srbench.bench.engines.cluster.find_spec", without_ray)
-    with pytest.raises(UsageError, match=r"pip install 'srbench\[ray\]'") as raised:
+    with pytest.raises(UsageError, match=re.escape(f"needs Ray: {install_command('ray')} brings it")) as raised:
         cluster("cpu")
     assert raised.value.exit_code == 2
 
@@ -70,10 +78,10 @@ def test_an_address_where_nothing_listens_is_said_at_once(scheme: str) -> None:
             one.bind(("127.0.0.1", 0))
         heard.listen()
         with pytest.raises(UsageError, match="There is no Ray cluster at"):
-            _require_answer(f"{scheme}127.0.0.1:{free.getsockname()[1]}")
-        _require_answer(f"{scheme}127.0.0.1:{heard.getsockname()[1]}")
-    _require_answer("auto")
-    _require_answer("")
+            require_answer(f"{scheme}127.0.0.1:{free.getsockname()[1]}")
+        require_answer(f"{scheme}127.0.0.1:{heard.getsockname()[1]}")
+    require_answer("auto")
+    require_answer("")
 
 
 def test_the_code_of_the_engine_has_a_hash(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -104,3 +112,64 @@ def test_the_files_for_clusters_are_well_formed() -> None:
         used = {word for word in text.replace("\n", " ").split() if word.startswith("--")}
         assert used
         assert used <= known
+
+
+STANDS_IN = {
+    "scontrol": "echo node1",
+    "srun": 'case "$*" in *hostname*) echo 127.0.0.1;; esac',
+    "ray": "exit 0",
+    # without the words `run --engine ray --address HOST:PORT`
+    "srbench": f'shift 5; exec "{sys.executable}" -m srbench run "$@"',
+}
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGTERM])
+def test_slurms_signal_ends_the_run_with_its_exit_code(number: signal.Signals, photos: Path, tmp_path: Path) -> None:
+    """With stand-ins for SLURM and Ray: the run is a job in bash's background, which ignores SIGINT."""
+    for name, line in STANDS_IN.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{line}\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "p.py").write_text(
+        "import time\nfrom pathlib import Path\nfrom srbench.method import Method, MethodInfo\n"
+        "class Slow(Method):\n"
+        '    info = MethodInfo(name="slow", family="interpolation", channels="any", input="upsampled", halo=0)\n'
+        "    def upscale(self, x, scale):\n"
+        f"        Path({str(tmp_path / 'began')!r}).touch()\n        time.sleep(200)\n        return x\n"
+    )
+    words = ["--methods", "slow", "--datasets", "./photos", "--plugin", "p.py", "--no-report", "--no-speed"]
+    process = subprocess.Popen(
+        ["bash", Path(__file__).resolve().parents[2] / "examples" / "cluster" / "slurm.sbatch", *words],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "x"},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "began").exists():
+            assert process.poll() is None, process.communicate()[1]
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 130, said
+        assert "interrupted; what is done is kept. To go on: srbench run" in said
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"ship": (Path("x"),)}, "--ship and --ship-env are for --engine ray"),
+        ({"engine": "ray", "ship": (Path("no/such"),)}, "--ship: there is no no/such"),
+        ({"engine": "ray", "ship_env": ("NO_SUCH_NAME",)}, "--ship-env: the environment has no NO_SUCH_NAME"),
+    ],
+)
+def test_what_cannot_be_shipped_is_named(given: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        Options(**given).check()
+    whole = Options(engine="ray", ship=(Path("a"), Path("b c")), ship_env=("HOME",))
+    assert whole.words() == ["--engine", "ray", "--ship", "a", "--ship", "b c", "--ship-env", "HOME"]

@@ -19,7 +19,7 @@ from srbench.analysis.explain.catalogue import LIMIT, Candidate, candidates_for,
 from srbench.analysis.explain.compute import figures_of_method, makings
 from srbench.analysis.explain.planes import plane_of
 from srbench.analysis.explain.resizers import RESIZERS
-from srbench.analysis.explain.search import Number, read_number, search
+from srbench.analysis.explain.search import Chance, Number, read_number, search
 from srbench.analysis.explain.variant import variant_of
 from srbench.analysis.explain.windows import windowed_ssim
 from srbench.errors import DataError, MethodError, UsageError
@@ -46,7 +46,7 @@ def method(channels: str = "any", input_: str = "upsampled") -> Method:
 
 
 def bicubic_candidates(metric: str = "psnr") -> list[Candidate]:
-    return candidates_for(method().info, metric, thorough=True)  # type: ignore[arg-type]
+    return candidates_for(method().info, metric, thorough=True, gray=False)  # type: ignore[arg-type]
 
 
 # resizers, planes and windows ----------------------------------------------------------------------------------------
@@ -125,9 +125,12 @@ def test_windows(channels: int) -> None:
 
 @pytest.mark.parametrize("metric", ["psnr", "ssim"])
 @pytest.mark.parametrize("thorough", [True, False])
+@pytest.mark.parametrize("gray", [True, False])
 @pytest.mark.parametrize("input_", ["lr", "upsampled"])
-def test_candidates_are_sound_distinct_and_cheapest_first(metric: str, thorough: bool, input_: str) -> None:
-    found = candidates_for(method(input_=input_).info, metric, thorough=thorough)  # type: ignore[arg-type]
+def test_candidates_are_sound_distinct_and_cheapest_first(metric: str, thorough: bool, input_: str, gray: bool) -> None:
+    info = method(input_=input_).info
+    found = candidates_for(info, metric, thorough=thorough, gray=gray)  # type: ignore[arg-type]
+    assert {candidate.variant.gray for candidate in found} == ({"y", "rgb"} if gray else {None})
     assert all(candidate.variant.is_sound for candidate in found)
     assert len({candidate.variant for candidate in found}) == len(found)
     costs = [candidate.cost for candidate in found]
@@ -140,7 +143,7 @@ def test_candidates_are_sound_distinct_and_cheapest_first(metric: str, thorough:
 
 
 def test_fewer_ways_to_make_lr_are_tried_for_methods_that_take_long() -> None:
-    few, many = (candidates_for(method().info, "psnr", thorough=thorough) for thorough in (False, True))
+    few, many = (candidates_for(method().info, "psnr", thorough=thorough, gray=False) for thorough in (False, True))
     assert {c.variant for c in few} < {c.variant for c in many}
     assert makings(c.variant for c in few) < 0.7 * makings(c.variant for c in many)
     assert any(c.words == "as `vdsr`, but LR rounded to 8 bits" for c in few)
@@ -163,17 +166,18 @@ def test_words() -> None:
     assert "as `vdsr`, but SSIM with scikit-image's defaults (7x7 uniform)" in {
         candidate.words for candidate in bicubic_candidates("ssim")
     }
-    from_lr = {candidate.words for candidate in candidates_for(method(input_="lr").info, "psnr", thorough=True)}
+    info = method(input_="lr").info
+    from_lr = {candidate.words for candidate in candidates_for(info, "psnr", thorough=True, gray=False)}
     assert "LR by PIL bicubic (8-bit RGB), 8-bit Y" in from_lr
     assert not any(" up" in sentence for sentence in from_lr)
 
 
 def test_images_are_scored_as_the_protocols_do() -> None:
-    found = candidates_for_images("ssim")
+    found = candidates_for_images("ssim", gray=False)
     assert {candidate.protocols for candidate in found if candidate.protocols} == {
         ("vdsr", "srcnn", "selfexsr"),
         ("lapsrn",),
-        ("edsr",),
+        ("edsr", "basicsr"),
         ("rgb",),
     }
     assert all(candidate.variant.making is None for candidate in found)
@@ -291,6 +295,30 @@ def test_plausibility_decides_within_reach_and_distance_beyond() -> None:
     listed = search(candidates, figures, None, "psnr")
     assert [found.figure for found in listed.found] == values
     assert listed.within_reach == listed.near_misses == ()
+
+
+def test_how_many_numbers_would_be_matched_by_chance() -> None:
+    candidates = bicubic_candidates()
+    first, others = candidates[0], [candidate for candidate in candidates if candidate.cost > candidates[0].cost][:3]
+    values = {first.variant: 33.66} | {
+        each.variant: value for each, value in zip(others, (33.664, 33.71, 35.0), strict=True)
+    }
+    answer = search([first, *others], values, read_number("33.66", None), "psnr")
+    assert answer.chance == Chance(
+        numbers=101, low=pytest.approx(33.16), high=pytest.approx(34.16), by_any=2, by_plausible=1
+    )
+    missed = search([first, *others], values, read_number("33.80", None), "psnr").chance
+    assert missed is not None and (missed.by_any, missed.by_plausible) == (2, None)
+    assert search([first, *others], values, None, "psnr").chance is None
+
+
+def test_chance_is_what_trying_every_number_gives() -> None:
+    candidates = bicubic_candidates()[:60]
+    rng = np.random.default_rng(3)
+    figures = {candidate.variant: float(rng.uniform(32.5, 34.5)) for candidate in candidates}
+    chance = search(candidates, figures, read_number("33.66", None), "psnr").chance
+    tried = (search(candidates, figures, read_number(f"{n / 100:.2f}", None), "psnr") for n in range(3316, 3417))
+    assert chance is not None and chance.by_any == sum(bool(answer.within_reach) for answer in tried)
 
 
 @settings(max_examples=50, deadline=None)

@@ -20,6 +20,7 @@ from srbench.export import onnx as exporting
 from srbench.export.onnx import OPSET, NoGraph, make_graph
 from srbench.export.subject import Subject, make_subjects
 from srbench.inference import run_method
+from srbench.installed import install_command
 from srbench.method import LearnedMethod, Method, MethodInfo
 from srbench.registry import Registry
 
@@ -159,5 +160,5 @@ def test_the_metadata_says_what_it_is_and_the_file_where_it_was_made_does_not() 
 
 def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exporting, "find_spec", lambda name: None if name == "onnxscript" else object())
-    with pytest.raises(UsageError, match=r"need onnxscript: `pip install 'srbench\[onnx\]'`"):
+    with pytest.raises(UsageError, match=re.escape(f"need onnxscript: {install_command('onnx')}")):
         exporting.require_packages()

@@ -11,6 +11,8 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -18,6 +20,7 @@ import numpy as np
 import pytest
 from server import (
     Behaviour,
+    Handler,
     Server,
     endless,
     failing,
@@ -33,6 +36,7 @@ from server import (
 )
 
 from srbench.data import download as download_module
+from srbench.data import networks
 from srbench.data.catalog import manifest_names, resolve
 from srbench.data.dataset import Dataset
 from srbench.data.fetch import fetch
@@ -70,6 +74,11 @@ def entry(name: str, data: bytes, image: np.ndarray) -> str:
         f'{{ name = "{name}", path = "{name}_GT.bmp", bytes = {len(data)}, '
         f'sha256 = "{hashlib.sha256(data).hexdigest()}", pixels_sha256 = "{pixels_sha256(image)}" }}'
     )
+
+
+def slow(handler: Handler, data: bytes) -> None:
+    time.sleep(1)
+    plain(handler, data)
 
 
 @pytest.fixture
@@ -488,3 +497,57 @@ def mirror() -> str:
 
 
 MIRROR = os.environ.get("SRBENCH_MIRROR", "")
+
+
+def fetching(*names: str, folder: Path) -> subprocess.Popen[str]:
+    words = [sys.executable, "-m", "srbench", "data", "fetch", *names]
+    return subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_of_three_that_fetch_one_does(mine: Dataset, server: Server, tmp_path: Path) -> None:
+    server.ways.update({path: [slow] for path in server.files})
+    started = [fetching("mine.toml", folder=tmp_path) for _ in range(3)]
+    ended = [process.communicate(timeout=120) for process in started]
+    assert [process.returncode for process in started] == [0, 0, 0]
+    assert sorted(path for path, _ in server.requests) == sorted(server.files)
+    assert sorted(out.split(", ")[1] for out, _ in ended) == ["0 fetched", "0 fetched", "3 fetched"]
+    # those that came while it went on say what they wait for
+    for out, said in ended:
+        assert ("waiting for it" in said) == ("0 fetched" in out), said
+    assert faults(mine) == []
+
+
+def test_of_a_network_likewise(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = b"weights" * 100
+    known = networks.NETWORKS["squeezenet1_1"]
+    server.files[f"networks/{known.file}"] = content
+    server.ways[f"networks/{known.file}"] = [slow]
+    monkeypatch.setenv("SRBENCH_MIRROR", server.url)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    wanted = replace(known, sha256=hashlib.sha256(content).hexdigest()[:8], packaged="", bytes=len(content))
+    monkeypatch.setitem(networks.NETWORKS, "squeezenet1_1", wanted)
+    told: list[str] = []
+    with ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(lambda _: networks.fetch("squeezenet1_1", progress=told.append), range(3)))
+    assert sorted(fetched for _, fetched in done) == [False, False, True]
+    assert [path for path, _ in server.requests] == [f"networks/{known.file}"]
+    assert told.count("another process is fetching squeezenet1_1: waiting for it") == 2
+
+
+def test_one_that_is_killed_holds_up_nobody(mine: Dataset, server: Server, tmp_path: Path) -> None:
+    server.ways.update({path: [stalling, plain] for path in server.files})
+    first = fetching("mine.toml", folder=tmp_path)
+    deadline = time.monotonic() + 60
+    while len(server.requests) < 3:
+        assert first.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    second = fetching("mine.toml", folder=tmp_path)
+    assert second.stderr is not None
+    assert "waiting for it" in second.stderr.readline()
+    first.kill()
+    out, said = second.communicate(timeout=60)
+    first.communicate()
+    assert (second.returncode, said.count("fetched")) == (0, 1), said
+    assert "3 fetched" in out
+    assert faults(mine) == []

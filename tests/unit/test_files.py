@@ -16,8 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from srbench.errors import DataError
+from srbench.imaging.bounds import MAX_SCANS, count_scans
 from srbench.imaging.files import image_size, pixels_sha256, read_image, to_uint8, write_png
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
@@ -302,3 +304,46 @@ def test_the_size_of_a_turned_png(tmp_path: Path, behind: bool) -> None:
     at = whole.index(b"IEND" if behind else b"IDAT") - 4
     path.write_bytes(whole[:at] + chunk + whole[at:])
     assert image_size(path) == read_image(path).shape[:2] == (30, 40)
+
+
+def repeated_scans(count: int, comment: bytes = b"") -> bytes:
+    """A progressive JPEG whose last scan comes again and again."""
+    file = io.BytesIO()
+    Image.fromarray(np.arange(64 * 64, dtype=np.uint16).reshape(64, 64).astype(np.uint8)).save(
+        file, "JPEG", progressive=True, comment=comment
+    )
+    data = file.getvalue()
+    last = data[data.rindex(b"\xff\xda") : -2]
+    scans = data.count(b"\xff\xda") - comment.count(b"\xff\xda")
+    return data[:-2] + last * (count - scans) + data[-2:]
+
+
+def test_a_jpeg_of_very_many_scans_is_refused() -> None:
+    """Each costs a pass over the picture: a file of some hundred kB would take minutes."""
+    whole = read_image(repeated_scans(MAX_SCANS))
+    assert whole.shape == (64, 64)
+    with pytest.raises(DataError, match=rf"^x.jpg has more than {MAX_SCANS} scans and would take long to decode: save"):
+        read_image(repeated_scans(MAX_SCANS + 1), name="x.jpg")
+    # what looks like scans in a comment, or in a thumbnail, is none; nor is what follows the end
+    assert (read_image(repeated_scans(MAX_SCANS, b"\xff\xda\x00\x02" * 99)) == whole).all()
+    assert (read_image(repeated_scans(MAX_SCANS) + b"\xff\xda\x00\x02" * 99) == whole).all()
+
+
+def test_a_large_baseline_jpeg_has_one_scan(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "x.jpg", quality=100)  # its data is full of 0xff
+    assert count_scans(tmp_path / "x.jpg") == 1
+    assert read_image(tmp_path / "x.jpg").shape == noise.shape
+
+
+def test_the_pages_of_a_tiff_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which takes time that grows with the square of their number."""
+    pages = [Image.fromarray(np.full((4, 4), value, np.uint8)) for value in range(9)]
+    file = io.BytesIO()
+    pages[0].save(file, "TIFF", save_all=True, append_images=pages[1:])
+    seen: list[int] = []
+    seek = TiffImageFile._seek
+    monkeypatch.setattr(TiffImageFile, "_seek", lambda self, frame: (seen.append(frame), seek(self, frame))[1])
+    with pytest.raises(DataError, match="holds more than one frame"):
+        read_image(file.getvalue())
+    assert max(seen) == 1

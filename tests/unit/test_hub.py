@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from srbench.data.catalog import resolve
 from srbench.data.hub import HubSpec, hub_manifests, is_hub, parse_hub
 from srbench.errors import DataError, SrbenchError, UsageError
+from srbench.installed import install_command
 
 
 @pytest.mark.parametrize(
@@ -81,5 +83,5 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 def test_the_library_is_named_where_it_is_missing(module: ModuleType | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where a folder `datasets`, as in a checkout, can be imported in its place."""
     monkeypatch.setitem(sys.modules, "datasets", module)
-    with pytest.raises(UsageError, match=r"need the library datasets: run `pip install 'srbench\[hf\]'`"):
+    with pytest.raises(UsageError, match=re.escape(f"need the library datasets: run {install_command('hf')}")):
         resolve("hf:org/name")

@@ -13,6 +13,7 @@ from srbench.analysis.baseline import write_baseline
 from srbench.analysis.gate import check
 from srbench.analysis.references import COLUMNS, Reference, load_references
 from srbench.bench.results import MetricRecord
+from srbench.bench.sealed import sealed
 from srbench.bench.store import LoadedRun, load_run
 from srbench.errors import DataError
 from srbench.report.ci import junit
@@ -103,7 +104,7 @@ def test_junit_names_the_side(run: LoadedRun, tmp_path: Path) -> None:
 def timed(folder: Path, device: str = "cpu", **speeds: float | None) -> LoadedRun:
     """A run of bicubic and dcci, and how many megapixels a second each method gave."""
     run = write_run(folder, **ONLY | {"gains": {"bicubic": 0.0, "dcci": 0.1}})  # type: ignore[arg-type]
-    (folder / "speed.json").write_text(speed_record(speeds, device).model_dump_json())
+    (folder / "speed.json").write_text(sealed(speed_record(speeds, device)))
     return load_run(run.folder.path)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import re
+import shutil
 import sys
 import zipfile
 from pathlib import Path
@@ -15,18 +17,21 @@ import pytest
 import small_models
 import torch
 from conftest import photograph, save
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from srbench import source
+from srbench.bench.plan import Request, make_plan
+from srbench.data.folders import EXTENSIONS
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.inference import run_method
+from srbench.installed import install_command
 from srbench.method import MethodInfo
 from srbench.models import model
 from srbench.models.model import ANY_SCALE, SrImages, spec_hash
-from srbench.models.opened import Opened
-from srbench.models.spec import MEASURED, Options, parse_options, parse_spec
+from srbench.models.opened import Opened, open_file
+from srbench.models.spec import IMAGES, MEASURED, Options, parse_options, parse_spec, told_apart
 from srbench.models.trial import find_traits, run_fitted
 from srbench.names import method_of
 from srbench.registry import Registry
@@ -87,6 +92,9 @@ def test_options_are_read() -> None:
         ("halo=²", "halo is a number of pixels"),
         ("scale=17", "scale is a whole number from 1 to 16"),
         ("scale", "scale is a whole number"),
+        ("label=", "label is a name of letters, digits"),
+        ("label=a/b", "label is a name of letters, digits"),
+        ("label=-a", "label is a name of letters, digits"),
     ],
 )
 def test_wrong_options_are_refused(query: str, message: str) -> None:
@@ -94,7 +102,14 @@ def test_wrong_options_are_refused(query: str, message: str) -> None:
         parse_options(query, "onnx:model.onnx")
 
 
+@pytest.mark.parametrize("query", ["channels=y", "range=255", "halo=8", "input=lr"])
+def test_images_have_no_options_of_what_is_run(query: str) -> None:
+    with pytest.raises(UsageError, match=r"no option of 'images:sr' called '\w+'. Known: label, scale"):
+        parse_options(query, "images:sr")
+
+
 @given(st.text(max_size=30))
+@example("label=a\n")
 def test_options_are_read_or_refused(query: str) -> None:
     try:
         found = parse_options(query, "onnx:model.onnx")
@@ -102,6 +117,7 @@ def test_options_are_read_or_refused(query: str) -> None:
         return
     assert found.range > 0
     assert 0 <= found.scale <= 16
+    assert not found.label or MethodInfo(name=f"onnx:{found.label}", family="prediction", channels="y", input="lr")
 
 
 def test_a_model_is_named_by_its_file(tmp_path: Path) -> None:
@@ -137,6 +153,84 @@ def test_scale_and_data_set_in_a_path_of_images(tmp_path: Path) -> None:
     assert {entry.dataset for entry in twice.entries} == {"set5", "urban"}
     with pytest.raises(UsageError, match=r"only images: has a \{dataset\}"):
         parse_spec("onnx:{dataset}.onnx")
+
+
+def written(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x")
+
+
+def names(tmp_path: Path, *patterns: str) -> list[str]:
+    specs = [parse_spec(pattern.replace(":", f":{tmp_path}/", 1)) for pattern in patterns]
+    return [spec.name for spec in told_apart(list(dict.fromkeys(specs)), ())]
+
+
+def test_models_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    for place in ("A/models/net.pth", "B/models/net.pth", "B/old models/net.pth", "B/models/net.safetensors", "x.pth"):
+        written(tmp_path / place)
+    assert names(tmp_path, "spandrel:A/models/net.pth", "spandrel:x.pth") == ["spandrel:net", "spandrel:x"]
+    assert names(tmp_path, "spandrel:A/models/net.pth", "torchscript:B/models/net.pth") == [
+        "spandrel:net",
+        "torchscript:net",
+    ]
+    three = ("spandrel:A/models/net.pth", "spandrel:B/models/net.pth", "spandrel:B/old models/net.pth")
+    assert names(tmp_path, *three) == ["spandrel:A-models-net", "spandrel:B-models-net", "spandrel:old-models-net"]
+    assert names(tmp_path, three[0], f"{three[1]}?label=theirs") == ["spandrel:net", "spandrel:theirs"]
+    assert names(tmp_path, three[0], f"{three[1]}?label=net") == ["spandrel:models-net", "spandrel:net"]
+    assert names(tmp_path, f"{three[0]}?label=a", f"{three[0]}?label=b") == ["spandrel:a", "spandrel:b"]
+    for alike in (
+        ("spandrel:B/models/net.pth", "spandrel:B/models/net.safetensors"),
+        ("spandrel:B/models/net.pth", "spandrel:B/models/net.pth?halo=8"),
+        ("spandrel:A/models/net.pth?label=a", "spandrel:B/models/net.pth?label=a"),
+    ):
+        with pytest.raises(UsageError, match=r"Two models would be called .*; name one of them: .*\?label=NAME"):
+            names(tmp_path, *alike)
+
+
+def test_folders_of_one_name_are_told_apart_too(tmp_path: Path) -> None:
+    for folder in ("A/set5/x2", "B/set5/x2", "A/sr", "B/sr"):
+        save(tmp_path / folder / "a.png", photograph(8, 8))
+        written(tmp_path / folder / "model.pth")
+    assert names(tmp_path, "images:A/sr", "images:B/sr") == ["images:A-sr", "images:B-sr"]
+    assert names(tmp_path, "hub:A/sr", "hub:B/sr") == ["hub:A-sr", "hub:B-sr"]
+    templates = ("images:A/{dataset}/x{scale}", "images:B/{dataset}/x{scale}")
+    assert names(tmp_path, *templates) == ["images:A", "images:B"]
+    assert names(tmp_path, "hub:A/sr?label=mine") == ["hub:mine"]
+
+
+def test_a_name_that_a_registry_gave_stays(photos: Path, tmp_path: Path) -> None:
+    for folder in ("A", "B"):
+        shutil.copytree(photos, tmp_path / folder / "sr")
+    registry = Registry()
+    patterns = [f"images:{tmp_path}/A/sr", f"images:{tmp_path}/B/sr"]
+    assert [choice.label for choice in registry.select(patterns[:1])] == ["images:sr"]
+    assert [choice.label for choice in registry.select(patterns)] == ["images:sr", "images:B-sr"]
+    assert [choice.label for choice in registry.select([*patterns, *patterns])] == ["images:sr", "images:B-sr"]
+    assert [choice.label for choice in registry.select(["images:B-sr"])] == ["images:B-sr"]
+    label = registry.select([f"{patterns[0]}?label=mine"])[0]
+    assert label.label == "images:mine"
+    assert label.card.source_hash == registry.card("images:sr").source_hash  # a name decides no figure
+
+
+def test_a_run_s_id_holds_what_its_models_are(photos: Path, tmp_path: Path) -> None:
+    for folder in ("A", "B", "C"):
+        shutil.copytree(photos, tmp_path / folder / "sr")
+    save(tmp_path / "B/sr/first.png", photograph(48, 60, 9))
+
+    def run_id(*methods: str) -> str:
+        request = Request(methods=methods, datasets=(str(photos),), scales=(2,), metrics=("psnr",))
+        return make_plan(request, Registry()).run_id
+
+    before = run_id(f"images:{tmp_path}/A/sr")
+    assert run_id(f"images:{tmp_path}/C/sr") == before
+    assert run_id(f"images:{tmp_path}/B/sr") != before
+    assert run_id(f"images:{tmp_path}/A/sr?label=mine") != before
+    save(tmp_path / "A/sr/first.png", photograph(48, 60, 9))
+    assert run_id(f"images:{tmp_path}/A/sr") != before
+
+
+def test_what_a_folder_of_sr_images_is_known_by_is_all_that_is_read() -> None:
+    assert IMAGES == EXTENSIONS
 
 
 def test_missing_files_are_one_sentence(tmp_path: Path) -> None:
@@ -327,26 +421,18 @@ def test_a_process_notices_that_a_file_was_changed(files: Path, tmp_path: Path) 
     path.write_bytes((files / "small.onnx").read_bytes())
     spec = parse_spec(f"onnx:{path}")
     before = spec_hash(spec)
-    path.write_bytes(b"something else")
+    small_models.save_onnx(nearest(), path)
     assert spec_hash(pickle.loads(pickle.dumps(spec))) != before
 
 
 def test_a_model_is_tried_once(files: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Registry().select([f"onnx:{files}/small.onnx"])
-    monkeypatch.setattr("srbench.models.trial.find_traits", None)
+    monkeypatch.setattr("srbench.models.probe._tried", None)
     assert Registry().select([f"onnx:{files}/small.onnx"])[0].card.info.halo == 4
     (kept,) = (own_cache / "models").iterdir()
     kept.write_text('{"says": 1}')
     with pytest.raises(TypeError):  # what was kept is damaged, so it would be tried again
         Registry().select([f"onnx:{files}/small.onnx"])
-
-
-def test_two_models_of_one_name_are_refused(files: Path, tmp_path: Path) -> None:
-    other = small_models.save_onnx(nearest(), tmp_path / "small.onnx")
-    registry = Registry()
-    assert len(registry.select([f"onnx:{files}/small.onnx"] * 2)) == 1
-    with pytest.raises(UsageError, match="Two models would be called 'onnx:small'"):
-        registry.select([f"onnx:{other}"])
 
 
 def test_one_method_of_several_files(tmp_path: Path) -> None:
@@ -371,7 +457,7 @@ def test_a_missing_extra_is_one_sentence(
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     kind, _, name = pattern.partition(":")
-    with pytest.raises(UsageError, match=rf"{package} is not installed: `pip install 'srbench\[{kind}\]'` brings it"):
+    with pytest.raises(UsageError, match=re.escape(f"{package} is not installed: {install_command(kind)} brings it")):
         Registry().select([f"{kind}:{files / name}"])
 
 
@@ -411,6 +497,11 @@ def test_the_code_that_finds_and_reads_images_is_part_of_their_hash(
 # files that are damaged, or not what they seem ----------------------------------------------------------------------
 
 
+def opened(kind: str, path: Path, *, probed: bool = False) -> Any:
+    """A file opened in this process; ``probed`` as a run does it, which takes a process more."""
+    return Registry().select([f"{kind}:{path}"])[0].card if probed else open_file(kind, path, CPU)
+
+
 @pytest.mark.parametrize("kind", ["spandrel", "onnx", "torchscript", "exported"])
 @pytest.mark.parametrize("damage", ["empty", "short", "text"])
 def test_damaged_files_are_one_sentence(kind: str, damage: str, files: Path, tmp_path: Path) -> None:
@@ -419,7 +510,7 @@ def test_damaged_files_are_one_sentence(kind: str, damage: str, files: Path, tmp
     path = tmp_path / f"bad.{suffix}"
     path.write_bytes({"empty": b"", "short": whole[: len(whole) // 2], "text": b"<!DOCTYPE html>" * 50}[damage])
     with pytest.raises(DataError, match=rf"bad\.{suffix} ") as raised:
-        Registry().select([f"{kind}:{path}"])
+        opened(kind, path, probed=damage == "short")
     assert len(str(raised.value)) < 400
 
 
@@ -438,7 +529,7 @@ def test_a_pth_that_holds_code_is_refused(suffix: str, tmp_path: Path) -> None:
     done = tmp_path / "done"
     torch.save({"params": Harm(done)}, tmp_path / f"bad.{suffix}")
     with pytest.raises(DataError, match="holds more than weights"):
-        Registry().select([f"spandrel:{tmp_path}/bad.{suffix}"])
+        opened("spandrel", tmp_path / f"bad.{suffix}", probed=suffix == "pth")
     assert not done.exists()
 
 
@@ -518,7 +609,7 @@ def test_an_exported_program_that_could_run_code_is_refused(
 ) -> None:
     path = altered(files / "small.pt2", tmp_path / "bad.pt2", name, replaced(old, new))
     with pytest.raises(DataError, match=message):
-        Registry().select([f"exported:{path}"])
+        opened("exported", path)
 
 
 @pytest.mark.parametrize(
@@ -529,7 +620,7 @@ def test_pickles_in_an_exported_program_are_refused(name: str, files: Path, tmp_
     done = tmp_path / "done"
     path = altered(files / "small.pt2", tmp_path / "bad.pt2", name, lambda _: pickled(done))
     with pytest.raises(DataError, match=r"bad\.pt2 holds .* export the network alone, or as ONNX"):
-        Registry().select([f"exported:{path}"])
+        opened("exported", path)
     assert not done.exists()
 
 

@@ -163,16 +163,20 @@ def test_without_a_network_what_was_fetched_is_used(server: Hub, network: nn.Mod
         parse_spec("hub:org/other")
 
 
+@pytest.mark.parametrize("location", ["model.onnx.data", "weights.bin", "parts/weights.bin"])
 def test_weights_in_a_file_beside_the_model_are_fetched_with_it(
-    server: Hub, network: nn.Module, tmp_path: Path
+    location: str, server: Hub, network: nn.Module, tmp_path: Path
 ) -> None:
     import onnx
 
-    (tmp_path / "folder").mkdir()
+    folder = tmp_path / "folder"
+    (folder / location).parent.mkdir(parents=True)
     model = onnx.load(small_models.save_onnx(network, tmp_path / "whole.onnx"))
-    path = tmp_path / "folder" / "model.onnx"
-    onnx.save_model(model, path, save_as_external_data=True, location="model.onnx.data", size_threshold=0)
-    server.repositories["org/small"] = contents(tmp_path / "folder")
+    path = folder / "model.onnx"
+    onnx.save_model(model, path, save_as_external_data=True, location=location, size_threshold=0)
+    files = {each.relative_to(folder).as_posix(): each.read_bytes() for each in folder.rglob("*") if each.is_file()}
+    server.repositories["org/small"] = files | {"unasked.bin": b"x"}
     (choice,) = Registry().select(["hub:org/small"])
-    assert "model.onnx.data (sha256 " in choice.card.info.paper
+    assert f"{location} (sha256 " in choice.card.info.paper
+    assert not any("unasked" in line for line in server.requests)
     assert "6,876 parameters" in choice.card.info.paper

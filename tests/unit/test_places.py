@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,3 +67,48 @@ def test_the_home_of_nobody_is_no_bug(cli: Callable[..., subprocess.CompletedPro
         assert "bug" not in result.stderr, words
         assert result.returncode == 2, (words, result.stdout[-300:], result.stderr)
         assert "no home folder for '~nobody-at-all" in result.stderr
+
+
+HOMELESS = """
+import pwd, sys
+def nobody(uid):
+    raise KeyError("getpwuid(): uid not found")
+pwd.getpwuid = nobody
+from srbench.cli.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "variable"),
+    [
+        (["list"], ""),
+        (["data", "list"], ""),
+        (["report", "no-run"], ""),
+        (["run", "--methods", "bicubic", "--datasets", "./photos", "--scales", "2", "--no-report", "--no-speed"], ""),
+        (["upscale", "photos/first.png", "out.png", "--method", "bicubic"], ""),
+        (["train", "fsrcnn:quick", "--scales", "2"], "SRBENCH_CACHE"),
+        (["data", "fetch", "set5"], "SRBENCH_CACHE"),
+        (["data", "fetch", "vgg16"], "SRBENCH_CACHE"),
+        (["run", "--methods", "bicubic", "--datasets", "set5", "--scales", "2"], "SRBENCH_CACHE"),
+        (["run", "--methods", "fsrcnn:quick", "--scales", "2"], "SRBENCH_CACHE"),
+        (["explain", "--method", "bicubic", "--dataset", "set5", "--scale", "2"], "SRBENCH_CACHE"),
+        (["data", "add", "mine", "./photos"], "SRBENCH_DATASETS"),
+    ],
+    ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else value,
+)
+def test_a_user_without_a_home(
+    words: list[str], variable: str, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor an entry among the users, as in a container that runs under any number."""
+    for name in (*FOLDERS, "HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "SRBENCH_MIRROR"):
+        monkeypatch.delenv(name, raising=False)
+    result = subprocess.run([sys.executable, "-c", HOMELESS, *words], cwd=tmp_path, capture_output=True, text=True)
+    assert "bug" not in result.stderr
+    assert not (tmp_path / "~").exists()
+    if variable:
+        sentence = f"This user has no home folder: set {variable} to a folder that can be written to."
+        assert (result.returncode, result.stderr.splitlines()[-1]) == (2, f"srbench: {sentence}")
+    else:
+        assert result.returncode == (2 if words[0] == "report" else 0), result.stderr
+        assert "home folder" not in result.stderr

@@ -13,6 +13,7 @@ import pytest
 from srbench.atomic import write_atomically
 from srbench.bench.results import CellId, CellResult, ImageResult
 from srbench.bench.store import RunFolder, StoreError, find_run, load_run
+from srbench.canonical import digest
 from srbench.errors import DataError, UsageError
 
 ID = CellId(method="bicubic", dataset="set5", scale=2, protocol="vdsr")
@@ -64,14 +65,16 @@ def test_every_altered_byte_is_noticed(tmp_path: Path) -> None:
     assert folder.read_cell("k") is None
 
 
-def test_cells_of_older_schemas_are_read_and_of_newer_ones_are_not(tmp_path: Path) -> None:
+def test_cells_of_another_schema_or_without_checksum_are_not_read(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     folder.write_cell(cell())
     plain: dict[str, Any] = json.loads(folder.cell_path("k").read_text())
     del plain["sha256"]
-    for version, is_read in ((1, True), (2, False), (3, False)):
-        folder.cell_path("k").write_text(json.dumps(plain | {"schema_version": version}))
-        assert (folder.read_cell("k") is not None) == is_read
+    for version in (1, 2, 3):
+        document = plain | {"schema_version": version}
+        for checksum in ({}, {"sha256": digest(document)}):
+            folder.cell_path("k").write_text(json.dumps(document | checksum))
+            assert (folder.read_cell("k") is not None) == (version == 2 and bool(checksum))
 
 
 def test_the_newest_run_is_so_though_the_clock_was_put_back(tmp_path: Path) -> None:
@@ -173,8 +176,9 @@ def test_a_damaged_run_is_named(tmp_path: Path) -> None:
     for content, message in (
         ("{", "damaged"),
         ("[]", "damaged"),
-        ('{"schema_version": 1}', "damaged"),
-        ('{"schema_version": 99}', "is of schema version 99 and this srbench reads version 1"),
+        ('{"schema_version": 2}', "checksum is not that of its content; run again"),
+        ('{"schema_version": 1}', "is of schema version 1 and this srbench reads version 2"),
+        ('{"schema_version": 99}', "is of schema version 99 and this srbench reads version 2"),
     ):
         (tmp_path / "run.json").write_text(content)
         with pytest.raises(DataError, match=message) as error:

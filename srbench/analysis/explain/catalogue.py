@@ -107,15 +107,16 @@ class Candidate:
         return tuple(PROTOCOLS[name].source for name in self.protocols)
 
 
-def candidates_for(info: MethodInfo, metric: Metric, *, thorough: bool) -> list[Candidate]:
+def candidates_for(info: MethodInfo, metric: Metric, *, thorough: bool, gray: bool) -> list[Candidate]:
     """The variants that are tried for a method, cheapest first.
 
     Args:
         info: the method. One that starts from LR has nothing to do with how LR is enlarged.
         metric: the metric.
         thorough: every way to make LR, not only those in common use and how LR is rounded.
+        gray: whether an image is gray: where none is, how they are read makes no difference, and is no choice.
     """
-    starts = [*_protocols(metric), *_pipelines(info, metric)]
+    starts = [*_protocols(metric, gray), *_pipelines(info, metric, gray)]
     found = _around(starts, LIMIT[metric])
     fixed = {"clip"} if info.input == "lr" else set()
     if not thorough:
@@ -123,10 +124,10 @@ def candidates_for(info: MethodInfo, metric: Metric, *, thorough: bool) -> list[
     return [candidate for candidate in found if fixed.isdisjoint(choice for choice, _ in candidate.changes)]
 
 
-def candidates_for_images(metric: Metric) -> list[Candidate]:
-    """The variants that 8-bit SR images can be scored by, cheapest first."""
+def candidates_for_images(metric: Metric, *, gray: bool) -> list[Candidate]:
+    """The variants that 8-bit SR images can be scored by, cheapest first; ``gray`` as in :func:`candidates_for`."""
     scorings: dict[Variant, list[str]] = {}
-    for start in _protocols(metric):
+    for start in _protocols(metric, gray):
         variant = start.variant.replaced("making", None).replaced("sr", "uint8")
         if start.cost == 0:
             scorings.setdefault(variant, []).extend(start.protocols)
@@ -181,17 +182,18 @@ def _applies(variant: Variant, choice: str, value: Any) -> bool:
     return variant.making is not None and getattr(variant.making, choice) != value
 
 
-def _protocols(metric: Metric) -> Iterator[Start]:
+def _protocols(metric: Metric, gray: bool) -> Iterator[Start]:
     for name, protocol in PROTOCOLS.items():
         variant = variant_of(protocol, window=metric == "ssim")
         if variant is not None:
+            variant = variant if gray else variant.replaced("gray", None)
             words = f"`{name}`: {protocol.source}"
             if variant.plane == "rgb" and variant.making is not None and variant.making.lr == "rounded":
                 words = f"RGB {metric.upper()} over all channels, LR 8-bit: `{name}`"
             yield Start(words, f"as `{name}`, but ", variant, int(protocol.kernel != "bicubic"), (name,))
 
 
-def _pipelines(info: MethodInfo, metric: Metric) -> Iterator[Start]:
+def _pipelines(info: MethodInfo, metric: Metric, gray: bool) -> Iterator[Start]:
     seen: set[str] = set()
     for small, large, cost in PIPELINES:
         from_lr = info.input == "lr"
@@ -202,6 +204,7 @@ def _pipelines(info: MethodInfo, metric: Metric) -> Iterator[Start]:
             making=Making(planes="rgb", resizers=(small, large), lr="uint8" if RESIZERS[small].whole else "rounded"),
             plane="y8",
             window="valid" if metric == "ssim" else None,
+            gray="rgb" if gray else None,
         )
         if from_lr:
             words = f"LR by {RESIZERS[small].words} (8-bit RGB)"
@@ -218,5 +221,5 @@ def _spoken(names: list[str]) -> str:
 
 
 def _scoring(variant: Variant) -> str:
-    choices = ["plane", "shave"] + (["window"] if variant.window else [])
+    choices = ["plane", "shave", *(name for name in ("window", "gray") if getattr(variant, name))]
     return ", ".join(words_of(choice, getattr(variant, choice)) for choice in choices)

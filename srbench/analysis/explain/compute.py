@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from srbench.analysis.explain.making import MadeCase, Original
+from srbench.analysis.explain.making import MadeCase, readings
 from srbench.analysis.explain.planes import Plane
 from srbench.analysis.explain.scoring import Scores
 from srbench.analysis.explain.variant import Making, Variant
@@ -50,17 +50,21 @@ def figures_of_method(
     groups = _by_making(variants)
     scores = Scores()
     for name, hr in images:
-        original = Original(name, hr, scale)
+        read = readings(name, hr, scale)
         for (making, luma), group in groups.items():
-            case = MadeCase(original, making, luma)
-            try:
-                output = run_method(method, case.method_input(method.info), scale, device)
-            except MethodError:
-                raise
-            except Exception as error:
-                what = str(error).partition("\n")[0] or "no message"
-                raise MethodError(f"{method.info.name} raised {type(error).__name__} on {name}: {what}") from error
-            scores.add(original, case.finish(method.info, output), group)
+            for original, grays in read:
+                chosen = [variant for variant in group if variant.gray in grays]
+                if not chosen:
+                    continue
+                case = MadeCase(original, making, luma)
+                try:
+                    output = run_method(method, case.method_input(method.info), scale, device)
+                except MethodError:
+                    raise
+                except Exception as error:
+                    what = str(error).partition("\n")[0] or "no message"
+                    raise MethodError(f"{method.info.name} raised {type(error).__name__} on {name}: {what}") from error
+                scores.add(original, case.finish(method.info, output), chosen)
             step()
     return {variant: scores.figure(variant) for variant in variants}
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from srbench.analysis.explain.making import Original
+from srbench.analysis.explain.making import Original, readings
 from srbench.analysis.explain.scoring import Scores
 from srbench.analysis.explain.variant import Variant
 from srbench.data.catalog import Dataset
-from srbench.data.sr_images import read_sr
+from srbench.data.sr_images import alike, read_sr
+from srbench.imaging.color import gray_of, in_colour
 from srbench.imaging.files import to_uint8
 
 
@@ -33,8 +35,9 @@ def figures_of_images(
     """
     scores = Scores()
     for path, (name, hr) in zip(files, hr_images(dataset), strict=True):
-        original = Original(name, hr, scale)
-        scores.add(original, _fitted(path, hr, original).astype(np.float64), variants)
+        for original, grays in readings(name, hr, scale):
+            sr = _fitted(path, hr, original).astype(np.float64)
+            scores.add(original, sr, [variant for variant in variants if variant.gray in grays])
         step()
     return {variant: scores.figure(variant) for variant in variants}
 
@@ -49,6 +52,17 @@ def hr_images(dataset: Dataset) -> Iterator[tuple[str, NDArray[np.uint8]]]:
         yield sample.name, to_uint8(sample.hr)
 
 
-def _fitted(path: Path, hr: NDArray[np.uint8], original: Original) -> NDArray[np.uint8]:
-    """An SR image as large as HR cropped to a multiple of the scale, and gray where HR is."""
-    return read_sr(path, original.name, original.hr.shape[:2], hr.shape[:2], gray=hr.ndim == 2)
+def has_gray(dataset: Dataset) -> bool:
+    """Whether an HR image is stored gray, so that it matters how it is read.
+
+    Raises:
+        DataError: an image is missing or corrupt.
+    """
+    return any(hr.ndim == 2 for _, hr in hr_images(dataset))
+
+
+def _fitted(path: Path, hr: NDArray[np.uint8], original: Original) -> NDArray[Any]:
+    """An SR image as large as HR cropped to a multiple of the scale, and gray where HR is read so."""
+    sr = read_sr(path, original.name, in_colour(original.hr), hr.shape[:2])
+    fitted = alike(sr, original.hr)
+    return gray_of(sr.astype(np.float64)) if fitted is None else fitted

@@ -13,6 +13,7 @@ from srbench.analysis.explain.resizers import RESIZERS
 from srbench.analysis.explain.variant import Making
 from srbench.errors import DataError
 from srbench.imaging.border import mod_crop
+from srbench.imaging.color import in_colour
 from srbench.imaging.resize import round_half_up
 from srbench.protocol import Case, Protocol
 
@@ -61,6 +62,20 @@ class Original:
             lr = RESIZERS[making.resizers[0]].resize(image, size)
             self._small[key] = round_half_up(lr) if making.lr == "rounded" else lr
         return self._small[key]
+
+
+def readings(name: str, hr: NDArray[np.uint8], scale: int) -> list[tuple[Original, tuple[str | None, ...]]]:
+    """An HR image as variants read it, each with the values of their ``gray`` that do: a gray one in two ways.
+
+    Raises:
+        DataError: nothing would be left to score.
+    """
+    own = Original(name, hr, scale)
+    return (
+        [(own, ("y", None)), (Original(name, in_colour(hr), scale), ("rgb",))]
+        if hr.ndim == 2
+        else [(own, ("y", "rgb", None))]
+    )
 
 
 class MadeCase(Case):

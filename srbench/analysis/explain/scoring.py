@@ -40,21 +40,24 @@ class Scores:
             DataError: the image is too small.
         """
         views: dict[tuple[str, Plane], _View] = {}
+        measured: dict[Key, tuple[float, int]] = {}
         done: set[Key] = set()
         for variant in variants:
-            key = _measured(variant)
-            if key in done:
+            row, key = _row(variant), _measured(variant)
+            if row in done:
                 continue
-            done.add(key)
-            pixels = (variant.sr, variant.plane)
-            if pixels not in views:
-                sr = round_half_up(picture) if variant.sr == "uint8" else picture
-                views[pixels] = _View(original, plane_of(sr, variant.plane), original.plane(variant.plane))
-            self.rows.setdefault(key, []).append(views[pixels].measure(variant))
+            done.add(row)
+            if key not in measured:
+                pixels = (variant.sr, variant.plane)
+                if pixels not in views:
+                    sr = round_half_up(picture) if variant.sr == "uint8" else picture
+                    views[pixels] = _View(original, plane_of(sr, variant.plane), original.plane(variant.plane))
+                measured[key] = views[pixels].measure(variant)
+            self.rows.setdefault(row, []).append(measured[key])
 
     def figure(self, variant: Variant) -> float:
         """A variant's figure over the images that were added: PSNR in dB, or SSIM."""
-        rows = self.rows[_measured(variant)]
+        rows = self.rows[_row(variant)]
         if variant.window is not None:
             return fmean(value for value, _ in rows)
         if variant.average == "pixels":
@@ -65,8 +68,13 @@ class Scores:
         return fmean(map(psnr_of_mse, errors))
 
 
+def _row(variant: Variant) -> Key:
+    """What is measured of a set: variants that only average otherwise share it."""
+    return (variant.gray, *_measured(variant))
+
+
 def _measured(variant: Variant) -> Key:
-    """What is measured of each image: variants that only average otherwise share it."""
+    """What is measured of one image, read in one way."""
     return (variant.making, variant.sr, variant.plane, variant.shave, variant.window)
 
 

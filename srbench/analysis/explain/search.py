@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from srbench.analysis.explain.catalogue import Candidate, Metric
+from srbench.analysis.explain.catalogue import LIMIT, Candidate, Metric
 from srbench.analysis.explain.variant import Variant
 from srbench.errors import UsageError
 from srbench.protocols import PROTOCOLS
@@ -17,6 +18,10 @@ FINEST: Mapping[Metric, float] = {"psnr": 5e-5, "ssim": 5e-6}
 """The least reach: beyond these digits processors and versions of libraries round differently."""
 NEAR = 10
 """A near miss is within so many times the reach."""
+SPAN: Mapping[Metric, float] = {"psnr": 0.5, "ssim": 0.01}
+"""How far from the number others are looked at to tell how easily one is matched by chance."""
+FEWEST = 5
+"""And no fewer than so many on either side, where the number has few digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,26 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Chance:
+    """How many of the numbers that could as well have been printed are matched by a variant too.
+
+    Attributes:
+        numbers: with as many digits as the one that was looked for, at most :data:`SPAN` from it, itself included.
+        low: the least of them.
+        high: the greatest.
+        by_any: how many are within reach of some variant.
+        by_plausible: how many are within reach of one that is as plausible as the first that gives the number; None
+            where none does.
+    """
+
+    numbers: int
+    low: float
+    high: float
+    by_any: int
+    by_plausible: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """Every variant that was tried.
 
@@ -107,6 +132,27 @@ class Answer:
         """The protocols of published tables, in the order that they are listed in elsewhere."""
         named = (each for each in self.found if each.candidate.protocols and each.candidate.cost == 0)
         return tuple(sorted(named, key=lambda each: list(PROTOCOLS).index(each.candidate.protocols[0])))
+
+    @property
+    def chance(self) -> Chance | None:
+        """What a match is worth; None without a number."""
+        if self.number is None:
+            return None
+        hits, value, step = self.within_reach, self.number.value, 2.0 * self.number.reach
+        aside = max(round(SPAN[self.metric] / step), FEWEST)
+
+        def matched(most: int) -> int:
+            costs = ((each.figure - value, each.candidate.cost) for each in self.found if math.isfinite(each.figure))
+            places = {round(distance / step) for distance, cost in costs if cost <= most}
+            return sum(abs(place) <= aside for place in places)
+
+        return Chance(
+            numbers=2 * aside + 1,
+            low=value - aside * step,
+            high=value + aside * step,
+            by_any=matched(LIMIT[self.metric]),
+            by_plausible=matched(hits[0].candidate.cost) if hits else None,
+        )
 
     def _within(self, beyond: float, times: float) -> tuple[Found, ...]:
         if self.number is None:

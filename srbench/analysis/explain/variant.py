@@ -43,6 +43,7 @@ class Variant:
         average: over the images: of their figures (``mean``); of their squared errors, images weighing alike
             (``images``) or by their size (``pixels``).
         window: of SSIM; None for PSNR.
+        gray: what a gray image is, as :class:`~srbench.protocol.Protocol` has it; None where there is none.
     """
 
     making: Making | None
@@ -51,6 +52,7 @@ class Variant:
     shave: tuple[int, int] = (1, 0)
     average: Literal["mean", "images", "pixels"] = "mean"
     window: Window | None = None
+    gray: Literal["y", "rgb"] | None = None
 
     @property
     def degraded_luma(self) -> Plane | None:
@@ -82,7 +84,10 @@ class Variant:
         """With another value of one choice: a field of its own or of its making."""
         if self.making is not None and choice in _MAKING:
             return dataclasses.replace(self, making=dataclasses.replace(self.making, **{choice: value}))
-        return dataclasses.replace(self, **{choice: value})
+        changed = dataclasses.replace(self, **{choice: value})
+        # a gray image has the same values in full range, read either way: one variant and not two
+        same = changed.gray == "y" and changed.plane in ("rgb", "full", "full8")
+        return dataclasses.replace(changed, gray="rgb") if same else changed
 
     def as_dict(self) -> dict[str, Any]:
         """Its choices as plain data."""
@@ -127,6 +132,7 @@ def variant_of(protocol: Protocol, window: bool) -> Variant | None:
         shave=(protocol.shave_per_scale, protocol.shave_extra),
         average="mean" if protocol.aggregate == "mean" or window else "images",
         window=protocol.ssim_window if window else None,
+        gray=protocol.gray,
     )
 
 
@@ -163,6 +169,7 @@ WORDS: Mapping[str, Mapping[Any, str]] = {
         "uniform": "SSIM with scikit-image's defaults (7x7 uniform)",
         "sample": "SSIM by scikit-image's gaussian_weights (sample covariance)",
     },
+    "gray": {"y": "gray images as their own Y", "rgb": "gray images as RGB (Y in 16..235)"},
 }
 """What a choice is called where it differs from the variant that a sentence starts from; ``resizers`` apart."""
 

@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from srbench.atomic import write_atomically
+from srbench.bench.engines.joining import Token, cluster_is_there, own_signals, require_answer
 from srbench.bench.engines.node import Delivery, Ear, Errand, Office, code_hash, run_errand
-from srbench.bench.engines.shipping import Sender, Shipment
+from srbench.bench.engines.shipping import Sender, Shipment, files_in
 from srbench.bench.task import Began, CellTask, Event, Failure, Outcome, Task, TrainTask, time_limit
 from srbench.bench.workbench import Setting
-from srbench.errors import DeviceError, UsageError
+from srbench.errors import UsageError
+from srbench.installed import install_command
 from srbench.source import source_files
 from srbench.weights import trained_folder
 
@@ -62,6 +63,8 @@ class Cluster:
         jobs: tasks at once at most; 0 for as many as the cluster has room for.
         timeout: seconds after which a cell is given up; 0 for none.
         gpu_share: the part of a GPU that a task takes.
+        ship: files and folders that plugins need, sent along with each and placed as they lie around it here.
+        ship_env: names of variables of the environment that nodes are to have as they are here.
 
     Raises:
         UsageError: Ray is not installed, or one GPU is asked for by number.
@@ -74,12 +77,14 @@ class Cluster:
         say: Callable[[str], None],
         *,
         address: str = "",
-        jobs: int = 0,
+        jobs: int | None = None,
         timeout: float = 0.0,
         gpu_share: float = 1.0,
+        ship: Sequence[Path] = (),
+        ship_env: Sequence[str] = (),
     ) -> None:
         if find_spec("ray") is None:
-            raise UsageError("--engine ray needs Ray: `pip install 'srbench[ray]'` brings it.")
+            raise UsageError(f"--engine ray needs Ray: {install_command('ray')} brings it.")
         if setting.device.startswith("cuda:"):
             raise UsageError("With --engine ray, Ray chooses the GPU: write --device cuda.")
         self._setting = setting
@@ -89,6 +94,9 @@ class Cluster:
         self._jobs = jobs
         self._timeout = timeout
         self._gpu_share = gpu_share
+        self._ship = ship
+        self._environment = {name: os.environ[name] for name in ship_env}
+        self._token = Token()
         self._sent: dict[Any, _Sent] = {}  # by the reference to what will come of it
         self._ended: deque[tuple[Task, Outcome]] = deque()
         self._count = 0
@@ -102,20 +110,26 @@ class Cluster:
     def has_room(self) -> bool:
         """Whether another task can be started."""
         if self._sender is not None:
-            self._look_at_size()
+            with cluster_is_there():
+                self._look_at_size()
         return len(self._sent) + len(self._ended) < self._room
 
     def start(self, task: Task) -> None:
         """Send a task to the cluster, with what it needs."""
         if self._sender is None:
-            self._sender = self._connect()
+            try:
+                self._sender = self._connect()
+            except BaseException:
+                self._token.put_back()
+                raise
         self._count += 1
         try:
             errand = self._packed(task, self._sender)
         except Exception as error:  # a data set that cannot be had, say
             self._ended.append((task, Failure.of(error)))
             return
-        self._send(_Sent(task, errand))
+        with cluster_is_there():
+            self._send(_Sent(task, errand))
 
     def next(self, timeout: float | None = None) -> tuple[Task, Outcome] | None:
         """Wait until a task ends."""
@@ -124,7 +138,8 @@ class Cluster:
             left = TURN if deadline is None else deadline - time.monotonic()
             if left <= 0:
                 return None
-            self._look(min(left, TURN))
+            with cluster_is_there():
+                self._look(min(left, TURN))
         return self._ended.popleft()
 
     def close(self, *, interrupted: bool) -> None:
@@ -150,6 +165,7 @@ class Cluster:
         finally:
             self._sender = None
             ray.shutdown()
+            self._token.put_back()
 
     # the cluster ----------------------------------------------------------------------------------------------------
 
@@ -161,33 +177,41 @@ class Cluster:
         """
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        require_answer(self._address)
+        if not self._address:
+            self._token.of_its_own()
+        elif not self._address.startswith("ray://"):
+            self._token.agree(self._address)
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        _require_answer(self._address)
         own: dict[str, Any] = {} if self._address else {"num_cpus": self._jobs or None, "include_dashboard": False}
         try:
-            ray.init(address=self._address or "local", logging_level="ERROR", **own)
+            with own_signals():
+                ray.init(address=self._address or "local", logging_level="ERROR", **own)
         except (ConnectionError, ValueError, RuntimeError, ImportError) as error:
             first = str(error).strip().splitlines()[0].rstrip(".")
             raise UsageError(f"Ray cannot connect to '{self._address or 'this machine'}': {first}.") from None
         node = ray.get_runtime_context().get_node_id()
         # through ray:// the run is on none of the nodes
         sender = Sender("" if self._address.startswith("ray://") else node, alone=not self._address)
-        beside = NodeAffinitySchedulingStrategy(node, soft=False)  # the loss of another node must not make it deaf
-        self._ear = ray.remote(Ear).options(num_cpus=0, scheduling_strategy=beside).remote()
+        by_the_run = NodeAffinitySchedulingStrategy(node, soft=False)  # the loss of another node must not make it deaf
+        self._ear = ray.remote(Ear).options(num_cpus=0, scheduling_strategy=by_the_run).remote()
         setting = self._setting
         if setting.device == "auto":
             setting = replace(setting, device="cuda" if ray.cluster_resources().get("GPU", 0) else "cpu")
         self._setting = setting
+        beside = [file for path in self._ship for file in files_in(path)]
         office = Office(
             setting=replace(setting, plugins=(), models=(), plan=replace(setting.plan, datasets=())),
             code=code_hash(),
             plugins=tuple(
-                (str(path), sender.files([file for file, _ in source_files(path)])) for path in setting.plugins
+                (str(path), sender.files([*(file for file, _ in source_files(path)), *beside]))
+                for path in setting.plugins
             ),
             models=tuple((spec, sender.files(spec.files)) for spec in setting.models),
             networks=sender.files(setting.plan.weights.values()),
+            environment=self._environment,
             ear=self._ear,
         )
         self._office = [ray.put(office)]
@@ -268,10 +292,7 @@ class Cluster:
         import ray
 
         sent_by_number = {sent.errand.number: sent for sent in self._sent.values()}
-        try:
-            told = ray.get(self._ear.told.remote())
-        except ray.exceptions.RayError as error:
-            raise DeviceError(f"The Ray cluster is gone ({type(error).__name__}); run again to go on.") from None
+        told = ray.get(self._ear.told.remote())
         for number, attempt, event in told:
             sent = sent_by_number.get(number)
             if sent is None or sent.errand.attempt != attempt:  # from a node that counted as lost
@@ -339,18 +360,3 @@ class Cluster:
                 ray.cancel(ref, force=True)
                 failure = Failure(kind="method", error=f"did not finish within {limit:g} s", fatal=True)
                 self._ended.append((sent.task, failure))
-
-
-def _require_answer(address: str) -> None:
-    """Ask whether anything listens at an address: Ray itself would try for minutes, and say so in dozens of lines.
-
-    Raises:
-        UsageError: nothing does.
-    """
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdigit():  # `auto`, or what Ray may make of it
-        return
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
-    except (OSError, OverflowError) as error:
-        raise UsageError(f"There is no Ray cluster at {address} ({error}): check --address.") from None

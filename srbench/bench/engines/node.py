@@ -33,6 +33,7 @@ class Office:
         plugins: the files of each plugin, and its path where the run is.
         models: the files of each model, and what it is where the run is.
         networks: the files that metrics need.
+        environment: variables that are to be set.
         ear: the actor that hears events.
     """
 
@@ -41,6 +42,7 @@ class Office:
     plugins: tuple[tuple[str, Shipment], ...]
     models: tuple[tuple[Spec, Shipment], ...]
     networks: Shipment
+    environment: Mapping[str, str]
     ear: Any
 
 
@@ -133,6 +135,7 @@ class _Desk:
     def __init__(self, office: Office, node: str) -> None:
         self.office = office
         self.receiver = Receiver(node)
+        os.environ.update(office.environment)
         trees = [(path, self.receiver.tree(shipment)) for path, shipment in office.plugins]
         models = [_there(spec, self.receiver.tree(shipment)) for spec, shipment in office.models]
         networks = self.receiver.files(office.networks)

@@ -11,21 +11,21 @@ import contextlib
 import multiprocessing
 import os
 import signal
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from srbench.bench.engines.output import Printed, resident_bytes
-from srbench.bench.engines.worker import DUMP, serve
-from srbench.bench.task import Began, Event, Failure, ImageDone, Outcome, Task, TrainTask, Waiting, time_limit
+from srbench.bench.engines.worker import serve
+from srbench.bench.task import Began, Event, Failure, Hosting, ImageDone, Outcome, Task, TrainTask, Waiting, time_limit
 from srbench.bench.workbench import Setting
 from srbench.errors import UsageError
+from srbench.isolation.host import ending, interrupts_held, own_program_hidden, safe_path
+from srbench.isolation.output import Printed, resident_bytes
+from srbench.isolation.settle import DUMP
 from srbench.training.progress import Progress
 
 LOOK = 0.1
@@ -34,11 +34,13 @@ TURN = 1.0
 """Seconds between two looks at whether workers live: a child that a worker forked can hide its death."""
 TO_TELL = 0.5
 """Seconds of silence after which a worker that hangs has told where it is, or cannot."""
+TO_DUMP = 5.0
+"""Seconds after which it has told, though it be not silent."""
 TO_END = 5.0
 """Seconds for a worker with nothing to do to end."""
 TO_SAVE = 60.0
 """Seconds for a worker that trains to leave its checkpoint."""
-_EVENTS = (Began, ImageDone, Progress, Waiting)
+_EVENTS = (Began, Hosting, ImageDone, Progress, Waiting)
 
 
 @dataclass(slots=True)
@@ -54,6 +56,13 @@ class _Worker:
     """When the work itself did: imports and downloads are on nobody's clock."""
     is_used: bool = False
     """Whether it had another task before."""
+    hosts: set[int] = field(default_factory=set)
+    """The processes that it has started for code from outside."""
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory, with those of its hosts."""
+        return sum(map(resident_bytes, (self.process.pid, *self.hosts)))
 
 
 class Pool:
@@ -153,7 +162,7 @@ class Pool:
         tasks, theirs = spawn.Pipe()
         output, printing = spawn.Pipe(duplex=False)
         process = spawn.Process(target=serve, args=(self._setting, theirs, printing), name="srbench worker")
-        with _interrupts_held(), _own_program_hidden():
+        with interrupts_held(), own_program_hidden(), safe_path():
             process.start()
         theirs.close()
         printing.close()
@@ -193,6 +202,9 @@ class Pool:
                 assert task is not None
                 if not isinstance(message, _EVENTS):
                     return self._finished(worker, message)
+                if isinstance(message, Hosting):
+                    worker.hosts.add(message.pid)
+                    continue
                 if isinstance(message, Began):
                     worker.began = time.monotonic()
                 self._hear(task, message)
@@ -206,7 +218,7 @@ class Pool:
         assert task is not None
         worker.printed.read(worker.output.fileno())
         # what this cell has left must not count against the next
-        if self._memory and resident_bytes(worker.process.pid) > self._memory / 2:
+        if self._memory and worker.held > self._memory / 2:
             self._kill(worker)
             self._bury(worker)
         return task, outcome
@@ -223,7 +235,7 @@ class Pool:
         if worker.is_used and not why:  # an earlier task may have left it broken
             self._give(self._spawn(), task)
             return None
-        error = why or _ending(worker.process.exitcode)
+        error = why or ending(worker.process.exitcode)
         return task, Failure(kind="method", error=error, traceback=worker.printed.traceback(), fatal=True)
 
     def _end_of(self, worker: _Worker) -> float | None:
@@ -236,7 +248,7 @@ class Pool:
         until = self._end_of(worker)
         if until is not None and worker.began is not None and time.monotonic() > until:
             return f"did not finish within {until - worker.began:g} s"
-        if self._memory and (held := resident_bytes(worker.process.pid)) > self._memory:
+        if self._memory and (held := worker.held) > self._memory:
             return f"held {held / 2**30:.2f} GiB of memory, and --cell-memory allows {self._memory / 2**30:g}"
         return ""
 
@@ -245,10 +257,12 @@ class Pool:
         if DUMP is not None and worker.process.pid is not None:
             worker.printed.read(worker.output.fileno())
             worker.printed.expect_dump()
-            with contextlib.suppress(OSError):
-                os.kill(worker.process.pid, DUMP)
-            while connection.wait([worker.output], TO_TELL) and worker.printed.is_open:  # until it is silent
-                worker.printed.read(worker.output.fileno())
+            for pid in (worker.process.pid, *worker.hosts):
+                with contextlib.suppress(OSError):
+                    os.kill(pid, DUMP)
+            until = time.monotonic() + TO_DUMP
+            while time.monotonic() < until and connection.wait([worker.output], TO_TELL) and worker.printed.is_open:
+                worker.printed.read(worker.output.fileno())  # until it is silent
         self._kill(worker)
         ended = self._died(worker, reason)
         assert ended is not None
@@ -266,9 +280,9 @@ class Pool:
 
     def _kill(self, worker: _Worker) -> None:
         """Kill a worker and what it has started."""
-        if hasattr(os, "killpg") and worker.process.pid is not None:
+        for group in filter(None, (worker.process.pid, *worker.hosts)):
             with contextlib.suppress(OSError):
-                os.killpg(worker.process.pid, signal.SIGKILL)
+                os.killpg(group, signal.SIGKILL)
         worker.process.kill()
 
     def _bury(self, worker: _Worker) -> None:
@@ -280,48 +294,8 @@ class Pool:
             self._workers.remove(worker)
 
 
-@contextmanager
-def _own_program_hidden() -> Iterator[None]:
-    """Keep a spawned process from importing the program that runs: a worker needs nothing of it.
-
-    Of a script that calls :func:`srbench.run` without a guard it would execute every line again.
-    """
-    main = sys.modules["__main__"]
-    hidden: dict[str, Any] = {name: vars(main).pop(name) for name in ("__spec__", "__file__") if name in vars(main)}
-    main.__spec__ = None
-    try:
-        yield
-    finally:
-        vars(main).update(hidden)
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Ctrl-C waits while a process is started, which inherits that until it can deal with it."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _wait_for_end(process: BaseProcess) -> None:
     """Give a process some time to end. Not by its sentinel, which it can close and live on."""
     until = time.monotonic() + TO_END
     while process.is_alive() and time.monotonic() < until:
         time.sleep(0.01)
-
-
-def _ending(code: int | None) -> str:
-    """How a process ended, in words."""
-    if code is not None and code < 0:
-        try:
-            name = signal.Signals(-code).name
-        except ValueError:
-            name = "unknown"
-        hint = ": did the system run out of memory?" if -code == signal.SIGKILL else ""
-        return f"killed by signal {-code} ({name}){hint}"
-    return f"exited with {code}"

@@ -99,6 +99,11 @@ class Sender:
         return sha256, self._contents.get(sha256)
 
 
+def files_in(path: Path) -> list[Path]:
+    """A file, or all the files of a folder."""
+    return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+
+
 class Receiver:
     """A node's side: where files lie there. One a process; it asks for a shipment once.
 

@@ -1,4 +1,4 @@
-"""What can be seen of a worker from outside: what it prints, and how much memory it holds."""
+"""What can be seen of a process from outside: what it prints, and how much memory it holds."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ from pathlib import Path
 
 KEPT = 200
 """Lines of a task's output that are kept, to stand in for a traceback."""
+MOST_TRACE = 1000
+"""Lines of a traceback."""
+AT_ONCE = 2**20
+"""Bytes that are taken in one turn: who prints without end is not listened to without end."""
+MOST_SAID = 2**18
+"""Characters of a task's output that are handed on."""
+LONGEST_LINE = 2000
+"""Characters of a line."""
 
 
 class Printed:
@@ -26,6 +34,7 @@ class Printed:
         self._part = b""
         self._lines: deque[str] = deque(maxlen=KEPT)
         self._dump: list[str] | None = None
+        self._said = 0
 
     def expect_dump(self) -> None:
         """What comes now is a traceback that was asked for."""
@@ -35,14 +44,20 @@ class Printed:
         """Another task begins."""
         self._lines.clear()
         self._dump = None
+        self._said = 0
 
     def read(self, descriptor: int) -> None:
-        """Take what is there, without waiting."""
+        """Take what is there, without waiting, up to :data:`AT_ONCE`."""
+        taken = 0
         try:
             while data := os.read(descriptor, 65536):
                 *lines, self._part = (self._part + data).split(b"\n")
+                self._part = self._part[-4 * LONGEST_LINE :]
                 for line in lines:
                     self._take(line.decode("utf-8", "replace").rstrip("\r"))
+                taken += len(data)
+                if taken >= AT_ONCE:
+                    return
             self.is_open = False
         except BlockingIOError:
             return
@@ -57,13 +72,18 @@ class Printed:
         return "\n".join(self._dump or self._lines)
 
     def _take(self, line: str) -> None:
+        if len(line) > LONGEST_LINE:
+            line = f"{line[:LONGEST_LINE]} ..."
         if self._dump is None and line.startswith("Fatal Python error"):
             self._dump = []
         if self._dump is not None:
-            self._dump.append(line)
+            if len(self._dump) < MOST_TRACE:
+                self._dump.append(line)
             return
         self._lines.append(line)
-        self._say(line)
+        if self._said < MOST_SAID:
+            self._said += len(line) + 1
+            self._say(line if self._said < MOST_SAID else "... it prints more than is shown here")
 
 
 def resident_bytes(pid: int | None) -> int:

@@ -1,0 +1,136 @@
+"""What a method reads beside its source is part of what decides its figures, and so of a cell's key.
+
+Which files those are is known only after the method has run. So a cell that was computed leaves a note of their names
+beside it, under the key without them; whoever looks for that cell again takes the names from the note, and what is in
+the files now.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srbench.bench.results import ReadNote
+from srbench.data.dataset import file_sha256
+from srbench.data.folders import EXTENSIONS
+from srbench.errors import DataError
+from srbench.imaging.files import read_image, to_uint8
+from srbench.isolation.watch import Reads, changed
+
+MOST_IMAGES = 200
+"""Images read by a method that are looked at, whether they are HR."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is to be said of a cell whose method read something.
+
+    Attributes:
+        note: the names; None where there are none.
+        notes: in words.
+        reusable: whether all that decided the figures is known.
+    """
+
+    note: ReadNote | None
+    notes: tuple[str, ...]
+    reusable: bool
+
+
+def with_reads(inputs: dict[str, Any], note: ReadNote | None, folder: Path) -> dict[str, Any]:
+    """All that decides a cell's figures, with what is in the files and variables of a note now.
+
+    Args:
+        inputs: without them.
+        note: their names; None for none.
+        folder: the method's.
+    """
+    if note is None:
+        return inputs
+    files = {name: _sha256(folder / name) for name in note.files}
+    variables = {name: _hash_of(os.environ.get(name)) for name in note.variables}
+    return inputs | {"read": {"files": files, "variables": variables}}
+
+
+def examine(reads: Reads, declared: Collection[str], folder: Path, hr: Sequence[NDArray[np.uint8]]) -> Finding:
+    """What a method's reading means for its cell.
+
+    Args:
+        reads: what was seen.
+        declared: the files that the method declares, which account for what cannot be seen.
+        folder: the method's.
+        hr: the HR images of the data set.
+    """
+    notes = []
+    reusable = True
+    if reads.unseen and not declared:
+        reusable = False
+        notes.append(
+            f"{', '.join(sorted(reads.unseen))}, so what decides its figures is not known and they are not kept for "
+            "other runs: declare its files by MethodInfo.files"
+        )
+    if modified := list(changed(reads)):
+        reusable = False
+        notes.append(f"{Path(modified[0]).name} was changed while it ran: run again")
+    if seen := next((path for path in list(reads.files)[:MOST_IMAGES] if _is_hr(path, hr)), None):
+        notes.append(f"READS THE TEST SET'S HR IMAGES ({Path(seen).name}), so its figures are worthless")
+    own = {_named(path, folder) for path in reads.files} - set(declared)
+    note = ReadNote(files=tuple(sorted(own)), variables=tuple(sorted(reads.variables)))
+    return Finding(note if note.files or note.variables else None, tuple(notes), reusable)
+
+
+def declared_files(files: Sequence[str], folder: Path) -> dict[str, str]:
+    """The content of the files that a method declares.
+
+    Raises:
+        DataError: one is not there.
+    """
+    found = {name: _sha256(folder / name) for name in files}
+    for name, sha256 in found.items():
+        if sha256 is None:
+            raise DataError(f"The method declares the file {name}, which is not in {folder}.")
+    return {name: sha256 for name, sha256 in found.items() if sha256 is not None}
+
+
+def _named(path: str, folder: Path) -> str:
+    """A path as it is kept: so that the method's folder may move."""
+    try:
+        return Path(path).relative_to(folder.resolve()).as_posix()
+    except ValueError:
+        return path
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        return file_sha256(path) if path.is_file() else None
+    except DataError:
+        return None
+
+
+def _hash_of(value: str | None) -> str | None:
+    """Of a variable's value, which may be a secret."""
+    return None if value is None else hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _is_hr(path: str, hr: Sequence[NDArray[np.uint8]]) -> bool:
+    """Whether a file holds an image of the data set, whole or as it was cropped."""
+    if Path(path).suffix.lower() not in EXTENSIONS:
+        return False
+    try:
+        image = to_uint8(read_image(Path(path)))
+    except (DataError, OSError):
+        return False
+    flat = [other[..., 0] if image.ndim < other.ndim else other for other in hr]  # gray images in three channels
+    return any(
+        image.ndim == other.ndim
+        and 0 <= image.shape[0] - other.shape[0] < 64
+        and 0 <= image.shape[1] - other.shape[1] < 64
+        and np.array_equal(image[: other.shape[0], : other.shape[1]], other)
+        for other in flat
+    )

@@ -1,0 +1,257 @@
+"""The life of a host: does what it is asked with code of one origin, and tells what that code does beside."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import asdict
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from srbench.card import card_of, to_json
+from srbench.data.catalog import Dataset, supply
+from srbench.errors import MethodError, SrbenchError
+from srbench.inference import resolve_device, super_resolve
+from srbench.isolation.hosts import Origin
+from srbench.isolation.state import State
+from srbench.isolation.watch import Watch
+from srbench.isolation.wire import send
+from srbench.method import Method
+from srbench.metrics.metric import Metric, Pair
+from srbench.protocol import Protocol
+from srbench.registry import Registry
+from srbench.source import files_of, source_files, source_hash
+from srbench.training.job import Training
+from srbench.training.progress import Progress, Report
+from srbench.weights import make_method
+
+if TYPE_CHECKING:
+    from srbench.bench.roofline import Peaks
+    from srbench.bench.speed import Request
+
+Told = tuple[dict[str, Any], list[NDArray[Any]]]
+
+
+def serve(origin: Origin, wire: Connection) -> None:
+    """Answer what is asked until nobody asks any more."""
+    own = os.getpid()
+    guest = _Guest(origin, wire)
+    while True:
+        try:
+            number, command, arguments = wire.recv()
+        except (EOFError, OSError):
+            os._exit(0)  # not by way of what the guest has left: threads that never end, functions for the end
+        guest.number = number
+        try:
+            head, arrays = guest.do(command, arguments)
+        except BaseException as error:  # SystemExit and KeyboardInterrupt are the guest's affair as well
+            head, arrays = {"error": _told(error)}, []
+        sys.stdout.flush()
+        if os.getpid() != own:
+            os._exit(1)  # a fork that the guest has not ended
+        try:
+            send(wire, {**head, "number": number}, arrays)
+        except OSError:
+            os._exit(1)
+
+
+def _told(error: BaseException) -> dict[str, str]:
+    """What was raised, in words."""
+    known = isinstance(error, SrbenchError)
+    message = str(error) if known or str(error) else "no message"
+    kind = next((c.__name__ for c in type(error).__mro__ if c.__module__ == "srbench.errors"), "") if known else ""
+    trace = "".join(traceback.format_exception(error))
+    return {"kind": kind or type(error).__name__, "message": message[:10_000], "trace": trace[-50_000:]}
+
+
+class _Guest:
+    """Code of one origin, and what is asked of it.
+
+    Args:
+        origin: whose.
+        wire: for what is told meanwhile.
+    """
+
+    def __init__(self, origin: Origin, wire: Connection) -> None:
+        self._origin = origin
+        self._wire = wire
+        self.number = 0
+        self._state = State()
+        self._registry: Registry | None = None
+        self._imported = Watch(_known_files(origin))  # what is read while importing decides every cell
+        self._watch = self._imported
+        self._method: Method | None = None
+        self._notes: dict[str, None] = {}
+        self._device = torch.device("cpu")
+
+    def do(self, command: str, arguments: tuple[Any, ...]) -> Told:
+        """Do what is asked."""
+        found: Told = getattr(self, f"_{command}")(*arguments)
+        return found
+
+    def _ready(self) -> Registry:
+        """The registry of this origin alone; a plugin file is imported when it is first needed."""
+        if self._registry is None:
+            sys.dont_write_bytecode = True
+            sys.path.extend(str(path.parent) for path in self._origin.plugins)  # for the modules beside it
+            for path in self._origin.plugins:
+                source_hash(path)  # before it is imported: what is edited meanwhile is another source
+            with self._imported:
+                self._registry = Registry(self._origin.plugins, self._origin.models, hosted=False)
+        return self._registry
+
+    # what there is --------------------------------------------------------------------------------------------------
+
+    def _describe(self) -> Told:
+        """What a plugin file brings."""
+        registry = self._ready()
+        methods, metrics = registry.of_plugin(self._origin.plugins[0])
+        cards = [to_json(registry.card(name)) for name in methods]
+        source = source_hash(self._origin.plugins[0])
+        return {"methods": cards, "metrics": [_plain(registry.metric(name)) for name in metrics], "source": source}, []
+
+    def _card(self, name: str) -> Told:
+        """What an installed package's method is."""
+        with self._imported:
+            return {"card": to_json(card_of(self._ready().method(name), "", Path(), ""))}, []
+
+    def _metric(self, name: str) -> Told:
+        """What an installed package's metric is."""
+        with self._imported:
+            return {"metric": _plain(self._ready().metric(name))}, []
+
+    # methods --------------------------------------------------------------------------------------------------------
+
+    def _make(self, name: str, scale: int, weights: Path | None, device: str, threads: int) -> Told:
+        """Make a method ready."""
+        registry = self._ready()
+        source = registry.card(name).source_hash
+        self._device = resolve_device(device, threads)
+        with self._imported:
+            method_class = registry.method(name)
+        known, own = files_of(method_class)
+        self._watch = Watch((*_known_files(self._origin), *known, *filter(None, [weights])), own)
+        with self._watch:
+            self._method = make_method(method_class, scale, weights, self._device)
+        return {"source": source}, []
+
+    def _run(self, planes: NDArray[np.float32], scale: int) -> Told:
+        """Super-resolve one image."""
+        method, before = self._made(), planes.copy()
+        with self._watch:
+            output = super_resolve(method, planes, scale, self._device)
+        if not np.array_equal(before, planes):
+            self._notes["writes into its input"] = None
+        return {"tile": output.tile}, [output.planes]
+
+    def _upscale(self, planes: NDArray[np.float32], scale: int) -> Told:
+        """What the method gives for a batch, (N, C, h, w)."""
+        with torch.inference_mode():
+            out = self._made().upscale(torch.from_numpy(planes).to(self._device), scale)
+        return {}, [out.to("cpu", torch.float32).numpy()]
+
+    def _close(self) -> Told:
+        """Free what the method holds, and tell what it did."""
+        method, self._method = self._method, None
+        if method is not None:
+            with self._watch:
+                method.close()
+        for change in self._state.changes():
+            self._notes[f"changes {change}"] = None
+        notes = list(self._notes)
+        self._notes.clear()
+        self._watch.reads.add(self._imported.reads)
+        return {"reads": self._watch.reads.to_json(), "notes": notes}, []
+
+    def _made(self) -> Method:
+        if self._method is None:
+            raise MethodError("no method was made")
+        return self._method
+
+    # metrics --------------------------------------------------------------------------------------------------------
+
+    def _score(
+        self,
+        name: str,
+        sr: NDArray[Any],
+        target: NDArray[Any],
+        protocol: Protocol,
+        device: str,
+        weights: Mapping[str, Path],
+    ) -> Told:
+        """A metric of one pair."""
+        metric = self._ready().metric(name)
+        with self._imported:
+            value = float(metric.function(Pair(sr, target, protocol, device, weights)))
+        return {"value": value, "reads": self._imported.reads.to_json()}, []
+
+    def _pool(self, name: str, values: tuple[float, ...]) -> Told:
+        """A metric of pooled pixels."""
+        pool = self._ready().metric(name).pool
+        assert pool is not None
+        with self._imported:
+            value = float(pool(values))
+        return {"value": value, "reads": self._imported.reads.to_json()}, []
+
+    # trainings and timings ------------------------------------------------------------------------------------------
+
+    def _train(
+        self, training: Training, supplied: tuple[Dataset, ...], device: str, threads: int, again: bool, done: set[str]
+    ) -> Told:
+        """Train weights; tells how that goes on."""
+        from srbench.training.trainer import obtain
+
+        for dataset in supplied:
+            supply(dataset)
+
+        def tell(progress: Progress) -> None:
+            self._tell({"progress": asdict(progress)})
+
+        def watch(begun: Training) -> Report:
+            self._tell({"began": begun.file_name})
+            return tell
+
+        method = self._ready().method(training.method)
+        where = resolve_device(device, threads)
+        path = obtain(
+            training,
+            method,
+            where,
+            watch,
+            again=again,
+            done=done,
+            waiting=lambda other: self._tell({"waiting": f"training {other}"}),
+        )
+        return {"path": str(path)}, []
+
+    def _speed(self, request: Request, protocol: Protocol, device: str, threads: int, peaks: Peaks | None) -> Told:
+        """Time methods."""
+        from srbench.bench.speed import SpeedTest
+
+        test = SpeedTest(self._ready(), protocol, resolve_device(device, threads))
+        return {"rows": [row.model_dump(mode="json") for row in test.rows(request, peaks)]}, []
+
+    def _tell(self, event: dict[str, Any]) -> None:
+        send(self._wire, {"event": event, "number": self.number})
+
+
+def _plain(metric: Metric) -> dict[str, Any]:
+    """A metric without its functions."""
+    fields = {field.name: getattr(metric, field.name) for field in dataclasses.fields(metric)}
+    del fields["function"]
+    return fields | {"pool": metric.pool is not None}
+
+
+def _known_files(origin: Origin) -> tuple[Path, ...]:
+    """What of an origin is in its hash already: a plugin's source, a model's files."""
+    sources = [file for path in origin.plugins for file, _ in source_files(path)]
+    models = [file for spec in origin.models for entry in spec.entries for file in entry.files]
+    return (*sources, *models)

@@ -1,0 +1,218 @@
+"""Finds out in a process of its own what a model's file does not say: what crashes or hangs there is one sentence here.
+
+The process is told a file and answers in lines of JSON: before each run of the model the size that it is given, at the
+end the traits, or what is wrong. One that dies at a size is started again and leaves that size out. It ends with its
+file, and so frees what that took.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import faulthandler
+import importlib.metadata
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from srbench import errors
+from srbench.atomic import cache_folder, write_atomically
+from srbench.canonical import digest, parse_json
+from srbench.errors import DataError, SrbenchError, UsageError
+from srbench.models.opened import first_line, open_file, require_installed
+from srbench.models.spec import Entry, Options, Spec
+from srbench.models.traits import Traits
+from srbench.names import PACKAGE_OF
+from srbench.source import source_hash
+
+SECONDS = 120
+"""For opening a file, and for each run on noise."""
+MOST_CRASHES = 12
+ROOM = 4 * 2**30
+"""Bytes that opening a file may take beside :data:`FACTOR` times its size."""
+FACTOR = 16
+
+
+def describe(spec: Spec, entry: Entry) -> Traits:
+    """What is known of a file: as it was found when the file was first tried, or by trying it now.
+
+    Raises:
+        DataError: it cannot be used as a super-resolution model, or crashes or hangs whatever it is given.
+        UsageError: it is not what the user says, or the package that its kind needs is not installed.
+    """
+    require_installed(spec.kind)
+    one = dataclasses.replace(spec, entries=(entry,))
+    hashes = [row[3] for row in one.content]  # by content, whatever the files are called
+    facts = [spec.kind, entry.scale, entry.path.suffix, hashes, dataclasses.asdict(spec.options), _reader(spec.kind)]
+    kept = cache_folder() / "models" / f"{digest(facts)[:32]}.json"
+    known = _kept(kept)
+    if known is None:
+        say = str(SrbenchError(f"trying {entry.path.name}: its channels, scale, sizes and halo"))
+        print(say, file=sys.stderr, flush=True)
+        known = _tried(one)
+        with contextlib.suppress(OSError):  # a read-only cache costs time, not results
+            write_atomically(kept, json.dumps(dataclasses.asdict(known)))
+    if entry.scale not in (0, known.scale):
+        raise UsageError(f"{entry.path.name} is a model for x{known.scale}, not x{entry.scale}; rename it.")
+    return known
+
+
+def _reader(kind: str) -> list[str]:
+    """What reads the file: a library's next version may call it otherwise, or take other sizes."""
+    version = ""
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # onnxruntime has several
+        version = importlib.metadata.version(PACKAGE_OF.get(kind, "torch"))
+    here = Path(__file__).parent
+    return [version, *(source_hash(here / name) for name in ("probe.py", f"{kind}_file.py"))]
+
+
+def _kept(path: Path) -> Traits | None:
+    try:
+        return Traits(**parse_json(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+# the side that asks --------------------------------------------------------------------------------------------------
+
+
+def _tried(spec: Spec) -> Traits:
+    """What comes of trying a spec's only file.
+
+    Raises:
+        SrbenchError: what is wrong with it.
+    """
+    (entry,) = spec.entries
+    name = entry.path.name
+    crashes: list[tuple[list[int], str]] = []
+    while len(crashes) <= MOST_CRASHES:
+        job = {
+            "kind": spec.kind,
+            "path": str(entry.path),
+            "scale": entry.scale,
+            "bytes": sum(file.stat().st_size for file in spec.files),
+            "options": dataclasses.asdict(spec.options),
+            "crashes": crashes,
+            "seconds": SECONDS,
+        }
+        at: list[int] = []
+        began = time.monotonic()
+        with _started(job) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                answer = json.loads(line)
+                if "traits" in answer:
+                    return Traits(**answer["traits"])
+                if "error" in answer:
+                    kind, message = answer["error"]
+                    raise getattr(errors, kind)(message)
+                at, began = answer["at"], time.monotonic()
+        how = _ending(process.returncode, time.monotonic() - began)
+        if not at:
+            raise DataError(f"{name} cannot be opened: the process that tried to {how}.")
+        crashes.append((at, how))
+    raise DataError(f"{name} takes images of too few sizes: the process that tried it {crashes[-1][1]} on many.")
+
+
+@contextlib.contextmanager
+def _started(job: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
+    """The process that tries a file; it is gone when the block ends."""
+    paths = os.pathsep.join(filter(None, sys.path))  # srbench may have been put there by the program that runs
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", __name__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # of what libraries say there the error is the part that counts
+        env={**os.environ, "PYTHONPATH": paths},
+    )
+    try:
+        assert process.stdin is not None and process.stdout is not None
+        with contextlib.suppress(BrokenPipeError), process.stdin:
+            process.stdin.write(json.dumps(job).encode())
+        yield process
+        process.wait()
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def _ending(code: int, seconds: float) -> str:
+    """How the process ended, in words."""
+    if seconds >= SECONDS:
+        return f"was not done after {SECONDS:g} s"
+    if code >= 0:
+        return f"exited with {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was killed by signal {-code}"
+
+
+# the side that tries -------------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Try the file that stdin names."""
+    job = json.load(sys.stdin)
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # a program may print
+    crashes = {tuple(shape): how for shape, how in job["crashes"]}
+
+    def before(shape: tuple[int, ...]) -> None:
+        if shape in crashes:
+            raise MemoryError(f"the process that ran it {crashes[shape]}")
+        answers.write(json.dumps({"at": shape}) + "\n")
+        faulthandler.dump_traceback_later(job["seconds"], exit=True)  # also where what hangs holds the interpreter
+
+    try:
+        answer: dict[str, Any] = {"traits": dataclasses.asdict(_traits(job, before))}
+    except SrbenchError as error:
+        answer = {"error": [type(error).__name__, str(error)]}
+    except Exception as error:  # whatever a model of a kind that nobody foresaw leads to
+        answer = {"error": ["DataError", f"{Path(job['path']).name} cannot be tried ({first_line(error)})."]}
+    answers.write(json.dumps(answer) + "\n")
+    answers.flush()
+    os._exit(0)  # threads of a library are nobody's concern any more
+
+
+def _traits(job: dict[str, Any], before: Any) -> Traits:
+    import torch
+
+    from srbench.models.trial import find_traits
+
+    path = Path(job["path"])
+    faulthandler.dump_traceback_later(job["seconds"], exit=True)
+    with _bounded(ROOM + FACTOR * job["bytes"]):
+        opened = open_file(job["kind"], path, torch.device("cpu"))
+    return find_traits(opened, Options(**job["options"]), path.name, job["scale"], before)
+
+
+@contextlib.contextmanager
+def _bounded(more: int) -> Iterator[None]:
+    """Let the process take so many more bytes: a small file may ask for all that there are. Linux alone can count."""
+    try:
+        import resource
+
+        status = Path("/proc/self/status").read_text()
+        now = int(status.partition("VmData:")[2].split()[0]) * 1024
+        before = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (now + more, before[1]))
+    except (ImportError, OSError, ValueError, IndexError):
+        yield
+        return
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
+if __name__ == "__main__":
+    main()
