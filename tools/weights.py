@@ -148,6 +148,8 @@ def _trainings(files: list[tuple[Path, dict[str, Any]]]) -> Iterator[str]:
         recipe = Recipe.model_validate(metadata["recipe"])
         begun = recipe.transfer is not None and metadata["scales"] != [recipe.transfer.scale]
         steps = f"{metadata['steps']:,}" + (f" from x{recipe.transfer.scale}" if begun and recipe.transfer else "")
+        if not begun and (first := recipe.init_from) is not None:
+            steps += f", after {first.steps_at(metadata['scales'][0]):,} by `{first.hash}`"
         yield (
             f"| {_label(metadata)}, {path.stat().st_size / 1e3:.0f} kB | `{metadata['recipe_hash']}` "
             f"| {', '.join(recipe.train)} | {steps} | {metadata['seconds'] / 60:.0f} | {metadata['device']} "
