@@ -19,6 +19,9 @@ from srbench.analysis.references import OWN_SOURCE, Reference, read_references, 
 from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
 
+PACKAGE = Path(__file__).resolve().parents[1]
+"""srbench's own folder: an installed package is nobody's to change."""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -101,7 +104,7 @@ def _require_ours(path: Path, rows: Sequence[Reference]) -> None:
             f"{path.name} holds published figures, which are never changed; --update is for a baseline of srbench's "
             f"own (made by --write, with a source that begins with '{OWN_SOURCE}')."
         )
-    if path.resolve().is_relative_to(Path(__file__).resolve().parents[1]):
+    if path.resolve().is_relative_to(PACKAGE):
         raise UsageError(f"{path.name} is part of the installed srbench; name a baseline of your own with --reference.")
 
 

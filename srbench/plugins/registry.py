@@ -439,7 +439,10 @@ class Registry:
         place = path.resolve()
         origin = Origin(str(path), (place,))
         if place not in self.described:
-            self.described[place] = self._ask(origin, f"Plugin {path}", "describe")
+            try:
+                self.described[place] = self._ask(origin, f"Plugin {path}", "describe")
+            except UsageError as error:  # a host knows the file by its whole path
+                raise UsageError(str(error).replace(str(place), str(path))) from error
         found = self.described[place]
         with _believed(f"Plugin {path}"):
             for data in found["methods"]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,7 +43,7 @@ MODULES = {
     "bare": LEARNED.replace("RECIPES", ""),
     "listed": LEARNED.replace("RECIPES", "recipes = ['quick']").replace('"net"', '"listed"'),
     "dicts": LEARNED.replace("RECIPES", "recipes = {'quick': {'steps': 5}}").replace('"net"', '"dicts"'),
-    "stops": "raise KeyboardInterrupt",
+    "stops": "import time; open('begun', 'w').close(); time.sleep(1000)",
 }
 BROKEN = {
     "missing": ("no_such_module:Half", "cannot be imported: there is no such module"),
@@ -147,15 +149,21 @@ def test_doctor_names_them(cli: Cli, site: str) -> None:
 
 
 @pytest.mark.parametrize("where", ["installed", "file"])
-def test_an_interruption_is_not_the_plugins_fault(cli: Cli, tmp_path: Path, where: str) -> None:
+def test_an_interruption_is_not_the_plugins_fault(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
     if where == "installed":
         install(tmp_path / "site", "stops", methods={"stops": "stops:Half"})
     else:
         (tmp_path / "stops.py").write_text(MODULES["stops"])
-    words = ("--plugin", "stops.py") if where == "file" else ()
-    result = cli("list", *words, PYTHONPATH=str(tmp_path / "site"))
-    assert result.returncode == 130
-    assert result.stderr.splitlines()[-1] == "srbench: interrupted"
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    process = start("list", *(("--plugin", "stops.py") if where == "file" else ()))
+    until = time.monotonic() + 120
+    while not (tmp_path / "begun").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    assert (tmp_path / "stderr").read_text().splitlines()[-1] == "srbench: interrupted"
 
 
 @pytest.mark.parametrize("name", ["raises", "syntax", "exits", "body", "function"])

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from srbench.bench.speed_record import read_speed_record
 
+from srbench.speed.record import read_speed_record
 from srbench.system.hashes import digest
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
