@@ -112,8 +112,16 @@ def _obtain(
     found = training.find()
     if found is not None and not (force and training.file_name not in done):
         return found
+    if training.file_name in failed:
+        raise failed[training.file_name]
+    if training.after is not None:  # first, so that it is tried once whatever begins with it
+        _obtain(registry, training.after, device, threads, console, force, done, failed)
     host = registry.hosts.of(origin)
-    path = obtain_hosted(host, training, str(device), threads, console.training, force, done, console.waiting)
+    try:
+        path = obtain_hosted(host, training, str(device), threads, console.training, force, done, console.waiting)
+    except MethodError as error:
+        failed[training.file_name] = error
+        raise
     done.add(training.file_name)
     return path
 

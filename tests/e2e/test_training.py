@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import photograph, save
 
-from srbench.weights import weights_sha256
+from srbench.weights import read_metadata, read_tensors, save_weights, weights_sha256
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -65,7 +65,7 @@ def test_missing_weights_are_trained_once(cli: Cli, own_cache: Path) -> None:
     (kept,) = weights(own_cache).values()
     again = cli(*RUN)
     assert "0 computed, 2 known before" in again.stderr
-    assert "trained" not in again.stderr
+    assert "trained net" not in again.stderr
     assert weights(own_cache) == dict.fromkeys(weights(own_cache), kept)
 
 
@@ -89,19 +89,22 @@ def test_seeds_are_rows_of_their_own(cli: Cli, own_cache: Path) -> None:
 def test_other_weights_are_other_results(cli: Cli, own_cache: Path) -> None:
     """Weights of the same name with other content: the numbers made with the old ones are not taken for theirs."""
     import torch
-    from safetensors.torch import load_file, save_file
 
     cli(*RUN)
     (path,) = (own_cache / "weights").glob("*.safetensors")
-    changed = {name: tensor + 0.01 for name, tensor in load_file(path).items()}
+    changed = {name: tensor + 0.01 for name, tensor in read_tensors(path).items()}
     assert all(torch.isfinite(tensor).all() for tensor in changed.values())
-    save_file(changed, path)
+    save_weights(path, changed, read_metadata(path))
     assert "1 computed, 1 known before" in cli(*RUN).stderr
     path.write_bytes(b"damaged")
-    broken = cli(*RUN)
-    assert broken.returncode == 4
+    broken = cli(*RUN, "--train", "never")
+    assert broken.returncode == 3
     assert "damaged" in broken.stderr
     assert "Traceback" not in broken.stderr
+    mended = cli(*RUN)  # damaged weights count as missing
+    assert mended.returncode == 0
+    assert "damaged" in mended.stderr
+    assert "trained net:tiny x2" in mended.stderr
 
 
 FAILING = """
