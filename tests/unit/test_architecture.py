@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import srbench
 from srbench.bench.plan import NUMBERS
 from srbench.system.source import code_files
 
@@ -115,7 +116,9 @@ def test_every_folder_says_what_it_is(folder: Path) -> None:
 
 def test_what_decides_numbers_is_in_the_engines_hash() -> None:
     """All that a cell's own modules import of these packages; a module that moves cannot drop out."""
-    known = {module_of(file) for name in NUMBERS for file in code_files(name)}
+    installed = Path(srbench.__file__).resolve().parents[1]  # which may be another folder than the checkout
+    files = [file.relative_to(installed) for name in NUMBERS for file in code_files(name)]
+    known = {module_of(ROOT / file) for file in files}
     paths = {module_of(path): path for path in ENGINE}
     for name in sorted(known):
         for other in imported_modules(paths[name], {*paths}):

@@ -35,10 +35,10 @@ from server import (
     wrong,
 )
 
-from srbench.data import download as download_module
-from srbench.data import networks
 from srbench.data.catalog import manifest_names, resolve
 from srbench.data.dataset import Dataset
+from srbench.data.fetch import download as download_module
+from srbench.data.fetch import networks
 from srbench.data.fetch.fetch import fetch
 from srbench.data.fetch.integrity import faults
 from srbench.data.images import read_samples

@@ -88,6 +88,8 @@ def test_in_a_checkout_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) ->
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr(module, "distribution", missing)
+    for name in ("system/installed", "plugins/loading"):  # also where the tests run with an installed srbench
+        monkeypatch.setattr(f"srbench.{name.replace('/', '.')}.__file__", str(ROOT / "srbench" / f"{name}.py"))
     monkeypatch.chdir(ROOT)
     assert install_command("ray") == "`pip install '.[ray]'`"
     assert "bicubic" in Registry().method_names

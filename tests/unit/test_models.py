@@ -21,7 +21,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from srbench import source
 from srbench.bench.plan import Request, make_plan
 from srbench.data.own.folders import EXTENSIONS
 from srbench.errors import DataError, MethodError, UsageError
@@ -34,6 +33,7 @@ from srbench.models.parse import parse_options, parse_spec, told_apart
 from srbench.models.spec import IMAGES, MEASURED, Options
 from srbench.models.trial import find_traits, run_fitted
 from srbench.plugins.registry import Registry
+from srbench.system import source
 from srbench.system.installed import install_command
 from srbench.system.names import method_of
 

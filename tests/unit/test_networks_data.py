@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from server import Server, ranged, serving, truncated_but_ranged, wrong
 
-from srbench.data import download as download_module
+from srbench.data.fetch import download as download_module
 from srbench.data.fetch.networks import NETWORKS, NetworkFile, fetch, find, networks_folder, sha256_of
 from srbench.errors import DataError, UsageError
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from srbench.bench import speed_folder
 from srbench.cli.speed import speed
 from srbench.errors import SrbenchError
+from srbench.speed import folder as speed_folder
 from srbench.speed.folder import keep_record, record_path
 from srbench.speed.measure import SpeedTest
 from srbench.speed.record import SpeedRecord, read_speed_record

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from server import Server, serving
 
-from srbench.data import archive as archive_module
-from srbench.data import download as download_module
 from srbench.data.dataset import ImageFile
+from srbench.data.fetch import archive as archive_module
+from srbench.data.fetch import download as download_module
 from srbench.data.fetch.archive import unpack
 from srbench.data.fetch.download import Refused, download
 from srbench.data.fetch.networks import NETWORKS
