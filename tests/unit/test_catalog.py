@@ -520,6 +520,6 @@ def test_real_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.skip("the real images are not at hand: set SRBENCH_MIRROR")
     monkeypatch.setenv("SRBENCH_DATA", str(tmp_path))
     for spec, count in (("set5", 5), ("bsd100-pairs", 100)):
-        samples = list(read_samples(resolve(spec)))
+        samples = list(read_samples(resolve(spec), progress=False))
         assert len(samples) == count
         assert all(sample.lr is None or sample.scale == 4 for sample in samples)

@@ -107,13 +107,13 @@ ALL = {"a_GT.bmp", "b_GT.bmp", "c_GT.bmp"}
 
 def test_samples_fetch_what_is_missing(mine: Dataset, server: Server) -> None:
     lines: list[str] = []
-    samples = list(read_samples(mine))
+    samples = list(read_samples(mine, progress=lines.append))
     for seed, sample in enumerate(samples):
         np.testing.assert_array_equal(sample.hr, picture(seed))
     assert files_in(mine.folder) == ALL
     assert lines == ["fetching mine:train (3 files, 18 kB)", "fetched mine:train"]
     server.requests.clear()
-    assert len(list(read_samples(mine))) == 3
+    assert len(list(read_samples(mine, progress=lines.append))) == 3
     assert fetch(mine) == 0
     assert server.requests == []
     assert len(lines) == 2
@@ -137,10 +137,10 @@ def test_corrupt_file_is_noticed_while_reading(mine: Dataset) -> None:
     fetch(mine, progress=False)
     (mine.folder / "b_GT.bmp").write_bytes(encoded(picture(9)))
     with pytest.raises(DataError, match=r"b_GT\.bmp does not have the pixels .* run `srbench data fetch"):
-        list(read_samples(mine))
+        list(read_samples(mine, progress=False))
     (mine.folder / "b_GT.bmp").write_bytes(b"rubbish")
     with pytest.raises(DataError, match=r"b_GT\.bmp is corrupt: run `srbench data fetch .*mine\.toml`\.$"):
-        list(read_samples(mine))
+        list(read_samples(mine, progress=False))
 
 
 @pytest.mark.parametrize(
@@ -422,7 +422,7 @@ def test_archive(source: str, server: Server, tmp_path: Path, monkeypatch: pytes
         mirror.write_bytes(server.files.pop("sets/Numbers.zip"))
         server.files["mirror/numbers/Numbers.zip"] = mirror.read_bytes()
         monkeypatch.setenv("SRBENCH_MIRROR", str(tmp_path / "mirror") if "folder" in source else f"{server.url}/mirror")
-    samples = list(read_samples(dataset))
+    samples = list(read_samples(dataset, progress=False))
     assert [sample.name for sample in samples] == ["0001", "0002"]
     np.testing.assert_array_equal(samples[1].hr, picture(2))
     assert files_in(dataset.folder) == {"Numbers", "Numbers.sha256"}
