@@ -96,7 +96,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         session = bench.session()
         for _ in range(3):
             session.advance(torch.rand(1, 1, 20, 20), torch.rand(1, 1, 40, 40))
-        session.record([30.0, 31.0])
+        session.record([30.0, 31.0], 28.0)
         session.advance(torch.rand(1, 1, 20, 20), torch.rand(1, 1, 40, 40))
         session.save(checkpoint, "key")
         yield bench
