@@ -137,6 +137,8 @@ def readers(bench: Bench) -> dict[str, Reader]:
         assert all(row in right for row in found)
         assert numbers(tables_of(bench.run)) <= numbers(tables)
         same = found == right and run.speed == whole.speed and run.record == whole.record
+        assert run.trainings == whole.trainings or not run.trainings
+        same = same and run.trainings == whole.trainings
         assert check([run], references, complete=True).ok == (found == right)
         return "unchanged" if same else "absent"
 
@@ -178,6 +180,7 @@ def readers(bench: Bench) -> dict[str, Reader]:
         "run.json": read_run,
         "speed.json": read_run,
         "cells": read_run,
+        "trainings": read_run,
         "images": read_picture,
         "report": read_report,
         "weights": read_weights,
