@@ -47,7 +47,7 @@ _UNSEEN = {
 """Audit events after which files may be read that nobody sees."""
 _SYSTEM = ("/proc/", "/sys/", "/dev/", "/etc/")
 _IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".npy")
-_ALLOWED = 2**16
+_ALLOWED = 2**20
 """Bytes that the process may have read beyond what is known: heads of libraries, what a reader reads twice."""
 
 
