@@ -84,10 +84,10 @@ class _Guest:
         self._origin = origin
         self._wire = wire
         self.number = 0
-        self._state = State()
         self._registry: Registry | None = None
         self._imported = Watch(_known_files(origin))  # what is read while importing decides every cell
         self._watch = self._imported
+        self._state = State()
         self._method: Method | None = None
         self._notes: dict[str, None] = {}
         self._device = torch.device("cpu")

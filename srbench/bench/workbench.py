@@ -178,7 +178,8 @@ class Workbench:
             method = make_method(method_class, scale, task.weights, device)
             return method if isinstance(method, SrImages) else LocalRunner(method, device)
         known, own = files_of(method_class)
-        state, watch = State(), Watch((*known, *filter(None, [task.weights])), own)
+        watch = Watch((*known, *filter(None, [task.weights])), own)
+        state = State()
         with watch:
             method = make_method(method_class, scale, task.weights, device)
         return LocalRunner(method, device, watch, state)
