@@ -86,7 +86,9 @@ class Lab:
 
     def start(self, life: str, jobs: int) -> subprocess.Popen[bytes]:
         """Start the run, or go on with it."""
-        words = (*WORDS, "--scales", "2,3", "--jobs", str(jobs), "--out", life)
+        # 0 is the default, and not --jobs 0, of which the report says that foreign code shared srbench's process
+        workers = ("--jobs", str(jobs)) if jobs else ()
+        words = (*WORDS, "--scales", "2,3", *workers, "--out", life)
         environment = {**os.environ, "SRBENCH_CACHE": str(self.folder / f"cache-{life}")}
         return subprocess.Popen(
             [sys.executable, "-m", "srbench", *words],
