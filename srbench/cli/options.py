@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
-from typing import Annotated, Any
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -40,29 +40,33 @@ def _use_config(context: typer.Context, path: Path | None) -> Path | None:
     options = {option.removeprefix("--"): str(p.name) for p in context.command.params for option in p.opts}
     for key in ("config", "help", "h"):
         options.pop(key, None)
-    # the kind of an option is that of its default in the verb's signature; only those that can be repeated have none
-    signature = inspect.signature(context.command.callback or _use_config).parameters
+    kinds = get_type_hints(context.command.callback)
     defaults: dict[str, Any] = {}
     for key, value in table.items():
         if key not in options:
             raise unknown("option that a config file may set called", key, options)
-        defaults[options[key]] = _as_given(path, key, value, signature[options[key]].default)
+        defaults[options[key]] = _as_given(path, key, value, kinds[options[key]])
     context.default_map = {**(context.default_map or {}), **defaults}
     return path
 
 
-def _as_given(path: Path, key: str, value: Any, default: Any) -> Any:
-    """A config file's value as the command line would give it: lists may be lists or comma separated."""
+def _as_given(path: Path, key: str, value: Any, kind: Any) -> Any:
+    """A config file's value as the command line would give it: lists may be lists or comma separated.
+
+    Args:
+        kind: The option's type in its verb's signature, such as ``int | None``.
+    """
+    kinds = {get_origin(kind) or kind}
+    if kinds <= {Union, UnionType}:
+        kinds = {get_origin(one) or one for one in get_args(kind)}
     values = value if isinstance(value, list) else [value]
-    if default is None and all(isinstance(item, str) for item in values):
+    if list in kinds and all(isinstance(item, str) for item in values):
         return values
-    if isinstance(default, str) and all(type(item) in (str, int, float) for item in values):
+    if str in kinds and all(type(item) in (str, int, float) for item in values):
         return join_names(values) if isinstance(value, list) else str(value)
-    if (isinstance(default, bool | int) and type(value) is type(default)) or (
-        isinstance(default, Path) and isinstance(value, str)
-    ):
+    if type(value) in kinds or (Path in kinds and isinstance(value, str)):
         return value
-    if isinstance(default, float) and type(value) in (int, float):
+    if float in kinds and type(value) is int:
         return value
     raise UsageError(f"{path}: {key} cannot be {_as_toml(value)}; write it as on the command line.")
 

@@ -40,7 +40,7 @@ def test_one_character_recomputes_that_method_only(checkout: Path) -> None:
 
 def test_a_change_of_the_engine_recomputes_everything(checkout: Path) -> None:
     srbench(checkout, *RUN)
-    source = checkout / "srbench" / "protocol.py"
+    source = checkout / "srbench" / "protocols" / "protocol.py"
     source.write_text(source.read_text() + "#\n")
     assert "3 computed, 0 known before" in srbench(checkout, *RUN).stderr
 

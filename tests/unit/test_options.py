@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
 from srbench.bench.options import Options
-from srbench.cli.options import _as_given, numbers
+from srbench.cli.main import app
+from srbench.cli.options import _as_given, _use_config, numbers
 from srbench.errors import UsageError
 from srbench.system.names import join_names, split_names
 
 
 def test_fractions_in_a_config_file_may_be_whole_numbers() -> None:
     for value in (30, 0.5):
-        assert _as_given(Path("c.toml"), "cell-timeout", value, 0.0) == value
+        assert _as_given(Path("c.toml"), "cell-timeout", value, float) == value
     for wrong in ("30 s", True, [1, 2]):
         with pytest.raises(UsageError, match="cell-timeout cannot be"):
-            _as_given(Path("c.toml"), "cell-timeout", wrong, 0.0)
+            _as_given(Path("c.toml"), "cell-timeout", wrong, float)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +51,31 @@ def test_whatever_names_are_joined_can_be_split(names: list[str]) -> None:
 
 
 def test_a_list_in_a_config_file_may_hold_names_with_commas() -> None:
-    assert split_names(_as_given(Path("c.toml"), "datasets", ["./a, b", "hr=x,lr=y"], "")) == ("./a, b", "hr=x,lr=y")
+    assert split_names(_as_given(Path("c.toml"), "datasets", ["./a, b", "hr=x,lr=y"], str)) == ("./a, b", "hr=x,lr=y")
+
+
+@pytest.mark.parametrize("verb", sorted(typer.main.get_command(app).commands))
+def test_every_option_may_stand_in_a_config_file(verb: str, tmp_path: Path) -> None:
+    """Whatever its default: the number of workers has none, and could not be set."""
+    command = typer.main.get_command(app).commands[verb]
+    given: dict[str, Any] = {}
+    expected: dict[str, Any] = {}
+    hints = get_type_hints(command.callback) if command.callback else {}
+    if "config" not in hints:
+        pytest.skip(f"{verb} takes no config file")
+    for parameter in command.params:
+        name = parameter.opts[0].removeprefix("--")
+        if not parameter.opts[0].startswith("--") or name in ("config", "help"):
+            continue
+        hint = str(hints[parameter.name])
+        kind = next(kind for kind in ("list", "Path", "str", "bool", "int", "float") if kind in hint)
+        value = {"list": ["a"], "Path": "a", "str": "a", "bool": True, "int": 2, "float": 0.5}[kind]
+        given[name] = expected[str(parameter.name)] = value
+    path = tmp_path / "c.toml"
+    path.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in given.items()))
+    context = command.make_context(verb, ["--help"], resilient_parsing=True)
+    _use_config(context, path)
+    assert context.default_map == expected
 
 
 @given(st.floats(0.0, 1e9, exclude_min=True), st.floats(0.01, 1.0))
