@@ -100,7 +100,7 @@ def score(
     info = MethodInfo(name="sr", family="interpolation", channels="y" if luma else "rgb", input="upsampled")
     stacked: Any = planes[None] if planes.ndim == 2 else planes.transpose(2, 0, 1)
     finished = case.finish(info, stacked)
-    values = score_pair(plan, "SR", case.pair(finished), (case.picture(finished), case.hr), device)
+    values = score_pair(plan, "SR", case.pair(finished), (case.image(finished), case.hr), device)
     return Scores(values, found, scale)
 
 
@@ -135,7 +135,7 @@ def degrade(hr: Picture, scale: int, protocol: str | Path = "classic", *, rgb: b
     if found.degraded == "none":
         raise UsageError(f"Protocol '{found.name}' scores LR that is supplied and makes none; choose another.")
     case = _case(found, as_array("HR", hr), whole_number("scale", scale, 1), None)
-    lr = case.degraded_y if found.degraded == "y" and not rgb else case.lr
+    lr = case.input.lr_y if found.degraded == "y" and not rgb else case.input.lr
     return lr.astype(np.uint8) if found.lr != "double" else lr.astype(np.float64) / 255.0
 
 

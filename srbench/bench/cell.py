@@ -133,7 +133,7 @@ def compute_cell(
                 hr.append(case.hr)
                 first = first or (case, output)
             sr, tile = case.finish(runner.info, output.planes), output.tile
-        picture = case.picture(sr)
+        picture = case.image(sr)
         values = score(plan, name, case.pair(sr), (picture, case.hr), device)
         height, width = case.hr.shape[:2]
         images.append(ImageResult(name=name, width=width, height=height, values=values, tile=tile))

@@ -276,7 +276,7 @@ def _jobs(
         skipped.reasons[f"{choice.label} does not work at x{scale}"] = None
         return
     if not protocol.suits(choice.card.info):
-        skipped.reasons[f"{choice.label} enlarges LR itself, which protocol {protocol.name} does first"] = None
+        skipped.reasons[f"{choice.label} upsamples LR itself, which protocol {protocol.name} does first"] = None
         return
     recipe = choice.card.recipes[choice.recipe] if choice.card.learned else None
     for seed in dict.fromkeys(request.seeds) if recipe else (0,):  # a seed decides nothing where nothing is trained
@@ -332,7 +332,17 @@ def _distinct(datasets: Sequence[Dataset]) -> tuple[Dataset, ...]:
     return tuple(by_name.values())
 
 
-NUMBERS = ("protocols.protocol", "protocols.case", "imaging", "inference", "bench.cell", "bench.runner", "bench.reads")
+NUMBERS = (
+    "protocols.protocol",
+    "protocols.case",
+    "protocols.method_input",
+    "protocols.planes",
+    "imaging",
+    "inference",
+    "bench.cell",
+    "bench.runner",
+    "bench.reads",
+)
 """The modules that turn images into numbers."""
 
 

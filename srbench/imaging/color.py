@@ -31,13 +31,14 @@ Image = NDArray[np.uint8] | NDArray[np.float64]
 
 def rgb_to_ycbcr(rgb: Image) -> Image:
     """(H, W, 3) RGB to Y, Cb, Cr."""
-    out = rgb @ _TO_YCBCR.T + _OFFSET
+    out = np.stack([_weighted(rgb, row) for row in _TO_YCBCR], axis=-1) + _OFFSET
     return round_half_up(out).astype(np.uint8) if rgb.dtype == np.uint8 else out
 
 
 def ycbcr_to_rgb(ycbcr: Image) -> Image:
     """(H, W, 3) Y, Cb, Cr to RGB; integers are rounded and saturated."""
-    out = (ycbcr - _OFFSET) @ _TO_RGB.T
+    centred = ycbcr - _OFFSET
+    out = np.stack([_weighted(centred, row) for row in _TO_RGB], axis=-1)
     return round_half_up(out).astype(np.uint8) if ycbcr.dtype == np.uint8 else out
 
 
@@ -45,8 +46,7 @@ def luma(image: Image) -> NDArray[np.float64]:
     """(H, W, 3) RGB to (H, W) Y, not rounded; a gray image (H, W) is its own luma, as in the published tables."""
     if image.ndim == 2:
         return image.astype(np.float64)
-    y: NDArray[np.float64] = image @ _TO_YCBCR[0] + 16.0
-    return y
+    return _weighted(image, _TO_YCBCR[0]) + 16.0
 
 
 def in_colour(image: NDArray[Any]) -> NDArray[Any]:
@@ -61,5 +61,15 @@ def is_gray(image: NDArray[Any]) -> bool:
 
 def gray_of(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
     """(H, W, 3) RGB to (H, W) full-range gray by the weights of :func:`luma`: the inverse of repeating a gray image."""
-    gray: NDArray[np.float64] = rgb @ (_TO_YCBCR[0] * 255.0 / 219.0)
-    return gray
+    return _weighted(rgb, _TO_YCBCR[0] * 255.0 / 219.0)
+
+
+def _weighted(image: NDArray[Any], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Channels summed by weights, in their order: a matrix product's last bits depend on how an array lies in memory.
+
+    (H, W, 3) to (H, W).
+    """
+    total: NDArray[np.float64] = image[..., 0] * weights[0]
+    total += image[..., 1] * weights[1]
+    total += image[..., 2] * weights[2]
+    return total
