@@ -31,14 +31,14 @@ Image = NDArray[np.uint8] | NDArray[np.float64]
 
 def rgb_to_ycbcr(rgb: Image) -> Image:
     """(H, W, 3) RGB to Y, Cb, Cr."""
-    out = np.stack([_weighted(rgb, row) for row in _TO_YCBCR], axis=-1) + _OFFSET
+    out = _transformed(rgb, _TO_YCBCR)
+    out += _OFFSET
     return round_half_up(out).astype(np.uint8) if rgb.dtype == np.uint8 else out
 
 
 def ycbcr_to_rgb(ycbcr: Image) -> Image:
     """(H, W, 3) Y, Cb, Cr to RGB; integers are rounded and saturated."""
-    centred = ycbcr - _OFFSET
-    out = np.stack([_weighted(centred, row) for row in _TO_RGB], axis=-1)
+    out = _transformed(ycbcr - _OFFSET, _TO_RGB)
     return round_half_up(out).astype(np.uint8) if ycbcr.dtype == np.uint8 else out
 
 
@@ -64,12 +64,23 @@ def gray_of(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
     return _weighted(rgb, _TO_YCBCR[0] * 255.0 / 219.0)
 
 
-def _weighted(image: NDArray[Any], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Channels summed by weights, in their order: a matrix product's last bits depend on how an array lies in memory.
+def _transformed(image: NDArray[Any], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(H, W, 3) to (H, W, 3): each channel by its row of a matrix."""
+    return np.stack([_weighted(image, row) for row in matrix], axis=-1)
 
-    (H, W, 3) to (H, W).
+
+def _weighted(image: NDArray[Any], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(H, W, 3) to (H, W): channels summed by weights, in their order.
+
+    A matrix product's last bits depend on the machine and on how an array lies in memory. In blocks that caches hold.
     """
-    total: NDArray[np.float64] = image[..., 0] * weights[0]
-    total += image[..., 1] * weights[1]
-    total += image[..., 2] * weights[2]
+    height, width = image.shape[:2]
+    total = np.empty((height, width))
+    rows = max(1, 8192 // max(width, 1))
+    product = np.empty((rows, width))
+    for start in range(0, height, rows):
+        part, block = image[start : start + rows], total[start : start + rows]
+        np.multiply(part[..., 0], weights[0], out=block)
+        for channel in (1, 2):
+            block += np.multiply(part[..., channel], weights[channel], out=product[: len(block)])
     return total
