@@ -198,7 +198,7 @@ class Engine:
         from srbench.bench.engines.local import InProcess
 
         self.registry.hosts.say = self.watcher.output
-        return InProcess(Workbench(self.plan, self.registry, options.device, options.threads), self._hear)
+        return InProcess(Workbench(self.plan.scoring, self.registry, options.device, options.threads), self._hear)
 
     # what is to be done ---------------------------------------------------------------------------------------------
 
@@ -240,7 +240,7 @@ class Engine:
             return weights
         file = weights if isinstance(weights, Path) else None
         sha256 = sha256_of(file) if file else None
-        inputs = self.plan.inputs(job, sha256)
+        inputs = job.inputs(self.plan.scoring, sha256)
         key = digest(inputs)
         if key in self._running:  # under another name; it will be known
             return None

@@ -149,8 +149,7 @@ def _graph(subject: Subject) -> Graph:
 
 def _run(registry: Registry, method: str, subjects: tuple[Subject, ...]) -> LoadedRun:
     """The run on the embedded set, of which only what is missing is computed."""
-    from srbench.bench.options import Options
-    from srbench.bench.plan import Request
+    from srbench.bench.options import Options, Request
     from srbench.bench.run import execute, prepare
     from srbench.cli.console import RunConsole
 

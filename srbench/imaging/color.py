@@ -24,7 +24,7 @@ _TO_YCBCR = (
     / 255.0
 )
 _OFFSET = np.array([16.0, 128.0, 128.0])
-_TO_RGB = np.linalg.inv(_TO_YCBCR)
+_TO_RGB: NDArray[np.float64] = np.linalg.inv(_TO_YCBCR).astype(np.float64)
 
 Image = NDArray[np.uint8] | NDArray[np.float64]
 

@@ -21,7 +21,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from srbench.bench.plan import Request, make_plan
+from srbench.bench.options import Request
+from srbench.bench.plan import make_plan
 from srbench.data.own.folders import EXTENSIONS
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.inference import run_method

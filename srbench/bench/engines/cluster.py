@@ -203,14 +203,14 @@ class Cluster:
         self._setting = setting
         beside = [file for path in self._ship for file in files_in(path)]
         office = Office(
-            setting=replace(setting, plugins=(), models=(), plan=replace(setting.plan, datasets=())),
+            setting=replace(setting, plugins=(), models=()),
             code=code_hash(),
             plugins=tuple(
                 (str(path), sender.files([*(file for file, _ in source_files(path)), *beside]))
                 for path in setting.plugins
             ),
             models=tuple((spec, sender.files(spec.files)) for spec in setting.models),
-            networks=sender.files(setting.plan.weights.values()),
+            networks=sender.files(setting.networks.values()),
             environment=self._environment,
             ear=self._ear,
         )

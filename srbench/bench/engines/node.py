@@ -142,10 +142,9 @@ class _Desk:
         models = [_there(spec, self.receiver.tree(shipment)) for spec, shipment in office.models]
         networks = self.receiver.files(office.networks)
         setting = office.setting
-        weights = {name: networks[str(path.absolute())] for name, path in setting.plan.weights.items()}
         self._setting = replace(
             setting,
-            plan=replace(setting.plan, weights=weights),
+            networks={name: networks[str(path.absolute())] for name, path in setting.networks.items()},
             plugins=tuple(places[path] for path, places in trees),
             models=tuple(models),
         )
