@@ -34,6 +34,7 @@ class Opened:
         parameters: how many; None if the file does not tell.
         channels: that it takes; 0 to find out.
         multiple: its sides must be multiples of this; 0 to find out.
+        size: (h, w), where it takes images of that size alone.
         tiles: whether it may be given an image in tiles.
         told: what the file itself says, of what may be said on the command line.
     """
@@ -43,6 +44,7 @@ class Opened:
     parameters: int | None = None
     channels: int = 0
     multiple: int = 0
+    size: tuple[int, int] | None = None
     tiles: bool = True
     told: Options = field(default_factory=Options)
 
