@@ -28,6 +28,7 @@ from srbench.protocols.case import Case, prepare
 from srbench.protocols.protocol import Protocol
 from srbench.system.hashes import digest
 from srbench.system.machine import device_name, versions
+from srbench.system.text import first_line
 
 KEEP_PIXELS = 20_000_000
 """Prepared images are kept from cell to cell while a data set has no more HR pixels than this."""
@@ -231,5 +232,5 @@ def _super_resolve(runner: Runner, case: Case, name: str) -> Output:
         raise
     except BaseException as error:  # whatever a method raises fails its cell and no other
         kind = error.kind if isinstance(error, RemoteError) else type(error).__name__
-        message = str(error).splitlines()[0] if str(error) else "no message"
+        message = first_line(error, "no message")
         raise MethodError(f"{info.name} raised {kind} on {name}: {message}") from error
