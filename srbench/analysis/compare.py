@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from srbench.analysis.bootstrap import Interval, intervals
-from srbench.analysis.sample import Sample, samples
+from srbench.analysis.sample import ScoreSample, samples
 from srbench.analysis.significance import ALPHA, holm, wilcoxon
 from srbench.bench.results import CellId, MetricRecord
 from srbench.bench.store import LoadedRun
@@ -39,8 +39,8 @@ class Comparison:
         holm: the same, corrected for all that was tested with it.
     """
 
-    a: Sample
-    b: Sample
+    a: ScoreSample
+    b: ScoreSample
     metric: MetricRecord
     difference: float
     interval: Interval | None
@@ -99,7 +99,7 @@ def _minus(a: float, b: float) -> float:
     return 0.0 if a == b else a - b
 
 
-def compare_samples(pairs: Sequence[tuple[Sample, Sample]], metric: MetricRecord) -> list[Comparison]:
+def compare_samples(pairs: Sequence[tuple[ScoreSample, ScoreSample]], metric: MetricRecord) -> list[Comparison]:
     """Compare pairs, all of one family for Holm's correction."""
     with np.errstate(invalid="ignore"):
         differences = [np.where(a.values == b.values, 0.0, a.values - b.values) for a, b in pairs]

@@ -14,15 +14,15 @@ from srbench.bench.results import CellId, CellResult
 from srbench.bench.store import LoadedRun
 from srbench.metrics.pooling import POOLS, Pool
 
-Figure = Callable[[Sequence[float]], float]
-Place = tuple[str, int, str]
+PoolFunction = Callable[[Sequence[float]], float]
+SampleKey = tuple[str, int, str]
 """Data set, scale and method label."""
 CellIntervals = Mapping[tuple[CellId, str], Interval]
 """By cell and metric; a figure without an interval is absent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+class ScoreSample:
     """What a method reached on the images of a data set at a scale.
 
     A learned method's seeds are averaged image by image: the images are the sample, and training once more adds none.
@@ -63,9 +63,9 @@ def _sd(values: Sequence[float]) -> float | None:
     return float(np.std(values, ddof=1)) if len(values) > 1 and all(map(math.isfinite, values)) else None
 
 
-def samples(run: LoadedRun, metric: str) -> dict[Place, Sample]:
+def samples(run: LoadedRun, metric: str) -> dict[SampleKey, ScoreSample]:
     """A metric's samples of a run, in the order of its plan."""
-    groups: dict[Place, list[CellResult]] = {}
+    groups: dict[SampleKey, list[CellResult]] = {}
     for cell in run.cells:
         if metric in cell.values:
             groups.setdefault((cell.id.dataset, cell.id.scale, cell.id.method_label), []).append(cell)
@@ -73,12 +73,12 @@ def samples(run: LoadedRun, metric: str) -> dict[Place, Sample]:
     return {place: _sample(place, cells, metric, figure) for place, cells in groups.items()}
 
 
-def _sample(place: Place, cells: Sequence[CellResult], metric: str, figure: Figure | None) -> Sample:
+def _sample(place: SampleKey, cells: Sequence[CellResult], metric: str, figure: PoolFunction | None) -> ScoreSample:
     rows = [_values(cell, metric) for cell in cells]
     parts = rows if figure is None else [_parts(row, figure) for row in rows]
     dataset, scale, label = place
     seed_figures = tuple(cell.values[metric] for cell in cells)
-    return Sample(
+    return ScoreSample(
         label=label,
         dataset=dataset,
         scale=scale,
@@ -94,7 +94,7 @@ def _mean(rows: Sequence[Values]) -> Values:
     return rows[0] if len(rows) == 1 else np.asarray(np.mean(rows, axis=0))
 
 
-def sample_intervals(found: Sequence[Sample]) -> list[Interval | None]:
+def sample_intervals(found: Sequence[ScoreSample]) -> list[Interval | None]:
     """The interval of each sample's figure: over images, not over seeds."""
     return intervals([sample.figure for sample in found], [sample.parts for sample in found])
 
@@ -119,11 +119,11 @@ def _values(cell: CellResult, metric: str) -> Values:
     return np.array([image.values[metric] for image in cell.images], dtype=np.float64)
 
 
-def _parts(values: Values, figure: Figure | None) -> Values:
+def _parts(values: Values, figure: PoolFunction | None) -> Values:
     return values if figure is None else pseudo_values(values, figure)
 
 
-def _pooled_figure(run: LoadedRun, metric: str) -> Figure | None:
+def _pooled_figure(run: LoadedRun, metric: str) -> PoolFunction | None:
     """From the images' figures to the data set's where that is not their mean; NaN of one that no run can hold."""
     pool: Pool = next((known.pool for known in run.record.metrics if known.name == metric), "own")
     if pool == "mean" or not _pools(run):

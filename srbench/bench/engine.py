@@ -28,7 +28,7 @@ from srbench.system.files import StoreError
 from srbench.system.hashes import digest
 from srbench.system.locks import POLL, Lock
 from srbench.training.job import Training, training_command
-from srbench.training.progress import Progress, Report
+from srbench.training.progress import Report, TrainingProgress
 from srbench.weights import weights_sha256 as sha256_of
 
 
@@ -185,9 +185,9 @@ class Engine:
                 ship_env=options.ship_env,
             )
         if options.workers:
-            from srbench.bench.engines.pool import Pool
+            from srbench.bench.engines.pool import WorkerPool
 
-            return Pool(
+            return WorkerPool(
                 setting,
                 self._hear,
                 self.watcher.output,
@@ -326,7 +326,7 @@ class Engine:
         elif isinstance(task, TrainTask):
             if isinstance(event, Began) and event.training is not None:
                 self._reports[task.training.file_name] = self.watcher.training(event.training)
-            elif isinstance(event, Progress):
+            elif isinstance(event, TrainingProgress):
                 self._reports[task.training.file_name](event)
         elif isinstance(task, CellTask):
             if isinstance(event, Began):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from srbench.errors import MethodError
 from srbench.inference import Output, super_resolve
-from srbench.isolation.host import Answer, Host, HostError
+from srbench.isolation.host import Host, HostError, Reply
 from srbench.isolation.state import State
 from srbench.isolation.watch import Reads, Watch
 from srbench.method import Method, MethodInfo
@@ -114,7 +114,7 @@ class HostedRunner:
         return Account(reads, notes)
 
 
-def _checked(answer: Answer, shape: tuple[int, int, int], name: str, scale: int) -> Output:
+def _checked(answer: Reply, shape: tuple[int, int, int], name: str, scale: int) -> Output:
     """A host's image.
 
     Raises:

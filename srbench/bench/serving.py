@@ -30,11 +30,11 @@ from srbench.plugins.registry import Registry
 from srbench.protocols.protocol import Protocol
 from srbench.system.source import files_of, source_files, source_hash
 from srbench.training.job import Training
-from srbench.training.progress import Progress, Report
+from srbench.training.progress import Report, TrainingProgress
 from srbench.weights import make_method
 
 if TYPE_CHECKING:
-    from srbench.speed.measure import Request
+    from srbench.speed.measure import SpeedRequest
     from srbench.speed.roofline import Peaks
 
 Told = tuple[dict[str, Any], list[NDArray[Any]]]
@@ -213,7 +213,7 @@ class _Guest:
         for dataset in supplied:
             supply(dataset)
 
-        def tell(progress: Progress) -> None:
+        def tell(progress: TrainingProgress) -> None:
             self._tell({"progress": asdict(progress)})
 
         def watch(begun: Training) -> Report:
@@ -233,7 +233,7 @@ class _Guest:
         )
         return {"path": str(path)}, []
 
-    def _speed(self, request: Request, protocol: Protocol, device: str, threads: int, peaks: Peaks | None) -> Told:
+    def _speed(self, request: SpeedRequest, protocol: Protocol, device: str, threads: int, peaks: Peaks | None) -> Told:
         """Time methods."""
         from srbench.speed.measure import SpeedTest
 

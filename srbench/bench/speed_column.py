@@ -65,7 +65,7 @@ def measure(
 ) -> RunSpeed:
     """Time methods of a plan on a device."""
     from srbench.plugins.card import Choice
-    from srbench.speed.measure import Request, SpeedTest
+    from srbench.speed.measure import SpeedRequest, SpeedTest
     from srbench.speed.modes import Mode
     from srbench.system.machine import device_name
 
@@ -74,7 +74,7 @@ def measure(
     size = SIZES[device.type]
     rows: list[SpeedRow] = []
     for learned in (False, True):
-        request = Request(
+        request = SpeedRequest(
             choices=tuple(Choice(card, "") for card in cards if card.learned == learned),
             scales=(scale,),
             sizes=(size,),

@@ -166,7 +166,7 @@ class RunFolder:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class CellOrigin:
     """Where a cell of a merged run comes from.
 
     Attributes:
@@ -191,7 +191,7 @@ class LoadedRun:
     """What its methods took, where they were timed."""
     trainings: Mapping[str, TrainingRecord] = field(default_factory=dict)
     """Of the weights of its learned methods, by the weights' sha256, where the run keeps them."""
-    origins: Mapping[CellId, Origin] = field(default_factory=dict)
+    origins: Mapping[CellId, CellOrigin] = field(default_factory=dict)
     """Of each cell, where several runs were merged; empty for a single run."""
 
     def folder_of(self, cell: CellId) -> RunFolder:

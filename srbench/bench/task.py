@@ -19,7 +19,7 @@ from srbench.speed.record import RunSpeed
 from srbench.system.plain import LONGEST_ERROR, LONGEST_TRACEBACK
 from srbench.system.text import cut
 from srbench.training.job import Training
-from srbench.training.progress import Progress
+from srbench.training.progress import TrainingProgress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +127,7 @@ class Hosting:
     pid: int
 
 
-Event: TypeAlias = Began | Hosting | ImageDone | Progress | Waiting
+Event: TypeAlias = Began | Hosting | ImageDone | TrainingProgress | Waiting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,13 +12,13 @@ from srbench.system.console import make_bars, make_console
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress as Bars
     from rich.progress import TaskID
+    from rich.progress import TrainingProgress as Bars
 
     from srbench.bench.plan import PlannedJob
     from srbench.bench.results import CellResult, FailedCell
     from srbench.training.job import Training
-    from srbench.training.progress import Progress, Report
+    from srbench.training.progress import Report, TrainingProgress
 
 
 def stderr() -> Console:
@@ -159,10 +159,10 @@ class TrainingLine:
         self.console = console
         self.label = label
         self._name = f"training {label}"
-        self._first: Progress | None = None
+        self._first: TrainingProgress | None = None
         self._began = self._spoke = time.monotonic()
 
-    def report(self, progress: Progress) -> None:
+    def report(self, progress: TrainingProgress) -> None:
         """Show how far it is."""
         now = time.monotonic()
         if self._first is None:
@@ -183,7 +183,7 @@ class TrainingLine:
             self._spoke = now
             self.console.say(escape(f"{text}, {progress.step} of {progress.steps}"))
 
-    def words(self, progress: Progress, now: float) -> str:
+    def words(self, progress: TrainingProgress, now: float) -> str:
         """Rate, time left, loss and PSNR, as far as they are known."""
         assert self._first is not None
         parts = []

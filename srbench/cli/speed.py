@@ -17,7 +17,7 @@ from srbench.system.text import echo_json, printable
 if TYPE_CHECKING:
     import torch
 
-    from srbench.speed.measure import Request, SpeedTest
+    from srbench.speed.measure import SpeedRequest, SpeedTest
     from srbench.speed.modes import Mode
     from srbench.speed.record import SpeedRecord
 
@@ -69,7 +69,7 @@ def speed(
     from srbench.plugins.registry import Registry
     from srbench.protocols.builtin import get_protocol
     from srbench.speed.folder import require_writable
-    from srbench.speed.measure import Request, SpeedTest
+    from srbench.speed.measure import SpeedRequest, SpeedTest
     from srbench.speed.modes import DEFAULTS, parse_mode
 
     if against is not None and json:
@@ -83,7 +83,7 @@ def speed(
     wanted: tuple[Mode, ...] = tuple(map(parse_mode, split(modes) or DEFAULTS[where.type]))
     if unfit := [str(mode) for mode in wanted if not mode.fits(where)]:
         raise UsageError(f"A {where.type} device has no mode {unfit[0]}; leave it out.")
-    request = Request(
+    request = SpeedRequest(
         choices=tuple({choice.card.name: choice for choice in choices}.values()),
         scales=numbers("scales", scales, 1),
         sizes=_once(split(sizes)),
@@ -148,7 +148,7 @@ def _once(sizes: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(int(size)) if size.isdecimal() else size for size in sizes))
 
 
-def _require_rows(request: Request, device: torch.device) -> None:
+def _require_rows(request: SpeedRequest, device: torch.device) -> None:
     """Refuse to time nothing.
 
     Raises:
@@ -162,7 +162,7 @@ def _require_rows(request: Request, device: torch.device) -> None:
         raise UsageError(f"Nothing to time: none of the methods works at {scales} in {modes}.")
 
 
-def _record(test: SpeedTest, request: Request, device: torch.device, protocol: str) -> SpeedRecord:
+def _record(test: SpeedTest, request: SpeedRequest, device: torch.device, protocol: str) -> SpeedRecord:
     import datetime
     import shlex
 

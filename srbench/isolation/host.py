@@ -71,7 +71,7 @@ class RemoteError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Reply:
     """What a host says to a command: plain data, and arrays."""
 
     head: dict[str, Any]
@@ -135,7 +135,7 @@ class Host:
 
     def ask(
         self, command: str, *arguments: Any, hear: Hear = lambda event: None, most: int = 0, saving: float = 0.0
-    ) -> Answer:
+    ) -> Reply:
         """Have something done, and wait for the answer.
 
         Args:
@@ -220,7 +220,7 @@ class Host:
             while time.monotonic() < until and "event" in self._next(0, 0).head:
                 pass
 
-    def _next(self, number: int, most: int) -> Answer:
+    def _next(self, number: int, most: int) -> Reply:
         """What comes next: an event or the answer.
 
         Raises:
@@ -238,7 +238,7 @@ class Host:
             raise self._ended() from None
         if number and head.pop("number", None) != number:
             raise GarbledError
-        return Answer(head, arrays)
+        return Reply(head, arrays)
 
     def _listen(self, seconds: float) -> bool:
         """Hand on what is printed, until something else can be read; whether it can."""

@@ -13,7 +13,7 @@ from srbench.errors import DataError, MethodError, UsageError
 from srbench.method import LearnedMethod, Method, MethodInfo
 from srbench.models.opened import Opened, open_file
 from srbench.models.probe import describe
-from srbench.models.spec import MOST, Entry, Spec
+from srbench.models.spec import MOST, ModelFile, Spec
 from srbench.models.traits import Traits
 from srbench.system.hashes import digest
 from srbench.system.source import code_files, source_hash
@@ -214,7 +214,7 @@ def _code(kind: str) -> list[str]:
     return [source_hash(file) for name in ("models.model", *readers) for file in code_files(name)]
 
 
-def _entries_by_scale(spec: Spec, traits: Mapping[int, Traits]) -> dict[int, Entry]:
+def _entries_by_scale(spec: Spec, traits: Mapping[int, Traits]) -> dict[int, ModelFile]:
     """A file without a scale in its path is the only one."""
     return {entry.scale or next(iter(traits)): entry for entry in spec.entries}
 

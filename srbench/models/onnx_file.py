@@ -14,7 +14,7 @@ from torch import Tensor
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.models.opened import Opened, first_line, require, require_one_input
 from srbench.models.parse import parse_options
-from srbench.models.spec import Options
+from srbench.models.spec import ModelOptions
 
 
 def open_file(path: Path, device: torch.device) -> Opened:
@@ -63,15 +63,15 @@ def open_file(path: Path, device: torch.device) -> Opened:
 _TYPES = {"tensor(float)": torch.float32, "tensor(float16)": torch.float16}
 
 
-def _told(name: str, metadata: Mapping[str, str]) -> Options:
+def _told(name: str, metadata: Mapping[str, str]) -> ModelOptions:
     """What srbench wrote into a graph's metadata; of anybody else's its input's name, where that leaves no doubt."""
     if "srbench" not in metadata:
-        return Options(input="upsampled" if name == "upsampled" else "")
+        return ModelOptions(input="upsampled" if name == "upsampled" else "")
     words = (f"{key}={metadata[key]}" for key in ("channels", "scale", "input") if key in metadata)
     try:
         return parse_options("&".join(words), name)
     except UsageError:  # somebody has edited it: it is found out as of any other file
-        return Options()
+        return ModelOptions()
 
 
 def _providers(runtime: Any, device: torch.device) -> list[Any]:

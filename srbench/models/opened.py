@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import DataError, UsageError
-from srbench.models.spec import Options
+from srbench.models.spec import ModelOptions
 from srbench.system.installed import install_command
 from srbench.system.names import PACKAGE_OF
 
@@ -44,7 +44,7 @@ class Opened:
     channels: int = 0
     multiple: int = 0
     tiles: bool = True
-    told: Options = field(default_factory=Options)
+    told: ModelOptions = field(default_factory=ModelOptions)
 
 
 def open_file(kind: str, path: Path, device: torch.device) -> Opened:

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from srbench.errors import DataError, UsageError
 from srbench.models.opened import Opened, first_line
-from srbench.models.spec import MEASURED, Channels, Options
+from srbench.models.spec import MEASURED, Channels, ModelOptions
 from srbench.models.traits import Traits
 
 INFLUENCE = 1e-6
@@ -33,7 +33,7 @@ Run = Callable[[Tensor], Tensor]
 
 def find_traits(
     opened: Opened,
-    options: Options,
+    options: ModelOptions,
     name: str,
     scale: int = 0,
     before: Callable[[tuple[int, ...]], None] = lambda shape: None,
@@ -93,7 +93,7 @@ def run_fitted(run: Run, x: Tensor, traits: Traits) -> Tensor:
     return out[..., : height * traits.factor, : width * traits.factor]
 
 
-def _scale_of_enlarged(factor: int, told: int, options: Options, name: str) -> int:
+def _scale_of_enlarged(factor: int, told: int, options: ModelOptions, name: str) -> int:
     """The scale of a model that takes the enlarged image, which nothing but a word can tell.
 
     Raises:

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean
 
 from srbench.bench.results import CellId, CellResult, DatasetRecord, FailedCell, MetricRecord, PlannedCell, RunRecord
-from srbench.bench.store import LoadedRun, Origin, RunFolder
+from srbench.bench.store import CellOrigin, LoadedRun, RunFolder
 from srbench.report.select import only
 from srbench.report.tables.grid import main_metrics
 from srbench.speed.record import RunSpeed, SpeedRow
@@ -34,11 +34,11 @@ def merge(runs: Sequence[LoadedRun], out: Path) -> LoadedRun:
     """
     newest = sorted(map(_with_distinct_sets(runs), runs), key=lambda run: run.record.started, reverse=True)
     cells: dict[CellId, CellResult] = {}
-    origins: dict[CellId, Origin] = {}
+    origins: dict[CellId, CellOrigin] = {}
     for run in newest:
         for cell in run.cells:
             known = cells.setdefault(cell.id, cell)
-            origin = origins.setdefault(cell.id, Origin(run.record.id, run.folder))
+            origin = origins.setdefault(cell.id, CellOrigin(run.record.id, run.folder))
             if any(known.values.get(name, value) != value for name, value in cell.values.items()):
                 others = (*origin.others, (run.record.id, cell.values))
                 origins[cell.id] = replace(origin, others=others)

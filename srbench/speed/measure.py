@@ -51,7 +51,7 @@ Part = Literal["whole", "network"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class SpeedRequest:
     """What to time.
 
     Attributes:
@@ -159,7 +159,7 @@ class SpeedTest:
         self._tell("measuring bandwidth and matrix products")
         return measure_peaks(self._device, self._clock, {mode.precision: mode.active for mode in modes})
 
-    def rows(self, request: Request, peaks: Peaks | None = None) -> Iterator[SpeedRow]:
+    def rows(self, request: SpeedRequest, peaks: Peaks | None = None) -> Iterator[SpeedRow]:
         """Every row, in the order of sizes, scales, methods and modes; those of a size and scale at once.
 
         Without ``peaks`` no row has a share of the roofline. What runs in a host is timed there, after the others.
@@ -171,7 +171,7 @@ class SpeedTest:
             theirs = tuple(choice for choice, other in origins if other == origin)
             yield from self._hosted_rows(origin, dataclasses.replace(request, choices=theirs), peaks)
 
-    def _hosted_rows(self, origin: Origin, request: Request, peaks: Peaks | None) -> Iterator[SpeedRow]:
+    def _hosted_rows(self, origin: Origin, request: SpeedRequest, peaks: Peaks | None) -> Iterator[SpeedRow]:
         """The rows of methods in a host; rows with an error if that ends."""
         names = [choice.card.name for choice in request.choices]
         self._tell(f"timing {', '.join(names)} in a process of its own")
@@ -191,7 +191,7 @@ class SpeedTest:
             host.close()  # what timing has left there must not decide a figure
         yield from rows
 
-    def _own_rows(self, request: Request, peaks: Peaks | None) -> Iterator[SpeedRow]:
+    def _own_rows(self, request: SpeedRequest, peaks: Peaks | None) -> Iterator[SpeedRow]:
         """Of methods in this process."""
         for size in request.sizes:
             for scale in request.scales:
@@ -209,12 +209,12 @@ class SpeedTest:
                     row = self._finished(entry, measured.samples[str(k)], peaks)
                     yield row.model_copy(update={"pace_ms": measured.pace})
 
-    def _runs(self, run: Callable[[], object], request: Request) -> int:
+    def _runs(self, run: Callable[[], object], request: SpeedRequest) -> int:
         if math.isinf(request.seconds):
             return request.runs
         return affordable(run, self._clock, request.seconds, FEWEST, request.runs)
 
-    def _prepared(self, request: Request, size: str, scale: int) -> Iterator[_Contender | SpeedRow]:
+    def _prepared(self, request: SpeedRequest, size: str, scale: int) -> Iterator[_Contender | SpeedRow]:
         """Rows that are warm, and rows that failed."""
         for choice, mode, part, batch in request.ways(scale, self._device):
             self._tell(f"warming up {choice.card.name} x{scale} {size} {mode} {part} batch {batch}")

@@ -17,7 +17,7 @@ from srbench.inference import blamed_on, run_method
 from srbench.method import FittedMethod
 from srbench.recipe import Recipe
 from srbench.training.examples import training_images, validation_cases
-from srbench.training.progress import Point, Progress, Report
+from srbench.training.progress import Point, Report, TrainingProgress
 from srbench.training.validation import Trained, mean_psnr, psnrs, upsampled_psnr
 
 CHECKED = 20
@@ -52,7 +52,7 @@ def fit(
     def tell(done: int, of: int) -> None:
         nonlocal total
         total = of
-        report(Progress(step=done, steps=of + 1))  # the validation is still to come
+        report(TrainingProgress(step=done, steps=of + 1))  # the validation is still to come
 
     tell(0, 1)
     with blamed_on(name):
@@ -79,7 +79,7 @@ def fit(
         upsampled_psnr=upsampled_psnr(cases),
     )
     validated([point])
-    report(Progress(step=total + 1, steps=total + 1, loss=mse, psnr=best, best=best))
+    report(TrainingProgress(step=total + 1, steps=total + 1, loss=mse, psnr=best, best=best))
     return Trained(state, best, (point,), time.monotonic() - began)
 
 

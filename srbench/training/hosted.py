@@ -10,7 +10,7 @@ from srbench.data.catalog import supplied
 from srbench.errors import MethodError
 from srbench.isolation.host import TO_SAVE, Host, RemoteError
 from srbench.training.job import Training
-from srbench.training.progress import Progress, Report
+from srbench.training.progress import Report, TrainingProgress
 
 
 def obtain_hosted(
@@ -42,7 +42,7 @@ def obtain_hosted(
             elif "waiting" in event:
                 waiting(str(event["waiting"]))
             elif reports:
-                reports[-1](Progress(**event["progress"]))
+                reports[-1](TrainingProgress(**event["progress"]))
         except (KeyError, TypeError) as error:
             raise MethodError(f"{training.method}'s process tells what makes no sense") from error
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class TrainingProgress:
     """How far a training is.
 
     Attributes:
@@ -25,7 +25,7 @@ class Progress:
     best: float | None = None
 
 
-Report = Callable[[Progress], None]
+Report = Callable[[TrainingProgress], None]
 """Told how a training goes on. A KeyboardInterrupt that it raises stops the training, with a checkpoint kept."""
 
 

@@ -33,7 +33,7 @@ from srbench.training.curve import write_csv, write_pictures
 from srbench.training.examples import training_batches, validation_cases
 from srbench.training.fitting import fit
 from srbench.training.job import Training
-from srbench.training.progress import Point, Progress, Report
+from srbench.training.progress import Point, Report, TrainingProgress
 from srbench.training.session import Session
 from srbench.training.validation import Trained, psnrs, upsampled_psnr, validate
 from srbench.weights import save_weights, trained_folder
@@ -286,10 +286,10 @@ def _device_name(device: torch.device) -> str:
     return f"{device.type} ({platform.machine()}, {torch.get_num_threads()} threads)"
 
 
-def _progress(session: Session) -> Progress:
+def _progress(session: Session) -> TrainingProgress:
     last = session.curve[-1] if session.curve else None
     loss = session.recent_loss(REPORT_EVERY)
-    return Progress(
+    return TrainingProgress(
         step=session.step,
         steps=session.steps,
         loss=loss if loss is not None else (last.train_loss if last else None),

@@ -24,7 +24,7 @@ from srbench.analysis.compare import (
     labels_of,
     report_pairs,
 )
-from srbench.analysis.sample import Sample, cell_intervals, sample_intervals, samples
+from srbench.analysis.sample import ScoreSample, cell_intervals, sample_intervals, samples
 from srbench.analysis.significance import holm
 from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
@@ -41,11 +41,11 @@ PSNR, SSIM, MSE = METRICS
 LARGE = {"hundred": tuple(f"image{index}" for index in range(100)), "set5": ("a", "b", "c", "d", "e")}
 
 
-def _sample(label: str, values: list[float]) -> Sample:
+def _sample(label: str, values: list[float]) -> ScoreSample:
     array = np.array(values)
     names = tuple(f"image{index}" for index in range(len(values)))
     mean = float(array.mean())
-    return Sample(
+    return ScoreSample(
         label=label, dataset="d", scale=2, images=names, values=array, parts=array, figure=mean, seed_figures=(mean,)
     )
 

@@ -18,7 +18,7 @@ from srbench.errors import DataError
 from srbench.inference import run_method
 from srbench.models import probe
 from srbench.models.opened import Opened, open_file
-from srbench.models.spec import Options
+from srbench.models.spec import ModelOptions
 from srbench.models.trial import find_traits
 from srbench.plugins.registry import Registry
 
@@ -128,7 +128,7 @@ def test_a_network_that_pools_runs_on_images_of_any_size(tmp_path: Path) -> None
 def test_sizes_are_tried_from_above() -> None:
     seen: list[tuple[int, ...]] = []
     up = nn.Upsample(scale_factor=2)
-    found = find_traits(Opened(run=up, says="a model"), Options(), "model", before=seen.append)
+    found = find_traits(Opened(run=up, says="a model"), ModelOptions(), "model", before=seen.append)
     squares = [shape[2] for shape in seen if shape[0] == 1 and shape[2] == shape[3] <= 32]
     assert squares[:6] == [32, 16, 8, 4, 2, 1]
     assert found.least == 1

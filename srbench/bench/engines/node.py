@@ -18,7 +18,7 @@ from srbench.data.catalog import supply
 from srbench.errors import SrbenchError
 from srbench.models.spec import Spec
 from srbench.system.files import write_atomically
-from srbench.training.progress import Progress
+from srbench.training.progress import TrainingProgress
 from srbench.weights import trained_folder
 
 PACKAGE = Path(__file__).resolve().parents[2]
@@ -113,7 +113,7 @@ class _EventSender:
         self._last = self._sink.put.remote(self._message.number, self._message.attempt, event)
         if isinstance(event, ImageDone) and event.sr is not None:
             ray.get(self._last)  # so that images do not pile up
-        elif isinstance(event, Progress) and ray.get(self._last):
+        elif isinstance(event, TrainingProgress) and ray.get(self._last):
             _interrupt()
 
     def flush(self) -> None:

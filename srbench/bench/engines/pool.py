@@ -25,7 +25,7 @@ from srbench.errors import UsageError
 from srbench.isolation.host import ending, interrupts_held, own_program_hidden, safe_path
 from srbench.isolation.output import Printed, resident_bytes
 from srbench.isolation.settle import DUMP
-from srbench.training.progress import Progress
+from srbench.training.progress import TrainingProgress
 
 POLL_MEMORY = 0.1
 """Seconds between two checks of the workers' memory."""
@@ -39,7 +39,7 @@ EXIT_SECONDS = 5.0
 """Seconds for an idle worker to exit."""
 SAVE_SECONDS = 60.0
 """Seconds for a worker that trains to save its checkpoint."""
-_EVENTS = (Began, Hosting, ImageDone, Progress, Waiting)
+_EVENTS = (Began, Hosting, ImageDone, TrainingProgress, Waiting)
 
 
 @dataclass(slots=True)
@@ -64,7 +64,7 @@ class _Worker:
         return sum(map(resident_bytes, (self.process.pid, *self.hosts)))
 
 
-class Pool:
+class WorkerPool:
     """An :class:`srbench.bench.engine.Executor`.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Any
 from srbench.analysis.bootstrap import Interval
 from srbench.analysis.compare import BASELINE, Comparison, find_labels, labels_of
 from srbench.analysis.references import Reference, is_genuine
-from srbench.analysis.sample import Sample, sample_intervals, samples
+from srbench.analysis.sample import ScoreSample, sample_intervals, samples
 from srbench.bench.results import MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.report.plots.palette import PLOTLY_MARKERS, looks
@@ -137,7 +137,7 @@ def _methods(run: LoadedRun, labels: Sequence[str]) -> list[dict[str, Any]]:
     return methods
 
 
-def _datasets(run: LoadedRun, found: dict[str, dict[Any, Sample]]) -> list[dict[str, Any]]:
+def _datasets(run: LoadedRun, found: dict[str, dict[Any, ScoreSample]]) -> list[dict[str, Any]]:
     images: dict[str, tuple[str, ...]] = {}
     for by_place in found.values():
         for sample in by_place.values():
@@ -149,7 +149,7 @@ def _datasets(run: LoadedRun, found: dict[str, dict[Any, Sample]]) -> list[dict[
 
 
 def _figures(
-    run: LoadedRun, labels: Sequence[str], found: dict[str, dict[Any, Sample]], references: Sequence[Reference]
+    run: LoadedRun, labels: Sequence[str], found: dict[str, dict[Any, ScoreSample]], references: Sequence[Reference]
 ) -> Iterator[Figure]:
     names = [dataset.name for dataset in run.record.datasets]
     for number, metric in enumerate(run.record.metrics):
@@ -179,7 +179,7 @@ def _notes(entry: Entry, footnotes: Sequence[str]) -> tuple[str, ...]:
     return tuple(footnotes[number - 1] for number in entry.notes)
 
 
-def _numbers(sample: Sample | None, interval: Interval | None, metric: MetricRecord) -> dict[str, Any]:
+def _numbers(sample: ScoreSample | None, interval: Interval | None, metric: MetricRecord) -> dict[str, Any]:
     if sample is None:
         return {}
     return {
@@ -192,7 +192,7 @@ def _numbers(sample: Sample | None, interval: Interval | None, metric: MetricRec
 
 
 def _published(
-    run: LoadedRun, references: Sequence[Reference], sample: Sample, metric: MetricRecord
+    run: LoadedRun, references: Sequence[Reference], sample: ScoreSample, metric: MetricRecord
 ) -> Iterator[Published]:
     """Figures of the same protocol, images and metric that are to be shown for this method."""
     genuine = any(record.name == sample.dataset and is_genuine(record) for record in run.record.datasets)

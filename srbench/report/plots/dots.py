@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from srbench.analysis.bootstrap import Interval
 from srbench.analysis.compare import Comparison
 from srbench.analysis.references import Reference, is_genuine
-from srbench.analysis.sample import Sample
+from srbench.analysis.sample import ScoreSample
 from srbench.bench.results import DatasetRecord, MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.report.plots.figures import COLUMN, FAINT, GRID, INK, STYLE, legend, place, short, title
@@ -52,7 +52,7 @@ def figure_lines(
     dataset: DatasetRecord,
     scale: int,
     metric: MetricRecord,
-    samples: Iterable[tuple[Sample, Interval | None]],
+    samples: Iterable[tuple[ScoreSample, Interval | None]],
     references: Sequence[Reference],
 ) -> list[Dots]:
     """The lines of a plot of figures, the best first.

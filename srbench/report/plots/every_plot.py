@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from srbench.analysis.bootstrap import Interval
 from srbench.analysis.compare import Comparison, compare_all, default_baseline, labels_of, report_pairs
 from srbench.analysis.references import Reference
-from srbench.analysis.sample import Sample, sample_intervals, samples
+from srbench.analysis.sample import ScoreSample, sample_intervals, samples
 from srbench.bench.results import DatasetRecord, MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.report.escape import safe_name
@@ -92,7 +92,7 @@ def _per_place(
     dataset: DatasetRecord,
     scale: int,
     metric: MetricRecord,
-    here: Sequence[tuple[Sample, Interval | None]],
+    here: Sequence[tuple[ScoreSample, Interval | None]],
     against: Sequence[Comparison],
     look_of: dict[str, Look],
 ) -> Iterator[tuple[str, Figure]]:

@@ -27,7 +27,7 @@ _APART = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class CostPoint:
     """A method as a point: cheap is left, good is up (or down, where smaller is better)."""
 
     label: str
@@ -35,7 +35,7 @@ class Choice:
     figure: float
 
 
-def choices(speed: RunSpeed, cost: str, figures: Mapping[str, float]) -> list[Choice]:
+def choices(speed: RunSpeed, cost: str, figures: Mapping[str, float]) -> list[CostPoint]:
     """The methods that were timed and have a finite figure.
 
     Args:
@@ -48,7 +48,7 @@ def choices(speed: RunSpeed, cost: str, figures: Mapping[str, float]) -> list[Ch
         row = speed.of(method_of(label))
         value = None if row is None or row.error else _cost(row, cost)
         if value is not None and math.isfinite(figure):
-            found.append(Choice(label, value, figure))
+            found.append(CostPoint(label, value, figure))
     return found
 
 
@@ -56,10 +56,10 @@ def _cost(row: SpeedRow, cost: str) -> float | None:
     return row.median_ms if cost == "latency" else float(row.parameters)
 
 
-def front(points: Sequence[Choice], *, higher_is_better: bool) -> list[Choice]:
+def front(points: Sequence[CostPoint], *, higher_is_better: bool) -> list[CostPoint]:
     """Those to which no other is preferable: none as cheap is better. The cheapest first."""
     sign = 1 if higher_is_better else -1
-    best: list[Choice] = []
+    best: list[CostPoint] = []
     for point in sorted(points, key=lambda point: (point.cost, -sign * point.figure)):
         if not best or sign * point.figure > sign * best[-1].figure:
             best.append(point)
@@ -71,7 +71,7 @@ def draw_pareto(
     dataset: DatasetRecord,
     metric: MetricRecord,
     cost: str,
-    points: Sequence[Choice],
+    points: Sequence[CostPoint],
     look_of: Mapping[str, Look],
 ) -> Figure | None:
     """The figure of one data set at the scale of the timings; None if there are not two points, or nothing to weigh."""
@@ -111,7 +111,7 @@ def draw_pareto(
     return figure
 
 
-def _positions(points: Sequence[Choice], least: float) -> dict[str, float]:
+def _positions(points: Sequence[CostPoint], least: float) -> dict[str, float]:
     """Where each label stands on a logarithmic axis, which has no zero: what costs nothing side by side at the left."""
     free = sorted((point for point in points if not point.cost), key=lambda point: point.figure)
     # the best of them in the middle, where the front begins
