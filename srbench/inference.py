@@ -208,7 +208,7 @@ def tiled(method: Method, x: torch.Tensor, scale: int, tile: int, halo: int) -> 
 
 
 @contextmanager
-def blamed_on(name: str) -> Iterator[None]:
+def method_errors(name: str) -> Iterator[None]:
     """Around what a method's own code does: whatever that raises becomes a :class:`MethodError` that names it."""
     try:
         yield

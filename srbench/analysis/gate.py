@@ -81,7 +81,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """The answer of :func:`check`.
+    """The answer of :func:`check_runs`.
 
     Attributes:
         verdicts: one for each figure in scope, failures first.
@@ -102,7 +102,7 @@ class Verdicts:
         return not self.problems and not self.failures
 
 
-def check(runs: Sequence[LoadedRun], references: Iterable[Reference], *, complete: bool = False) -> Verdicts:
+def check_runs(runs: Sequence[LoadedRun], references: Iterable[Reference], *, complete: bool = False) -> Verdicts:
     """Compare runs with the gate rows of the references.
 
     Args:

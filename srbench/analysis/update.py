@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from srbench.analysis.baseline import figure_text, require_whole
-from srbench.analysis.gate import Verdict, check
+from srbench.analysis.gate import Verdict, check_runs
 from srbench.analysis.references import OWN_SOURCE, Reference, read_references, reference_paths
 from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
@@ -87,7 +87,7 @@ def plan_update(runs: Sequence[LoadedRun], names: Sequence[str] | None = None) -
         if not rows and names is None:
             continue
         _require_ours(path, rows)
-        found = [verdict for run in runs for verdict in check([run], rows).verdicts]
+        found = [verdict for run in runs for verdict in check_runs([run], rows).verdicts]
         if len({verdict.reference.line for verdict in found}) < len(found):
             raise UsageError("Two of the runs hold the same figure; update a baseline from one of them.")
         files.append(_file_update(path, found))

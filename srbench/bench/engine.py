@@ -18,7 +18,7 @@ from srbench.bench.reads import with_reads
 from srbench.bench.record import Record
 from srbench.bench.results import CellResult, Computed, FailedCell
 from srbench.bench.speed_column import due, write_speed
-from srbench.bench.store import LoadedRun, RunFolder, load_run, run_folders
+from srbench.bench.store import LoadedRun, RunFolder, read_run, run_folders
 from srbench.bench.task import Began, CellTask, Event, Failure, ImageDone, Outcome, Task, TrainTask, Waiting
 from srbench.bench.workbench import Setting, Workbench
 from srbench.errors import DeviceError, SrbenchError
@@ -143,7 +143,7 @@ class Engine:
 
     def load(self) -> LoadedRun:
         """The run as this engine has seen it end, whatever another process writes into run.json by now."""
-        return load_run(self.folder.path, self._record.content())
+        return read_run(self.folder.path, self._record.content())
 
     def time_methods(self) -> str:
         """Time the run's methods beside their quality, where that has not been done; returns why it failed, or nothing.

@@ -54,7 +54,7 @@ def due(plan: Plan, folder: Path, asked: str, left_out: Collection[str] = ()) ->
     return SpeedTask(asked=asked, scale=scale, methods=tuple(wanted)) if wanted else None
 
 
-def measure(
+def time_methods(
     plan: Plan,
     registry: Registry,
     device: torch.device,

@@ -203,7 +203,7 @@ class LoadedRun:
         return self.origins[cell].run if cell in self.origins else self.record.id
 
 
-def load_run(path: Path, record: RunRecord | None = None) -> LoadedRun:
+def read_run(path: Path, record: RunRecord | None = None) -> LoadedRun:
     """Read a run's folder.
 
     Args:

@@ -212,12 +212,12 @@ class Workbench:
         )
 
     def _time(self, task: SpeedTask, tell: Tell) -> RunSpeed:
-        from srbench.bench.speed_column import measure
+        from srbench.bench.speed_column import time_methods
 
         self.registry.hosts.tell(lambda pid: tell(Hosting(pid)))
         device = self._ready(self._threads)
         tell(Began())
-        return measure(self.plan, self.registry, device, self._threads, task.asked, task.scale, task.methods)
+        return time_methods(self.plan, self.registry, device, self._threads, task.asked, task.scale, task.methods)
 
     def _ready(self, threads: int) -> torch.device:
         """The device, with so many threads where it is the CPU; 0 is as many as torch had when it was imported."""

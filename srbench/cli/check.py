@@ -61,20 +61,20 @@ def check(
         _refuse_beside("--write", {"--json": json, "--junit": junit, "--reference": reference, "--update": update})
     if update:
         _refuse_beside("--update", {"--junit": junit})
-    from srbench.bench.store import find_run, load_run
+    from srbench.bench.store import find_run, read_run
 
     paths = [find_run(name, out) for name in runs] if runs else [find_run(None, out)]
-    loaded = [load_run(path) for path in dict.fromkeys(paths)]
+    loaded = [read_run(path) for path in dict.fromkeys(paths)]
     if write is not None:
         _write(loaded, write)
         return
     if update:
         _update(loaded, reference or None, as_json=json)
         return
-    from srbench.analysis.gate import check as compare
+    from srbench.analysis.gate import check_runs
     from srbench.analysis.references import load_references
 
-    verdicts = compare(loaded, load_references(reference or None), complete=bool(reference))
+    verdicts = check_runs(loaded, load_references(reference or None), complete=bool(reference))
     if junit is not None:  # before anything is printed: it may not be possible
         _write_junit(verdicts, junit)
     if json:

@@ -12,8 +12,8 @@ from srbench.system.console import make_bars, make_console
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress as Bars
     from rich.progress import TaskID
-    from rich.progress import TrainingProgress as Bars
 
     from srbench.bench.plan import PlannedJob
     from srbench.bench.results import CellResult, FailedCell

@@ -114,13 +114,13 @@ def _of_method(
     from srbench.explain.images import has_gray, hr_images
     from srbench.explain.search import search
     from srbench.inference import resolve_device
-    from srbench.training.ready import ready_method
+    from srbench.training.loading import load_method
 
     quick = choice.card.info.family == "interpolation"
     candidates = candidates_for(choice.card.info, metric, thorough=thorough or quick, gray=has_gray(data))
     variants = [candidate.variant for candidate in candidates]
     where = resolve_device(device)
-    method = ready_method(registry, choice, scale, where)
+    method = load_method(registry, choice, scale, where)
     with _progress(choice.label, makings(variants) * len(data.items)) as step:
         figures = figures_of_method(method, hr_images(data), scale, variants, where, step)
     method.close()

@@ -64,7 +64,7 @@ def report(
 
     Exit codes: 0 fine, 2 wrong usage, 4 data missing or the report cannot be written.
     """
-    from srbench.bench.store import find_run, load_run
+    from srbench.bench.store import find_run, read_run
     from srbench.report.leaderboard import leaderboards, write_leaderboards
     from srbench.report.write import check_formats, write_report
 
@@ -74,7 +74,7 @@ def report(
     several = len(folders) > 1
     gc.disable()  # cells hold no cycles, and to look for some among thousands takes a fifth of the time
     try:
-        loaded = [load_run(path) for path in folders.values()]
+        loaded = [read_run(path) for path in folders.values()]
         folder = to or (LEADERBOARD if several else loaded[0].folder.report)
         shown, baselines = _choose(leaderboards(loaded, folder) if several else loaded, split(methods), baseline)
         _print(shown, baselines, _metrics(shown, split(metrics)), intervals=intervals)

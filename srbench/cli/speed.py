@@ -114,12 +114,12 @@ def speed(
 def _earlier(path: Path, device: torch.device, protocol: str) -> SpeedRecord:
     """The record of --against, refused before anything is timed if it cannot be compared with."""
     from srbench.speed.against import require_same_machine
-    from srbench.speed.measure import describe
+    from srbench.speed.measure import describe_machine
     from srbench.speed.record import read_speed_record
     from srbench.system.machine import device_name
 
     old = read_speed_record(path)
-    require_same_machine(old, device_name(str(device)), describe(device), protocol)
+    require_same_machine(old, device_name(str(device)), describe_machine(device), protocol)
     return old
 
 
@@ -166,7 +166,7 @@ def _record(test: SpeedTest, request: SpeedRequest, device: torch.device, protoc
     import datetime
     import shlex
 
-    from srbench.speed.measure import describe
+    from srbench.speed.measure import describe_machine
     from srbench.speed.record import SpeedRecord
     from srbench.system.machine import device_name, versions
 
@@ -176,7 +176,7 @@ def _record(test: SpeedTest, request: SpeedRequest, device: torch.device, protoc
         date=date,
         command=shlex.join(["srbench", *sys.argv[1:]]),
         device=device_name(str(device)),
-        machine=describe(device),
+        machine=describe_machine(device),
         versions=versions(),
         protocol=protocol,
         bandwidth_gb_s=round(peaks.bandwidth / 1e9, 1),

@@ -12,7 +12,7 @@ from srbench.errors import SrbenchError
 from srbench.export.figures import figures_of, figures_table, model_index, table_row
 from srbench.export.front_matter import front_matter
 from srbench.export.snippet import snippet
-from srbench.export.subject import Subject
+from srbench.export.subject import ExportSubject
 from srbench.report.escape import markdown, markdown_code
 from srbench.version import __version__
 
@@ -23,7 +23,9 @@ INPUTS = {
 }
 
 
-def model_card(subjects: Sequence[Subject], run: LoadedRun, beside: Sequence[str], onnx: Mapping[int, str]) -> str:
+def model_card(
+    subjects: Sequence[ExportSubject], run: LoadedRun, beside: Sequence[str], onnx: Mapping[int, str]
+) -> str:
     """A README.md for the Hub.
 
     Args:
@@ -49,7 +51,7 @@ def model_card(subjects: Sequence[Subject], run: LoadedRun, beside: Sequence[str
 
 
 def metadata(
-    subjects: Sequence[Subject], run: LoadedRun, cells: Sequence[CellResult], onnx: Mapping[int, str]
+    subjects: Sequence[ExportSubject], run: LoadedRun, cells: Sequence[CellResult], onnx: Mapping[int, str]
 ) -> dict[str, Any]:
     """What the Hub reads of a card."""
     first = subjects[0]
@@ -65,7 +67,7 @@ def metadata(
     }
 
 
-def _head(subjects: Sequence[Subject]) -> list[str]:
+def _head(subjects: Sequence[ExportSubject]) -> list[str]:
     info = subjects[0].card.info
     scales = ", ".join(f"x{subject.scale}" for subject in subjects)
     return [
@@ -102,7 +104,7 @@ def _figures(run: LoadedRun, cells: Sequence[CellResult], beside: Sequence[str])
     ]
 
 
-def _training(subjects: Sequence[Subject]) -> list[str]:
+def _training(subjects: Sequence[ExportSubject]) -> list[str]:
     first = subjects[0]
     assert first.recipe is not None
     columns = ("weights", "numbers", "batches", "minutes", "device", "torch", "validation")
@@ -136,13 +138,13 @@ def _training(subjects: Sequence[Subject]) -> list[str]:
     ]
 
 
-def _numbers(subject: Subject) -> int:
+def _numbers(subject: ExportSubject) -> int:
     """How many the weights have."""
     state = subject.method.model.state_dict()  # type: ignore[attr-defined]  # only learned methods have cards
     return sum(tensor.numel() for tensor in state.values())
 
 
-def _data(subject: Subject) -> list[str]:
+def _data(subject: ExportSubject) -> list[str]:
     """Each data set that has a part in the weights, with its terms."""
     lines = []
     recipe = subject.recipe
@@ -158,7 +160,7 @@ def _data(subject: Subject) -> list[str]:
     return lines
 
 
-def _use(subject: Subject, onnx: Mapping[int, str]) -> list[str]:
+def _use(subject: ExportSubject, onnx: Mapping[int, str]) -> list[str]:
     row = "In srbench it is a row of a run by `--methods hub:PATH`, the path of this folder or its name on the Hub."
     if not onnx:
         return [
@@ -185,7 +187,7 @@ def _use(subject: Subject, onnx: Mapping[int, str]) -> list[str]:
     ]
 
 
-def _terms(subject: Subject) -> list[str]:
+def _terms(subject: ExportSubject) -> list[str]:
     terms = f"Weights: {markdown(subject.licence)}." if subject.licence else "Nobody has said under which terms."
     return [
         "## Licence",

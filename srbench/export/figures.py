@@ -9,12 +9,12 @@ from typing import Any
 from srbench.bench.results import CellResult, MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.errors import DataError, UsageError
-from srbench.export.subject import Subject
+from srbench.export.subject import ExportSubject
 from srbench.report.escape import markdown
 from srbench.report.tables.grid import metric_title, printed
 
 
-def figures_of(run: LoadedRun, subjects: Sequence[Subject]) -> tuple[CellResult, ...]:
+def figures_of(run: LoadedRun, subjects: Sequence[ExportSubject]) -> tuple[CellResult, ...]:
     """The cells of a run that are of a method, at the scales that are exported, in the order of the plan.
 
     Raises:

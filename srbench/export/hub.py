@@ -10,7 +10,7 @@ from typing import Any, Final
 from srbench.bench.store import LoadedRun
 from srbench.export.card import model_card
 from srbench.export.onnx import Graph
-from srbench.export.subject import Subject
+from srbench.export.subject import ExportSubject
 from srbench.system.files import replaced_folder, write_atomically
 
 CONFIG_VERSION: Final = 1
@@ -19,7 +19,7 @@ FILES = ("README.md", "config.json", "*.safetensors", "*.onnx")
 """All that such a folder holds."""
 
 
-def config(subjects: Sequence[Subject], onnx: Mapping[int, str]) -> dict[str, Any]:
+def config(subjects: Sequence[ExportSubject], onnx: Mapping[int, str]) -> dict[str, Any]:
     """What ``config.json`` says: which file is what."""
     first = subjects[0]
     return {
@@ -35,7 +35,11 @@ def config(subjects: Sequence[Subject], onnx: Mapping[int, str]) -> dict[str, An
 
 
 def write_hub(
-    folder: Path, subjects: Sequence[Subject], graphs: Mapping[int, Graph], run: LoadedRun, beside: Sequence[str] = ()
+    folder: Path,
+    subjects: Sequence[ExportSubject],
+    graphs: Mapping[int, Graph],
+    run: LoadedRun,
+    beside: Sequence[str] = (),
 ) -> list[Path]:
     """Write the folder, whole or not at all; one that is there is replaced. Returns its files.
 

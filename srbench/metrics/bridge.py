@@ -87,11 +87,11 @@ def bridged(name: str) -> Metric:
 
 
 def _compute(module: str, name: str, known: Foreign, pair: Pair) -> float:
-    from srbench.metrics.networks import compare
+    from srbench.metrics.networks import score_pair
 
     function: Callable[..., Any] = getattr(importlib.import_module(module), name)
     try:
-        return compare(lambda both: function(*(both * known.peak).chunk(2), **known.options), pair)
+        return score_pair(lambda both: function(*(both * known.peak).chunk(2), **known.options), pair)
     except (ValueError, RuntimeError, AssertionError) as error:  # each has its own word for images that are too small
         height, width = pair.sr.shape[:2]
         reason = (str(error).splitlines() or ["no reason given"])[0].rstrip(".")

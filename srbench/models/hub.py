@@ -20,12 +20,12 @@ from srbench.system.hashes import parse_json
 from srbench.system.places import cache_folder, require_home, user_path
 
 CONFIG = "config.json"
-SCHEMA_VERSION = 1
+EXPORT_SCHEMA_VERSION = 1
 _REMOTE = re.compile(r"(?P<repository>[\w-][\w.-]*/[\w-][\w.-]*)(@(?P<revision>[\w./-]+))?", re.ASCII)
 _LARGEST_CONFIG = 2**20
 
 
-def resolve(text: str, options: ModelOptions) -> Spec:
+def resolve_hub(text: str, options: ModelOptions) -> Spec:
     """What ``hub:TEXT`` leads to; a hub's files are fetched into the cache folder, of one commit.
 
     Raises:
@@ -126,7 +126,7 @@ def _read_export(content: bytes | None, where: str) -> _Export | None:
     if own is None:
         return None
     try:
-        if own["schema_version"] != SCHEMA_VERSION:
+        if own["schema_version"] != EXPORT_SCHEMA_VERSION:
             raise DataError(f"{where} was exported by another srbench (schema {own['schema_version']}); update yours.")
         export = _Export(
             str(own["method"]), int(own["method_version"]), _files(own.get("weights")), _files(own.get("onnx"))
@@ -153,7 +153,7 @@ def _fetched(repository: str, revision: str | None) -> Path:
         UsageError: huggingface_hub is not installed.
         DataError: there is none, or it cannot be reached and is not here.
     """
-    from srbench.models.opened import first_line, require
+    from srbench.models.loaded import first_line, require
 
     hub = require("hub")
     cache = cache_folder() / "hub"

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from srbench.errors import DataError, MethodError, UsageError
-from srbench.models.opened import Opened, first_line, require, require_one_input
+from srbench.models.loaded import LoadedModel, first_line, require, require_one_input
 from srbench.models.parse import parse_options
 from srbench.models.spec import ModelOptions
 
 
-def open_file(path: Path, device: torch.device) -> Opened:
+def open_file(path: Path, device: torch.device) -> LoadedModel:
     """Open an ONNX model that takes one image batch, (N, C, h, w) in floating point.
 
     Raises:
@@ -51,7 +51,7 @@ def open_file(path: Path, device: torch.device) -> Opened:
         found = session.run([output], {name: x.to("cpu", kind).numpy()})[0]
         return torch.from_numpy(found).to(x.device, torch.float32)
 
-    return Opened(
+    return LoadedModel(
         run=run,
         says="ONNX model",
         parameters=_parameters(path),

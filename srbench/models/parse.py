@@ -35,7 +35,7 @@ def parse_spec(pattern: str) -> Spec:
     return dataclasses.replace(spec, name=f"{kind}:{options.label}", above=()) if options.label else spec
 
 
-def told_apart(specs: Sequence[Spec], taken: Iterable[str]) -> list[Spec]:
+def with_distinct_names(specs: Sequence[Spec], taken: Iterable[str]) -> list[Spec]:
     """Give models of one name the names of their folders as well: of as many as it takes.
 
     Args:
@@ -67,9 +67,9 @@ def _parse_path(kind: str, path: str, options: ModelOptions, pattern: str) -> Sp
     if not path:
         raise UsageError(f"'{pattern}' names no file; write {kind}:PATH.")
     if kind == "hub":
-        from srbench.models.hub import resolve
+        from srbench.models.hub import resolve_hub
 
-        return resolve(path, options)
+        return resolve_hub(path, options)
     entries = tuple(_entries(kind, path, options))
     stem, *above = _names(path, is_folder=kind == "images")
     return Spec(kind, f"{kind}:{stem}", entries, options, above=tuple(above))

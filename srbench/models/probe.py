@@ -23,7 +23,7 @@ from typing import Any
 
 from srbench import errors
 from srbench.errors import DataError, SrbenchError, UsageError
-from srbench.models.opened import first_line, open_file, require_installed
+from srbench.models.loaded import first_line, open_file, require_installed
 from srbench.models.spec import ModelFile, ModelOptions, Spec
 from srbench.models.traits import Traits
 from srbench.system.files import write_atomically
@@ -41,7 +41,7 @@ ROOM = 4 * 2**30
 FACTOR = 16
 
 
-def describe(spec: Spec, entry: ModelFile) -> Traits:
+def model_traits(spec: Spec, entry: ModelFile) -> Traits:
     """What is known of a file: as it was found when the file was first tried, or by trying it now.
 
     Raises:
@@ -188,7 +188,7 @@ def main() -> None:
 def _traits(job: dict[str, Any], before: Any) -> Traits:
     import torch
 
-    from srbench.models.trial import find_traits
+    from srbench.models.inspection import find_traits
 
     path = Path(job["path"])
     faulthandler.dump_traceback_later(job["seconds"], exit=True)

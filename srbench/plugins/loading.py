@@ -70,7 +70,7 @@ def _importing(what: str) -> Iterator[None]:
         raise UsageError(f"{what} cannot be imported: {type(error).__name__}: {error}.") from error
 
 
-def load(entry: EntryPoint) -> Any:
+def load_entry(entry: EntryPoint) -> Any:
     """What an entry point leads to.
 
     Raises:

@@ -29,10 +29,10 @@ from srbench.metrics.hosted import hosted_metric
 from srbench.metrics.metric import Metric
 from srbench.models.hub import onnx_of_export
 from srbench.models.model import SrImages, method_class, spec_hash
-from srbench.models.parse import is_model, parse_spec, told_apart
+from srbench.models.parse import is_model, parse_spec, with_distinct_names
 from srbench.models.spec import Spec
 from srbench.plugins.card import Card, Choice, card_of, choices_of, contract_hash, from_json, to_json
-from srbench.plugins.loading import import_file, leads_to, load, module_file, package_of, take
+from srbench.plugins.loading import import_file, leads_to, load_entry, module_file, package_of, take
 from srbench.plugins.notebook_source import class_hash
 from srbench.recipe import Recipe, read_recipe
 from srbench.system.files import write_atomically
@@ -139,7 +139,7 @@ class Registry:
             raise unknown("method", name, self._methods)
         if isinstance(entry, Origin):
             raise UsageError(f"Method '{name}' of {entry.name} is in a process of its own.")
-        found = entry if isinstance(entry, type) else load(entry)
+        found = entry if isinstance(entry, type) else load_entry(entry)
         if not (isinstance(found, type) and issubclass(found, Method)):
             raise UsageError(f"Method '{name}' is not a subclass of srbench.method.Method.")
         if inspect.isabstract(found) or not isinstance(getattr(found, "info", None), MethodInfo):
@@ -313,7 +313,7 @@ class Registry:
         """
         specs = {pattern: self._spec(pattern) for pattern in patterns if pattern not in self._models}
         new = [spec for spec in dict.fromkeys(specs.values()) if spec not in self._names_of_models]
-        for spec, named in zip(new, told_apart(new, self._models), strict=True):
+        for spec, named in zip(new, with_distinct_names(new, self._models), strict=True):
             self._models[named.name] = named
             self._names_of_models[spec] = named.name
         return {name: name for name in self._models} | {p: self._names_of_models[spec] for p, spec in specs.items()}
@@ -390,7 +390,7 @@ class Registry:
             with _believed(f"'{name}' of {origin.name}"):
                 entry = self._metrics[name] = hosted_metric(self.hosts, origin, plain["metric"])
                 self._plugin_of[name] = place
-        found = entry if isinstance(entry, Metric) else load(entry)
+        found = entry if isinstance(entry, Metric) else load_entry(entry)
         if not isinstance(found, Metric) or found.name != name:
             raise UsageError(f"The entry point of metric '{name}' does not lead to a Metric of that name.")
         return found
@@ -459,7 +459,7 @@ class Registry:
     def _is_built_in(self, metric: Metric) -> bool:
         """Whether a plugin's metric is one that it imported from an installed package."""
         entry = self._metrics.get(metric.name)
-        return isinstance(entry, EntryPoint) and load(entry) is metric
+        return isinstance(entry, EntryPoint) and load_entry(entry) is metric
 
     @staticmethod
     def _claim(name: str, taken: Mapping[str, Any], kind: str, path: Path) -> None:

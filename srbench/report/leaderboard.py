@@ -7,7 +7,7 @@ from pathlib import Path
 
 from srbench.analysis.references import load_references
 from srbench.bench.store import LoadedRun
-from srbench.report.escape import markdown, safe_name
+from srbench.report.escape import markdown, safe_file_name
 from srbench.report.merge import by_protocol, merge
 from srbench.report.tables.every_table import every_table
 from srbench.report.text.markup import markdown_table
@@ -24,7 +24,7 @@ def leaderboards(runs: Sequence[LoadedRun], out: Path) -> list[LoadedRun]:
 
 def board_name(run: LoadedRun) -> str:
     """The folder of a protocol's leaderboard: ``vdsr-338ce1a3``."""
-    return safe_name(f"{run.record.protocol}-{run.record.protocol_hash}")
+    return safe_file_name(f"{run.record.protocol}-{run.record.protocol_hash}")
 
 
 def write_leaderboards(

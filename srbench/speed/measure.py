@@ -26,7 +26,7 @@ from srbench.inference import is_out_of_memory, tiled
 from srbench.isolation.host import RemoteError
 from srbench.isolation.hosts import Origin
 from srbench.method import LearnedMethod, Method
-from srbench.models.model import ExportedWeights, Model
+from srbench.models.model import ExportedWeights, FileMethod
 from srbench.plugins.card import Card, Choice
 from srbench.plugins.registry import Registry
 from srbench.protocols.protocol import Protocol
@@ -364,10 +364,10 @@ def _row(choice: Choice, scale: int, size: str, mode: Mode, part: Part) -> Speed
 def _parameters(method: Method, scale: int) -> int:
     if isinstance(method, LearnedMethod):
         return sum(tensor.numel() for tensor in method.model.state_dict().values())  # buffers may be weights too
-    return method.parameters(scale) if isinstance(method, Model | ExportedWeights) else 0
+    return method.parameters(scale) if isinstance(method, FileMethod | ExportedWeights) else 0
 
 
-def describe(device: torch.device) -> dict[str, str]:
+def describe_machine(device: torch.device) -> dict[str, str]:
     """The machine as far as it bears on speed: model, driver, clocks, threads, and what else it was doing."""
     found = machine() | {"threads": str(torch.get_num_threads())}
     if hasattr(os, "getloadavg"):

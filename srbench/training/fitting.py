@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from srbench.errors import DataError, MethodError, UsageError
-from srbench.inference import blamed_on, run_method
+from srbench.inference import method_errors, run_method
 from srbench.method import FittedMethod
 from srbench.recipe import Recipe
 from srbench.training.examples import training_images, validation_cases
@@ -45,7 +45,7 @@ def fit(
     began = time.monotonic()
     examples = training_images(method.info, recipe, scale)
     cases = validation_cases(recipe, scale)
-    with blamed_on(name):
+    with method_errors(name):
         network = method.network(scale).to(device)
     total = 1
 
@@ -55,7 +55,7 @@ def fit(
         report(TrainingProgress(step=done, steps=of + 1))  # the validation is still to come
 
     tell(0, 1)
-    with blamed_on(name):
+    with method_errors(name):
         try:
             method.fit(network, examples, recipe, scale, torch.Generator().manual_seed(recipe.seed), tell)
         except ValueError as error:
@@ -65,7 +65,7 @@ def fit(
         if not bool(torch.isfinite(value).all()):
             raise MethodError(f"{name} x{scale} fitted '{key}' to values that are not finite; change its settings")
     method.model = network.eval()
-    with blamed_on(name):
+    with method_errors(name):
         mse = _error(method, examples[:: -(-len(examples) // CHECKED)], scale, device)
         values = psnrs(method, cases, device)
     best = mean_psnr(values)

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from srbench.errors import DataError, MethodError, UsageError
-from srbench.inference import blamed_on
+from srbench.inference import method_errors
 from srbench.method import FittedMethod, LearnedMethod, Method
 from srbench.protocols.case import Case
 from srbench.recipe import Recipe
@@ -112,7 +112,7 @@ def train_and_save(
     training: Training, method_class: type[Method], device: torch.device, report: Report, start: Path | None = None
 ) -> Path:
     """Train, and keep the weights among the user's own, with curve and figures beside them; returns the file."""
-    with blamed_on(training.method):
+    with method_errors(training.method):
         method = method_class()
     if not isinstance(method, LearnedMethod):
         raise MethodError(f"{method.info.name} is not a learned method")
@@ -200,7 +200,7 @@ def train(
             return fit(method, recipe, scale, device, report, validated)
         if recipe.fit:
             raise UsageError(f"{name} is trained in steps, so its recipe has no settings to fit by.")
-        with blamed_on(name):
+        with method_errors(name):
             network = method.network((recipe.scales or (scale,))[0])
             session = Session(network, recipe, method.info, scale, device, start)
         batches = training_batches(method.info, recipe, scale, device, session.generator)
@@ -252,13 +252,13 @@ def _run(
         tell()
         while session.step < session.steps:
             batch = draw()
-            with blamed_on(method.info.name):
+            with method_errors(method.info.name):
                 session.advance(*batch)
             due = session.step % session.recipe.validate_every == 0 or session.step == session.steps
             if due:
                 check()
                 method.model = session.kept.eval()
-                with blamed_on(method.info.name):
+                with method_errors(method.info.name):
                     values = psnrs(method, cases, session.device)
                 session.record(values, upsampled)
                 validated(session.curve)

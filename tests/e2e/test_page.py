@@ -16,7 +16,7 @@ from runs import METRICS, compared, write_run
 
 from srbench.analysis.references import load_references
 from srbench.bench.results import MetricRecord
-from srbench.bench.store import LoadedRun, load_run
+from srbench.bench.store import LoadedRun, read_run
 from srbench.report.html.page import html_page
 from srbench.speed.record import RunSpeed, SpeedRow
 from srbench.system.sealed import sealed
@@ -126,7 +126,7 @@ def timed(run: LoadedRun) -> LoadedRun:
     ]  # fmt: skip
     speed = RunSpeed(asked="cpu", device="cpu", size="128", scale=2, sources={}, rows=tuple(rows))
     (run.folder.path / "speed.json").write_text(sealed(speed), "utf-8")
-    return load_run(run.folder.path)
+    return read_run(run.folder.path)
 
 
 def written(run: LoadedRun, baseline: str | None = None) -> Path:
@@ -285,7 +285,7 @@ def test_error_maps_are_of_the_pixels_of_the_run(opened: Callable[..., Opened], 
     from srbench.imaging.files import read_image
 
     seen = opened(usual)
-    run = load_run(usual.parent)
+    run = read_run(usual.parent)
     document = json.loads(seen.page.evaluate("document.querySelector('#document').textContent"))
     crop = next(crop for crop in document["crops"] if crop["dataset"] == 0)
     top, left, high, wide = crop["window"]
@@ -434,7 +434,7 @@ def test_an_unfinished_run(opened: Callable[..., Opened], tmp_path: Path) -> Non
     for cell in lost:
         run.folder.cell_path(cell.key).unlink()
     run.folder.write_record(run.record.model_copy(update={"finished": None}))
-    seen = opened(written(load_run(run.folder.path), "nearest"))
+    seen = opened(written(read_run(run.folder.path), "nearest"))
     assert "not finished" in seen.page.locator(".masthead").inner_text()
     assert "not run yet" in seen.page.locator("#table-notes").inner_text()
     assert seen.page.locator("#baseline").evaluate("s => s.selectedOptions[0].text") == "nearest"

@@ -27,11 +27,11 @@ from srbench.errors import DataError, MethodError, UsageError
 from srbench.inference import run_method
 from srbench.method import MethodInfo
 from srbench.models import model
+from srbench.models.inspection import find_traits, run_fitted
+from srbench.models.loaded import LoadedModel, open_file
 from srbench.models.model import ANY_SCALE, SrImages, spec_hash
-from srbench.models.opened import Opened, open_file
-from srbench.models.parse import parse_options, parse_spec, told_apart
+from srbench.models.parse import parse_options, parse_spec, with_distinct_names
 from srbench.models.spec import IMAGES, MEASURED, ModelOptions
-from srbench.models.trial import find_traits, run_fitted
 from srbench.plugins.registry import Registry
 from srbench.system import source
 from srbench.system.installed import install_command
@@ -163,7 +163,7 @@ def written(path: Path) -> None:
 
 def names(tmp_path: Path, *patterns: str) -> list[str]:
     specs = [parse_spec(pattern.replace(":", f":{tmp_path}/", 1)) for pattern in patterns]
-    return [spec.name for spec in told_apart(list(dict.fromkeys(specs)), ())]
+    return [spec.name for spec in with_distinct_names(list(dict.fromkeys(specs)), ())]
 
 
 def test_models_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ def test_missing_files_are_one_sentence(tmp_path: Path) -> None:
 
 
 def tried(network: nn.Module | Any, options: ModelOptions | None = None, **known: Any) -> Any:
-    return find_traits(Opened(run=network, says="a model", **known), options or ModelOptions(), "model")
+    return find_traits(LoadedModel(run=network, says="a model", **known), options or ModelOptions(), "model")
 
 
 # models of the enlarged image ----------------------------------------------------------------------------------------

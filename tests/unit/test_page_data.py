@@ -17,7 +17,7 @@ from runs import ARTEFACT, BICUBIC, compared, write_run
 from srbench.analysis.references import load_references
 from srbench.errors import UsageError
 from srbench.imaging.files import read_image
-from srbench.report.html.assets import SCRIPTS, library, program, script_json, source_hash
+from srbench.report.html.assets import SCRIPTS, csp_hash, library, program, script_json
 from srbench.report.html.data import page_document
 from srbench.report.html.page import html_page
 from srbench.report.html.pictures import album, widest
@@ -126,7 +126,7 @@ def test_damaged_pictures_are_left_out(tmp_path: Path) -> None:
 
 def test_the_page_allows_its_own_script_alone(tmp_path: Path) -> None:
     text = html_page(write_run(tmp_path / "run", scales=(2,)), (), ())
-    assert f"script-src {source_hash(program())} blob:" in text
+    assert f"script-src {csp_hash(program())} blob:" in text
     assert "http-equiv" in text
     assert 'src="http' not in text
     assert len(text) < 3_500_000

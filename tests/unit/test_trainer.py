@@ -29,7 +29,7 @@ from srbench.recipe import Recipe, Transfer
 from srbench.training.examples import training_batches, validation_cases
 from srbench.training.guard import has_seen
 from srbench.training.job import plan_training
-from srbench.training.patches import batches, cut, cut_pairs
+from srbench.training.patches import batches, cut_pairs, cut_patches
 from srbench.training.progress import TrainingProgress
 from srbench.training.session import Session
 from srbench.training.trainer import Checkpoint, train, train_and_save, validate
@@ -184,7 +184,7 @@ def test_patches_of_input_and_target_match() -> None:
 
 
 def test_patches_need_an_image_as_large_as_they_are() -> None:
-    assert len(cut(torch.zeros(1, 5, 50), 6, 3)) == 0
+    assert len(cut_patches(torch.zeros(1, 5, 50), 6, 3)) == 0
     with pytest.raises(ValueError, match="as large as a patch"):
         cut_pairs([(torch.zeros(1, 5, 5), torch.zeros(1, 10, 10))], 12, 6, CPU)
 

@@ -226,7 +226,7 @@ class WorkerPool:
         return task, outcome
 
     def _died(self, worker: _Worker, why: str = "") -> tuple[Task, Outcome] | None:
-        """Handle a dead worker: returns its task and the failure; None if it had no task or the task is started again."""
+        """Handle a dead worker: returns its task and the failure; None without a task, or if it is started again."""
         worker.process.join()
         self._kill(worker)  # and its children
         worker.printed.read(worker.output.fileno())

@@ -48,7 +48,7 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class CellValue:
     """One method's figure on a data set at a scale by a metric; without ``value`` the notes say why."""
 
     dataset: int
@@ -150,7 +150,7 @@ def _datasets(run: LoadedRun, found: dict[str, dict[Any, ScoreSample]]) -> list[
 
 def _figures(
     run: LoadedRun, labels: Sequence[str], found: dict[str, dict[Any, ScoreSample]], references: Sequence[Reference]
-) -> Iterator[Figure]:
+) -> Iterator[CellValue]:
     names = [dataset.name for dataset in run.record.datasets]
     for number, metric in enumerate(run.record.metrics):
         by_place = found[metric.name]
@@ -161,7 +161,7 @@ def _figures(
                     place = (grid.dataset.name, scale, row.name)
                     sample = by_place.get(place)
                     shown = list(_published(run, references, sample, metric)) if sample else []
-                    yield Figure(
+                    yield CellValue(
                         dataset=names.index(grid.dataset.name),
                         scale=scale,
                         method=labels.index(row.name),

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from srbench.analysis.compare import Comparison
 from srbench.analysis.references import Reference
 from srbench.bench.store import LoadedRun
-from srbench.report.html.assets import library, program, script_json, source_hash, style
+from srbench.report.html.assets import csp_hash, library, program, script_json, style
 from srbench.report.html.data import page_document
 from srbench.report.html.pictures import album
 from srbench.version import __version__
@@ -56,7 +56,7 @@ def html_page(
         version=__version__,
         style=Markup(style()),
         script=Markup(script),
-        script_hash=Markup(source_hash(script)),
+        script_hash=Markup(csp_hash(script)),
         document=Markup(script_json(document)),
         pictures=Markup(script_json(pictures.pictures)),
         plotly=Markup(library("plotly")),

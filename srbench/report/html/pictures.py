@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from srbench.analysis.compare import labels_of
 from srbench.bench.results import CellResult, DatasetRecord
 from srbench.bench.store import LoadedRun
-from srbench.report.plots.crops import MAX_IMAGES, Picture, Window, gray, hr_paths, read_hr, read_picture
+from srbench.report.plots.crops import MAX_IMAGES, CropBox, Picture, gray, hr_paths, read_hr, read_kept_image
 
 BYTES = 4_400_000
 """Of all pictures of a page, as base64. With both libraries the page stays below 8 MB."""
@@ -54,12 +54,12 @@ class Album:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CropPlace:
     """A window of an image, and how far the methods are apart in it."""
 
     dataset: DatasetRecord
     image: str
-    window: Window
+    window: CropBox
     disagreement: float
 
 
@@ -77,7 +77,7 @@ def album(run: LoadedRun, budget: int = BYTES) -> Album:
     return made
 
 
-def _places(run: LoadedRun, dataset: DatasetRecord) -> Iterator[Place]:
+def _places(run: LoadedRun, dataset: DatasetRecord) -> Iterator[CropPlace]:
     """Windows at the largest scale with pictures: first the widest of each image, mixed with second ones."""
     for scale in sorted(run.record.scales, reverse=True):
         ranked = sorted(_windows(run, dataset, scale), key=lambda places: -places[0].disagreement)
@@ -90,7 +90,7 @@ def _places(run: LoadedRun, dataset: DatasetRecord) -> Iterator[Place]:
             return
 
 
-def _windows(run: LoadedRun, dataset: DatasetRecord, scale: int) -> Iterator[list[Place]]:
+def _windows(run: LoadedRun, dataset: DatasetRecord, scale: int) -> Iterator[list[CropPlace]]:
     """For each image with pictures its two windows of the largest disagreement, which do not overlap."""
     cells = _cells(run, dataset, scale)
     names = list(dict.fromkeys(image.name for cell in cells.values() for image in cell.images))
@@ -101,10 +101,10 @@ def _windows(run: LoadedRun, dataset: DatasetRecord, scale: int) -> Iterator[lis
             hr, srs = pictures
             # a single method disagrees with HR
             stack = [gray(sr) for sr in srs.values()] + ([gray(hr)] if len(srs) == 1 else [])
-            yield [Place(dataset, image, *found) for found in widest(stack, 2)]
+            yield [CropPlace(dataset, image, *found) for found in widest(stack, 2)]
 
 
-def widest(pictures: Sequence[NDArray[np.float32]], count: int) -> Iterator[tuple[Window, float]]:
+def widest(pictures: Sequence[NDArray[np.float32]], count: int) -> Iterator[tuple[CropBox, float]]:
     """Up to ``count`` windows, apart from each other, with the largest mean of the range over the pictures."""
     import cv2
 
@@ -120,11 +120,11 @@ def widest(pictures: Sequence[NDArray[np.float32]], count: int) -> Iterator[tupl
         top, left = (int(index) for index in np.unravel_index(int(means.argmax()), means.shape))
         if means[top, left] < 0:  # all that is left overlaps
             return
-        yield Window(top, left, high, wide), float(means[top, left])
+        yield CropBox(top, left, high, wide), float(means[top, left])
         means[max(0, top - high + 1) : top + high, max(0, left - wide + 1) : left + wide] = -1
 
 
-def _crop(run: LoadedRun, place: Place, made: Album) -> dict[str, Any] | None:
+def _crop(run: LoadedRun, place: CropPlace, made: Album) -> dict[str, Any] | None:
     """A window as the page has it: HR and every method, at every scale of which pictures were kept."""
     labels = labels_of(run)
     scales: dict[int, dict[str, Any]] = {}
@@ -169,13 +169,13 @@ def _pictures(
     if hr is None:
         return None
     found = (
-        (label, read_picture(run, run.folder_of(cell.id).sr_path(cell.key, image))) for label, cell in cells.items()
+        (label, read_kept_image(run, run.folder_of(cell.id).sr_path(cell.key, image))) for label, cell in cells.items()
     )
     alike = {label: sr for label, sr in found if sr is not None and sr.shape[:2] == hr.shape[:2]}
     return (hr, alike) if alike else None
 
 
-def _holds(picture: Picture, window: Window) -> bool:
+def _holds(picture: Picture, window: CropBox) -> bool:
     return bool(window.top + window.height <= picture.shape[0] and window.left + window.width <= picture.shape[1])
 
 

@@ -16,8 +16,8 @@ from srbench.bench.results import CellResult, DatasetRecord
 from srbench.bench.store import LoadedRun
 from srbench.errors import DataError
 from srbench.imaging.files import read_image, to_uint8
-from srbench.report.escape import one_line, safe_name
-from srbench.report.plots.figures import STYLE, render
+from srbench.report.escape import one_line, safe_file_name
+from srbench.report.plots.figures import STYLE, render_figure
 from srbench.report.tables.grid import main_metrics, printed
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ Picture = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class CropBox:
     """A place in an image, in pixels of HR."""
 
     top: int
@@ -59,7 +59,7 @@ class Sheet:
     hr: Picture
     pictures: dict[str, Picture]
     """By the key of the cell."""
-    window: Window
+    window: CropBox
 
 
 def crop_sheets(run: LoadedRun) -> Iterator[tuple[str, bytes]]:
@@ -71,7 +71,7 @@ def crop_sheets(run: LoadedRun) -> Iterator[tuple[str, bytes]]:
             continue
         figure = draw(run, sheet)
         for kind in ("png", "svg"):
-            yield f"{safe_name(f'crops-{dataset.name}-x{sheet.scale}')}.{kind}", render(figure, kind)
+            yield f"{safe_file_name(f'crops-{dataset.name}-x{sheet.scale}')}.{kind}", render_figure(figure, kind)
 
 
 def choose(run: LoadedRun, dataset: DatasetRecord, scale: int) -> Sheet | None:
@@ -82,7 +82,7 @@ def choose(run: LoadedRun, dataset: DatasetRecord, scale: int) -> Sheet | None:
         hr = read_hr(run, dataset, scale, image)
         if hr is None:
             continue
-        found = ((cell.key, read_picture(run, run.folder_of(cell.id).sr_path(cell.key, image))) for cell in cells)
+        found = ((cell.key, read_kept_image(run, run.folder_of(cell.id).sr_path(cell.key, image))) for cell in cells)
         alike = {key: sr for key, sr in found if sr is not None and sr.shape[:2] == hr.shape[:2]}
         if len(alike) < 2:
             continue
@@ -107,7 +107,7 @@ def panels(cells: Sequence[CellResult], run: LoadedRun) -> list[CellResult]:
     return [cell for cell in ranked if cell in plain or cell in best]
 
 
-def widest_disagreement(pictures: Sequence[NDArray[np.float32]]) -> tuple[Window, float]:
+def widest_disagreement(pictures: Sequence[NDArray[np.float32]]) -> tuple[CropBox, float]:
     """The window with the largest mean of the per-pixel range over the methods, and that mean."""
     import cv2
 
@@ -119,7 +119,7 @@ def widest_disagreement(pictures: Sequence[NDArray[np.float32]]) -> tuple[Window
     sums = cv2.integral(spread, sdepth=cv2.CV_64F)
     means = (sums[high:, wide:] - sums[:-high, wide:] - sums[high:, :-wide] + sums[:-high, :-wide]) / (high * wide)
     top, left = np.unravel_index(int(means.argmax()), means.shape)
-    return Window(int(top), int(left), high, wide), float(means.max())
+    return CropBox(int(top), int(left), high, wide), float(means.max())
 
 
 def _kept_images(run: LoadedRun, dataset: DatasetRecord, scale: int, cells: Sequence[CellResult]) -> list[str]:
@@ -135,7 +135,7 @@ def hr_paths(run: LoadedRun, dataset: DatasetRecord, scale: int, image: str) -> 
 
 def read_hr(run: LoadedRun, dataset: DatasetRecord, scale: int, image: str) -> Picture | None:
     """The HR picture that was kept of an image; None where there is none that is whole."""
-    pictures = (read_picture(run, path) for path in hr_paths(run, dataset, scale, image))
+    pictures = (read_kept_image(run, path) for path in hr_paths(run, dataset, scale, image))
     return next((hr for hr in pictures if hr is not None), None)
 
 
@@ -143,7 +143,7 @@ def _spaced(names: list[str]) -> list[str]:
     return names[:: math.ceil(len(names) / MAX_IMAGES)] if names else names
 
 
-def read_picture(run: LoadedRun, path: Path) -> Picture | None:
+def read_kept_image(run: LoadedRun, path: Path) -> Picture | None:
     """A kept picture; None where it is not there or damaged: a report does without it."""
     if not path.is_file():
         return None

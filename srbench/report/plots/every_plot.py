@@ -11,10 +11,10 @@ from srbench.analysis.references import Reference
 from srbench.analysis.sample import ScoreSample, sample_intervals, samples
 from srbench.bench.results import DatasetRecord, MetricRecord
 from srbench.bench.store import LoadedRun
-from srbench.report.escape import safe_name
+from srbench.report.escape import safe_file_name
 from srbench.report.plots.curves import draw_all
 from srbench.report.plots.dots import difference_lines, draw_dots, figure_lines
-from srbench.report.plots.figures import render
+from srbench.report.plots.figures import render_figure
 from srbench.report.plots.palette import Look, looks
 from srbench.report.plots.pareto import COSTS, choices, draw_pareto
 from srbench.report.plots.scatter import draw_scatter
@@ -40,7 +40,7 @@ def plots(run: LoadedRun, references: Sequence[Reference] = (), baseline: str = 
     """
     for name, figure in figures(run, references, baseline):
         for kind in KINDS:
-            yield f"{safe_name(name)}.{kind}", render(figure, kind)
+            yield f"{safe_file_name(name)}.{kind}", render_figure(figure, kind)
 
 
 def figures(run: LoadedRun, references: Sequence[Reference], baseline: str) -> Iterator[tuple[str, Figure]]:

@@ -67,7 +67,7 @@ def legend(figure: Figure, handles: Sequence[Any], names: Sequence[str], where: 
         text.set_text(name)
 
 
-def render(figure: Figure, kind: str, dpi: int = DPI) -> bytes:
+def render_figure(figure: Figure, kind: str, dpi: int = DPI) -> bytes:
     """The bytes of a figure, the same for the same content."""
     import matplotlib as mpl
 

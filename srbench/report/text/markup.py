@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from srbench.bench.results import RunRecord
-from srbench.report.escape import latex, markdown, safe_name
+from srbench.report.escape import latex, markdown, safe_file_name
 from srbench.report.tables.grid import DASH, Entry, Grid, Row, speed_title, speed_words
 
 _SIGNS = str.maketrans({DASH: "---", "∞": "\\(\\infty\\)", "-": "\\(-\\)"})
@@ -86,7 +86,7 @@ def latex_table(record: RunRecord, grid: Grid) -> str:
             "\\begin{table}[tb]",
             "\\centering\\footnotesize\\setlength{\\tabcolsep}{4pt}",  # three scales of two metrics fit an article
             f"\\caption{{{caption}}}",
-            f"\\label{{tab:srbench-{safe_name(grid.dataset.name)}-{safe_name(metrics)}}}",
+            f"\\label{{tab:srbench-{safe_file_name(grid.dataset.name)}-{safe_file_name(metrics)}}}",
             "\\smallskip",
             f"\\begin{{tabular}}{{l{'r' * len(grid.scales)}}}",
             "\\toprule",

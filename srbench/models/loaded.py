@@ -25,7 +25,7 @@ MOST_UNPACKED = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class LoadedModel:
     """A model in memory, on a device.
 
     Attributes:
@@ -47,14 +47,14 @@ class Opened:
     told: ModelOptions = field(default_factory=ModelOptions)
 
 
-def open_file(kind: str, path: Path, device: torch.device) -> Opened:
+def open_file(kind: str, path: Path, device: torch.device) -> LoadedModel:
     """Open a file by its kind.
 
     Raises:
         UsageError: the package that its kind needs is not installed.
         DataError: the file is damaged, or something else.
     """
-    opened: Opened = importlib.import_module(f"srbench.models.{kind}_file").open_file(path, device)
+    opened: LoadedModel = importlib.import_module(f"srbench.models.{kind}_file").open_file(path, device)
     return opened
 
 

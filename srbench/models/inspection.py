@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from srbench.errors import DataError, UsageError
-from srbench.models.opened import Opened, first_line
+from srbench.models.loaded import LoadedModel, first_line
 from srbench.models.spec import MEASURED, Channels, ModelOptions
 from srbench.models.traits import Traits
 
@@ -28,11 +28,11 @@ SIDES = (64, 128, 256)
 PATIENCE = 2.0
 """Seconds that a run on noise may have taken for one four times as large to be tried."""
 
-Run = Callable[[Tensor], Tensor]
+ModelFunction = Callable[[Tensor], Tensor]
 
 
 def find_traits(
-    opened: Opened,
+    opened: LoadedModel,
     options: ModelOptions,
     name: str,
     scale: int = 0,
@@ -52,22 +52,22 @@ def find_traits(
         UsageError: it is not what the user says.
     """
     with torch.inference_mode():
-        trial = _Trial(opened, options.range, name, before)
-        channels, either = trial.channels(opened.channels, options.channels or opened.told.channels)
-        factor = trial.factor((1, channels, 64, 96))
+        inspector = _Inspector(opened, options.range, name, before)
+        channels, either = inspector.channels(opened.channels, options.channels or opened.told.channels)
+        factor = inspector.factor((1, channels, 64, 96))
         if factor is None:
-            raise DataError(f"{name} is no model of images ({trial.trouble}).")
+            raise DataError(f"{name} is no model of images ({inspector.trouble}).")
         enlarged = (options.input or opened.told.input) == "upsampled"
         known = _scale_of_enlarged(factor, opened.told.scale or scale, options, name) if enlarged else factor
         if options.scale not in (0, known):
             hint = "; if it takes the enlarged image, add input=upsampled" if factor == 1 and not enlarged else ""
             raise UsageError(f"{name} is a model for x{known}, not x{options.scale}{hint or '; correct the option'}.")
-        multiple = opened.multiple or trial.multiple(channels, factor)
-        least = trial.least(channels, factor, multiple)
-        batched = trial.is_batched(channels, factor, _rounded_up(max(least, 33), multiple))
+        multiple = opened.multiple or inspector.multiple(channels, factor)
+        least = inspector.least(channels, factor, multiple)
+        batched = inspector.is_batched(channels, factor, _rounded_up(max(least, 33), multiple))
         halo = options.halo
         if halo == MEASURED:
-            halo = _halo(trial.run, channels, factor, multiple, least) if opened.tiles else None
+            halo = _halo(inspector.run, channels, factor, multiple, least) if opened.tiles else None
     return Traits(
         says=opened.says,
         parameters=opened.parameters,
@@ -82,7 +82,7 @@ def find_traits(
     )
 
 
-def run_fitted(run: Run, x: Tensor, traits: Traits) -> Tensor:
+def run_fitted(run: ModelFunction, x: Tensor, traits: Traits) -> Tensor:
     """Run a model on images of any size and number: made larger where it needs that, and cut again."""
     height, width = x.shape[-2:]
     wanted = (_rounded_up(max(side, traits.least), traits.multiple) for side in (height, width))
@@ -106,7 +106,7 @@ def _scale_of_enlarged(factor: int, told: int, options: ModelOptions, name: str)
     return told or options.scale
 
 
-class _Trial:
+class _Inspector:
     """A model being tried.
 
     Args:
@@ -116,7 +116,7 @@ class _Trial:
         before: called before each run.
     """
 
-    def __init__(self, opened: Opened, white: float, name: str, before: Callable[[tuple[int, ...]], None]) -> None:
+    def __init__(self, opened: LoadedModel, white: float, name: str, before: Callable[[tuple[int, ...]], None]) -> None:
         self._opened = opened
         self._white = white
         self._name = name
@@ -179,7 +179,7 @@ class _Trial:
         return bool((self.run(two) - alone).abs().max() < INFLUENCE)
 
 
-def _halo(run: Run, channels: int, scale: int, multiple: int, least: int) -> int | None:
+def _halo(run: ModelFunction, channels: int, scale: int, multiple: int, least: int) -> int | None:
     """How far a pixel's influence reaches; None if that is the whole image, or more than can be tried."""
     for side in SIDES:
         began = time.monotonic()
@@ -195,7 +195,7 @@ def _halo(run: Run, channels: int, scale: int, multiple: int, least: int) -> int
     return None
 
 
-def _reach(run: Run, channels: int, scale: int, multiple: int, side: int) -> int | None:
+def _reach(run: ModelFunction, channels: int, scale: int, multiple: int, side: int) -> int | None:
     """The farthest input pixel to whose output a pixel in the middle makes a difference; None at the very edge."""
     farthest = 0
     for seed in (0, 1):
@@ -213,7 +213,7 @@ def _reach(run: Run, channels: int, scale: int, multiple: int, side: int) -> int
     return farthest
 
 
-def _tiles_fit(run: Run, channels: int, scale: int, multiple: int, halo: int, least: int) -> bool:
+def _tiles_fit(run: ModelFunction, channels: int, scale: int, multiple: int, halo: int, least: int) -> bool:
     """Whether parts with that margin give what the whole does: also where no single pixel would have told."""
     # odd where it may be, so that parts begin where no window of a network does
     inner = _rounded_up(max(9, least - halo) | 1, multiple)

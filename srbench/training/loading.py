@@ -12,7 +12,7 @@ from srbench.training.job import plan_training, training_command
 from srbench.weights import make_method
 
 
-def ready_method(registry: Registry, choice: Choice, scale: int, device: torch.device, *, seed: int = 0) -> Method:
+def load_method(registry: Registry, choice: Choice, scale: int, device: torch.device, *, seed: int = 0) -> Method:
     """A chosen method with the weights that are here; nothing is trained.
 
     Raises:
