@@ -272,7 +272,7 @@ def _read_references(path: Path) -> None:
     from srbench.analysis.references import read_references
 
     for row in read_references(path):
-        _ = row.figure, row.expected, row.accepts(30.0), row.line, row.own
+        _ = row.title, row.expected, row.accepts(30.0), row.line, row.own
 
 
 def _network() -> Any:

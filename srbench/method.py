@@ -56,7 +56,7 @@ class MethodInfo:
             tile by tile. ``None``: the whole image matters, never tile.
         multiple: tiles begin at multiples of this many pixels; for networks that pool, so that each tile is pooled as
             the whole image would be.
-        by_name_only: globs that begin with a wildcard pass over it: for replicas whose figures are not meant to stand
+        by_name_only: globs that begin with a wildcard pass over it: for replicas whose values are not meant to stand
             in a table with the others'.
     """
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from srbench.analysis.bootstrap import Interval, intervals
 from srbench.analysis.sample import ScoreSample, samples
@@ -28,10 +29,10 @@ class Comparison:
     """Two methods on the images of one data set at one scale.
 
     Attributes:
-        a: the first method's figures.
+        a: the first method's values.
         b: the second's, of the same images in the same order.
         metric: what is compared.
-        difference: of the data set's figures, A - B.
+        difference: of the data set's values, A - B.
         interval: of the difference, over images.
         wins: images on which A is better.
         losses: images on which B is.
@@ -66,7 +67,7 @@ class Comparison:
 
     @property
     def ties(self) -> int:
-        """Images on which both have the same figure."""
+        """Images on which both have the same value."""
         return self.n - self.wins - self.losses
 
     @property
@@ -89,7 +90,7 @@ class Comparison:
         )
 
     def images(self) -> list[tuple[str, float, float]]:
-        """(name, A's figure, B's figure) of every image, the largest difference first."""
+        """(name, A's value, B's value) of every image, the largest difference first."""
         rows = zip(self.a.images, self.a.values.tolist(), self.b.values.tolist(), strict=True)
         return sorted(rows, key=lambda row: -abs(_minus(row[1], row[2])))
 
@@ -104,17 +105,21 @@ def compare_samples(pairs: Sequence[tuple[ScoreSample, ScoreSample]], metric: Me
     with np.errstate(invalid="ignore"):
         differences = [np.where(a.values == b.values, 0.0, a.values - b.values) for a, b in pairs]
         parts = [np.where(a.parts == b.parts, 0.0, a.parts - b.parts) for a, b in pairs]
-        figures = [
-            _minus(a.figure, b.figure) if math.isfinite(a.figure) or math.isfinite(b.figure) else float(d.mean())
+        estimates = [
+            _minus(a.value, b.value) if math.isfinite(a.value) or math.isfinite(b.value) else float(d.mean())
             for (a, b), d in zip(pairs, differences, strict=True)
         ]
     ps = wilcoxon(differences)
     sign = 1 if metric.higher_is_better else -1
-    found = zip(pairs, differences, figures, intervals(figures, parts), ps, holm(ps), strict=True)
+    found = zip(pairs, differences, estimates, intervals(estimates, parts), ps, holm(ps), strict=True)
     return [
-        Comparison(a, b, metric, figure, interval, int((sign * d > 0).sum()), int((sign * d < 0).sum()), p, corrected)
-        for (a, b), d, figure, interval, p, corrected in found
+        Comparison(a, b, metric, difference, interval, _count(sign * d > 0), _count(sign * d < 0), p, corrected)
+        for (a, b), d, difference, interval, p, corrected in found
     ]
+
+
+def _count(where: NDArray[np.bool_]) -> int:
+    return int(where.sum())
 
 
 def compare_methods(
@@ -129,7 +134,7 @@ def compare_methods(
     """Two methods wherever both have results, Holm's correction over all of it.
 
     Args:
-        run_a: where A's figures come from.
+        run_a: where A's values come from.
         a: a label of it.
         run_b: where B's come from; it may be the same run.
         b: a label of it.
@@ -241,12 +246,12 @@ def find_metric(runs: Sequence[LoadedRun], name: str) -> MetricRecord:
 
 
 def check_comparable(run_a: LoadedRun, run_b: LoadedRun) -> None:
-    """Raise UsageError unless figures of the runs can stand beside each other: one protocol, and the same images."""
+    """Raise UsageError unless values of the runs can stand beside each other: one protocol, and the same images."""
     a, b = run_a.record, run_b.record
     if a.protocol_hash != b.protocol_hash:
         raise UsageError(
             f"Run {a.id} has protocol {a.protocol} ({a.protocol_hash}) and run {b.id} has {b.protocol} "
-            f"({b.protocol_hash}): figures of two protocols cannot be compared; run one of them again."
+            f"({b.protocol_hash}): values of two protocols cannot be compared; run one of them again."
         )
     contents = {dataset.name: dataset.content_hash for dataset in a.datasets}
     for dataset in b.datasets:

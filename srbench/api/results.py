@@ -95,7 +95,7 @@ class Run:
         cells = self.loaded.record.cells
         places = list(dict.fromkeys((cell.id.dataset, cell.id.scale) for cell in cells))
         rows = [
-            [found[(*place, label)].figure if (*place, label) in found else float("nan") for place in places]
+            [found[(*place, label)].value if (*place, label) in found else float("nan") for place in places]
             for label in labels_of(self.loaded)
         ]
         columns = pd.MultiIndex.from_tuples(places, names=["dataset", "scale"])

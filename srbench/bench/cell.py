@@ -169,7 +169,7 @@ def _run_again(runner: Runner, case: Case, output: Output, name: str, device: st
         return ()
     return (
         f"gave another image for {name} the second time: it draws random numbers, or keeps state from image to image; "
-        "its figures are not kept for other runs",
+        "its values are not kept for other runs",
     )
 
 

@@ -97,7 +97,7 @@ class Engine:
         self._deadly: set[str] = set()  # methods that took a process with them
 
     def _notes(self) -> tuple[str, ...]:
-        """What must be said of how the figures come about."""
+        """What must be said of how the values come about."""
         if not self.options.one_process:
             return ()
         shared = {job.card.name: None for job in self.plan.jobs if job.watched}
@@ -159,7 +159,7 @@ class Engine:
         ended = self._executor.next()
         assert ended is not None
         outcome = ended[1]
-        if isinstance(outcome, Failure):  # the figures are there, and a method that breaks now changes none
+        if isinstance(outcome, Failure):  # the values are there, and a method that breaks now changes none
             _raise_if_general(outcome)
             return f"methods were not timed: {outcome.error}"
         assert isinstance(outcome, RunSpeed)

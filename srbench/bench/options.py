@@ -26,7 +26,7 @@ class Options:
     train: Train = "missing"
     device: str = "auto"
     threads: int = 0
-    """CPU threads of torch; 0 is one for figures, and all for timings."""
+    """CPU threads of torch; 0 is one for values, and all for timings."""
     jobs: int | None = None
     """Worker processes. None: this process computes, unless cells have limits, and code that is not srbench's own has
     processes of its own; 0: all in this process, for debuggers."""

@@ -1,4 +1,4 @@
-"""What a method reads beside its source is part of what decides its figures, and so of a cell's key.
+"""What a method reads beside its source is part of what decides its values, and so of a cell's key.
 
 Which files those are is known only after the method has run. So a cell that was computed leaves a note of their names
 beside it, under the key without them; whoever looks for that cell again takes the names from the note, and what is in
@@ -35,7 +35,7 @@ class Finding:
     Attributes:
         note: the names; None where there are none.
         notes: in words.
-        reusable: whether all that decided the figures is known.
+        reusable: whether all that decided the values is known.
     """
 
     note: ReadNote | None
@@ -44,7 +44,7 @@ class Finding:
 
 
 def with_reads(inputs: dict[str, Any], note: ReadNote | None, folder: Path) -> dict[str, Any]:
-    """All that decides a cell's figures, with what is in the files and variables of a note now.
+    """All that decides a cell's values, with what is in the files and variables of a note now.
 
     Args:
         inputs: without them.
@@ -72,14 +72,14 @@ def examine(reads: Reads, declared: Collection[str], folder: Path, hr: Sequence[
     if reads.unseen and not declared:
         reusable = False
         notes.append(
-            f"{', '.join(sorted(reads.unseen))}, so what decides its figures is not known and they are not kept for "
+            f"{', '.join(sorted(reads.unseen))}, so what decides its values is not known and they are not kept for "
             "other runs: declare its files by MethodInfo.files"
         )
     if modified := list(changed(reads)):
         reusable = False
         notes.append(f"{Path(modified[0]).name} was changed while it ran: run again")
     if seen := next((path for path in list(reads.files)[:MOST_IMAGES] if _is_hr(path, hr)), None):
-        notes.append(f"READS THE TEST SET'S HR IMAGES ({Path(seen).name}), so its figures are worthless")
+        notes.append(f"READS THE TEST SET'S HR IMAGES ({Path(seen).name}), so its values are worthless")
     own = {_named(path, folder) for path in reads.files} - set(declared)
     note = ReadNote(files=tuple(sorted(own)), variables=tuple(sorted(reads.variables)))
     return Finding(note if note.files or note.variables else None, tuple(notes), reusable)

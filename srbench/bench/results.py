@@ -52,7 +52,7 @@ class CellId(Frozen):
 
 
 class ImageResult(Frozen):
-    """One image's figures, by metric. ``width`` and ``height`` are HR's after cropping."""
+    """One image's values, by metric. ``width`` and ``height`` are HR's after cropping."""
 
     name: Name
     width: Side
@@ -70,14 +70,14 @@ class CellResult(Frozen):
     id: CellId
     protocol_hash: Name
     values: dict[Name, Number]
-    """The data set's figure, by metric, aggregated as the protocol says."""
+    """The data set's value, by metric, aggregated as the protocol says."""
     images: tuple[ImageResult, ...]
     inputs: Plain
     """All that the key is a hash of."""
     environment: dict[Name, Name]
     """Versions and device that made the numbers."""
     notes: tuple[Sentence, ...] = ()
-    """What the method did that must be said beside the figures."""
+    """What the method did that must be said beside the values."""
     reusable: bool = True
     """Whether all that decided the numbers is in the key; else no later run takes them for its own."""
 
@@ -175,9 +175,9 @@ class MetricRecord(Frozen):
     unit: Name = ""
     digits: int = Field(default=4, ge=0, le=12)
     pool: Pool = "mean"
-    """How its figures of images become a data set's under a protocol that pools their pixels."""
+    """How its values of images become a data set's under a protocol that pools their pixels."""
     unavailable: Sentence = ""
-    """Why there are no figures of it; empty for one that was computed."""
+    """Why there are no values of it; empty for one that was computed."""
 
 
 class RunRecord(Frozen):
@@ -201,7 +201,7 @@ class RunRecord(Frozen):
     environment: dict[Name, Name]
     started: Name
     notes: tuple[str, ...] = ()
-    """What must be said beside the figures."""
+    """What must be said beside the values."""
     finished: Name | None = None
     """ISO times in UTC; ``finished`` is None while running and after an interruption."""
 

@@ -109,7 +109,7 @@ class HostedRunner:
             notes = tuple(str(note)[:200] for note in told["notes"][:50])
         except (KeyError, TypeError, ValueError, AttributeError):
             raise HostError("answered what is no answer") from None
-        if reads or notes:  # what one cell has left there decides the next one's figures, or is not read again
+        if reads or notes:  # what one cell has left there decides the next one's values, or is not read again
             self.host.close()
         return Account(reads, notes)
 

@@ -172,7 +172,7 @@ class CellOrigin:
     Attributes:
         run: the id of the run.
         folder: that run's folder.
-        others: (run, figures) of older runs whose figures of this cell differ.
+        others: (run, values) of older runs whose values of this cell differ.
     """
 
     run: str

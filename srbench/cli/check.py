@@ -1,4 +1,4 @@
-"""`srbench check`: does a run reproduce the reference figures?"""
+"""`srbench check`: does a run reproduce the reference values?"""
 
 from __future__ import annotations
 
@@ -31,31 +31,31 @@ def check(
         list[str] | None,
         typer.Option(
             metavar="NAME|FILE",
-            help="Check against every figure of this reference: one that is not in the runs fails. Repeatable.",
-            show_default="the figures of all built-in references that the runs planned",
+            help="Check against every value of this reference: one that is not in the runs fails. Repeatable.",
+            show_default="the values of all built-in references that the runs planned",
         ),
     ] = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write JUnit XML.")] = None,
     json: Json = False,
     write: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Check nothing: write the runs' figures as a reference, a new file."),
+        typer.Option(metavar="FILE", help="Check nothing: write the runs' values as a reference, a new file."),
     ] = None,
     update: Annotated[
         bool,
         typer.Option(
             "--update",
             help="Check nothing: where the runs differ from our own baseline, or that of --reference, rewrite its "
-            "figures and print the difference.",
+            "values and print the difference.",
         ),
     ] = False,
 ) -> None:
-    """Compare runs with published figures or a baseline; exit 1 if a figure differs, is missing, or none was checked.
+    """Compare runs with published values or a baseline; exit 1 if a value differs, is missing, or none was checked.
 
-    A row of a reference holds a figure to a value, or from below or above, or one method's speed to another's in the
-    same run: docs/reference/check.md. On GitHub Actions failures become annotations, the step summary tells the result.
+    A reference row gives a value, a lower or upper limit, or the least speed of one method relative to another's in the
+    same run: docs/reference/check.md. On GitHub Actions, failures become annotations.
 
-    Exit codes: 0 fine, 1 a figure differs or is missing, 2 wrong usage, 4 data missing or unusable.
+    Exit codes: 0 fine, 1 a value differs or is missing, 2 wrong usage, 4 data missing or unusable.
     """
     if write is not None:
         _refuse_beside("--write", {"--json": json, "--junit": junit, "--reference": reference, "--update": update})
@@ -103,10 +103,10 @@ def _write(loaded: list[LoadedRun], path: Path) -> None:
         if path.is_file() and path.stat().st_size:
             raise UsageError(
                 f"{path} is there already, and may hold tolerances and rows of yours: "
-                f"`srbench check --update --reference {path}` moves its figures; or remove it first."
+                f"`srbench check --update --reference {path}` moves its values; or remove it first."
             )
         count = write_baseline(loaded, path)
-    echo(f"{count} figures written to {path}; check against them with --reference {path}", err=True)
+    echo(f"{count} values written to {path}; check against them with --reference {path}", err=True)
 
 
 def _update(loaded: list[LoadedRun], names: list[str] | None, *, as_json: bool) -> None:

@@ -95,9 +95,7 @@ class RunConsole:
         """Weights are being trained; returns what is to be told how that goes on."""
         if training.recipe.test_data:
             names = ", ".join(training.recipe.test_data)
-            self.say(
-                f"note: {training} trains on test images ({names}): its figures on them mean nothing", markup=False
-            )
+            self.say(f"note: {training} trains on test images ({names}): its values on them mean nothing", markup=False)
         return TrainingLine(self, str(training)).report
 
     def training_ended(self, training: Training) -> None:

@@ -32,7 +32,7 @@ def explain(
     scale: Annotated[int, typer.Option(help="The factor by which HR is larger than LR.", min=1)],
     number: Annotated[
         str | None,
-        typer.Argument(metavar="[NUMBER]", help="A PSNR or SSIM as it was printed; without one, figures are listed."),
+        typer.Argument(metavar="[NUMBER]", help="A PSNR or SSIM as it was printed; without one, values are listed."),
     ] = None,
     method: Annotated[str | None, typer.Option(help="The method that the number is said to be of.")] = None,
     images: Annotated[

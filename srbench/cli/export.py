@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("onnx", "safetensors", "hub")
 BESIDE = ("bicubic",)
-"""Methods whose figures a model card shows too."""
+"""Methods whose values a model card shows too."""
 _ANOTHER = ": name another --out."
 
 
@@ -41,7 +41,7 @@ def export(
         str,
         typer.Option(
             metavar="RUN",
-            help="hub: the run that the model card's figures are from, by path, id or a start of it.",
+            help="hub: the run that the model card's values are from, by path, id or a start of it.",
             show_default="one on the embedded set, made now if need be",
         ),
     ] = "",
@@ -58,14 +58,14 @@ def export(
     """Write a method as an ONNX graph, its weights as a safetensors file, or both as a folder for the Hub.
 
     A graph takes images of any size. It is run by ONNX Runtime and compared with torch before it is written. A folder
-    for the Hub has a model card with the figures of a run. Nothing is uploaded; the command that does is printed.
+    for the Hub has a model card with the values of a run. Nothing is uploaded; the command that does is printed.
 
     Exit codes: 0 fine, 2 wrong usage, 3 the method cannot be exported so, 4 no weights here or damaged ones.
     """
     if format_ not in FORMATS:
         raise UsageError(f"--format is {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, not '{format_}'.")
     if run and format_ != "hub":
-        raise UsageError("--run is for --format hub, whose model card has figures; leave it out.")
+        raise UsageError("--run is for --format hub, whose model card has values; leave it out.")
     if licence and format_ == "safetensors":
         raise UsageError("--licence is for --format onnx and hub: a safetensors file is copied as it is; leave it out.")
     wanted = numbers("scale", scales, 1) if scales else ()
@@ -115,15 +115,15 @@ def _hub(
 ) -> None:
     """Write a folder for the Hub, and say how to upload it."""
     from srbench.bench.store import find_run, read_run
-    from srbench.export.figures import figures_of
     from srbench.export.folder import require_replaceable
     from srbench.export.hub import FILES, write_hub
     from srbench.export.onnx import NoGraph
+    from srbench.export.values import values_of
     from srbench.system.files import writing
 
     require_replaceable(folder, overwrite=overwrite, own=FILES)
     loaded = read_run(find_run(run)) if run else _run(registry, method, subjects)
-    figures_of(loaded, subjects)  # what is wrong with the run is said before the longer work
+    values_of(loaded, subjects)  # what is wrong with the run is said before the longer work
     graphs: dict[int, Graph] = {}
     for subject in subjects:
         try:

@@ -51,15 +51,15 @@ def report(
         str, typer.Option(help="Print tables of these metrics beside PSNR and SSIM, comma separated, or all.")
     ] = "all",
     intervals: Annotated[
-        bool, typer.Option("--intervals/--no-intervals", help="Print the figures with their 95 % intervals too.")
+        bool, typer.Option("--intervals/--no-intervals", help="Print the values with their 95 % intervals too.")
     ] = False,
     open_: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the report when it is written, in the browser.")
     ] = False,
 ) -> None:
-    """Print a run's tables, published figures beside ours, and write its report: tables, plots and crop sheets.
+    """Print a run's tables, published values beside ours, and write its report: tables, plots and crop sheets.
 
-    Several runs become a leaderboard, the newest result of each cell with a note of its run. Figures of two protocols
+    Several runs become a leaderboard, the newest result of each cell with a note of its run. Values of two protocols
     are never mixed: each protocol has tables, and a folder, of its own.
 
     Exit codes: 0 fine, 2 wrong usage, 4 data missing or the report cannot be written.
@@ -78,7 +78,7 @@ def report(
         folder = to or (LEADERBOARD if several else loaded[0].folder.report)
         shown, baselines = _choose(leaderboards(loaded, folder) if several else loaded, split(methods), baseline)
         _print(shown, baselines, _metrics(shown, split(metrics)), intervals=intervals)
-        if plots:  # figures do
+        if plots:  # plots do
             gc.freeze()
             gc.enable()
         if several:

@@ -54,7 +54,7 @@ def run(
     ] = BY_DEFAULT.train,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = BY_DEFAULT.device,
     threads: Annotated[
-        int, typer.Option(help="CPU threads of torch a process; 0 is one for figures, all for timings.", min=0)
+        int, typer.Option(help="CPU threads of torch a process; 0 is one for values, all for timings.", min=0)
     ] = BY_DEFAULT.threads,
     jobs: Annotated[
         int | None,

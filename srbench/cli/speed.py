@@ -186,7 +186,7 @@ def _record(test: SpeedTest, request: SpeedRequest, device: torch.device, protoc
 
 
 def _keep(record: SpeedRecord, folder: Path) -> Path | SrbenchError:
-    """Write the record; what keeps it from being written is returned, since the figures are yet to be shown."""
+    """Write the record; what keeps it from being written is returned, since the values are yet to be shown."""
     from srbench.speed.folder import keep_record
 
     try:

@@ -1,4 +1,4 @@
-"""The model card of a Hub folder: what it is, its figures and how they were made, its training, and how to use it."""
+"""The model card of a Hub folder: what it is, its values and how they were made, its training, and how to use it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from srbench.bench.results import CellResult
 from srbench.bench.store import LoadedRun
 from srbench.data.catalog import resolve
 from srbench.errors import SrbenchError
-from srbench.export.figures import figures_of, figures_table, model_index, table_row
 from srbench.export.front_matter import front_matter
 from srbench.export.snippet import snippet
 from srbench.export.subject import ExportSubject
+from srbench.export.values import model_index, table_row, values_of, values_table
 from srbench.report.escape import markdown, markdown_code
 from srbench.version import __version__
 
@@ -30,18 +30,18 @@ def model_card(
 
     Args:
         subjects: one method at its scales.
-        run: where its figures are from.
-        beside: labels of methods whose figures stand beside its own.
+        run: where its values are from.
+        beside: labels of methods whose values stand beside its own.
         onnx: file names of the graphs, by scale.
 
     Raises:
-        UsageError: the run has no figures of a scale.
-        DataError: its figures are of something else than what is exported.
+        UsageError: the run has no values of a scale.
+        DataError: its values are of something else than what is exported.
     """
-    cells = figures_of(run, subjects)
+    cells = values_of(run, subjects)
     sections = (
         _head(subjects),
-        _figures(run, cells, [label for label in beside if label != subjects[0].choice.label]),
+        _values(run, cells, [label for label in beside if label != subjects[0].choice.label]),
         _training(subjects),
         _use(subjects[0], onnx),
         _terms(subjects[0]),
@@ -80,7 +80,7 @@ def _head(subjects: Sequence[ExportSubject]) -> list[str]:
     ]
 
 
-def _figures(run: LoadedRun, cells: Sequence[CellResult], beside: Sequence[str]) -> list[str]:
+def _values(run: LoadedRun, cells: Sequence[CellResult], beside: Sequence[str]) -> list[str]:
     record = run.record
     shown = {cell.id.dataset for cell in cells}
     present = {cell.id.method_label for cell in run.cells}
@@ -88,14 +88,14 @@ def _figures(run: LoadedRun, cells: Sequence[CellResult], beside: Sequence[str])
         f"{name} {record.environment[name]}" for name in ("srbench", "torch") if name in record.environment
     )
     return [
-        "## Figures",
+        "## Results",
         "",
-        *figures_table(run, cells, [label for label in beside if label in present]),
+        *values_table(run, cells, [label for label in beside if label in present]),
         "",
         *(f"{markdown_code(d.name)}: {markdown(d.title)}." for d in record.datasets if d.name in shown),
         "",
         f"Protocol {markdown_code(record.protocol)}, hash {markdown_code(record.protocol_hash)}: "
-        f"{markdown(record.protocol_words)}. Figures by another protocol cannot be compared with these.",
+        f"{markdown(record.protocol_words)}. Values by another protocol cannot be compared with these.",
         *(f"\n**Note**: {markdown(note)}." for note in record.notes),
         "",
         f"Run {markdown_code(record.id)} of {record.started[:10]} ({markdown(versions)}), repeated by",
@@ -134,7 +134,7 @@ def _training(subjects: Sequence[ExportSubject]) -> list[str]:
         "Data:",
         "",
         *(f"- {line}" for line in _data(first)),
-        *(["", f"**Note**: trained on test images ({markdown(seen)}): figures on them mean nothing."] if seen else []),
+        *(["", f"**Note**: trained on test images ({markdown(seen)}): values on them mean nothing."] if seen else []),
     ]
 
 
@@ -196,5 +196,5 @@ def _terms(subject: ExportSubject) -> list[str]:
         "",
         "## Citation",
         "",
-        f"The method is that of {markdown(subject.card.info.paper)}. Figures are by srbench; say under which protocol.",
+        f"The method is that of {markdown(subject.card.info.paper)}. Values are by srbench; say under which protocol.",
     ]

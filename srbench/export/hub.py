@@ -47,12 +47,12 @@ def write_hub(
         folder: where.
         subjects: a learned method at its scales.
         graphs: by scale; a method that cannot be one has none.
-        run: where the card's figures are from.
-        beside: labels of methods whose figures stand beside its own, where the run has them.
+        run: where the card's values are from.
+        beside: labels of methods whose values stand beside its own, where the run has them.
 
     Raises:
-        UsageError: the run has no figures of a scale.
-        DataError: its figures are of something else than what is exported.
+        UsageError: the run has no values of a scale.
+        DataError: its values are of something else than what is exported.
     """
     onnx = {subject.scale: subject.onnx_name for subject in subjects if subject.scale in graphs}
     contents: dict[str, str | bytes] = {

@@ -1,7 +1,7 @@
 """A process for code of one origin, and the talk with it.
 
 A plugin may patch NumPy, leave the working directory, close files or crash: in a process of its own that touches nobody
-else's figures. What it is given is LR and what it gives is SR; HR is never in its memory.
+else's values. What it is given is LR and what it gives is SR; HR is never in its memory.
 
 Processes are forked from a server that has imported torch, so that each starts in a fraction of a second (a fork of a
 process with threads, or with CUDA, is broken; the server has neither).

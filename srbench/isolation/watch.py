@@ -2,7 +2,7 @@
 
 Python tells by audit events (PEP 578) which files are opened; libraries that read by C++ (safetensors, TorchScript,
 ONNX Runtime, OpenCV, HDF5) are asked for what they are given. What can be read unseen all the same, by another program,
-over the network or through ctypes, is noted as such: then nobody knows what decided a figure.
+over the network or through ctypes, is noted as such: then nobody knows what decided a value.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class Metric:
         unit: for axes and table heads; empty for a pure number.
         digits: decimals in tables.
         version: raise it whenever the numbers change.
-        pool: from the per-image values to the figure of the pooled pixels, for protocols that pool; the mean if absent.
+        pool: from the per-image values to the value of the pooled pixels, for protocols that pool; the mean if absent.
         input: what it compares: the planes that the protocol scores, or the pictures.
         weights: files that it needs, by their names in :mod:`srbench.data.fetch.networks`.
         packages: optional packages that it needs; their versions are part of what decides its numbers.
@@ -71,7 +71,7 @@ class Metric:
     packages: tuple[str, ...] = ()
 
     def aggregate(self, values: Sequence[float], how: Literal["mean", "pooled"]) -> float:
-        """One figure for a data set from its per-image values."""
+        """One value for a data set from its per-image values."""
         if how == "pooled" and self.pool is not None:
             return self.pool(values)
         return fmean(values)

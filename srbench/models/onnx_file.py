@@ -27,7 +27,7 @@ def open_file(path: Path, device: torch.device) -> LoadedModel:
     """
     runtime = require("onnx")
     options = runtime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()  # figures and timings have as many as other methods
+    options.intra_op_num_threads = torch.get_num_threads()  # values and timings have as many as other methods
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
     options.log_severity_level = 4  # what goes wrong is raised

@@ -34,7 +34,7 @@ class ModelOptions:
         input: LR, or what the protocol has enlarged: a model of that gives back the size that it gets.
         luma: of a model of luma: ``studio`` is BT.601 from 16 to 235 as protocols have it, and so is none; ``full`` is
             0 to 255, as JPEG and OpenCV's YCrCb have it.
-        label: what the row is called after the kind, in place of the file's stem. It decides no figure, and is empty
+        label: what the row is called after the kind, in place of the file's stem. It decides no value, and is empty
             once it has made the spec's name.
     """
 

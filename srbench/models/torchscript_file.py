@@ -47,7 +47,7 @@ def open_file(path: Path, device: torch.device) -> LoadedModel:
 
 
 def _require_no_files(path: Path) -> None:
-    """Refuse a program that opens files: what they hold would decide figures that are known by the program alone.
+    """Refuse a program that opens files: what they hold would decide values that are known by the program alone.
 
     Raises:
         DataError: it does.

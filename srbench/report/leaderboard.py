@@ -63,7 +63,7 @@ def write_leaderboards(
 def leaderboard_page(boards: Sequence[LoadedRun]) -> str:
     """leaderboard.md: the main tables, each protocol under its own heading."""
     references = load_references()
-    several = "Figures of different protocols cannot be compared: each protocol stands apart."
+    several = "Values of different protocols cannot be compared: each protocol stands apart."
     parts = ["# srbench leaderboard", *([several] if len(boards) > 1 else [])]
     for board in boards:
         record, name = board.record, board_name(board)

@@ -15,7 +15,7 @@ from srbench.speed.record import RunSpeed, SpeedRow
 
 
 def by_protocol(runs: Iterable[LoadedRun]) -> list[list[LoadedRun]]:
-    """The runs in groups of one protocol each: figures of two protocols cannot stand in one table."""
+    """The runs in groups of one protocol each: values of two protocols cannot stand in one table."""
     groups: dict[str, list[LoadedRun]] = {}
     for run in runs:
         groups.setdefault(run.record.protocol_hash, []).append(run)
@@ -162,12 +162,12 @@ def _best_first(run: LoadedRun) -> list[str]:
     metric = next(iter(main_metrics(run)), None)
     if metric is None:
         return labels
-    figures: dict[tuple[str, int], dict[str, list[float]]] = {}
+    values: dict[tuple[str, int], dict[str, list[float]]] = {}
     for cell in run.cells:
         if metric.name in cell.values:
-            place = figures.setdefault((cell.id.dataset, cell.id.scale), {})
+            place = values.setdefault((cell.id.dataset, cell.id.scale), {})
             place.setdefault(cell.id.method_label, []).append(cell.values[metric.name])
-    common = [place for place in figures.values() if len(place) == len(labels)]
+    common = [place for place in values.values() if len(place) == len(labels)]
     if not common:
         return labels
     means = {label: fmean(fmean(place[label]) for place in common) for label in labels}

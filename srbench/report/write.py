@@ -1,4 +1,4 @@
-"""A run's report folder: tables, comparisons, figures at full precision, plots and crop sheets.
+"""A run's report folder: tables, comparisons, values at full precision, plots and crop sheets.
 
 What went in, and each file that came of it, is hashed into ``report.json``: a report that is up to date is not made
 again, and one of which a file was altered or removed is.

@@ -61,7 +61,7 @@ def require_same_machine(old: SpeedRecord, device: str, machine: Mapping[str, st
 
 
 def pair_speeds(old: SpeedRecord, new: SpeedRecord) -> tuple[SpeedPair, ...]:
-    """The rows that both records have figures of, in the order of the new one."""
+    """The rows that both records have values of, in the order of the new one."""
     known = {_place(row): row for row in old.rows if row.median_ms}
     return tuple(_pair(known[_place(row)], row) for row in new.rows if row.median_ms and _place(row) in known)
 

@@ -188,7 +188,7 @@ class SpeedTest:
                     yield row.model_copy(update={"error": str(error) or type(error).__name__})
             return
         finally:
-            host.close()  # what timing has left there must not decide a figure
+            host.close()  # what timing has left there must not decide a value
         yield from rows
 
     def _own_rows(self, request: SpeedRequest, peaks: Peaks | None) -> Iterator[SpeedRow]:

@@ -52,7 +52,7 @@ class SpeedRow(Frozen):
     roofline: Measured | None = None
     """The shortest time that the device's measured limits allow, over the median."""
     error: Sentence = ""
-    """Why there are no figures."""
+    """Why there are no values."""
 
 
 class SpeedRecord(Frozen):

@@ -40,7 +40,7 @@ def _number(value: Any) -> float:
     except (TypeError, OverflowError) as error:
         raise ValueError(str(error)) from None
     if number != number:
-        raise ValueError("NaN is no figure")
+        raise ValueError("NaN is no value")
     return number
 
 

@@ -21,7 +21,7 @@ def refuse_test_images(dataset: Dataset) -> None:
     """
     if dataset.role == "test":
         raise DataError(
-            f"'{dataset.spec}' is a test set: training or validating on it would make its figures worthless."
+            f"'{dataset.spec}' is a test set: training or validating on it would make its values worthless."
         )
     protected = protected_pixels()
     seen = protected.keys() & pixel_hashes(dataset)

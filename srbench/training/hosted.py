@@ -55,5 +55,5 @@ def obtain_hosted(
         raise MethodError(f"{training.method}'s process answered what is no answer") from None
     if path.name != training.file_name or not path.is_file():
         raise MethodError(f"{training.method}'s process trained other weights than it was asked for")
-    host.close()  # what a training leaves behind must not decide a figure
+    host.close()  # what a training leaves behind must not decide a value
     return path

@@ -111,7 +111,7 @@ def obtain(
 def train_and_save(
     training: Training, method_class: type[Method], device: torch.device, report: Report, start: Path | None = None
 ) -> Path:
-    """Train, and keep the weights among the user's own, with curve and figures beside them; returns the file."""
+    """Train, and keep the weights among the user's own, with curve and values beside them; returns the file."""
     with method_errors(training.method):
         method = method_class()
     if not isinstance(method, LearnedMethod):

@@ -241,7 +241,7 @@ def test_methods_images_and_zoom_of_the_viewer(opened: Callable[..., Opened], us
     assert seen.page.locator("#left").evaluate("s => s.selectedOptions[0].text") == "bicubic"
     assert seen.page.locator("#right").evaluate("s => s.selectedOptions[0].text") == "srcnn-y-955:t91-9-5-5"
     seen.page.locator("#left").select_option(label="nearest")
-    assert "28.26 dB" in seen.page.locator("#left-figure").inner_text()
+    assert "28.26 dB" in seen.page.locator("#left-value").inner_text()
     seen.page.locator("#film button", has_text="lanczos").click()
     assert seen.page.locator("#right").evaluate("s => s.selectedOptions[0].text") == "lanczos"
     seen.page.locator("#film button", has_text="dcci-ibp").click(modifiers=["Shift"])

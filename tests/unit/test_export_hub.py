@@ -18,7 +18,7 @@ from runs import write_run
 
 from srbench.bench.store import LoadedRun
 from srbench.errors import DataError, UsageError
-from srbench.export.figures import figures_of
+from srbench.export.values import values_of
 from srbench.export.folder import require_replaceable
 from srbench.export.front_matter import front_matter
 from srbench.export.hub import FILES, write_hub
@@ -130,14 +130,14 @@ def test_config_says_which_file_is_what(tmp_path: Path) -> None:
 
 def test_figures_of_something_else_are_refused(tmp_path: Path, subjects: tuple[ExportSubject, ...]) -> None:
     run = run_of(tmp_path / "run", subjects, scales=(2, 3))
-    with pytest.raises(UsageError, match=r"has no figures of fsrcnn:standard x4: run `srbench run --methods fsrcnn"):
-        figures_of(run, subjects)
-    with pytest.raises(UsageError, match="has no figures of fsrcnn:standard x2"):
-        figures_of(run, (replace(subjects[0], seed=1),))
+    with pytest.raises(UsageError, match=r"has no values of fsrcnn:standard x4: run `srbench run --methods fsrcnn"):
+        values_of(run, subjects)
+    with pytest.raises(UsageError, match="has no values of fsrcnn:standard x2"):
+        values_of(run, (replace(subjects[0], seed=1),))
     for key in ("weights", "source"):
         others = [cell.model_copy(update={"inputs": {**cell.inputs, key: "another"}}) for cell in run.cells]
         with pytest.raises(DataError, match="with other weights, or of another version of its code"):
-            figures_of(replace(run, cells=tuple(others)), subjects[:1])
+            values_of(replace(run, cells=tuple(others)), subjects[:1])
 
 
 def test_infinite_figures_are_left_out_of_the_index(tmp_path: Path, subjects: tuple[ExportSubject, ...]) -> None:

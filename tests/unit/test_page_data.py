@@ -44,10 +44,10 @@ def test_figures_of_the_document_are_those_of_the_run(tmp_path: Path) -> None:
     document = page_document(run, load_references(), compared(run))
     assert [len(matrix["cells"]) for matrix in document["comparisons"]] == [56, 56, 56, 56, 42, 56] * 2
     labels = [method["label"] for method in document["methods"]]
-    assert len(document["figures"]) == len(labels) * 2 * 3 * 3
+    assert len(document["results"]) == len(labels) * 2 * 3 * 3
     bicubic = next(
         figure
-        for figure in document["figures"]
+        for figure in document["results"]
         if (figure["method"], figure["dataset"], figure["scale"], figure["metric"])
         == (labels.index("bicubic"), 0, 2, 0)
     )
@@ -56,7 +56,7 @@ def test_figures_of_the_document_are_those_of_the_run(tmp_path: Path) -> None:
     assert bicubic["low"] < bicubic["value"] < bicubic["high"]
     assert len(bicubic["images"]) == 5
     assert [(row["text"], row["difference"]) for row in bicubic["published"]] == [("33.66", ".00")]
-    failed = next(figure for figure in document["figures"] if figure["value"] is None)
+    failed = next(figure for figure in document["results"] if figure["value"] is None)
     assert failed["notes"] == ("failed: dcci returned NaN.",)
     assert document["baseline"] == labels.index("bicubic")
 

@@ -38,7 +38,7 @@ _ON_DARK = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """A publication's figure beside one of ours."""
+    """A publication's value beside one of ours."""
 
     name: str
     text: str
@@ -49,7 +49,7 @@ class Published:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellValue:
-    """One method's figure on a data set at a scale by a metric; without ``value`` the notes say why."""
+    """One method's value on a data set at a scale by a metric; without ``value`` the notes say why."""
 
     dataset: int
     scale: int
@@ -78,7 +78,7 @@ def page_document(
 
     Args:
         run: the run.
-        references: published figures; those for other protocols or images are left out.
+        references: published values; those for other protocols or images are left out.
         comparisons: of pairs of its methods, for the matrices.
         baseline: the method that differences are taken from at first; bicubic, or the first, if None.
 
@@ -94,7 +94,7 @@ def page_document(
         "methods": _methods(run, labels),
         "datasets": _datasets(run, found),
         "scales": list(run.record.scales),
-        "figures": [asdict(figure) for figure in _figures(run, labels, found, references)],
+        "results": [asdict(result) for result in _results(run, labels, found, references)],
         "speed": _speed(run, labels),
         "comparisons": list(_matrices(run, labels, comparisons)),
         "baseline": labels.index(_baseline(run, labels, baseline)) if labels else 0,
@@ -148,7 +148,7 @@ def _datasets(run: LoadedRun, found: dict[str, dict[Any, ScoreSample]]) -> list[
     ]
 
 
-def _figures(
+def _results(
     run: LoadedRun, labels: Sequence[str], found: dict[str, dict[Any, ScoreSample]], references: Sequence[Reference]
 ) -> Iterator[CellValue]:
     names = [dataset.name for dataset in run.record.datasets]
@@ -183,10 +183,10 @@ def _numbers(sample: ScoreSample | None, interval: Interval | None, metric: Metr
     if sample is None:
         return {}
     return {
-        "value": _plain(sample.figure),
+        "value": _plain(sample.value),
         "low": interval and interval.low,
         "high": interval and interval.high,
-        "seeds": len(sample.seed_figures),
+        "seeds": len(sample.seed_values),
         "images": tuple(_plain(round(value, metric.digits + 2)) for value in sample.values.tolist()),
     }
 
@@ -194,7 +194,7 @@ def _numbers(sample: ScoreSample | None, interval: Interval | None, metric: Metr
 def _published(
     run: LoadedRun, references: Sequence[Reference], sample: ScoreSample, metric: MetricRecord
 ) -> Iterator[Published]:
-    """Figures of the same protocol, images and metric that are to be shown for this method."""
+    """Values of the same protocol, images and metric that are to be shown for this method."""
     genuine = any(record.name == sample.dataset and is_genuine(record) for record in run.record.datasets)
     for row in references if genuine else ():
         if (
@@ -203,7 +203,7 @@ def _published(
             and row.protocol_hash == run.record.protocol_hash
         ):
             digits = len(row.text.partition(".")[2])
-            difference = signed(round(sample.figure - row.value, digits) + 0.0, digits)
+            difference = signed(round(sample.value - row.value, digits) + 0.0, digits)
             yield Published(name=row.method, text=printed(row.value, digits), difference=difference, source=row.source)
 
 

@@ -27,7 +27,7 @@ def html_page(
 
     Args:
         run: the run.
-        references: published figures to print beside ours.
+        references: published values to print beside ours.
         comparisons: of pairs of its methods: what the matrix shows.
         baseline: the method that differences are taken from at first; the reader may choose another.
 

@@ -160,7 +160,7 @@ def gray(picture: Picture) -> NDArray[np.float32]:
 
 
 def draw(run: LoadedRun, sheet: Sheet) -> Figure:
-    """HR with the window marked at left; to its right the crops, each with its method and figures below."""
+    """HR with the window marked at left; to its right the crops, each with its method and values below."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -238,7 +238,7 @@ def _heading(run: LoadedRun) -> str:
 
 
 def _captions(run: LoadedRun, sheet: Sheet) -> list[tuple[CellResult, list[str], list[bool]]]:
-    """For each panel its cell, its name and its figures; the figures of the best by the first metric are bold."""
+    """For each panel its cell, its name and its values; the values of the best by the first metric are bold."""
     metrics = main_metrics(run)
     place = (sheet.dataset.name, sheet.scale)  # the same images under another name have the same key
     cells = [c for c in run.cells if c.key in sheet.pictures and (c.id.dataset, c.id.scale) == place]
@@ -248,7 +248,7 @@ def _captions(run: LoadedRun, sheet: Sheet) -> list[tuple[CellResult, list[str],
     best = max(sign * value[metrics[0].name] for value in values.values())
     captions = []
     for cell in cells:
-        figures = " / ".join(printed(values[cell.key][metric.name], metric.digits) for metric in metrics)
+        text = " / ".join(printed(values[cell.key][metric.name], metric.digits) for metric in metrics)
         is_best = sign * values[cell.key][metrics[0].name] == best
-        captions.append((cell, [one_line(cell.id.method_label), figures], [False, is_best]))
+        captions.append((cell, [one_line(cell.id.method_label), text], [False, is_best]))
     return captions

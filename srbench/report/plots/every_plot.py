@@ -13,7 +13,7 @@ from srbench.bench.results import DatasetRecord, MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.report.escape import safe_file_name
 from srbench.report.plots.curves import draw_all
-from srbench.report.plots.dots import difference_lines, draw_dots, figure_lines
+from srbench.report.plots.dots import difference_lines, draw_dots, value_lines
 from srbench.report.plots.figures import render_figure
 from srbench.report.plots.palette import Look, looks
 from srbench.report.plots.pareto import COSTS, choices, draw_pareto
@@ -29,13 +29,13 @@ KINDS = ("png", "svg")
 def plots(run: LoadedRun, references: Sequence[Reference] = (), baseline: str = "") -> Iterator[tuple[str, bytes]]:
     """The (file name, content) of every plot of a run.
 
-    For each data set and scale the main metrics' figures, and the first of them image by image against the baseline;
+    For each data set and scale the main metrics' values, and the first of them image by image against the baseline;
     with a baseline the differences to it; where methods were timed quality against time and parameters; of
     learned methods the training curves that the run keeps.
 
     Args:
         run: the run.
-        references: published figures.
+        references: published values.
         baseline: a label; by default bicubic, or else the first, and no plots of differences.
     """
     for name, figure in figures(run, references, baseline):
@@ -76,7 +76,7 @@ def _of_metric(
             if not here:
                 continue
             where = f"{dataset.name}-x{scale}"
-            lines = figure_lines(run, dataset, scale, metric, here, references)
+            lines = value_lines(run, dataset, scale, metric, here, references)
             yield f"{metric.name}-{where}", draw_dots(run, dataset, scale, metric, lines, look_of)
             against = compared.get((dataset.name, scale), [])
             differences = difference_lines(against, metric) if baseline else []
@@ -101,7 +101,7 @@ def _per_place(
     if scatter is not None:
         yield f"{metric.name}-scatter-{where}", scatter
     if run.speed is not None and run.speed.scale == scale:
-        means = {sample.label: sample.figure for sample, _ in here}
+        means = {sample.label: sample.value for sample, _ in here}
         for cost in COSTS:
             figure = draw_pareto(run, dataset, metric, cost, choices(run.speed, cost, means), look_of)
             if figure is not None:

@@ -1,4 +1,4 @@
-"""A run as tables: for each data set, methods by scales, with ranks, published figures and footnotes.
+"""A run as tables: for each data set, methods by scales, with ranks, published values and footnotes.
 
 Every format (terminal, Markdown, LaTeX) is a rendering of the same :class:`Grid`.
 """
@@ -29,7 +29,7 @@ class Entry:
     """What stands in one place of a table.
 
     Attributes:
-        texts: the printed figure of each metric; empty where there is no result.
+        texts: the printed value of each metric; empty where there is no result.
         spreads: the printed standard deviation over seeds of each metric, where there are several.
         ranks: of each metric, 1 for the best and 2 for the second among our methods, 0 for the others.
         notes: numbers of footnotes.
@@ -65,9 +65,9 @@ class Grid:
     footnotes: tuple[str, ...]
     seeds: int = 1
     intervals: bool = False
-    """Whether figures are printed with their 95 % interval."""
+    """Whether values are printed with their 95 % interval."""
     baseline: str = ""
-    """The method whose figures are taken from the others'; empty where figures are shown themselves."""
+    """The method whose values are taken from the others'; empty where values are shown themselves."""
     speed: RunSpeed | None = None
     """Where the speeds of the last column were taken; None for a table without that column."""
 
@@ -85,7 +85,7 @@ def metric_title(metric: MetricRecord) -> str:
 
 
 def printed(value: float, digits: int) -> str:
-    """A figure as SR papers print it: no zero before the point."""
+    """A value as SR papers print it: no zero before the point."""
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
     text = f"{value:.{digits}f}"
@@ -210,7 +210,7 @@ class _Builder:
         return f"{row.megapixels_per_s:.{2 if row.megapixels_per_s < 10 else 0}f}"
 
     def _means(self, cells: Sequence[CellResult]) -> dict[str, float]:
-        """The figures of a label at a scale: means over its seeds."""
+        """The values of a label at a scale: means over its seeds."""
         found = [metric.name for metric in self.metrics if all(metric.name in cell.values for cell in cells)]
         return {name: fmean(cell.values[name] for cell in cells) for name in found}
 
@@ -239,7 +239,7 @@ class _Builder:
         notes = self._notes(label, scale)
         if tell_run:
             notes += tuple(map(self._footnote, self._runs(label, [scale])))
-        notes += self._other_figures(cells)
+        notes += self._other_values(cells)
         if cells:
             reasons = (metric.unavailable for metric in self.metrics if metric.unavailable)
             notes += tuple(self._footnote(f"{UNAVAILABLE}: {reason}") for reason in reasons)
@@ -270,7 +270,7 @@ class _Builder:
             numbers.append(self._footnote(f"not run yet{seed}" if failed is None else f"failed{seed}: {failed}"))
         return tuple(dict.fromkeys(numbers))
 
-    def _other_figures(self, cells: Sequence[CellResult]) -> tuple[int, ...]:
+    def _other_values(self, cells: Sequence[CellResult]) -> tuple[int, ...]:
         """Footnotes for what older runs of a merged report say of a place, where that is something else."""
         numbers = []
         for cell in cells if self.origins else ():
@@ -282,7 +282,7 @@ class _Builder:
         return tuple(dict.fromkeys(numbers))
 
     def _published(self, rows: Sequence[Reference], scales: Sequence[int]) -> list[Row]:
-        """Rows of published figures, one for each method that a publication names."""
+        """Rows of published values, one for each method that a publication names."""
         names = {metric.name for metric in self.metrics} if is_genuine(self.dataset) else set()
         rows = [row for row in rows if row.dataset == self.dataset.name and row.metric in names and row.scale in scales]
         made = []

@@ -1,4 +1,4 @@
-"""Tables of figures with their 95 % intervals, and how intervals, differences and p are printed."""
+"""Tables of values with their 95 % intervals, and how intervals, differences and p are printed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def interval_grids(run: LoadedRun, others: Sequence[MetricRecord] = ()) -> list[
 
 
 def _with_interval(entry: Entry, metric: MetricRecord, interval: Interval | None) -> Entry:
-    """An entry with brackets after its figure, and without rank: the main table has that."""
+    """An entry with brackets after its value, and without rank: the main table has that."""
     if interval is None:
         return replace(entry, ranks={})
     ends = f"[{printed(interval.low, metric.digits)}, {printed(interval.high, metric.digits)}]"

@@ -71,7 +71,7 @@ def no_test(comparison: Comparison) -> str:
     """Why a pair was not tested."""
     n, differ = comparison.n, comparison.n - comparison.ties
     if n < MIN_PAIRS:
-        return f"n = {n} is too few for a test: p could not be below {printed(2 / 2**n, 4)} whatever the figures"
+        return f"n = {n} is too few for a test: p could not be below {printed(2 / 2**n, 4)} whatever the values"
     return f"only {differ} of {n} images differ, too few for a test"
 
 

@@ -19,7 +19,7 @@ FEW = 5
 
 
 def print_answer(answer: Answer, subject: str, console: Console, *, top: int, everything: bool) -> None:
-    """The variants that give a number, or the figures of all.
+    """The variants that give a number, or the values of all.
 
     Args:
         answer: what was found.
@@ -92,10 +92,10 @@ def _print(console: Console, answer: Answer, shown: Sequence[Found], more: int =
 
 def _print_literature(console: Console, answer: Answer) -> None:
     digits = 2 if answer.metric == "psnr" else 4
-    figures: dict[str, list[str]] = {}
+    values: dict[str, list[str]] = {}
     for found in answer.literature:
-        figures.setdefault(f"{found.figure:.{digits}f}", []).extend(f"`{name}`" for name in found.candidate.protocols)
-    parts = (f"{', '.join(names)} {figure}" for figure, names in figures.items())
+        values.setdefault(f"{found.figure:.{digits}f}", []).extend(f"`{name}`" for name in found.candidate.protocols)
+    parts = (f"{', '.join(names)} {value}" for value, names in values.items())
     console.print(Text(f"\nWhat the literature uses: {'; '.join(parts)}."))
 
 

@@ -9,7 +9,7 @@ from srbench.report.escape import latex, markdown, safe_file_name
 from srbench.report.tables.grid import DASH, Entry, Grid, Row, speed_title, speed_words
 
 _SIGNS = str.maketrans({DASH: "---", "∞": "\\(\\infty\\)", "-": "\\(-\\)"})
-"""How the signs in figures are written in LaTeX; a hyphen there is a minus."""
+"""How the signs in values are written in LaTeX; a hyphen there is a minus."""
 _RANKS = "Best of our methods in bold, second underlined."
 
 
@@ -70,7 +70,7 @@ def latex_table(record: RunRecord, grid: Grid) -> str:
     images = f"{grid.dataset.images} image{'' if grid.dataset.images == 1 else 's'}"
     words = "95 \\% intervals over images in brackets." if grid.intervals or grid.baseline else _RANKS
     if grid.baseline:
-        words += f" The row of {latex(grid.baseline)} has its own figures."
+        words += f" The row of {latex(grid.baseline)} has its own values."
     caption = (
         f"{latex(grid.heading.replace(' ↓', ', smaller is better'))} on {latex(grid.dataset.name)} ({images}). "
         f"Protocol {latex(record.protocol)} ({record.protocol_hash}): {latex(record.protocol_words)}. "

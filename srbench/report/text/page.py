@@ -35,7 +35,7 @@ def _head(run: LoadedRun) -> str:
             f"# srbench run {markdown(record.id)}",
             "",
             f"Protocol **{markdown(record.protocol)}** (`{record.protocol_hash}`): {markdown(record.protocol_words)}.",
-            "Only figures of one protocol can be compared.",
+            "Only values of one protocol can be compared.",
             *(f"**Note**: {markdown(note)}." for note in record.notes),
             "",
             f"{len(run.cells)} of {len(record.cells)} cells have a result. {when}. To repeat it:",
@@ -61,8 +61,8 @@ def _differences(tables: Tables) -> str:
     if not tables.differences:
         return ""
     baseline = markdown(tables.differences[0].baseline)
-    lines = [f"## Differences to {baseline}", "", f"Each figure minus {baseline}'s, of the same images, and its 95 %"]
-    lines.append(f"interval: studentised bootstrap over the images. {baseline}'s own row has its figures.")
+    lines = [f"## Differences to {baseline}", "", f"Each value minus {baseline}'s, of the same images, and its 95 %"]
+    lines.append(f"interval: studentised bootstrap over the images. {baseline}'s own row has its values.")
     for grid in tables.differences:
         lines += ["", f"### {markdown(grid.dataset.name)}: {markdown(grid.heading)}", ""]
         lines.append(markdown_table(grid).rstrip("\n"))
@@ -73,7 +73,7 @@ def _intervals(run: LoadedRun, tables: Tables) -> str:
     lacking = [f"No intervals of {markdown(name)}: it pools in a way of its own." for name in without_intervals(run)]
     if not tables.intervals:
         return "\n".join(["## Intervals", "", *lacking]) if lacking else ""
-    lines = ["## Intervals", "", "The figures with their 95 % intervals: studentised bootstrap over the images."]
+    lines = ["## Intervals", "", "The values with their 95 % intervals: studentised bootstrap over the images."]
     lines.append("Differences of methods are far surer than these, since all are scored on the same images.")
     if len(run.record.seeds) > 1:
         lines.append("±: standard deviation over seeds, which is no part of the interval.")

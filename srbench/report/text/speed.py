@@ -49,7 +49,7 @@ def speed_markdown(record: SpeedRecord) -> Iterator[str]:
         yield f"| method | mode | {' | '.join(COLUMNS)} |"
         yield f"| --- | --- |{' ---: |' * len(COLUMNS)}"
         for row in entries:
-            yield f"| {' | '.join(map(markdown, (row.method, _mode(row), *_figures(row))))} |"
+            yield f"| {' | '.join(map(markdown, (row.method, _mode(row), *_values(row))))} |"
         yield ""
 
 
@@ -92,7 +92,7 @@ def _table(rows: list[SpeedRow]) -> Table:
     for title in COLUMNS:
         table.add_column(title, justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(one_line(row.method), _mode(row), *_figures(row))
+        table.add_row(one_line(row.method), _mode(row), *_values(row))
     return table
 
 
@@ -107,7 +107,7 @@ def _mode(row: SpeedRow) -> str:
     return " ".join(words)
 
 
-def _figures(row: SpeedRow) -> tuple[str, ...]:
+def _values(row: SpeedRow) -> tuple[str, ...]:
     if row.median_ms is None or row.lower_quartile_ms is None or row.upper_quartile_ms is None:
         return (DASH,) * 6
     return (

@@ -38,9 +38,9 @@ def print_tables(
     Args:
         run: the run.
         console: where to; stdout if None.
-        references: published figures to print beside ours; the built-in ones if None.
+        references: published values to print beside ours; the built-in ones if None.
         others: further metrics, two to a table.
-        intervals: print the figures again with their 95 % intervals.
+        intervals: print the values again with their 95 % intervals.
         baseline: a label whose differences to the others are printed.
     """
     console = console or make_console(highlight=False)

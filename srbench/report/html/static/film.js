@@ -18,7 +18,7 @@ function drawFilm(crop, shown, left, right) {
       },
       canvas,
       make("span", { class: "name" }, make("span", { class: "dot" }), make("b", {}, page.methods[method].label)),
-      make("span", { class: "value" }, imageFigure(crop, method), make("span", { class: "badge" }, badge)),
+      make("span", { class: "value" }, imageValue(crop, method), make("span", { class: "badge" }, badge)),
     );
   });
   const focused = byId("film").contains(document.activeElement) ? document.activeElement.dataset.method : null;

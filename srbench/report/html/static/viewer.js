@@ -104,7 +104,7 @@ function drawSides(crop, shown, left, right) {
   ]) {
     byId(side).replaceChildren(...options());
     byId(side).value = method;
-    byId(`${side}-figure`).textContent = imageFigure(crop, method);
+    byId(`${side}-value`).textContent = imageValue(crop, method);
   }
   byId("viewer-place").textContent =
     `${crop.image}, ${placeWords()}, ${crop.window[3]}×${crop.window[2]} of ${crop.size[1]}×${crop.size[0]} pixels`;
@@ -119,11 +119,11 @@ function drawSides(crop, shown, left, right) {
   byId("divider").setAttribute("aria-valuetext", `${names[0]} left, ${names[1]} right`);
 }
 
-/** A method's figure of the whole image. */
-function imageFigure(crop, method) {
+/** A method's value of the whole image. */
+function imageValue(crop, method) {
   const { digits, unit } = page.metrics[chosen.metric];
   const at = page.datasets[chosen.dataset].images.indexOf(crop.image);
-  const value = toNumber(figureOf(method)?.images[at]);
+  const value = toNumber(resultOf(method)?.images[at]);
   return Number.isNaN(value) ? "" : `${printed(value, digits)}${unit && ` ${unit}`}`;
 }
 
@@ -156,7 +156,7 @@ function startViewer() {
   follow(["dataset", "scale", "metric", "crop", "left", "right", "mode", "baseline"], drawViewer);
   new ResizeObserver(paintPanes).observe(byId("compare"));
   const metric =
-    "Figures are of the whole image. Crops are the places where the methods differ most, stored without loss.";
+    "Values are of the whole image. Crops are the places where the methods differ most, stored without loss.";
   byId("viewer-note").textContent =
     `${metric} Divider: drag, or the arrow keys. Zoom: the buttons, + and −, or ctrl and the wheel. Below: choose the method on the right, with shift the one on the left.`;
 }
