@@ -44,7 +44,7 @@ else's. `srbench train --all --recipe standard --force` trains them again, on a 
 is in its weights' metadata, and `srbench run --train never` uses nothing else.
 
 This page is written from that metadata by `tools/weights.py`. PSNR in dB and SSIM are under the protocol that heads the
-columns; the papers' figures stand beside them in the tables of `srbench report`.
+columns; the papers' values stand beside them in the tables of `srbench report`.
 """
 PICTURE = "![Validation PSNR over batches, a panel for each training](../images/training-curves.png)"
 COLUMNS = 3
