@@ -84,7 +84,7 @@ def score(
         UsageError: an unknown name, no scale, or pictures that do not fit.
         DataError: the image is too small to be scored, or a metric's weights are not here.
     """
-    from srbench.bench.cell import score as score_pair
+    from srbench.bench.cell import score_image
 
     found = get_protocol(str(protocol))
     if scale is None:
@@ -100,7 +100,7 @@ def score(
     info = MethodInfo(name="sr", family="interpolation", channels="y" if luma else "rgb", input="upsampled")
     stacked: Any = planes[None] if planes.ndim == 2 else planes.transpose(2, 0, 1)
     finished = case.finish(info, stacked)
-    values = score_pair(plan, "SR", case.pair(finished), (case.picture(finished), case.hr), device)
+    values = score_image(plan, "SR", case.pair(finished), (case.picture(finished), case.hr), device)
     return Scores(values, found, scale)
 
 

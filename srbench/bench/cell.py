@@ -33,9 +33,8 @@ from srbench.system.text import first_line
 KEEP_PIXELS = 20_000_000
 """Prepared images are kept from cell to cell while a data set has no more HR pixels than this."""
 
-Picture = NDArray[np.uint8]
-ImageDone = Callable[[int, str, Picture, Picture], None]
-"""Called with an image's index, its name, its SR picture and its HR picture."""
+OnImage = Callable[[int, str, NDArray[np.uint8], NDArray[np.uint8]], None]
+"""Called with the index and name of an image, SR and HR."""
 
 
 class CaseSource:
@@ -111,7 +110,7 @@ def compute_cell(
     weights_sha256: str | None,
     cases: CaseSource,
     device: str,
-    image_done: ImageDone = lambda index, name, sr, hr: None,
+    image_done: OnImage = lambda index, name, sr, hr: None,
 ) -> Computed:
     """Run a method over a data set and score it; SR images that were made elsewhere are scored as they are.
 
@@ -122,7 +121,7 @@ def compute_cell(
         DataError: an image is missing, corrupt or too small to be scored.
     """
     images: list[ImageResult] = []
-    hr: list[Picture] = []
+    hr: list[NDArray[np.uint8]] = []
     first: tuple[Case, Output] | None = None
     supplied = _supplied(runner, job)
     for index, (name, case) in enumerate(cases.cases(job.dataset, job.id.scale, plan.protocol)):
@@ -134,11 +133,11 @@ def compute_cell(
                 hr.append(case.hr)
                 first = first or (case, output)
             sr, tile = case.finish(runner.info, output.planes), output.tile
-        picture = case.picture(sr)
-        values = score(plan, name, case.pair(sr), (picture, case.hr), device)
+        image = case.picture(sr)
+        values = score_image(plan, name, case.pair(sr), (image, case.hr), device)
         height, width = case.hr.shape[:2]
         images.append(ImageResult(name=name, width=width, height=height, values=values, tile=tile))
-        image_done(index, name, picture, case.hr)
+        image_done(index, name, image, case.hr)
     again = () if first is None or isinstance(runner, SrImages) else _run_again(runner, *first, images[0].name, device)
     account = Account() if isinstance(runner, SrImages) else runner.close()
     reads = account.reads or Reads()
@@ -173,11 +172,11 @@ def _run_again(runner: Runner, case: Case, output: Output, name: str, device: st
     )
 
 
-def score(
+def score_image(
     plan: Plan,
     name: str,
     scored: tuple[NDArray[np.float64], NDArray[np.float64]],
-    pictures: tuple[Picture, Picture],
+    whole: tuple[NDArray[np.uint8], NDArray[np.uint8]],
     device: str,
 ) -> dict[str, float]:
     """Every metric of one image that can be computed here.
@@ -186,7 +185,7 @@ def score(
         plan: the metrics, and the files that they need.
         name: of the image, for messages.
         scored: SR and target, as :meth:`srbench.protocols.case.Case.pair` gives them.
-        pictures: SR and HR to look at, (H, W) or (H, W, 3).
+        whole: SR and HR, (H, W) or (H, W, 3).
         device: where networks run.
 
     Raises:
@@ -195,7 +194,7 @@ def score(
     """
     values: dict[str, float] = {}
     for metric in plan.scored:
-        images = scored if metric.input == "scored" else pictures
+        images = scored if metric.input == "scored" else whole
         pair = Pair(images[0], images[1], plan.protocol, device, plan.weights)
         try:
             values[metric.name] = float(metric.function(pair))

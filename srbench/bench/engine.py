@@ -251,11 +251,11 @@ class Engine:
         if not self.options.force and (cell := self._known(job, inputs)) is not None:  # by another process, just now
             self._unlock(key)
             return cell.key, cell
-        pictures = self.options.keep_images
-        items = job.dataset.items[:pictures]
+        kept = self.options.keep_images
+        items = job.dataset.items[:kept]
         hr = [self.folder.hr_path(job.dataset.content_hash, job.id.scale, item.name) for item in items]
         wanted = not all(path.exists() for path in hr)
-        return CellTask(job=job, key=key, weights=file, weights_sha256=sha256, pictures=pictures, hr=wanted)
+        return CellTask(job=job, key=key, weights=file, weights_sha256=sha256, images=kept, hr=wanted)
 
     def _weights(self, training: Training, seed: int) -> Path | TrainTask | Failure | None:
         """Weights, or the task that trains them where that is allowed and due; None while it is being done."""
@@ -286,7 +286,7 @@ class Engine:
                 continue
             self._record.check_folder()
             for image in cell.images[: self.options.keep_images]:
-                self.folder.copy_pictures(other, cell, image.name)
+                self.folder.copy_images(other, cell, image.name)
             if (note := other.read_note(digest(inputs))) is not None:
                 self.folder.write_note(digest(inputs), note)
             self.folder.write_cell(cell)
@@ -332,17 +332,17 @@ class Engine:
             if isinstance(event, Began):
                 self.watcher.cell_started(task.job)
             elif isinstance(event, ImageDone):
-                self._keep_pictures(task, event)
+                self._keep_images(task, event)
                 self.watcher.image_done(task.job)
 
-    def _keep_pictures(self, task: CellTask, done: ImageDone) -> None:
+    def _keep_images(self, task: CellTask, done: ImageDone) -> None:
         if done.sr is None:
             return
         self._record.check_folder()
-        self.folder.write_picture(self.folder.sr_path(task.key, done.name), done.sr)
+        self.folder.write_image(self.folder.sr_path(task.key, done.name), done.sr)
         hr = self.folder.hr_path(task.job.dataset.content_hash, task.job.id.scale, done.name)
         if done.hr is not None and not hr.exists():
-            self.folder.write_picture(hr, done.hr)
+            self.folder.write_image(hr, done.hr)
 
     def _end(self, task: Task, outcome: Outcome) -> None:
         """A task has ended."""
@@ -369,7 +369,7 @@ class Engine:
         """Store a cell, under a key that knows what its method read."""
         if computed.note is not None:
             self.folder.write_note(task.key, computed.note)
-            self.folder.move_pictures(task.key, computed.cell)
+            self.folder.move_images(task.key, computed.cell)
         self.folder.write_cell(computed.cell)
 
     def _settle(self, index: int, key: str | None, outcome: CellResult | Failure, *, known: bool = False) -> None:

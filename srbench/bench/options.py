@@ -35,7 +35,7 @@ class Options:
     cell_memory: float = 0.0
     """GiB of memory beyond which a worker is killed; 0 never."""
     keep_images: int = 20
-    """SR pictures kept for each cell, for crop sheets: of the first so many images."""
+    """SR images kept for each cell, from the first on, for crop sheets."""
     out: Path = RUNS
     engine: EngineName = "local"
     address: str = ""

@@ -46,13 +46,13 @@ class RunFolder:
         return _inside(self.path / "cells", f"{key}.json")
 
     def sr_path(self, key: str, image: str) -> Path:
-        """The SR picture (PNG) of an image, where it was kept."""
+        """The SR image (PNG) of an image, where it was kept."""
         return _inside(self.path / "images", key, _file_name(image))
 
     def hr_path(self, content: str, scale: int, image: str) -> Path:
-        """The HR picture (PNG, cropped to a multiple of the scale) of an image, where it was kept.
+        """The HR image (PNG, cropped to a multiple of the scale) of an image, where it was kept.
 
-        ``content`` is the data set's content hash: other images of the same name are other pictures.
+        ``content`` is the data set's content hash: images of other data sets may have the same name.
         """
         return _inside(self.path / "images" / "hr", f"{content[:16]}-x{scale}", _file_name(image))
 
@@ -110,8 +110,8 @@ class RunFolder:
     def _note_path(self, key: str) -> Path:
         return _inside(self.path / "reads", f"{key}.json")
 
-    def move_pictures(self, key: str, cell: CellResult) -> None:
-        """Have the pictures that were kept under one key under a cell's own."""
+    def move_images(self, key: str, cell: CellResult) -> None:
+        """Have the images that were kept under one key under a cell's own."""
         for image in cell.images:
             source, target = self.sr_path(key, image.name), self.sr_path(cell.key, image.name)
             if source.is_file():
@@ -144,12 +144,12 @@ class RunFolder:
         """Remove what a killed run left half-written here."""
         sweep(self.path)
 
-    def write_picture(self, path: Path, png: bytes) -> None:
-        """Keep a picture."""
+    def write_image(self, path: Path, png: bytes) -> None:
+        """Keep an image."""
         with self.writing():
             write_atomically(path, png)
 
-    def copy_pictures(self, other: RunFolder, cell: CellResult, image: str) -> None:
+    def copy_images(self, other: RunFolder, cell: CellResult, image: str) -> None:
         """Take over from another run what it kept of an image."""
         hr = (str(cell.inputs.get("dataset")), cell.id.scale, image)
         for source, target in (
@@ -195,7 +195,7 @@ class LoadedRun:
     """Of each cell, where several runs were merged; empty for a single run."""
 
     def folder_of(self, cell: CellId) -> RunFolder:
-        """Where the pictures of a cell were kept."""
+        """Where the images of a cell were kept."""
         return self.origins[cell].folder if cell in self.origins else self.folder
 
     def run_of(self, cell: CellId) -> str:
@@ -284,7 +284,7 @@ def _inside(folder: Path, *names: str) -> Path:
 
 
 def _file_name(image: str) -> str:
-    """A picture's file name; a name that file systems refuse as too long is shortened and told apart by a hash."""
+    """The file name of an image; one that is too long for file systems is shortened, with a hash."""
     if len(image.encode()) <= 200:
         return f"{image}.png"
     return f"{image.encode()[:100].decode(errors='ignore')}-{digest(image)[:12]}.png"

@@ -31,15 +31,15 @@ class CellTask:
         key: what it will be kept by.
         weights: the file, for a learned method.
         weights_sha256: of its tensors.
-        pictures: how many SR pictures are wanted, of the first images.
-        hr: whether their HR pictures are wanted too.
+        images: how many SR images to keep, from the first on.
+        hr: whether to keep their HR images too.
     """
 
     job: PlannedJob
     key: str
     weights: Path | None = None
     weights_sha256: str | None = None
-    pictures: int = 0
+    images: int = 0
     hr: bool = True
 
     def __str__(self) -> str:
@@ -106,7 +106,7 @@ class Began:
 
 @dataclass(frozen=True, slots=True)
 class ImageDone:
-    """An image is done: its name, and the PNGs of those of its pictures that are wanted."""
+    """An image is done: its name, and the PNGs of SR and HR if they are to be kept."""
 
     name: str
     sr: bytes | None = None

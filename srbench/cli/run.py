@@ -92,7 +92,7 @@ def run(
         typer.Option(metavar="NAME", help="A variable of the environment that they need. Can be repeated."),
     ] = None,
     keep_images: Annotated[
-        int, typer.Option(help="SR pictures kept a cell, for crop sheets.", min=0)
+        int, typer.Option(help="SR images kept per cell, for crop sheets.", min=0)
     ] = BY_DEFAULT.keep_images,
     out: Out = BY_DEFAULT.out,
     force: Annotated[

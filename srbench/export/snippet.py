@@ -1,4 +1,4 @@
-"""A program that runs an exported graph on a picture, for model cards: ONNX Runtime, NumPy and Pillow alone."""
+"""A program that runs an exported graph on an image, for model cards: ONNX Runtime, NumPy and Pillow alone."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Metrics of other libraries by name: ``piq:vif_p``, ``torchmetrics:universal_image_quality_index``.
 
-Each compares two RGB pictures in [0, 1]. Only functions that are listed here are taken, since a library does not say in
+Each compares two RGB images in [0, 1]. Only functions that are listed here are taken, since a library does not say in
 which direction its numbers are good, and some of its functions compare no images, need more than two, or fetch weights
 of their own that nobody checks, or give NaN on black pixels.
 """
@@ -83,7 +83,7 @@ def bridged(name: str) -> Metric:
         raise unknown(f"metric of {library} that srbench knows", function, functions)
     known = functions[function]
     compute = partial(_compute, module, function, known)
-    return Metric(name, compute, known.higher_is_better, input="picture", packages=(library,))
+    return Metric(name, compute, known.higher_is_better, input="image", packages=(library,))
 
 
 def _compute(module: str, name: str, known: Foreign, pair: Pair) -> float:
@@ -96,5 +96,5 @@ def _compute(module: str, name: str, known: Foreign, pair: Pair) -> float:
         height, width = pair.sr.shape[:2]
         reason = (str(error).splitlines() or ["no reason given"])[0].rstrip(".")
         raise ValueError(
-            f"{module.partition('.')[0]}'s {name} refuses a picture of {width}x{height}: {reason}"
+            f"{module.partition('.')[0]}'s {name} refuses an image of {width}x{height}: {reason}"
         ) from None

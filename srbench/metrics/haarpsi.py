@@ -109,5 +109,5 @@ def _similarity(a: Map, b: Map) -> Map:
     return similarity
 
 
-HAARPSI = Metric("haarpsi", lambda pair: haarpsi(pair.sr, pair.target), input="picture")
-HAARPSI_FULL = Metric("haarpsi-full", lambda pair: haarpsi(pair.sr, pair.target, subsample=False), input="picture")
+HAARPSI = Metric("haarpsi", lambda pair: haarpsi(pair.sr, pair.target), input="image")
+HAARPSI_FULL = Metric("haarpsi-full", lambda pair: haarpsi(pair.sr, pair.target, subsample=False), input="image")

@@ -28,7 +28,7 @@ class Pair:
 
     Attributes:
         sr: for ``input="scored"`` float64 (H, W) luma or (H, W, 3) RGB, rounded and shaved by the protocol; for
-            ``input="picture"`` the uint8 (H, W) gray or (H, W, 3) RGB picture that a person would look at, not shaved.
+            ``input="image"`` the uint8 (H, W) gray or (H, W, 3) RGB image as it is viewed, not shaved.
         target: the same of the HR image.
         protocol: the protocol that made both; it also chooses SSIM's window.
         device: where a network should run, as torch names it.
@@ -54,7 +54,7 @@ class Metric:
         digits: decimals in tables.
         version: raise it whenever the numbers change.
         pool: from the per-image values to the value of the pooled pixels, for protocols that pool; the mean if absent.
-        input: what it compares: the planes that the protocol scores, or the pictures.
+        input: what it compares: the planes that the protocol scores, or whole images.
         weights: files that it needs, by their names in :mod:`srbench.data.fetch.networks`.
         packages: optional packages that it needs; their versions are part of what decides its numbers.
     """
@@ -66,7 +66,7 @@ class Metric:
     digits: int = 4
     version: int = 1
     pool: Callable[[Sequence[float]], float] | None = None
-    input: Literal["scored", "picture"] = "scored"
+    input: Literal["scored", "image"] = "scored"
     weights: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
 

@@ -31,7 +31,7 @@ def refuse_test_images(dataset: Dataset) -> None:
 
 
 def has_seen(recipe: Recipe, dataset: Dataset) -> bool:
-    """Whether a recipe lets test images in, and a data set shows some of the pictures that it lets in."""
+    """Whether a recipe lets test images in, and a data set contains some of them."""
     seen = frozenset().union(*map(_pixels_of, recipe.test_data))
     return bool(seen) and not seen.isdisjoint(_pixels(dataset))
 
@@ -66,7 +66,7 @@ def _pixels_of(spec: str) -> frozenset[str]:
 
 
 def _pixels(dataset: Dataset) -> frozenset[str]:
-    """The hashes of a data set's pictures; none where they cannot be had, which its own cell or training will say."""
+    """The hashes of a data set's images; none if they cannot be read, which its own cell or training reports."""
     try:
         return pixel_hashes(dataset)
     except SrbenchError:

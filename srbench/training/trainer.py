@@ -29,7 +29,7 @@ from srbench.protocols.case import Case
 from srbench.recipe import Recipe
 from srbench.system.locks import locked
 from srbench.system.places import require_home
-from srbench.training.curve import write_csv, write_pictures
+from srbench.training.curve import write_csv, write_plots
 from srbench.training.examples import training_batches, validation_cases
 from srbench.training.fitting import fit
 from srbench.training.job import Training
@@ -151,7 +151,7 @@ def train_and_save(
     }
     with _writing(path):
         save_weights(path, trained.state, metadata)
-        write_pictures(path.with_suffix(""), str(training), trained.curve)
+        write_plots(path.with_suffix(""), str(training), trained.curve)
     checkpoint.path.unlink(missing_ok=True)
     return path
 

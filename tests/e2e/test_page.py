@@ -197,7 +197,7 @@ def test_data_set_scale_and_metric(opened: Callable[..., Opened], usual: Path) -
     seen.switch("scale", X3)
     assert f"best PSNR on set14 {X3}" in seen.page.locator("#tiles").inner_text()
     assert "30.20 dB" in seen.page.locator("#tiles").inner_text().replace("\n", " ")
-    assert "No pictures" not in seen.page.locator("#viewer-place").inner_text()
+    assert "No images" not in seen.page.locator("#viewer-place").inner_text()
     row = seen.page.locator("#table tbody tr", has=seen.page.get_by_role("rowheader", name="dcci", exact=True))
     assert "—1" in row.inner_text().replace("\n", "")
     assert "failed: dcci returned NaN." in seen.page.locator("#table-notes").inner_text()
@@ -297,7 +297,7 @@ def test_error_maps_are_of_the_pixels_of_the_run(opened: Callable[..., Opened], 
     numbers = [crop["scales"]["4"]["sr"][str(labels.index("nearest"))], crop["scales"]["4"]["hr"]]
     measured = seen.page.evaluate(
         """async (numbers) => {
-          const sources = JSON.parse(document.querySelector('#pictures').textContent);
+          const sources = JSON.parse(document.querySelector('#images-data').textContent);
           const [a, b] = await Promise.all(numbers.map(async (number) => {
             const image = new Image(); image.src = 'data:image/webp;base64,' + sources[number]; await image.decode();
             const canvas = document.createElement('canvas');

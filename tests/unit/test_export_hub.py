@@ -18,13 +18,13 @@ from runs import write_run
 
 from srbench.bench.store import LoadedRun
 from srbench.errors import DataError, UsageError
-from srbench.export.values import values_of
 from srbench.export.folder import require_replaceable
 from srbench.export.front_matter import front_matter
 from srbench.export.hub import FILES, write_hub
 from srbench.export.onnx import Graph, make_graph
 from srbench.export.snippet import snippet
 from srbench.export.subject import ExportSubject, make_subjects
+from srbench.export.values import values_of
 from srbench.imaging.color import rgb_to_ycbcr, ycbcr_to_rgb
 from srbench.imaging.files import read_image
 from srbench.imaging.resize import imresize

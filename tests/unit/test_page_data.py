@@ -17,10 +17,10 @@ from runs import ARTEFACT, BICUBIC, compared, write_run
 from srbench.analysis.references import load_references
 from srbench.errors import UsageError
 from srbench.imaging.files import read_image
+from srbench.report.html.album import album, widest
 from srbench.report.html.assets import SCRIPTS, csp_hash, library, program, script_json
 from srbench.report.html.data import page_document
 from srbench.report.html.page import html_page
-from srbench.report.html.pictures import album, widest
 
 
 @settings(deadline=None)
@@ -104,7 +104,7 @@ def test_crops_are_lossless_and_the_same_place_at_every_scale(tmp_path: Path) ->
     assert top + high >= ARTEFACT[0].stop
     assert list(first["scales"]) == [2, 3, 4]
     hr = read_image(run.folder.hr_path(run.record.datasets[0].content_hash, 2, first["image"]))
-    stored = base64.b64decode(made.pictures[first["scales"][2]["hr"]])
+    stored = base64.b64decode(made.images[first["scales"][2]["hr"]])
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(stored))), hr[top : top + high, left : left + wide])
     assert first["scales"][2]["hr"] == first["scales"][4]["hr"], "HR is stored once"
 

@@ -74,7 +74,7 @@ def page_document(
     comparisons: Sequence[Comparison],
     baseline: str | None = None,
 ) -> dict[str, Any]:
-    """All of the page but its pictures, ready for JSON.
+    """All of the page but its images, ready for JSON.
 
     Args:
         run: the run.

@@ -11,9 +11,9 @@ from markupsafe import Markup
 from srbench.analysis.compare import Comparison
 from srbench.analysis.references import Reference
 from srbench.bench.store import LoadedRun
+from srbench.report.html.album import album
 from srbench.report.html.assets import csp_hash, library, program, script_json, style
 from srbench.report.html.data import page_document
-from srbench.report.html.pictures import album
 from srbench.version import __version__
 
 
@@ -35,8 +35,8 @@ def html_page(
         UsageError: the run has no such baseline.
         DataError: a library whose JavaScript the page needs is not installed whole.
     """
-    pictures = album(run)
-    document = page_document(run, references, comparisons, baseline) | {"crops": pictures.crops}
+    crops = album(run)
+    document = page_document(run, references, comparisons, baseline) | {"crops": crops.crops}
     script = program()
     environment = Environment(
         loader=PackageLoader("srbench.report.html"),
@@ -51,14 +51,14 @@ def html_page(
         facts=_facts(run),
         methods=len(document["methods"]),
         done=len(run.cells),
-        has_pictures=bool(pictures.crops),
+        has_images=bool(crops.crops),
         has_speed=run.speed is not None,
         version=__version__,
         style=Markup(style()),
         script=Markup(script),
         script_hash=Markup(csp_hash(script)),
         document=Markup(script_json(document)),
-        pictures=Markup(script_json(pictures.pictures)),
+        images=Markup(script_json(crops.images)),
         plotly=Markup(library("plotly")),
         datatables=Markup(library("itables")),
     )

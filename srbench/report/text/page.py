@@ -12,17 +12,17 @@ from srbench.report.tables.grid import metric_title
 from srbench.report.text.markup import markdown_table
 
 
-def markdown_report(run: LoadedRun, tables: Tables, pictures: Sequence[str]) -> str:
+def markdown_report(run: LoadedRun, tables: Tables, images: Sequence[str]) -> str:
     """The report of a run.
 
     Args:
         run: the run.
         tables: what to print of it.
-        pictures: paths of plots and crop sheets, relative to the report.
+        images: paths of plots and crop sheets, relative to the report.
     """
     parts = [_head(run), _tables(run, tables), _differences(tables), _intervals(run, tables)]
-    if pictures:
-        parts.append("## Pictures\n\n" + "\n\n".join(_picture(path) for path in pictures))
+    if images:
+        parts.append("## Plots and crops\n\n" + "\n\n".join(_image(path) for path in images))
     parts += [_failed(run), _methods(run), _datasets(run), _environment(run)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -84,7 +84,7 @@ def _intervals(run: LoadedRun, tables: Tables) -> str:
     return "\n".join(lines)
 
 
-def _picture(path: str) -> str:
+def _image(path: str) -> str:
     return f"![{markdown(path.rpartition('/')[2].rpartition('.')[0])}]({path})"
 
 

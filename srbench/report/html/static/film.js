@@ -26,8 +26,8 @@ function drawFilm(crop, shown, left, right) {
   if (focused !== null) byId("film").querySelector(`[data-method="${focused}"]`)?.focus();
 }
 
-async function showThumb(canvas, picture) {
-  const crop = await canvasOf(picture);
+async function showThumb(canvas, image) {
+  const crop = await canvasOf(image);
   Object.assign(canvas, { width: crop.width, height: crop.height });
   canvas.getContext("2d").drawImage(crop, 0, 0);
 }
