@@ -92,10 +92,10 @@ class Comparison:
     def images(self) -> list[tuple[str, float, float]]:
         """(name, A's value, B's value) of every image, the largest difference first."""
         rows = zip(self.a.images, self.a.values.tolist(), self.b.values.tolist(), strict=True)
-        return sorted(rows, key=lambda row: -abs(_minus(row[1], row[2])))
+        return sorted(rows, key=lambda row: -abs(minus(row[1], row[2])))
 
 
-def _minus(a: float, b: float) -> float:
+def minus(a: float, b: float) -> float:
     """A - B, which is 0 of two infinities: both methods restored the image exactly."""
     return 0.0 if a == b else a - b
 
@@ -106,7 +106,7 @@ def compare_samples(pairs: Sequence[tuple[ScoreSample, ScoreSample]], metric: Me
         differences = [np.where(a.values == b.values, 0.0, a.values - b.values) for a, b in pairs]
         parts = [np.where(a.parts == b.parts, 0.0, a.parts - b.parts) for a, b in pairs]
         estimates = [
-            _minus(a.value, b.value) if math.isfinite(a.value) or math.isfinite(b.value) else float(d.mean())
+            minus(a.value, b.value) if math.isfinite(a.value) or math.isfinite(b.value) else float(d.mean())
             for (a, b), d in zip(pairs, differences, strict=True)
         ]
     ps = wilcoxon(differences)

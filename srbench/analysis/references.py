@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, get_args
 
-from srbench.bench.results import DatasetRecord
+from srbench.bench.results import DatasetRecord, RunRecord
 from srbench.errors import DataError, UsageError
 from srbench.protocols.builtin import get_protocol
 from srbench.system.places import is_file, reference_folder
@@ -104,6 +104,11 @@ class Reference:
         return low, math.inf if self.rule == "at_least" else self.value + slack
 
     @property
+    def digits(self) -> int:
+        """How many decimals were printed."""
+        return len(self.text.partition(".")[2])
+
+    @property
     def line(self) -> int:
         """The line of its file in which it ends."""
         return int(self.where.rpartition(":")[2])
@@ -117,6 +122,23 @@ class Reference:
         """Whether a measured value is within the limits; a limit itself is."""
         low, high = self.limits
         return value == self.value or low - 1e-9 <= value <= high + 1e-9
+
+
+def shown_beside(
+    references: Iterable[Reference], record: RunRecord, dataset: DatasetRecord, methods: Collection[str]
+) -> list[Reference]:
+    """The published values to show beside methods of a run: of the same images and protocol.
+
+    Args:
+        references: rows of any kind.
+        record: the run.
+        dataset: a data set of the run.
+        methods: names or labels, as rows have them in ``shown_for``.
+    """
+    if not is_genuine(dataset):
+        return []
+    wanted = (dataset.name, record.protocol_hash)
+    return [row for row in references if row.shown_for in methods and (row.dataset, row.protocol_hash) == wanted]
 
 
 @lru_cache(maxsize=256)

@@ -51,15 +51,16 @@ class ScoreSample:
     @property
     def image_sd(self) -> float | None:
         """The standard deviation over images."""
-        return _sd(self.values.tolist())
+        return standard_deviation(self.values.tolist())
 
     @property
     def seed_sd(self) -> float | None:
         """The standard deviation over seeds of the value; None of a single seed."""
-        return _sd(self.seed_values)
+        return standard_deviation(self.seed_values)
 
 
-def _sd(values: Sequence[float]) -> float | None:
+def standard_deviation(values: Sequence[float]) -> float | None:
+    """Of a sample; None for fewer than two values, or if one is not finite."""
     return float(np.std(values, ddof=1)) if len(values) > 1 and all(map(math.isfinite, values)) else None
 
 
@@ -97,6 +98,11 @@ def _mean(rows: Sequence[Values]) -> Values:
 def sample_intervals(found: Sequence[ScoreSample]) -> list[Interval | None]:
     """The interval of each sample's value: over images, not over seeds."""
     return intervals([sample.value for sample in found], [sample.parts for sample in found])
+
+
+def intervals_by_key(found: Mapping[SampleKey, ScoreSample]) -> dict[SampleKey, Interval | None]:
+    """As :func:`sample_intervals`, by the samples' keys."""
+    return dict(zip(found, sample_intervals(list(found.values())), strict=True))
 
 
 def cell_intervals(run: LoadedRun) -> CellIntervals:

@@ -198,6 +198,12 @@ class LoadedRun:
         """Where the images of a cell were kept."""
         return self.origins[cell].folder if cell in self.origins else self.folder
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The machine and the code, with the devices that the cells ran on."""
+        devices = sorted({cell.environment["device"] for cell in self.cells if "device" in cell.environment})
+        return self.record.environment | ({"device": ", ".join(devices)} if devices else {})
+
     def run_of(self, cell: CellId) -> str:
         """The id of the run that a cell is from."""
         return self.origins[cell].run if cell in self.origins else self.record.id

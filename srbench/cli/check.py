@@ -154,6 +154,7 @@ def _document(loaded: list[LoadedRun], verdicts: Verdicts) -> str:
     import json
 
     from srbench.bench.results import SCHEMA_VERSION
+    from srbench.system.plain import json_number
 
     rows = [
         {
@@ -167,10 +168,10 @@ def _document(loaded: list[LoadedRun], verdicts: Verdicts) -> str:
             "metric": verdict.reference.metric,
             "rule": verdict.reference.rule,
             "status": verdict.status,
-            "measured": _finite(verdict.measured),
-            "expected": _finite(verdict.reference.value),
+            "measured": json_number(verdict.measured),
+            "expected": json_number(verdict.reference.value),
             "tolerance": verdict.reference.tolerance,
-            "difference": _finite(verdict.difference),
+            "difference": json_number(verdict.difference),
             "source": verdict.reference.source,
             "message": verdict.message,
         }
@@ -184,8 +185,3 @@ def _document(loaded: list[LoadedRun], verdicts: Verdicts) -> str:
         "verdicts": rows,
     }
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-
-
-def _finite(value: float | None) -> float | str | None:
-    """JSON has no infinity."""
-    return value if value is None or abs(value) < float("inf") else str(value)

@@ -13,6 +13,7 @@ from srbench.report.tables.every_table import every_table
 from srbench.report.text.markup import markdown_table
 from srbench.report.write import FORMATS, write_report, writing_report
 from srbench.system.files import write_atomically
+from srbench.system.text import counted
 
 PAGE = "leaderboard.md"
 
@@ -70,7 +71,7 @@ def leaderboard_page(boards: Sequence[LoadedRun]) -> str:
         parts.append(f"## Protocol {markdown(record.protocol)} (`{record.protocol_hash}`)")
         parts.append(f"{markdown(record.protocol_words)}. Means over the images, best in bold, second underlined.")
         for grid in every_table(board, references).main:
-            images = f"{grid.dataset.images} image{'' if grid.dataset.images == 1 else 's'}"
+            images = counted(grid.dataset.images, "image")
             parts.append(f"### {markdown(grid.dataset.name)} ({images}): {markdown(grid.heading)}")
             parts.append(markdown_table(grid).rstrip("\n"))
         parts.append(f"More of it, intervals and plots: the folder [{markdown(name)}]({name}/).")

@@ -12,7 +12,7 @@ import logging
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,16 @@ from numpy.typing import NDArray
 from srbench.analysis.compare import labels_of
 from srbench.bench.results import CellResult, DatasetRecord
 from srbench.bench.store import LoadedRun
-from srbench.report.plots.crops import MAX_IMAGES, CropBox, Uint8Image, gray, hr_paths, read_hr, read_kept_image
+from srbench.report.plots.crops import (
+    MAX_IMAGES,
+    CropBox,
+    Uint8Image,
+    disagreements,
+    gray,
+    hr_paths,
+    kept_srs,
+    read_hr,
+)
 
 BYTES = 4_400_000
 """Of all images of a page, as base64. With both libraries the page stays below 8 MB."""
@@ -107,22 +116,11 @@ def _windows(run: LoadedRun, dataset: DatasetRecord, scale: int) -> Iterator[lis
 
 def widest(images: Sequence[NDArray[np.float32]], count: int) -> Iterator[tuple[CropBox, float]]:
     """Up to ``count`` windows, apart from each other, with the largest mean of the range over the images."""
-    import cv2
-
-    stack = np.stack(images)
-    spread = np.ascontiguousarray(stack.max(axis=0) - stack.min(axis=0))
     # neither all of an image, where there would be nothing to choose, nor more than fits on a screen
     high, wide = (
-        min(limit, max(side // 2, min(side, 24))) for side, limit in zip(spread.shape, (HIGH, WIDE), strict=True)
+        min(limit, max(side // 2, min(side, 24))) for side, limit in zip(images[0].shape, (HIGH, WIDE), strict=True)
     )
-    sums = cv2.integral(spread, sdepth=cv2.CV_64F)
-    means = (sums[high:, wide:] - sums[:-high, wide:] - sums[high:, :-wide] + sums[:-high, :-wide]) / (high * wide)
-    for _ in range(count):
-        top, left = (int(index) for index in np.unravel_index(int(means.argmax()), means.shape))
-        if means[top, left] < 0:  # all that is left overlaps
-            return
-        yield CropBox(top, left, high, wide), float(means[top, left])
-        means[max(0, top - high + 1) : top + high, max(0, left - wide + 1) : left + wide] = -1
+    return islice(disagreements(images, high, wide), count)
 
 
 def _crop(run: LoadedRun, place: CropPlace, made: Album) -> dict[str, Any] | None:
@@ -169,11 +167,8 @@ def _images(
     hr = read_hr(run, dataset, scale, image)
     if hr is None:
         return None
-    found = (
-        (label, read_kept_image(run, run.folder_of(cell.id).sr_path(cell.key, image))) for label, cell in cells.items()
-    )
-    alike = {label: sr for label, sr in found if sr is not None and sr.shape[:2] == hr.shape[:2]}
-    return (hr, alike) if alike else None
+    srs = {cell.id.method_label: sr for cell, sr in kept_srs(run, image, cells.values(), hr)}
+    return (hr, srs) if srs else None
 
 
 def _holds(image: Uint8Image, window: CropBox) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -48,7 +47,7 @@ def html_page(
     # Markup: our own files, base64, and JSON in which no character ends a script
     return environment.get_template("page.html.j2").render(
         run=run.record,
-        facts=_facts(run),
+        facts=run.environment,
         methods=len(document["methods"]),
         done=len(run.cells),
         has_images=bool(crops.crops),
@@ -62,9 +61,3 @@ def html_page(
         plotly=Markup(library("plotly")),
         datatables=Markup(library("itables")),
     )
-
-
-def _facts(run: LoadedRun) -> dict[str, Any]:
-    """The machine and the code, with the devices that the cells ran on."""
-    devices = sorted({cell.environment["device"] for cell in run.cells if "device" in cell.environment})
-    return run.record.environment | ({"device": ", ".join(devices)} if devices else {})

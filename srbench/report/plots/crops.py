@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,13 +82,12 @@ def choose(run: LoadedRun, dataset: DatasetRecord, scale: int) -> Sheet | None:
         hr = read_hr(run, dataset, scale, image)
         if hr is None:
             continue
-        found = ((cell.key, read_kept_image(run, run.folder_of(cell.id).sr_path(cell.key, image))) for cell in cells)
-        alike = {key: sr for key, sr in found if sr is not None and sr.shape[:2] == hr.shape[:2]}
-        if len(alike) < 2:
+        srs = {cell.key: sr for cell, sr in kept_srs(run, image, cells, hr)}
+        if len(srs) < 2:
             continue
-        window, disagreement = widest_disagreement([gray(sr) for sr in alike.values()])
+        window, disagreement = widest_disagreement([gray(sr) for sr in srs.values()])
         if best is None or disagreement > best[0]:
-            best = disagreement, Sheet(dataset, scale, image, hr, alike, window)
+            best = disagreement, Sheet(dataset, scale, image, hr, srs, window)
     return None if best is None else best[1]
 
 
@@ -109,17 +108,31 @@ def panels(cells: Sequence[CellResult], run: LoadedRun) -> list[CellResult]:
 
 def widest_disagreement(images: Sequence[NDArray[np.float32]]) -> tuple[CropBox, float]:
     """The window with the largest mean of the per-pixel range over the methods, and that mean."""
+    height, width = images[0].shape
+    side = int(np.clip(min(height, width) // 5, 24, 96))
+    return next(disagreements(images, min(side, height), min(side * 4 // 3, width)))
+
+
+def disagreements(images: Sequence[NDArray[np.float32]], high: int, wide: int) -> Iterator[tuple[CropBox, float]]:
+    """Windows that do not overlap and the mean of the per-pixel range over the images in each, the largest first.
+
+    Args:
+        images: (H, W), at least one.
+        high: height of the windows, at most H.
+        wide: width of the windows, at most W.
+    """
     import cv2
 
     stack = np.stack(images)
     spread = np.ascontiguousarray(stack.max(axis=0) - stack.min(axis=0))
-    height, width = spread.shape
-    side = int(np.clip(min(height, width) // 5, 24, 96))
-    high, wide = min(side, height), min(side * 4 // 3, width)
     sums = cv2.integral(spread, sdepth=cv2.CV_64F)
     means = (sums[high:, wide:] - sums[:-high, wide:] - sums[high:, :-wide] + sums[:-high, :-wide]) / (high * wide)
-    top, left = np.unravel_index(int(means.argmax()), means.shape)
-    return CropBox(int(top), int(left), high, wide), float(means.max())
+    while True:
+        top, left = (int(index) for index in np.unravel_index(int(means.argmax()), means.shape))
+        if means[top, left] < 0:  # all that is left overlaps
+            return
+        yield CropBox(top, left, high, wide), float(means[top, left])
+        means[max(0, top - high + 1) : top + high, max(0, left - wide + 1) : left + wide] = -1
 
 
 def _kept_images(run: LoadedRun, dataset: DatasetRecord, scale: int, cells: Sequence[CellResult]) -> list[str]:
@@ -137,6 +150,16 @@ def read_hr(run: LoadedRun, dataset: DatasetRecord, scale: int, image: str) -> U
     """The kept HR image; None where there is none that is whole."""
     found = (read_kept_image(run, path) for path in hr_paths(run, dataset, scale, image))
     return next((hr for hr in found if hr is not None), None)
+
+
+def kept_srs(
+    run: LoadedRun, image: str, cells: Iterable[CellResult], hr: Uint8Image
+) -> Iterator[tuple[CellResult, Uint8Image]]:
+    """The SR images of cells that were kept whole and have the size of HR."""
+    for cell in cells:
+        sr = read_kept_image(run, run.folder_of(cell.id).sr_path(cell.key, image))
+        if sr is not None and sr.shape[:2] == hr.shape[:2]:
+            yield cell, sr
 
 
 def _spaced(names: list[str]) -> list[str]:

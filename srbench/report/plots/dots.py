@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from srbench.analysis.bootstrap import Interval
 from srbench.analysis.compare import Comparison
-from srbench.analysis.references import Reference, is_genuine
+from srbench.analysis.references import Reference, shown_beside
 from srbench.analysis.sample import ScoreSample
 from srbench.bench.results import DatasetRecord, MetricRecord
 from srbench.bench.store import LoadedRun
@@ -65,17 +65,10 @@ def value_lines(
         samples: the methods' values there.
         references: published values, drawn where they are of the same images and protocol.
     """
-    genuine = is_genuine(dataset)
     dots = []
     for sample, interval in samples:
-        published = tuple(
-            (row.method, row.value)
-            for row in references
-            if genuine
-            and row.shown_for in (sample.label, method_of(sample.label))
-            and (row.dataset, row.scale, row.metric) == (dataset.name, scale, metric.name)
-            and row.protocol_hash == run.record.protocol_hash
-        )
+        rows = shown_beside(references, run.record, dataset, (sample.label, method_of(sample.label)))
+        published = tuple((row.method, row.value) for row in rows if (row.scale, row.metric) == (scale, metric.name))
         finite = tuple(filter(math.isfinite, sample.values.tolist()))
         dots.append(Dots(sample.label, sample.value, finite, interval, published))
     return sorted(dots, key=lambda line: line.mean, reverse=metric.higher_is_better)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from srbench.analysis.bootstrap import Interval
 from srbench.analysis.compare import Comparison, compare_all, default_baseline, labels_of, report_pairs
 from srbench.analysis.references import Reference
-from srbench.analysis.sample import ScoreSample, sample_intervals, samples
+from srbench.analysis.sample import ScoreSample, intervals_by_key, samples
 from srbench.bench.results import DatasetRecord, MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.report.escape import safe_file_name
@@ -65,7 +65,7 @@ def _of_metric(
     with_scatter: bool,
 ) -> Iterator[tuple[str, Figure]]:
     found = samples(run, metric.name)
-    intervals = dict(zip(found, sample_intervals(list(found.values())), strict=True))
+    intervals = intervals_by_key(found)
     pairs = report_pairs(run, baseline or default_baseline(run)) if baseline or with_scatter else []
     compared: dict[tuple[str, int], list[Comparison]] = {}
     for c in compare_all(run, metric, pairs):

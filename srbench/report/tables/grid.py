@@ -10,9 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
-import numpy as np
-
-from srbench.analysis.references import Reference, is_genuine
+from srbench.analysis.references import Reference, shown_beside
+from srbench.analysis.sample import standard_deviation
 from srbench.bench.results import CellId, CellResult, DatasetRecord, MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.speed.record import RunSpeed
@@ -115,7 +114,7 @@ def grids(
         references: rows with ``shown_for`` are printed beside our methods where protocol and images are the same.
         metrics: what a cell shows; the main metrics if None.
     """
-    shown = [row for row in references if row.shown_for and row.protocol_hash == run.record.protocol_hash]
+    shown = [row for row in references if row.shown_for]
     speed = run.speed if metrics is None else None
     wanted = tuple(metrics or main_metrics(run))
     planned: dict[str, list[CellId]] = {dataset.name: [] for dataset in run.record.datasets}
@@ -192,7 +191,7 @@ class _Builder:
                     for scale in places
                 }
                 rows.append(Row(label, False, entries, notes, self._speed(method)))
-            rows += self._published([row for row in shown if row.shown_for in (method, *recipes)], scales)
+            rows += self._published(shown_beside(shown, self.record, self.dataset, (method, *recipes)), scales)
         return Grid(
             self.dataset,
             self.metrics,
@@ -253,9 +252,9 @@ class _Builder:
         spreads = {}
         if len(cells) > 1:
             for metric in self.metrics:
-                values = [cell.values[metric.name] for cell in cells if metric.name in cell.values]
-                if len(values) > 1 and all(map(math.isfinite, values)):
-                    spreads[metric.name] = printed(float(np.std(values, ddof=1)), metric.digits)
+                sd = standard_deviation([cell.values[metric.name] for cell in cells if metric.name in cell.values])
+                if sd is not None:
+                    spreads[metric.name] = printed(sd, metric.digits)
         return Entry(texts, spreads, {name: ranks.get((label, name), 0) for name in texts}, notes)
 
     def _notes(self, label: str, scale: int) -> tuple[int, ...]:
@@ -283,15 +282,14 @@ class _Builder:
 
     def _published(self, rows: Sequence[Reference], scales: Sequence[int]) -> list[Row]:
         """Rows of published values, one for each method that a publication names."""
-        names = {metric.name for metric in self.metrics} if is_genuine(self.dataset) else set()
-        rows = [row for row in rows if row.dataset == self.dataset.name and row.metric in names and row.scale in scales]
+        names = {metric.name for metric in self.metrics}
+        rows = [row for row in rows if row.metric in names and row.scale in scales]
         made = []
         for name in dict.fromkeys(row.method for row in rows):
             texts: dict[int, dict[str, str]] = {}
             mine = [row for row in rows if row.method == name]
             for row in mine:
-                digits = len(row.text.partition(".")[2])
-                texts.setdefault(row.scale, {}).setdefault(row.metric, printed(row.value, digits))
+                texts.setdefault(row.scale, {}).setdefault(row.metric, printed(row.value, row.digits))
             notes = [self._footnote(f"published: {source}") for source in dict.fromkeys(row.source for row in mine)]
             entries = {scale: Entry(texts[scale]) for scale in scales if scale in texts}
             made.append(Row(name, True, entries, tuple(notes)))

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from srbench.explain.search import Answer, Found
+from srbench.system.plain import json_number
 
 SIMPLE = 1
 """Without a number, variants up to this cost are shown."""
@@ -120,16 +121,11 @@ def as_data(answer: Answer, *, everything: bool) -> dict[str, Any]:
 
 def _row(found: Found) -> dict[str, Any]:
     return {
-        "value": _finite(found.figure),
-        "difference": _finite(found.difference),
+        "value": json_number(found.figure),
+        "difference": json_number(found.difference),
         "words": found.candidate.words,
         "protocols": list(found.candidate.protocols),
         "printed_by": list(found.candidate.printed_by),
         "cost": found.candidate.cost,
         "variant": found.candidate.variant.as_dict(),
     }
-
-
-def _finite(value: float | None) -> float | str | None:
-    """JSON has no infinity, which is the PSNR of equal images."""
-    return value if value is None or abs(value) < float("inf") else str(value)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from srbench.bench.results import RunRecord
 from srbench.report.escape import latex, markdown, safe_file_name
 from srbench.report.tables.grid import DASH, Entry, Grid, Row, speed_title, speed_words
+from srbench.system.text import counted
 
 _SIGNS = str.maketrans({DASH: "---", "∞": "\\(\\infty\\)", "-": "\\(-\\)"})
 """How the signs in values are written in LaTeX; a hyphen there is a minus."""
@@ -67,7 +68,7 @@ def latex_table(record: RunRecord, grid: Grid) -> str:
     body = "\n".join(_latex_row(grid, row) for row in grid.rows)
     kind = "-intervals" if grid.intervals else f"-to-{grid.baseline}" if grid.baseline else ""
     metrics = "-".join(metric.name for metric in grid.metrics) + kind
-    images = f"{grid.dataset.images} image{'' if grid.dataset.images == 1 else 's'}"
+    images = counted(grid.dataset.images, "image")
     words = "95 \\% intervals over images in brackets." if grid.intervals or grid.baseline else _RANKS
     if grid.baseline:
         words += f" The row of {latex(grid.baseline)} has its own values."

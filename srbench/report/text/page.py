@@ -10,6 +10,7 @@ from srbench.report.escape import markdown, markdown_code
 from srbench.report.tables.every_table import Tables
 from srbench.report.tables.grid import metric_title
 from srbench.report.text.markup import markdown_table
+from srbench.system.text import counted
 
 
 def markdown_report(run: LoadedRun, tables: Tables, images: Sequence[str]) -> str:
@@ -50,7 +51,7 @@ def _tables(run: LoadedRun, tables: Tables) -> str:
     if len(run.record.seeds) > 1:
         lines.append(f"Learned methods: mean ± standard deviation of {len(run.record.seeds)} seeds.")
     for grid in (*tables.main, *tables.others):
-        images = f"{grid.dataset.images} image{'' if grid.dataset.images == 1 else 's'}"
+        images = counted(grid.dataset.images, "image")
         lines += ["", f"### {markdown(grid.dataset.name)}: {markdown(grid.heading)}", ""]
         lines += [f"{images}, protocol {markdown(run.record.protocol)} (`{run.record.protocol_hash}`).", ""]
         lines.append(markdown_table(grid).rstrip("\n"))
@@ -116,7 +117,5 @@ def _datasets(run: LoadedRun) -> str:
 
 
 def _environment(run: LoadedRun) -> str:
-    devices = sorted({cell.environment["device"] for cell in run.cells if "device" in cell.environment})
-    facts = run.record.environment | ({"device": ", ".join(devices)} if devices else {})
-    lines = [f"- {markdown(name)}: {markdown(value)}" for name, value in facts.items()]
+    lines = [f"- {markdown(name)}: {markdown(value)}" for name, value in run.environment.items()]
     return "\n".join(["## Environment", "", *lines])

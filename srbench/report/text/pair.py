@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from srbench.analysis.compare import Comparison
+from srbench.analysis.compare import Comparison, minus
 from srbench.analysis.significance import ALPHA
 from srbench.bench.store import LoadedRun
 from srbench.report.escape import one_line
 from srbench.report.tables.grid import DASH, metric_title, printed
 from srbench.report.tables.intervals import printed_p, signed, signed_interval
 from srbench.report.tables.matrix import no_test
+from srbench.system.console import make_table
 
 
 def print_pair(runs: Sequence[LoadedRun], comparisons: Sequence[Comparison], top: int, console: Console) -> None:
@@ -97,8 +97,7 @@ def _images(comparisons: Sequence[Comparison], top: int) -> Table:
     for c in comparisons:
         digits = c.metric.digits
         for name, a, b in c.images()[:top]:
-            difference = 0.0 if a == b else a - b
-            values = (printed(a, digits), printed(b, digits), signed(difference, digits))
+            values = (printed(a, digits), printed(b, digits), signed(minus(a, b), digits))
             table.add_row(*_place(c), Text(one_line(name)), *map(Text, values))
     return table
 
@@ -108,7 +107,7 @@ def _place(comparison: Comparison) -> tuple[Text, Text]:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table = make_table()
     table.add_column("data set", overflow="fold", min_width=6)
     table.add_column("scale", justify="right", no_wrap=True)
     for name in columns:

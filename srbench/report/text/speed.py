@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -14,6 +13,7 @@ from srbench.report.escape import markdown, one_line
 from srbench.report.tables.grid import DASH
 from srbench.speed.against import SpeedPair
 from srbench.speed.record import SpeedRecord, SpeedRow
+from srbench.system.console import make_table
 
 COLUMNS = ("ms", "quartiles", "MP/s", "GMAC", "MB", "roof")
 SHORT = {"channels_last": "cl", "compiled": "jit", "graph": "graph"}
@@ -68,7 +68,7 @@ def _groups(record: SpeedRecord) -> Iterator[tuple[tuple[str, str], list[SpeedRo
 
 def print_speed_pairs(pairs: Sequence[SpeedPair], console: Console) -> None:
     """Print how each row's time changed from an earlier record, and how many agree with it."""
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table = make_table()
     for title in ("method", "mode"):
         table.add_column(title, overflow="fold")
     for title in ("size", "time, new / old", "by quartiles"):
@@ -86,7 +86,7 @@ def print_speed_pairs(pairs: Sequence[SpeedPair], console: Console) -> None:
 
 
 def _table(rows: list[SpeedRow]) -> Table:
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table = make_table()
     table.add_column("method", overflow="fold")
     table.add_column("mode", overflow="fold")
     for title in COLUMNS:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from srbench.analysis.gate import Verdict, Verdicts
 from srbench.analysis.references import SPEED, Reference
+from srbench.system.console import make_table
 
 MAX_FAILURES = 20
 """How many are printed by name."""
@@ -90,7 +90,7 @@ def _signed(value: float) -> str:
 
 
 def _table(first: str, **columns: str) -> Table:
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table = make_table()
     table.add_column(first, overflow="fold", min_width=8)
     for name, justify in columns.items():
         least = 8 if name == "data set" else None  # heads of numbers do not fold, names may
