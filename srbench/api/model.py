@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import torch
 from typing import TYPE_CHECKING
 
-from srbench.plugins.registry import FAMILIES
+from srbench.plugins.selection import FAMILIES
 
 
 @dataclass(frozen=True, slots=True)

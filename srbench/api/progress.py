@@ -20,7 +20,7 @@ def is_watched() -> bool:
 
 
 class Silent:
-    """A :class:`srbench.bench.engine.Watcher` that says nothing."""
+    """A :class:`srbench.bench.interfaces.Watcher` that says nothing."""
 
     def cell_started(self, job: PlannedJob) -> None:
         """A cell is being computed."""

@@ -27,7 +27,7 @@ def stderr() -> Console:
 
 
 class RunConsole:
-    """Shows a run; a :class:`srbench.bench.engine.Watcher`."""
+    """Shows a run; a :class:`srbench.bench.interfaces.Watcher`."""
 
     def __init__(self, cells: int) -> None:
         self.console = stderr()

@@ -61,7 +61,7 @@ class _Sent:
 
 
 class Cluster:
-    """An :class:`srbench.bench.engine.Executor`; connects with the first task.
+    """An :class:`srbench.bench.interfaces.Executor`; connects with the first task.
 
     Args:
         setting: what tasks need.

@@ -9,7 +9,7 @@ from srbench.bench.workbench import Workbench
 
 
 class InProcess:
-    """An :class:`srbench.bench.engine.Executor` with room for one task.
+    """An :class:`srbench.bench.interfaces.Executor` with room for one task.
 
     Args:
         workbench: executes the tasks.

@@ -65,7 +65,7 @@ class _Worker:
 
 
 class WorkerPool:
-    """An :class:`srbench.bench.engine.Executor`.
+    """An :class:`srbench.bench.interfaces.Executor`.
 
     Args:
         setting: what workers need.
