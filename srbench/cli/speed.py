@@ -42,7 +42,7 @@ def speed(
     ] = "",
     batch: Annotated[str, typer.Option(help="Images at once; max is the batch that saturates the device.")] = "1",
     runs: Annotated[int, typer.Option(help="Timed runs of each row.", min=5)] = 50,
-    protocol: Annotated[str, typer.Option(help="Whose resizer enlarges for methods that ask for it.")] = "vdsr",
+    protocol: Annotated[str, typer.Option(help="Its resizer upsamples for methods that ask for it.")] = "vdsr",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads of torch; 0 leaves it to torch.", min=0)] = 0,
     out: Annotated[Path, typer.Option(help="The folder that keeps the record.")] = SPEED,

@@ -16,10 +16,10 @@ from srbench.export.values import model_index, table_row, values_of, values_tabl
 from srbench.report.escape import markdown, markdown_code
 from srbench.version import __version__
 
-CHANNELS = {"y": "luma alone (Cb and Cr are enlarged beside it)", "rgb": "RGB", "any": "each channel by itself"}
+CHANNELS = {"y": "luma alone (Cb and Cr are upsampled bicubically)", "rgb": "RGB", "any": "each channel by itself"}
 INPUTS = {
-    "lr": "the low-resolution image and enlarges it itself",
-    "upsampled": "the image after bicubic enlargement, and gives one of the same size",
+    "lr": "the low-resolution image and upsamples it itself",
+    "upsampled": "the bicubically upsampled image, and returns one of the same size",
 }
 
 

@@ -54,7 +54,7 @@ class Graph:
 def make_graph(subject: ExportSubject) -> Graph:
     """Export a method's ``upscale`` at a scale, and check it.
 
-    The input is called ``lr``, or ``upsampled`` where the method takes the enlarged image, the output ``sr``; both are
+    The input is called ``lr``, or ``upsampled`` where the method takes the upsampled image, the output ``sr``; both are
     float32, (N, C, H, W), with N, H and W free.
 
     Raises:

@@ -44,7 +44,7 @@ def find_traits(
         opened: the model, on the CPU.
         options: what the user says of it.
         name: its file, for messages.
-        scale: that its path says; what enlarges nothing itself can tell no other.
+        scale: that its path says; a model that takes the upsampled image does not tell it.
         before: called before each run, with what it is given; what it raises the run has raised.
 
     Raises:
@@ -57,10 +57,10 @@ def find_traits(
         factor = inspector.factor((1, channels, 64, 96))
         if factor is None:
             raise DataError(f"{name} is no model of images ({inspector.trouble}).")
-        enlarged = (options.input or opened.told.input) == "upsampled"
-        known = _scale_of_enlarged(factor, opened.told.scale or scale, options, name) if enlarged else factor
+        upsampled = (options.input or opened.told.input) == "upsampled"
+        known = _scale_of_upsampled(factor, opened.told.scale or scale, options, name) if upsampled else factor
         if options.scale not in (0, known):
-            hint = "; if it takes the enlarged image, add input=upsampled" if factor == 1 and not enlarged else ""
+            hint = "; if it takes the upsampled image, add input=upsampled" if factor == 1 and not upsampled else ""
             raise UsageError(f"{name} is a model for x{known}, not x{options.scale}{hint or '; correct the option'}.")
         multiple = opened.multiple or inspector.multiple(channels, factor)
         least = inspector.least(channels, factor, multiple)
@@ -74,7 +74,7 @@ def find_traits(
         channels=channels,
         either=either,
         scale=known,
-        input="upsampled" if enlarged else "lr",
+        input="upsampled" if upsampled else "lr",
         multiple=multiple,
         least=least,
         batched=batched,
@@ -93,16 +93,16 @@ def run_fitted(run: ModelFunction, x: Tensor, traits: Traits) -> Tensor:
     return out[..., : height * traits.factor, : width * traits.factor]
 
 
-def _scale_of_enlarged(factor: int, told: int, options: ModelOptions, name: str) -> int:
-    """The scale of a model that takes the enlarged image, which nothing but a word can tell.
+def _scale_of_upsampled(factor: int, told: int, options: ModelOptions, name: str) -> int:
+    """The scale of a model that takes the upsampled image, which nothing but a word can tell.
 
     Raises:
-        UsageError: it enlarges what it gets, or nobody says the scale.
+        UsageError: it upsamples its input, or nobody says the scale.
     """
     if factor != 1:
-        raise UsageError(f"{name} enlarges x{factor} itself; leave out input=upsampled, or say input=lr.")
+        raise UsageError(f"{name} upsamples x{factor} itself; leave out input=upsampled, or say input=lr.")
     if not (told or options.scale):
-        raise UsageError(f"{name} takes the enlarged image, at any scale; say which: '?input=upsampled&scale=2'.")
+        raise UsageError(f"{name} takes the upsampled image, at any scale; say which: '?input=upsampled&scale=2'.")
     return told or options.scale
 
 
@@ -129,7 +129,7 @@ class _Inspector:
         return self._opened.run(x * self._white).float() / self._white
 
     def factor(self, shape: tuple[int, int, int, int]) -> int | None:
-        """By how much it enlarges images of a shape; None if it does not take them."""
+        """The factor by which it upsamples images of a shape; None if it does not take them."""
         try:
             out = tuple(self.run(_noise(*shape)).shape)
         except Exception as error:  # each kind of file has its own

@@ -160,7 +160,7 @@ def method_class(spec: Spec, base: type[Method] | None = None) -> type[Method]:
     if len({each.channels for each in traits}) > 1:
         raise UsageError(f"Some files of {spec.name} take luma and others RGB; name them one by one.")
     if len({each.input for each in traits}) > 1:
-        raise UsageError(f"Some files of {spec.name} take LR and others the enlarged image; name them one by one.")
+        raise UsageError(f"Some files of {spec.name} take LR and others the upsampled image; name them one by one.")
     return _class(FileMethod, spec, info, traits=by_scale)
 
 

@@ -1,6 +1,6 @@
 """How fast methods are: latency, throughput, memory, and the share of what the device could do at best.
 
-Only ``upscale`` on fixed inputs is timed, with the protocol's enlargement where a method asks for it; reading, scoring
+Only ``upscale`` on fixed inputs is timed, with the protocol's upsampling if a method asks for it; reading, scoring
 and writing are not. All rows of one size are timed in turn, so that what else the machine does meets them alike.
 Quality never comes from here: it is that of the fp32 pass of ``srbench run``.
 """
@@ -61,7 +61,7 @@ class SpeedRequest:
         modes: ways to run networks; what a method or device has not is left out.
         batches: numbers of images, or ``max`` for the batch that saturates the device.
         runs: timed runs of each row.
-        parts: whether the whole method, or a network that takes the enlarged image alone as well.
+        parts: whether the whole method, or a network that takes the upsampled image alone as well.
         seconds: stop short of ``runs`` where a row would take longer than this, but not before five.
     """
 
@@ -128,7 +128,7 @@ class SpeedTest:
 
     Args:
         registry: where the methods come from.
-        protocol: whose resizer enlarges LR for methods that ask for it.
+        protocol: whose resizer upsamples LR for methods that ask for it.
         device: where to run.
         tell: called with a line about what is being done.
         threads: CPU threads of torch in hosts, which time the methods that are not srbench's own; 0 leaves it to torch.
@@ -266,17 +266,17 @@ class SpeedTest:
         """What is timed: from LR on the device to SR on the device."""
         lr = torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(self._device)
         size = (shape[2] * scale, shape[3] * scale)
-        enlarges = method.info.input == "upsampled"
+        upsamples = method.info.input == "upsampled"
 
-        def enlarge(x: Tensor) -> Tensor:
+        def upsample(x: Tensor) -> Tensor:
             p = self._protocol
             return resize(x, size=size, kernel=p.kernel, antialias=p.antialias, border=p.border)
 
-        fixed = as_input(mode, enlarge(lr) if enlarges and part == "network" else lr)
+        fixed = as_input(mode, upsample(lr) if upsamples and part == "network" else lr)
 
         def run() -> Tensor:
             with mode.active():
-                x = as_input(mode, enlarge(lr)) if enlarges and part == "whole" else fixed
+                x = as_input(mode, upsample(lr)) if upsamples and part == "whole" else fixed
                 if tile is None or method.info.halo is None:
                     return method.upscale(x, scale)
                 return tiled(method, x, scale, tile, method.info.halo)

@@ -26,7 +26,7 @@ class SpeedRow(Frozen):
     lr_height: Side
     lr_width: Side
     part: Literal["whole", "network"]
-    """From LR to SR with all enlargement, or the network alone; one and the same for a method that takes LR."""
+    """From LR to SR with all upsampling, or the network alone; the same for a method that takes LR."""
     mode: Name
     batch: Side
     saturating: bool = False

@@ -87,7 +87,7 @@ def _cases(
 ) -> Iterator[Case]:
     """The images of data sets, each at every size asked for, as the recipe's protocol prepares them.
 
-    A network for several scales takes the enlarged image, so it takes pairs of any factor, each at its own.
+    A network for several scales takes the upsampled image, so pairs may have any scale.
     """
     protocol = get_protocol(recipe.protocol)
     for dataset in datasets:

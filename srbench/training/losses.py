@@ -77,7 +77,7 @@ def centred(sr: Tensor, hr: Tensor, margin: int) -> tuple[Tensor, Tensor]:
     if min(sr.shape[2:]) <= 2 * margin:
         raise UsageError(
             f"The recipe's margin of {margin} leaves nothing of an output of {sr.shape[3]}x{sr.shape[2]} pixels: lower "
-            "it, or enlarge the patch."
+            "it, or use a larger patch."
         )
     top, left = (hr.shape[2] - sr.shape[2]) // 2, (hr.shape[3] - sr.shape[3]) // 2
     hr = hr[..., top : top + sr.shape[2], left : left + sr.shape[3]]

@@ -40,8 +40,8 @@ class Point:
         train_psnr: of the training patches since then, in dB: from their pooled squared error.
         validation_psnr: mean over the images under the protocol, in dB; more than 100 of an image counts as 100.
         validation_mse: the same images' mean squared error, on the scale 0..1.
-        upsampled_psnr: as ``validation_psnr``, of the images as the protocol enlarges them: what training starts from,
-            the same at every validation; None in curves of before it was kept.
+        upsampled_psnr: as ``validation_psnr``, of the images as the protocol upsamples them, the same at every
+            validation; None in older curves.
     """
 
     step: int

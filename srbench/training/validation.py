@@ -43,7 +43,7 @@ def psnrs(method: Method, cases: Sequence[Case], device: torch.device) -> list[f
 
 
 def upsampled_psnr(cases: Sequence[Case]) -> float:
-    """The mean PSNR in dB of the images as the protocol enlarges them, counted as validations are."""
+    """The mean PSNR in dB of the images as the protocol upsamples them, computed as for validations."""
     info = MethodInfo(name="upsampled", family="interpolation", channels="any", input="upsampled")
     return mean_psnr([psnr(*case.pair(case.finish(info, case.method_input(info)))) for case in cases])
 

@@ -253,10 +253,10 @@ def tried(network: nn.Module | Any, options: ModelOptions | None = None, **known
     return find_traits(LoadedModel(run=network, says="a model", **known), options or ModelOptions(), "model")
 
 
-# models of the enlarged image ----------------------------------------------------------------------------------------
+# models of the upsampled image ---------------------------------------------------------------------------------------
 
 
-def test_a_model_of_the_enlarged_image_has_the_scale_that_is_said() -> None:
+def test_a_model_of_the_upsampled_image_has_the_scale_that_is_said() -> None:
     network = nn.Conv2d(1, 1, 5, padding=2)
     found = tried(network, ModelOptions(input="upsampled", scale=3))
     assert (found.input, found.scale, found.factor, found.halo) == ("upsampled", 3, 1, 2)
@@ -274,21 +274,21 @@ def test_a_model_of_the_enlarged_image_has_the_scale_that_is_said() -> None:
             nn.Identity(),
             ModelOptions(scale=2),
             ModelOptions(),
-            "x1, not x2; if it takes the enlarged image, add input=upsampled",
+            "x1, not x2; if it takes the upsampled image, add input=upsampled",
         ),
         (nn.Identity(), ModelOptions(input="upsampled"), ModelOptions(), "say which"),
         (nn.Identity(), ModelOptions(scale=3), ModelOptions(input="upsampled", scale=2), "for x2, not x3"),
-        (nearest(), ModelOptions(input="upsampled", scale=2), ModelOptions(), "enlarges x2 itself"),
+        (nearest(), ModelOptions(input="upsampled", scale=2), ModelOptions(), "upsamples x2 itself"),
     ],
 )
-def test_what_cannot_be_of_a_model_of_the_enlarged_image(
+def test_what_cannot_be_of_a_model_of_the_upsampled_image(
     network: nn.Module, options: ModelOptions, told: ModelOptions, message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
         tried(network, options, told=told)
 
 
-def test_an_onnx_file_says_by_its_inputs_name_that_it_takes_the_enlarged_image(tmp_path: Path) -> None:
+def test_an_onnx_file_says_by_its_inputs_name_that_it_takes_the_upsampled_image(tmp_path: Path) -> None:
     path = small_models.save_onnx(nn.Conv2d(1, 1, 3, padding=1), tmp_path / "sharpener_x3.onnx", 1, name="upsampled")
     with pytest.raises(UsageError, match="say which"):
         Registry().select([f"onnx:{path}"])

@@ -138,7 +138,7 @@ def speed_words(speed: RunSpeed) -> str:
     """What the speed column says, for captions."""
     return (
         f"MP/s: megapixels of output a second at x{speed.scale}, one {speed.size}x{speed.size} LR image, all "
-        f"enlargement included, on {speed.device}"
+        f"upsampling included, on {speed.device}"
     )
 
 

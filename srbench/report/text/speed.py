@@ -18,7 +18,7 @@ from srbench.system.console import make_table
 COLUMNS = ("ms", "quartiles", "MP/s", "GMAC", "MB", "roof")
 SHORT = {"channels_last": "cl", "compiled": "jit", "graph": "graph"}
 LEGEND = (
-    "From LR with all enlargement; net: the network alone. cl: channels_last, jit: compiled, b: images at once (+: the "
+    "From LR with all upsampling; net: the network alone. cl: channels_last, jit: compiled, b: images at once (+: the "
     "batch that saturates the device), t: in tiles of this side. roof: the shortest time that the measured bandwidth "
     "and matrix rate allow, over the median. MB: the peak of what torch allocates beyond weights and input."
 )

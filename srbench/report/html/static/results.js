@@ -160,7 +160,7 @@ function tableNotes(metrics, notes) {
   if (page.speed) {
     const { scale, size, device } = page.speed;
     words.push(`MP/s: megapixels of output a second at ×${scale}, from one ${size}×${size} LR image`);
-    words.push(`with all enlargement, on ${device}.`);
+    words.push(`with all upsampling, on ${device}.`);
   }
   const lines = [make("p", {}, words.join(" "))];
   for (const [note, number] of notes) lines.push(make("p", {}, make("sup", {}, number), ` ${note}`));
