@@ -1,8 +1,8 @@
 """What ill-behaved methods do: each a method of its own in a plugin file of its own.
 
-A violation is code that runs as the file is imported (``I``), as the method is made (``M``), in ``upscale`` (``U``), where
-``x`` is its input and ``scale`` the scale, or as it is closed (``C``). Unless it ends otherwise, ``upscale`` returns
-its input.
+A violation is code that runs as the file is imported (``I``), as the method is made (``M``), in ``upscale`` (``U``),
+where ``x`` is its input and ``scale`` the scale, or as it is closed (``C``). Unless it ends otherwise, ``upscale``
+returns its input.
 """
 
 from __future__ import annotations

@@ -66,16 +66,16 @@ CRASHES = {
 }
 
 
-@pytest.mark.parametrize("deed", CRASHES)
+@pytest.mark.parametrize("code", CRASHES)
 def test_what_crashes_or_hangs_at_every_size_is_one_sentence(
-    deed: str, stand_in: Callable[[str, str], str], monkeypatch: pytest.MonkeyPatch
+    code: str, stand_in: Callable[[str, str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probe, "SECONDS", 6 if "sleep" in deed else 60)
-    pattern = stand_in("pass", deed)
+    monkeypatch.setattr(probe, "SECONDS", 6 if "sleep" in code else 60)
+    pattern = stand_in("pass", code)
     with pytest.raises(DataError) as raised:
         described(pattern)
     assert "model.pt takes no image of 3 or 1 channels, 96x64 pixels (the process that ran it " in str(raised.value)
-    assert CRASHES[deed] in str(raised.value)
+    assert CRASHES[code] in str(raised.value)
 
 
 def test_what_crashes_when_it_is_opened_is_one_sentence(stand_in: Callable[[str, str], str]) -> None:
