@@ -1,6 +1,6 @@
 """Methods that fit themselves: examples from a recipe, the method's own algorithm, and a validation at the end.
 
-A fit is not interrupted and resumed: it begins anew.
+An interrupted fit starts again from the beginning.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from srbench.training.progress import Point, Report, TrainingProgress
 from srbench.training.validation import Trained, mean_psnr, psnrs, upsampled_psnr
 
 CHECKED = 20
-"""Training images whose error after the fit is noted."""
+"""Training images whose error is computed after the fit."""
 
 
 def fit(
@@ -32,10 +32,10 @@ def fit(
     report: Report,
     validated: Callable[[Sequence[Point]], None],
 ) -> Trained:
-    """Let a method fit itself; leaves its network in ``method.model``.
+    """Fit a method by its own algorithm; sets ``method.model``.
 
     Raises:
-        UsageError: the recipe asks for what only training in steps can do, or has a setting that the method has not.
+        UsageError: the recipe has settings of training in steps, or one that the method does not have.
         DataError: data are missing, belong to a test set, or are too small.
         MethodError: its own code raised, or a weight is not a number.
     """

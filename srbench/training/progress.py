@@ -1,4 +1,4 @@
-"""What a training tells of itself while it goes on. Free of torch."""
+"""The progress of a training. Free of torch."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class TrainingProgress:
-    """How far a training is.
+    """The state of a training.
 
     Attributes:
-        step: batches done; in the first report those that had been done before, so that rates are right.
+        step: batches done; in the first report those of earlier runs, so that rates are right.
         steps: batches in all.
         loss: the training loss of the last batches, once there is one.
         psnr: the last validation's PSNR in dB, once there is one.
@@ -26,7 +26,7 @@ class TrainingProgress:
 
 
 Report = Callable[[TrainingProgress], None]
-"""Told how a training goes on. A KeyboardInterrupt that it raises stops the training, with a checkpoint kept."""
+"""Called with the progress of a training. If it raises KeyboardInterrupt, the training stops and saves a checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
