@@ -27,9 +27,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from srbench.bench.engine import Engine, Executor
+from srbench.bench.engine import Engine
 from srbench.bench.engines.cluster import Cluster
 from srbench.bench.engines.node import Errand
+from srbench.bench.interfaces import Executor
 from srbench.bench.options import Options, Request
 from srbench.bench.plan import Plan, PlannedJob, make_plan
 from srbench.bench.record import Record

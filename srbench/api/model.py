@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import torch
 from typing import TYPE_CHECKING
 
-from srbench.plugins.registry import FAMILIES
+from srbench.plugins.selection import FAMILIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def load(
         DataError: it has no weights here, or they are damaged.
     """
     from srbench.inference import resolve_device
-    from srbench.training.ready import ready_method
+    from srbench.training.loading import load_method
 
     scale, seed = whole_number("scale", scale, 1), whole_number("seed", seed, 0)
     registry = Registry(files("plugins", plugins), hosted=False)
@@ -136,7 +136,7 @@ def load(
             f"Protocol '{found.name}' squashes pictures to one size, which is for scoring; choose another."
         )
     where = resolve_device(device)
-    return Model(ready_method(registry, choices[0], scale, where, seed=seed), scale, found, where)
+    return Model(load_method(registry, choices[0], scale, where, seed=seed), scale, found, where)
 
 
 def list_methods(plugins: OneOrMore[str | Path] = ()) -> pd.DataFrame:

@@ -28,19 +28,19 @@ from srbench.protocols.case import Case, prepare
 from srbench.protocols.protocol import Protocol
 from srbench.system.hashes import digest
 from srbench.system.machine import device_name, versions
+from srbench.system.text import first_line
 
 KEEP_PIXELS = 20_000_000
-"""Prepared images are kept from cell to cell while a data set has no more HR pixels than this."""
+"""Prepared images are kept between cells if a data set has no more HR pixels than this."""
 
-Picture = NDArray[np.uint8]
-ImageDone = Callable[[int, str, Picture, Picture], None]
-"""Called with an image's index, its name, its SR picture and its HR picture."""
+OnImage = Callable[[int, str, NDArray[np.uint8], NDArray[np.uint8]], None]
+"""Called with the index and name of an image, SR and HR."""
 
 
 class CaseSource:
     """The images of a data set as a protocol prepares them; the last set's are kept, for cells that share them.
 
-    A data set that could not be had is not asked for again: its error is raised at once.
+    A data set that could not be fetched is not tried again: its error is raised at once.
     """
 
     def __init__(self) -> None:
@@ -74,10 +74,10 @@ class CaseSource:
             self._key, self._cases = key, kept
 
     def ensure(self, dataset: Dataset) -> None:
-        """Have a data set fetched.
+        """Fetch a data set.
 
         Raises:
-            DataError: it cannot be had.
+            DataError: it cannot be fetched.
         """
         if (known := self._failed.get((dataset.content_hash,))) is not None:
             raise known
@@ -110,18 +110,18 @@ def compute_cell(
     weights_sha256: str | None,
     cases: CaseSource,
     device: str,
-    image_done: ImageDone = lambda index, name, sr, hr: None,
+    image_done: OnImage = lambda index, name, sr, hr: None,
 ) -> Computed:
-    """Run a method over a data set and score it; SR images that were made elsewhere are scored as they are.
+    """Run a method over a data set and score the results; existing SR images are only scored.
 
-    Of a method that is not srbench's own the first image is run again after the last.
+    For third-party methods the first image is run again after the last, to detect state and randomness.
 
     Raises:
         MethodError: the method raised or broke its contract.
         DataError: an image is missing, corrupt or too small to be scored.
     """
     images: list[ImageResult] = []
-    hr: list[Picture] = []
+    hr: list[NDArray[np.uint8]] = []
     first: tuple[Case, Output] | None = None
     supplied = _supplied(runner, job)
     for index, (name, case) in enumerate(cases.cases(job.dataset, job.id.scale, scoring.protocol)):
@@ -133,11 +133,11 @@ def compute_cell(
                 hr.append(case.hr)
                 first = first or (case, output)
             sr, tile = case.finish(runner.info, output.planes), output.tile
-        picture = case.image(sr)
-        values = scoring.score(name, case.pair(sr), (picture, case.hr), device)
+        image = case.image(sr)
+        values = scoring.score(name, case.pair(sr), (image, case.hr), device)
         height, width = case.hr.shape[:2]
         images.append(ImageResult(name=name, width=width, height=height, values=values, tile=tile))
-        image_done(index, name, picture, case.hr)
+        image_done(index, name, image, case.hr)
     again = () if first is None or isinstance(runner, SrImages) else _run_again(runner, *first, images[0].name, device)
     account = Account() if isinstance(runner, SrImages) else runner.close()
     reads = account.reads or Reads()
@@ -160,19 +160,19 @@ def compute_cell(
 
 
 def _run_again(runner: Runner, case: Case, output: Output, name: str, device: str) -> tuple[str, ...]:
-    """What is to be said if a method gives another image the second time; a GPU may add in another order."""
+    """A note if a method gives another image the second time, beyond rounding on a GPU."""
     second = _super_resolve(runner, case, name).planes
     near = 0.0 if torch.device(device).type == "cpu" else 1e-3
     if np.abs(second - output.planes).max(initial=0.0) <= near:
         return ()
     return (
-        f"gave another image for {name} the second time: it draws random numbers, or keeps state from image to image; "
-        "its figures are not kept for other runs",
+        f"gave another image for {name} the second time: it uses random numbers, or keeps state between images; "
+        "other runs do not reuse its values",
     )
 
 
 def _supplied(method: object, job: PlannedJob) -> tuple[Path, ...]:
-    """The SR images of a method that is a folder of them, in the order of the data set's; none of any other."""
+    """The SR images of a method that is a folder, in the order of the data set; empty for other methods."""
     if not isinstance(method, SrImages):
         return ()
     return match_by_name(method.folder(job.dataset.name, job.id.scale), job.dataset)
@@ -195,7 +195,7 @@ def _super_resolve(runner: Runner, case: Case, name: str) -> Output:
         raise MethodError(f"{error} ({name})") from error
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # whatever a method raises fails its cell and no other
+    except BaseException as error:  # any exception of a method fails its cell only
         kind = error.kind if isinstance(error, RemoteError) else type(error).__name__
-        message = str(error).splitlines()[0] if str(error) else "no message"
+        message = first_line(error, "no message")
         raise MethodError(f"{info.name} raised {kind} on {name}: {message}") from error

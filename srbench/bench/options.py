@@ -56,7 +56,7 @@ class Options:
 
     train: Annotated[Train, "Train weights that are missing, always, or never."] = "missing"
     device: Annotated[str, "auto, cpu, cuda, cuda:1, mps."] = "auto"
-    threads: Annotated[int, "CPU threads of torch a process; 0 is one for figures, all for timings."] = 0
+    threads: Annotated[int, "CPU threads of torch a process; 0 is one for values, all for timings."] = 0
     jobs: Annotated[
         int | None,
         "Worker processes, each a cell at a time; 0 runs plugins and models in this process too, for debuggers.",
@@ -65,7 +65,7 @@ class Options:
     own."""
     cell_timeout: Annotated[float, "Seconds after which a cell is given up; 0 never. In a worker."] = 0.0
     cell_memory: Annotated[float, "GiB beyond which a cell's worker is killed; 0 never."] = 0.0
-    keep_images: Annotated[int, "SR images kept a cell, of the first so many, for crop sheets."] = 20
+    keep_images: Annotated[int, "SR images kept per cell, from the first on, for crop sheets."] = 20
     out: Annotated[Path, "The folder that holds runs."] = RUNS
     engine: Annotated[EngineName, "Where cells are computed: this machine, or a Ray cluster."] = "local"
     address: Annotated[str, "The Ray cluster: auto, HOST:PORT or ray://HOST:PORT."] = ""

@@ -55,7 +55,7 @@ def due(plan: Plan, folder: Path, asked: str, left_out: Collection[str] = ()) ->
     return SpeedTask(asked=asked, scale=scale, methods=tuple(wanted)) if wanted else None
 
 
-def measure(
+def time_methods(
     protocol: Protocol,
     registry: Registry,
     device: torch.device,
@@ -66,7 +66,7 @@ def measure(
 ) -> RunSpeed:
     """Time methods on a device."""
     from srbench.plugins.card import Choice
-    from srbench.speed.measure import Request, SpeedTest
+    from srbench.speed.measure import SpeedRequest, SpeedTest
     from srbench.speed.modes import Mode
     from srbench.system.machine import device_name
 
@@ -75,7 +75,7 @@ def measure(
     size = SIZES[device.type]
     rows: list[SpeedRow] = []
     for learned in (False, True):
-        request = Request(
+        request = SpeedRequest(
             choices=tuple(Choice(card, "") for card in cards if card.learned == learned),
             scales=(scale,),
             sizes=(size,),

@@ -41,9 +41,11 @@ from srbench.training.progress import Report
 from srbench.weights import make_method
 
 if TYPE_CHECKING:  # torch is imported with the first task, and not before
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
 
-    from srbench.bench.cell import CaseSource, Picture
+    from srbench.bench.cell import CaseSource
     from srbench.bench.runner import Runner
 
 Tell = Callable[[Event], None]
@@ -155,8 +157,8 @@ class Workbench:
         from srbench.bench.cell import compute_cell
         from srbench.imaging.files import encode_png
 
-        def image_done(index: int, name: str, sr: Picture, hr: Picture) -> None:
-            wanted = index < task.pictures
+        def image_done(index: int, name: str, sr: NDArray[np.uint8], hr: NDArray[np.uint8]) -> None:
+            wanted = index < task.images
             tell(ImageDone(name, encode_png(sr) if wanted else None, encode_png(hr) if wanted and task.hr else None))
 
         self.registry.hosts.tell(lambda pid: tell(Hosting(pid)))
@@ -227,12 +229,12 @@ class Workbench:
         )
 
     def _time(self, task: SpeedTask, tell: Tell) -> RunSpeed:
-        from srbench.bench.speed_column import measure
+        from srbench.bench.speed_column import time_methods
 
         self.registry.hosts.tell(lambda pid: tell(Hosting(pid)))
         device = self._ready(self._threads)
         tell(Began())
-        return measure(
+        return time_methods(
             self.scoring.protocol, self.registry, device, self._threads, task.asked, task.scale, task.methods
         )
 

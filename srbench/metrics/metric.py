@@ -28,7 +28,7 @@ class Pair:
 
     Attributes:
         sr: for ``input="scored"`` float64 (H, W) luma or (H, W, 3) RGB, rounded and shaved by the protocol; for
-            ``input="picture"`` the uint8 (H, W) gray or (H, W, 3) RGB picture that a person would look at, not shaved.
+            ``input="image"`` the uint8 (H, W) gray or (H, W, 3) RGB image as it is viewed, not shaved.
         target: the same of the HR image.
         protocol: the protocol that made both; it also chooses SSIM's window.
         device: where a network should run, as torch names it.
@@ -53,8 +53,8 @@ class Metric:
         unit: for axes and table heads; empty for a pure number.
         digits: decimals in tables.
         version: raise it whenever the numbers change.
-        pool: from the per-image values to the figure of the pooled pixels, for protocols that pool; the mean if absent.
-        input: what it compares: the planes that the protocol scores, or the pictures.
+        pool: from the per-image values to the value of the pooled pixels, for protocols that pool; the mean if absent.
+        input: what it compares: the planes that the protocol scores, or whole images.
         weights: files that it needs, by their names in :mod:`srbench.data.fetch.networks`.
         packages: optional packages that it needs; their versions are part of what decides its numbers.
     """
@@ -66,12 +66,12 @@ class Metric:
     digits: int = 4
     version: int = 1
     pool: Callable[[Sequence[float]], float] | None = None
-    input: Literal["scored", "picture"] = "scored"
+    input: Literal["scored", "image"] = "scored"
     weights: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
 
     def aggregate(self, values: Sequence[float], how: Literal["mean", "pooled"]) -> float:
-        """One figure for a data set from its per-image values."""
+        """One value for a data set from its per-image values."""
         if how == "pooled" and self.pool is not None:
             return self.pool(values)
         return fmean(values)

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from srbench.errors import DataError
-from srbench.models.opened import Opened, first_line, require_honest_zip, require_one_input
+from srbench.models.loaded import LoadedModel, first_line, require_honest_zip, require_one_input
 from srbench.system.hashes import parse_json
 
 _LARGEST = 2**28
@@ -39,7 +39,7 @@ _WORDS = (
 _EXPRESSION = re.compile(rf"(?:{_SYMBOL}|(?:{'|'.join(_WORDS)})\b|[a-z]{{1,2}}\d+\b|\d+(?:\.\d+)?|[-+*/%(),=<> ])*")
 
 
-def open_file(path: Path, device: torch.device) -> Opened:
+def open_file(path: Path, device: torch.device) -> LoadedModel:
     """Open an exported program.
 
     Raises:
@@ -60,7 +60,7 @@ def open_file(path: Path, device: torch.device) -> Opened:
         raise DataError(f"{path.name} cannot be opened as an exported program ({first_line(error)}).") from None
     require_one_input(path.name, list(map(str, program.graph_signature.user_inputs)))
     size = _size(program)
-    return Opened(
+    return LoadedModel(
         run=module,
         says="exported program" + (f", run in parts of {size[1]}x{size[0]}" if size else ""),
         parameters=sum(weight.numel() for weight in program.parameters()),

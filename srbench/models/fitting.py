@@ -10,10 +10,10 @@ from torch.nn import functional
 
 from srbench.models.traits import Traits
 
-Run = Callable[[Tensor], Tensor]
+ModelFunction = Callable[[Tensor], Tensor]
 
 
-def run_fitted(run: Run, x: Tensor, traits: Traits) -> Tensor:
+def run_fitted(run: ModelFunction, x: Tensor, traits: Traits) -> Tensor:
     """Run a model on images of any size and number: made larger where it needs that, and cut again.
 
     Args:
@@ -31,7 +31,7 @@ def run_fitted(run: Run, x: Tensor, traits: Traits) -> Tensor:
     return out[..., : height * traits.factor, : width * traits.factor]
 
 
-def in_windows(run: Run, x: Tensor, size: tuple[int, int], margin: int, multiple: int) -> Tensor:
+def in_windows(run: ModelFunction, x: Tensor, size: tuple[int, int], margin: int, multiple: int) -> Tensor:
     """Run a network for images of one size on a larger image, in windows that overlap by twice the margin.
 
     Windows lie at the image's edges too, so that edges are the network's own. Smaller images are padded.

@@ -16,7 +16,7 @@ class Traits:
         channels: that it is given at once, 1 or 3.
         either: whether it takes any number of planes, each alike.
         scale: the factor of the method that it is.
-        input: what it takes: LR, or what the protocol has enlarged.
+        input: what it takes: LR, or what the protocol has upsampled.
         multiple: its sides must be multiples of this.
         least: and at least this.
         batched: whether it takes several images at once.
@@ -38,5 +38,5 @@ class Traits:
 
     @property
     def factor(self) -> int:
-        """By how much the file itself enlarges."""
+        """The factor by which the file itself upsamples."""
         return 1 if self.input == "upsampled" else self.scale

@@ -30,11 +30,11 @@ from srbench.inference import run_method
 from srbench.method import Method, MethodInfo
 from srbench.models import model
 from srbench.models.fitting import run_fitted
+from srbench.models.inspection import find_traits
+from srbench.models.loaded import LoadedModel, open_file
 from srbench.models.model import ANY_SCALE, SrImages, spec_hash
-from srbench.models.opened import Opened, open_file
-from srbench.models.parse import parse_options, parse_spec, told_apart
-from srbench.models.spec import IMAGES, MEASURED, Options
-from srbench.models.trial import find_traits
+from srbench.models.parse import parse_options, parse_spec, with_distinct_names
+from srbench.models.spec import IMAGES, MEASURED, ModelOptions
 from srbench.plugins.registry import Registry
 from srbench.system import source
 from srbench.system.installed import install_command
@@ -78,10 +78,10 @@ def test_no_method_is_called_as_a_kind_of_models() -> None:
 
 
 def test_options_are_read() -> None:
-    assert parse_options("", "onnx:a") == Options()
-    assert Options().halo == MEASURED
+    assert parse_options("", "onnx:a") == ModelOptions()
+    assert ModelOptions().halo == MEASURED
     found = parse_options("channels=y&range=255&halo=16&scale=2&input=upsampled", "onnx:a")
-    assert found == Options(channels="y", range=255.0, halo=16, scale=2, input="upsampled")
+    assert found == ModelOptions(channels="y", range=255.0, halo=16, scale=2, input="upsampled")
     assert parse_options("halo=none", "onnx:a").halo is None
 
 
@@ -166,7 +166,7 @@ def written(path: Path) -> None:
 
 def names(tmp_path: Path, *patterns: str) -> list[str]:
     specs = [parse_spec(pattern.replace(":", f":{tmp_path}/", 1)) for pattern in patterns]
-    return [spec.name for spec in told_apart(list(dict.fromkeys(specs)), ())]
+    return [spec.name for spec in with_distinct_names(list(dict.fromkeys(specs)), ())]
 
 
 def test_models_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
@@ -252,41 +252,46 @@ def test_missing_files_are_one_sentence(tmp_path: Path) -> None:
 # what is found out ---------------------------------------------------------------------------------------------------
 
 
-def tried(network: nn.Module | Any, options: Options | None = None, **known: Any) -> Any:
-    return find_traits(Opened(run=network, says="a model", **known), options or Options(), "model")
+def tried(network: nn.Module | Any, options: ModelOptions | None = None, **known: Any) -> Any:
+    return find_traits(LoadedModel(run=network, says="a model", **known), options or ModelOptions(), "model")
 
 
-# models of the enlarged image ----------------------------------------------------------------------------------------
+# models of the upsampled image ---------------------------------------------------------------------------------------
 
 
-def test_a_model_of_the_enlarged_image_has_the_scale_that_is_said() -> None:
+def test_a_model_of_the_upsampled_image_has_the_scale_that_is_said() -> None:
     network = nn.Conv2d(1, 1, 5, padding=2)
-    found = tried(network, Options(input="upsampled", scale=3))
+    found = tried(network, ModelOptions(input="upsampled", scale=3))
     assert (found.input, found.scale, found.factor, found.halo) == ("upsampled", 3, 1, 2)
     assert run_fitted(network, torch.rand(1, 1, 9, 7), found).shape == (1, 1, 9, 7)
-    told = tried(network, told=Options(input="upsampled", scale=4, channels="any"))
+    told = tried(network, told=ModelOptions(input="upsampled", scale=4, channels="any"))
     assert (told.input, told.scale, told.either) == ("upsampled", 4, True)
-    own = tried(network, Options(input="lr"), told=Options(input="upsampled", scale=4))
+    own = tried(network, ModelOptions(input="lr"), told=ModelOptions(input="upsampled", scale=4))
     assert (own.input, own.scale) == ("lr", 1)
 
 
 @pytest.mark.parametrize(
     ("network", "options", "told", "message"),
     [
-        (nn.Identity(), Options(scale=2), Options(), "x1, not x2; if it takes the enlarged image, add input=upsampled"),
-        (nn.Identity(), Options(input="upsampled"), Options(), "say which"),
-        (nn.Identity(), Options(scale=3), Options(input="upsampled", scale=2), "for x2, not x3"),
-        (nearest(), Options(input="upsampled", scale=2), Options(), "enlarges x2 itself"),
+        (
+            nn.Identity(),
+            ModelOptions(scale=2),
+            ModelOptions(),
+            "x1, not x2; if it takes the upsampled image, add input=upsampled",
+        ),
+        (nn.Identity(), ModelOptions(input="upsampled"), ModelOptions(), "say which"),
+        (nn.Identity(), ModelOptions(scale=3), ModelOptions(input="upsampled", scale=2), "for x2, not x3"),
+        (nearest(), ModelOptions(input="upsampled", scale=2), ModelOptions(), "upsamples x2 itself"),
     ],
 )
-def test_what_cannot_be_of_a_model_of_the_enlarged_image(
-    network: nn.Module, options: Options, told: Options, message: str
+def test_what_cannot_be_of_a_model_of_the_upsampled_image(
+    network: nn.Module, options: ModelOptions, told: ModelOptions, message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
         tried(network, options, told=told)
 
 
-def test_an_onnx_file_says_by_its_inputs_name_that_it_takes_the_enlarged_image(tmp_path: Path) -> None:
+def test_an_onnx_file_says_by_its_inputs_name_that_it_takes_the_upsampled_image(tmp_path: Path) -> None:
     path = small_models.save_onnx(nn.Conv2d(1, 1, 3, padding=1), tmp_path / "sharpener_x3.onnx", 1, name="upsampled")
     with pytest.raises(UsageError, match="say which"):
         Registry().select([f"onnx:{path}"])
@@ -316,13 +321,13 @@ def test_channels_and_scale_are_found_out() -> None:
 
 def test_what_the_user_says_is_held_to() -> None:
     luma = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.PixelShuffle(2))
-    assert tried(luma, Options(channels="any")).either
-    assert tried(luma, Options(halo=7)).halo == 7
-    assert tried(luma, Options(halo=None)).halo is None
+    assert tried(luma, ModelOptions(channels="any")).either
+    assert tried(luma, ModelOptions(halo=7)).halo == 7
+    assert tried(luma, ModelOptions(halo=None)).halo is None
     with pytest.raises(UsageError, match="is a model for x2, not x3"):
-        tried(luma, Options(scale=3))
+        tried(luma, ModelOptions(scale=3))
     with pytest.raises(UsageError, match="takes 1 channels, which channels=rgb is not"):
-        tried(luma, Options(channels="rgb"), channels=1)
+        tried(luma, ModelOptions(channels="rgb"), channels=1)
     with pytest.raises(DataError, match="takes images of 4 channels"):
         tried(luma, channels=4)
     with pytest.raises(DataError, match=r"takes no image of 3 or 1 channels, 96x64 pixels \(.+\)"):

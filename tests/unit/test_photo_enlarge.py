@@ -22,7 +22,7 @@ from srbench.photo.side_by_side import BAR, GAP, Looker, bicubic, busiest, side_
 from srbench.plugins.registry import Registry
 from srbench.protocols.case import prepare
 from srbench.protocols.protocol import Protocol
-from srbench.training.ready import ready_method
+from srbench.training.loading import load_method
 
 CPU = torch.device("cpu")
 METHODS = ("bicubic", "nearest", "lanczos", "bicubic-ibp", "dcci", "fsrcnn", "srcnn-y", "autoencoder")
@@ -32,7 +32,7 @@ METHODS = ("bicubic", "nearest", "lanczos", "bicubic-ibp", "dcci", "fsrcnn", "sr
 def enlarger(name: str, scale: int = 2, tile: int | None = None) -> Enlarger:
     registry = Registry()
     (choice,) = registry.select((name,))
-    return Enlarger(ready_method(registry, choice, scale, CPU), scale, CPU, tile)
+    return Enlarger(load_method(registry, choice, scale, CPU), scale, CPU, tile)
 
 
 def enlarged(picture: Picture, name: str, scale: int = 2, tile: int | None = None, depth: int = 0) -> np.ndarray:

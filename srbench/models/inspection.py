@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from srbench.errors import DataError, UsageError
-from srbench.models.fitting import Run, rounded_up
-from srbench.models.opened import Opened, first_line
-from srbench.models.spec import MEASURED, Channels, Options
+from srbench.models.fitting import ModelFunction, rounded_up
+from srbench.models.loaded import LoadedModel, first_line
+from srbench.models.spec import MEASURED, Channels, ModelOptions
 from srbench.models.traits import Traits
 
 INFLUENCE = 1e-6
@@ -30,8 +30,8 @@ PATIENCE = 2.0
 
 
 def find_traits(
-    opened: Opened,
-    options: Options,
+    opened: LoadedModel,
+    options: ModelOptions,
     name: str,
     scale: int = 0,
     before: Callable[[tuple[int, ...]], None] = lambda shape: None,
@@ -42,7 +42,7 @@ def find_traits(
         opened: the model, on the CPU.
         options: what the user says of it.
         name: its file, for messages.
-        scale: that its path says; what enlarges nothing itself can tell no other.
+        scale: that its path says; a model that takes the upsampled image does not tell it.
         before: called before each run, with what it is given; what it raises the run has raised.
 
     Raises:
@@ -50,33 +50,33 @@ def find_traits(
         UsageError: it is not what the user says.
     """
     with torch.inference_mode():
-        trial = _Trial(opened, options.range, name, before)
-        channels, either = trial.channels(opened.channels, options.channels or opened.told.channels)
-        factor = trial.factor((1, channels, *trial.shape))
+        inspector = _Inspector(opened, options.range, name, before)
+        channels, either = inspector.channels(opened.channels, options.channels or opened.told.channels)
+        factor = inspector.factor((1, channels, *inspector.shape))
         if factor is None:
-            raise DataError(f"{name} is no model of images ({trial.trouble}).")
-        enlarged = (options.input or opened.told.input) == "upsampled"
-        known = _scale_of_enlarged(factor, opened.told.scale or scale, options, name) if enlarged else factor
+            raise DataError(f"{name} is no model of images ({inspector.trouble}).")
+        upsampled = (options.input or opened.told.input) == "upsampled"
+        known = _scale_of_upsampled(factor, opened.told.scale or scale, options, name) if upsampled else factor
         if options.scale not in (0, known):
-            hint = "; if it takes the enlarged image, add input=upsampled" if factor == 1 and not enlarged else ""
+            hint = "; if it takes the upsampled image, add input=upsampled" if factor == 1 and not upsampled else ""
             raise UsageError(f"{name} is a model for x{known}, not x{options.scale}{hint or '; correct the option'}.")
         halo = options.halo
         if opened.size is not None:
-            multiple, halo = _windows(trial.run, channels, factor, opened.size, halo, name)
+            multiple, halo = _windows(inspector.run, channels, factor, opened.size, halo, name)
             least, batched = 1, False
         else:
-            multiple = opened.multiple or trial.multiple(channels, factor)
-            least = trial.least(channels, factor, multiple)
-            batched = trial.is_batched(channels, factor, rounded_up(max(least, 33), multiple))
+            multiple = opened.multiple or inspector.multiple(channels, factor)
+            least = inspector.least(channels, factor, multiple)
+            batched = inspector.is_batched(channels, factor, rounded_up(max(least, 33), multiple))
             if halo == MEASURED:
-                halo = _halo(trial.run, channels, factor, multiple, least) if opened.tiles else None
+                halo = _halo(inspector.run, channels, factor, multiple, least) if opened.tiles else None
     return Traits(
         says=opened.says,
         parameters=opened.parameters,
         channels=channels,
         either=either,
         scale=known,
-        input="upsampled" if enlarged else "lr",
+        input="upsampled" if upsampled else "lr",
         multiple=multiple,
         least=least,
         batched=batched,
@@ -85,20 +85,20 @@ def find_traits(
     )
 
 
-def _scale_of_enlarged(factor: int, told: int, options: Options, name: str) -> int:
-    """The scale of a model that takes the enlarged image, which nothing but a word can tell.
+def _scale_of_upsampled(factor: int, told: int, options: ModelOptions, name: str) -> int:
+    """The scale of a model that takes the upsampled image, which nothing but a word can tell.
 
     Raises:
-        UsageError: it enlarges what it gets, or nobody says the scale.
+        UsageError: it upsamples its input, or nobody says the scale.
     """
     if factor != 1:
-        raise UsageError(f"{name} enlarges x{factor} itself; leave out input=upsampled, or say input=lr.")
+        raise UsageError(f"{name} upsamples x{factor} itself; leave out input=upsampled, or say input=lr.")
     if not (told or options.scale):
-        raise UsageError(f"{name} takes the enlarged image, at any scale; say which: '?input=upsampled&scale=2'.")
+        raise UsageError(f"{name} takes the upsampled image, at any scale; say which: '?input=upsampled&scale=2'.")
     return told or options.scale
 
 
-class _Trial:
+class _Inspector:
     """A model being tried.
 
     Args:
@@ -108,7 +108,7 @@ class _Trial:
         before: called before each run.
     """
 
-    def __init__(self, opened: Opened, white: float, name: str, before: Callable[[tuple[int, ...]], None]) -> None:
+    def __init__(self, opened: LoadedModel, white: float, name: str, before: Callable[[tuple[int, ...]], None]) -> None:
         self._opened = opened
         self._white = white
         self._name = name
@@ -123,7 +123,7 @@ class _Trial:
         return self._opened.run(x * self._white).float() / self._white
 
     def factor(self, shape: tuple[int, int, int, int]) -> int | None:
-        """By how much it enlarges images of a shape; None if it does not take them."""
+        """The factor by which it upsamples images of a shape; None if it does not take them."""
         try:
             out = tuple(self.run(_noise(*shape)).shape)
         except Exception as error:  # each kind of file has its own
@@ -175,7 +175,7 @@ class _Trial:
         return bool((self.run(two) - alone).abs().max() < INFLUENCE)
 
 
-def _halo(run: Run, channels: int, scale: int, multiple: int, least: int) -> int | None:
+def _halo(run: ModelFunction, channels: int, scale: int, multiple: int, least: int) -> int | None:
     """How far a pixel's influence reaches; None if that is the whole image, or more than can be tried."""
     for side in SIDES:
         began = time.monotonic()
@@ -191,7 +191,7 @@ def _halo(run: Run, channels: int, scale: int, multiple: int, least: int) -> int
     return None
 
 
-def _reach(run: Run, channels: int, scale: int, multiple: int, shape: tuple[int, int]) -> int | None:
+def _reach(run: ModelFunction, channels: int, scale: int, multiple: int, shape: tuple[int, int]) -> int | None:
     """The farthest input pixel to whose output a pixel in the middle makes a difference; None at the very edge."""
     farthest = 0
     for seed in (0, 1):
@@ -212,7 +212,7 @@ def _reach(run: Run, channels: int, scale: int, multiple: int, shape: tuple[int,
 
 
 def _windows(
-    run: Run, channels: int, scale: int, size: tuple[int, int], halo: int | None, name: str
+    run: ModelFunction, channels: int, scale: int, size: tuple[int, int], halo: int | None, name: str
 ) -> tuple[int, int]:
     """How a network for images of one size can be run on larger ones: the multiple that windows begin at, and the halo.
 
@@ -235,7 +235,7 @@ def _windows(
     )
 
 
-def _tiles_fit(run: Run, channels: int, scale: int, multiple: int, halo: int, least: int) -> bool:
+def _tiles_fit(run: ModelFunction, channels: int, scale: int, multiple: int, halo: int, least: int) -> bool:
     """Whether parts with that margin give what the whole does: also where no single pixel would have told."""
     # odd where it may be, so that parts begin where no window of a network does
     inner = rounded_up(max(9, least - halo) | 1, multiple)
