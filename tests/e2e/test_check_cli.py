@@ -111,7 +111,7 @@ def test_a_named_reference_must_be_covered(good: str, tmp_path: Path) -> None:
     result = CliRunner(env=ENV).invoke(app, [good, "--reference", "published"])
     assert result.exit_code == 1
     assert "not in the run" in " ".join(result.stdout.split())
-    assert "more; --json and --junit name them all" in result.stdout
+    assert "more; --json and --junit list them all" in result.stdout
     empty = tmp_path / "empty.csv"
     empty.write_text(",".join(COLUMNS) + "\n")
     result = CliRunner(env=ENV).invoke(app, [good, "--reference", str(empty)])

@@ -1,4 +1,4 @@
-"""Every image's value of a method against that of a baseline: above the diagonal the method wins, below it loses."""
+"""Scatter plots of each image's value for a method against a baseline."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 COLUMNS = 4
 MAX_PANELS = 16
-"""Methods on a figure: the best of them where there are more."""
+"""Most methods on a figure, the best ones."""
 
 
 def draw_scatter(
@@ -30,7 +30,7 @@ def draw_scatter(
     comparisons: Sequence[Comparison],
     look_of: Mapping[str, Look],
 ) -> Figure | None:
-    """A panel a method, all of one range; None where no two images are finite."""
+    """A panel per method, all with one range; None without two finite images."""
     sign = 1 if metric.higher_is_better else -1
     shown = [c for c in comparisons if len(_points(c)) > 1]
     shown.sort(key=lambda c: -sign * c.difference)

@@ -10,12 +10,12 @@ from srbench.report.tables.grid import DASH, Entry, Grid, Row, speed_title, spee
 from srbench.system.text import counted
 
 _SIGNS = str.maketrans({DASH: "---", "∞": "\\(\\infty\\)", "-": "\\(-\\)"})
-"""How the signs in values are written in LaTeX; a hyphen there is a minus."""
+"""Signs of values in LaTeX; a hyphen is a minus."""
 _RANKS = "Best of our methods in bold, second underlined."
 
 
 def markdown_table(grid: Grid) -> str:
-    """A GitHub table: the best in bold, the second underlined, failed cells a dash with a footnote."""
+    """A GitHub table: best in bold, second underlined, a dash with a footnote for failed cells."""
     head = ["method", *(f"x{scale}" for scale in grid.scales), *((speed_title(grid.speed),) if grid.speed else ())]
     lines = [_pipe(head), _pipe(["---", *("---:" for _ in head[1:])])]
     for row in grid.rows:
@@ -64,7 +64,7 @@ def _comment(text: str) -> str:
 
 
 def latex_table(record: RunRecord, grid: Grid) -> str:
-    """One table, the protocol in words in its caption."""
+    """One table, with the protocol in its caption."""
     body = "\n".join(_latex_row(grid, row) for row in grid.rows)
     kind = "-intervals" if grid.intervals else f"-to-{grid.baseline}" if grid.baseline else ""
     metrics = "-".join(metric.name for metric in grid.metrics) + kind

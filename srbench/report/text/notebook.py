@@ -12,7 +12,7 @@ _MARKS = {0: "{}", 1: "<b>{}</b>", 2: "<u>{}</u>"}
 
 
 def html_tables(run: LoadedRun) -> str:
-    """A table for each data set: the best in bold, the second underlined; below them the protocol and footnotes."""
+    """A table per data set: best in bold, second underlined; then protocol and footnotes."""
     record = run.record
     tables = "".join(_table(grid) for grid in grids(run))
     notes = "".join(f"<br>note: {escape(note)}" for note in record.notes)
