@@ -83,7 +83,7 @@ def require_packages() -> None:
     """
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
-        raise UsageError(f"ONNX graphs need {', '.join(missing)}: {install_command('onnx')} brings what is needed.")
+        raise UsageError(f"ONNX graphs need {', '.join(missing)}: {install_command('onnx')} installs them.")
 
 
 def input_name(subject: ExportSubject) -> str:

@@ -65,6 +65,6 @@ def test_a_library_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
     registry = Registry()
     found = availability([registry.metric(name) for name in ("psnr", "piq:fsim")], registry)
     assert found.hashes.keys() == {"psnr"}
-    assert found.reasons == {"piq:fsim": f"piq is not installed: {install_command('perceptual')} brings it."}
+    assert found.reasons == {"piq:fsim": f"piq is not installed: {install_command('perceptual')} installs it."}
     with pytest.raises(DataError, match="nothing to score with: piq:fsim: piq is not installed"):
         make_plan(Request(methods=("bicubic",), metrics=("piq:fsim",)), registry)
