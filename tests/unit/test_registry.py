@@ -69,7 +69,7 @@ def test_a_plugin_file_named_twice_is_taken_once(plugin: Path, monkeypatch: pyte
     assert registry.plugins == (plugin.resolve(),)
     assert registry.metric("mae").name == "mae"
     (plugin.parent / "copy.py").write_text(PLUGIN)
-    with pytest.raises(UsageError, match=r"Plugin copy\.py defines method 'half', and there is one of that name"):
+    with pytest.raises(UsageError, match=r"Plugin copy\.py defines method 'half', which is taken"):
         Registry([plugin, Path("copy.py")])
 
 
