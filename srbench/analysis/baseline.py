@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 
-from srbench.analysis.references import COLUMNS, OPTIONAL_COLUMNS, OWN_SOURCE, is_genuine
+from srbench.analysis.references import OPTIONAL_COLUMNS, OWN_SOURCE, REFERENCE_COLUMNS, is_genuine
 from srbench.bench.results import CellResult, MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
@@ -29,10 +29,10 @@ def write_baseline(runs: list[LoadedRun], path: Path) -> int:
         UsageError: a run is incomplete or has a folder named like a data set, or two runs hold the same value.
     """
     rows = [row for run in runs for row in _rows(run)]
-    seen = {tuple(row[column] for column in (*COLUMNS[:5], *OPTIONAL_COLUMNS)) for row in rows}
+    seen = {tuple(row[column] for column in (*REFERENCE_COLUMNS[:5], *OPTIONAL_COLUMNS)) for row in rows}
     if len(seen) < len(rows):
         raise UsageError("Two of the runs hold the same value; write a baseline from one of them.")
-    columns = COLUMNS + OPTIONAL_COLUMNS
+    columns = REFERENCE_COLUMNS + OPTIONAL_COLUMNS
     write_atomically(path, to_csv([columns, *([row[column] for column in columns] for row in rows)]))
     return len(rows)
 

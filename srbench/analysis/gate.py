@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
-from srbench.analysis.references import SPEED, Reference, is_genuine
+from srbench.analysis.references import SPEED_PREFIX, Reference, is_genuine
 from srbench.bench.results import CellId, RunRecord
 from srbench.bench.store import LoadedRun
 from srbench.errors import DataError
@@ -140,7 +140,7 @@ def check_runs(runs: Sequence[LoadedRun], references: Iterable[Reference], *, co
 
 def _verdict(run: LoadedRun, row: Reference) -> Verdict | None:
     """The verdict on one value, or None if the run did not plan it."""
-    if row.metric.startswith(SPEED):
+    if row.metric.startswith(SPEED_PREFIX):
         return _speed_verdict(run, row)
     record = run.record
     metric = {metric.name: metric for metric in record.metrics}.get(row.metric)
@@ -175,7 +175,7 @@ def _speed_verdict(run: LoadedRun, row: Reference) -> Verdict | None:
     speed, record = run.speed, run.record
     if speed is None or (speed.device_type, speed.scale) != (row.dataset, row.scale):
         return None
-    names = [method_of(label) for label in (row.method, row.metric.removeprefix(SPEED))]
+    names = [method_of(label) for label in (row.method, row.metric.removeprefix(SPEED_PREFIX))]
     rows = [timed for timed in map(speed.of, names) if timed is not None]
     if len(rows) < 2 or record.protocol_hash != row.protocol_hash:
         return None

@@ -19,7 +19,7 @@ from srbench.protocols.builtin import get_protocol
 from srbench.system.places import is_file, reference_folder
 from srbench.system.text import from_csv_field
 
-COLUMNS = (
+REFERENCE_COLUMNS = (
     "method",
     "dataset",
     "scale",
@@ -35,7 +35,7 @@ COLUMNS = (
 OPTIONAL_COLUMNS = ("protocol_hash", "rule")
 OWN_SOURCE = "srbench"
 """Prefix of the source of our own baselines."""
-SPEED = "speed/"
+SPEED_PREFIX = "speed/"
 """Prefix of the metric of a speed gate; the method to compare with follows."""
 ABSOLUTE_SPEEDS = frozenset({"speed", "ms", "median_ms", "mp/s", "megapixels_per_s"})
 DEVICES = ("cpu", "cuda", "mps")
@@ -214,8 +214,8 @@ def read_references(path: Path) -> tuple[Reference, ...]:
 
 
 def _check_header(path: Path, header: list[str]) -> None:
-    missing = [column for column in COLUMNS if column not in header]
-    extra = [column for column in header if column not in COLUMNS + OPTIONAL_COLUMNS]
+    missing = [column for column in REFERENCE_COLUMNS if column not in header]
+    extra = [column for column in header if column not in REFERENCE_COLUMNS + OPTIONAL_COLUMNS]
     if missing:
         raise DataError(f"{path}:1: the column {missing[0]} is missing; the first line must name the columns.")
     if extra or len(set(header)) != len(header):
@@ -284,12 +284,12 @@ def _rule(where: str, text: str) -> Rule:
 def _check_speed(where: str, field: Mapping[str, str], rule: Rule) -> None:
     """Reject speed gates that depend on the machine, or that fail for higher speed."""
     metric = field["metric"].casefold()
-    if metric in ABSOLUTE_SPEEDS or metric == SPEED:
+    if metric in ABSOLUTE_SPEEDS or metric == SPEED_PREFIX:
         raise DataError(
             f"{where}: an absolute speed depends on the machine; give it relative to a method of the same run, as "
-            f"{SPEED}bicubic."
+            f"{SPEED_PREFIX}bicubic."
         )
-    if not metric.startswith(SPEED):
+    if not metric.startswith(SPEED_PREFIX):
         return
     if rule != "at_least":
         raise DataError(f"{where}: the rule of {field['metric']} must be at_least: a higher speed is no failure.")

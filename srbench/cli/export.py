@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from srbench.export.subject import ExportSubject
     from srbench.plugins.registry import Registry
 
-FORMATS = ("onnx", "safetensors", "hub")
+EXPORT_FORMATS = ("onnx", "safetensors", "hub")
 BESIDE = ("bicubic",)
 """Methods whose values a model card shows too."""
 _ANOTHER = ": name another --out."
@@ -28,7 +28,7 @@ def export(
     scales: Annotated[
         str, typer.Option("--scale", "--scales", help="Scales, comma separated.", show_default="all with weights")
     ] = "",
-    format_: Annotated[str, typer.Option("--format", metavar="|".join(FORMATS), help="What to write.")] = "onnx",
+    format_: Annotated[str, typer.Option("--format", metavar="|".join(EXPORT_FORMATS), help="What to write.")] = "onnx",
     out: Annotated[
         Path | None,
         typer.Option(
@@ -62,8 +62,8 @@ def export(
 
     Exit codes: 0 fine, 2 wrong usage, 3 the method cannot be exported so, 4 no weights here or damaged ones.
     """
-    if format_ not in FORMATS:
-        raise UsageError(f"--format is {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, not '{format_}'.")
+    if format_ not in EXPORT_FORMATS:
+        raise UsageError(f"--format is {', '.join(EXPORT_FORMATS[:-1])} or {EXPORT_FORMATS[-1]}, not '{format_}'.")
     if run and format_ != "hub":
         raise UsageError("--run is for --format hub, whose model card has values; leave it out.")
     if licence and format_ == "safetensors":

@@ -16,8 +16,8 @@ from srbench.export.values import model_index, table_row, values_of, values_tabl
 from srbench.report.escape import markdown, markdown_code
 from srbench.version import __version__
 
-CHANNELS = {"y": "luma alone (Cb and Cr are upsampled bicubically)", "rgb": "RGB", "any": "each channel by itself"}
-INPUTS = {
+_CHANNELS = {"y": "luma alone (Cb and Cr are upsampled bicubically)", "rgb": "RGB", "any": "each channel by itself"}
+_INPUTS = {
     "lr": "the low-resolution image and upsamples it itself",
     "upsampled": "the bicubically upsampled image, and returns one of the same size",
 }
@@ -73,8 +73,8 @@ def _head(subjects: Sequence[ExportSubject]) -> list[str]:
     return [
         f"# {markdown(subjects[0].choice.label)}",
         "",
-        f"Image super-resolution at {scales}. The network takes {INPUTS[info.input]}. It works on "
-        f"{CHANNELS[info.channels]}, float32 in [0, 1].",
+        f"Image super-resolution at {scales}. The network takes {_INPUTS[info.input]}. It works on "
+        f"{_CHANNELS[info.channels]}, float32 in [0, 1].",
         "",
         f"Made by srbench {__version__}, method version {info.version}. After: {markdown(info.paper)}.",
     ]

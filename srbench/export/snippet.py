@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-HEAD = """\
+_HEAD = """\
 import numpy as np
 import onnxruntime
 from PIL import Image
@@ -49,6 +49,6 @@ def snippet(file: str, scale: int, channels: str, takes: str) -> str:
     """
     argument = "upsampled({})" if takes == "upsampled" else "{}"
     body = LUMA if channels == "y" else COLOUR
-    return (HEAD + body + TAIL).format(
+    return (_HEAD + body + TAIL).format(
         file=file, scale=scale, input=takes, y=argument.format("y"), plane=argument.format("plane")
     )

@@ -33,7 +33,7 @@ from srbench.system.places import cache_folder
 from srbench.system.source import source_hash
 from srbench.system.text import echo, first_line
 
-SECONDS = 120
+PROBE_SECONDS = 120
 """Time limit for opening a file, and for each run on noise."""
 MOST_CRASHES = 12
 ROOM = 4 * 2**30
@@ -101,7 +101,7 @@ def _tried(spec: Spec) -> Traits:
             "bytes": sum(file.stat().st_size for file in spec.files),
             "options": dataclasses.asdict(spec.options),
             "crashes": crashes,
-            "seconds": SECONDS,
+            "seconds": PROBE_SECONDS,
         }
         at: list[int] = []
         began = time.monotonic()
@@ -148,8 +148,8 @@ def _started(job: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
 
 def _ending(code: int, seconds: float) -> str:
     """How the process ended, in words."""
-    if seconds >= SECONDS:
-        return f"was not done after {SECONDS:g} s"
+    if seconds >= PROBE_SECONDS:
+        return f"was not done after {PROBE_SECONDS:g} s"
     if code >= 0:
         return f"exited with {code}"
     try:

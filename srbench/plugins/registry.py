@@ -28,7 +28,7 @@ from srbench.models.parse import is_model
 from srbench.models.spec import Spec
 from srbench.plugins.card import Card, Choice, card_of, contract_hash, from_json, to_json
 from srbench.plugins.loading import import_file, leads_to, load_entry, module_file, package_of, take
-from srbench.plugins.models import Models, model_card
+from srbench.plugins.models import Models, card_of_model
 from srbench.plugins.notebook_source import class_hash
 from srbench.plugins.selection import select_choices
 from srbench.recipe import Recipe
@@ -38,8 +38,8 @@ from srbench.system.names import unknown
 from srbench.system.places import cache_folder, is_file
 from srbench.system.source import source_hash
 
-METHODS = "srbench.methods"
-METRICS = "srbench.metrics"
+METHOD_GROUP = "srbench.methods"
+METRIC_GROUP = "srbench.metrics"
 
 
 class Registry:
@@ -67,7 +67,7 @@ class Registry:
         self._is_hosted = hosted
         self._methods: dict[str, EntryPoint | type[Method] | Origin] = {}
         self._metrics: dict[str, EntryPoint | Metric] = {}
-        self.refused = (*take("method", METHODS, self._methods), *take("metric", METRICS, self._metrics))
+        self.refused = (*take("method", METHOD_GROUP, self._methods), *take("metric", METRIC_GROUP, self._metrics))
         self._plugin_of: dict[str, Path] = {}
         self._cards: dict[str, Card] = {}
         self._models = Models(models)
@@ -196,7 +196,7 @@ class Registry:
     def _find_card(self, name: str) -> Card:
         """The cached card of a method, or a new one."""
         if (spec := self._models.get(name)) is not None:
-            return model_card(spec, self.method(name), self.card(spec.method).source_hash if spec.method else "")
+            return card_of_model(spec, self.method(name), self.card(spec.method).source_hash if spec.method else "")
         entry = self._methods.get(name)
         if entry is None:
             raise unknown("method", name, self._methods)

@@ -11,7 +11,7 @@ from srbench.report.escape import markdown, safe_file_name
 from srbench.report.merge import by_protocol, merge
 from srbench.report.tables.every_table import every_table
 from srbench.report.text.markup import markdown_table
-from srbench.report.write import FORMATS, write_report, writing_report
+from srbench.report.write import REPORT_FORMATS, write_report, writing_report
 from srbench.system.files import write_atomically
 from srbench.system.text import counted
 
@@ -31,7 +31,7 @@ def board_name(run: LoadedRun) -> str:
 def write_leaderboards(
     boards: Sequence[LoadedRun],
     out: Path,
-    formats: Collection[str] = FORMATS,
+    formats: Collection[str] = REPORT_FORMATS,
     plots: bool = True,
     baselines: Sequence[str] = (),
 ) -> list[Path]:

@@ -25,7 +25,7 @@ from srbench.version import __version__
 if TYPE_CHECKING:
     from srbench.analysis.compare import Comparison
 
-FORMATS = ("md", "csv", "latex", "json", "html")
+REPORT_FORMATS = ("md", "csv", "latex", "json", "html")
 STAMP = "report.json"
 _WITH_PLOTS = "md with plots"
 """In the stamp: the Markdown page that shows the plots."""
@@ -35,7 +35,7 @@ _REPORT_VERSION = 6  # raise it when a report of the same run would look differe
 def write_report(
     run: LoadedRun,
     out: Path | None = None,
-    formats: Collection[str] = FORMATS,
+    formats: Collection[str] = REPORT_FORMATS,
     plots: bool = True,
     baseline: str = "",
 ) -> list[Path]:
@@ -101,8 +101,8 @@ def check_formats(formats: Collection[str]) -> None:
         UsageError: an unknown format.
     """
     for name in formats:
-        if name not in FORMATS:
-            raise unknown("format", name, FORMATS)
+        if name not in REPORT_FORMATS:
+            raise unknown("format", name, REPORT_FORMATS)
 
 
 def _inputs(run: LoadedRun, references: Sequence[Reference], baseline: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-SECONDS = 1.0
+METER_SECONDS = 1.0
 """The energy counter is updated every few hundredths of a second, so runs of this length are measured."""
 
 
@@ -50,7 +50,7 @@ class GpuMeter:
         """Energy of one run in joules, the mean over one second of runs."""
         torch.cuda.synchronize(self._device)
         before, began, runs = self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle), time.monotonic(), 0
-        while time.monotonic() - began < SECONDS:
+        while time.monotonic() - began < METER_SECONDS:
             run()
             torch.cuda.synchronize(self._device)
             runs += 1

@@ -42,10 +42,10 @@ OUTPUTS = {"720p": (720, 1280), "2160p": (2160, 3840)}
 MOST_BATCH = {"cuda": 256, "mps": 64, "cpu": 16}
 GAIN = 1.05
 """The batch saturates the device if doubling it gains no more than this factor."""
-FEWEST = 5
+FEWEST_RUNS = 5
 """Least number of runs of a row with little time."""
 FIRST_TILE = 1024
-SMALLEST_TILE = 64
+_SMALLEST_TILE = 64
 
 Part = Literal["whole", "network"]
 
@@ -212,7 +212,7 @@ class SpeedTest:
     def _runs(self, run: Callable[[], object], request: SpeedRequest) -> int:
         if math.isinf(request.seconds):
             return request.runs
-        return affordable(run, self._clock, request.seconds, FEWEST, request.runs)
+        return affordable(run, self._clock, request.seconds, FEWEST_RUNS, request.runs)
 
     def _prepared(self, request: SpeedRequest, size: str, scale: int) -> Iterator[_Contender | SpeedRow]:
         """Warmed-up rows, and failed rows."""
@@ -294,7 +294,7 @@ class SpeedTest:
                 run()
                 return run, tile
             except Exception as error:
-                if not is_out_of_memory(error) or method.info.halo is None or tile == SMALLEST_TILE:
+                if not is_out_of_memory(error) or method.info.halo is None or tile == _SMALLEST_TILE:
                     raise
                 del run
                 if self._device.type == "cuda":

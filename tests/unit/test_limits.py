@@ -11,7 +11,7 @@ from runs import METRICS, speed_record, write_run
 
 from srbench.analysis.baseline import write_baseline
 from srbench.analysis.gate import check_runs
-from srbench.analysis.references import COLUMNS, Reference, load_references
+from srbench.analysis.references import REFERENCE_COLUMNS, Reference, load_references
 from srbench.bench.results import MetricRecord
 from srbench.bench.store import LoadedRun, read_run
 from srbench.errors import DataError
@@ -23,7 +23,7 @@ ONLY = {"gains": {"bicubic": 0.0}, "images": {"set5": ("a", "b")}, "scales": (2,
 
 def rows_of(folder: Path, *lines: str) -> tuple[Reference, ...]:
     path = folder / "mine.csv"
-    path.write_text("\n".join((",".join((*COLUMNS, "rule")), *lines)) + "\n", "utf-8")
+    path.write_text("\n".join((",".join((*REFERENCE_COLUMNS, "rule")), *lines)) + "\n", "utf-8")
     return load_references([str(path)])
 
 

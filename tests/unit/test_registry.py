@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from srbench.errors import UsageError
-from srbench.plugins.registry import METHODS, Registry
+from srbench.plugins.registry import METHOD_GROUP, Registry
 from srbench.system.source import source_hash
 
 PLUGIN = """
@@ -150,8 +150,8 @@ def test_a_plugin_that_no_file_can_be_called_is_not_there() -> None:
 
 
 def test_a_broken_entry_point_hurts_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = EntryPoint("broken", "srbench_no_such_package.module:Method", METHODS)
-    monkeypatch.setattr("srbench.plugins.loading.entry_points", lambda group: [broken] if group == METHODS else [])
+    broken = EntryPoint("broken", "srbench_no_such_package.module:Method", METHOD_GROUP)
+    monkeypatch.setattr("srbench.plugins.loading.entry_points", lambda group: [broken] if group == METHOD_GROUP else [])
     registry = Registry()
     assert "broken" in registry.method_names
     with pytest.raises(UsageError, match="cannot be imported"):

@@ -19,7 +19,7 @@ from srbench.report.tables.matrix import matrices
 from srbench.system.names import method_of
 from srbench.system.plain import json_number
 
-Number = float | str | None
+JsonNumber = float | str | None
 """In JSON: infinities are the strings ``inf`` and ``-inf``, NaN is null."""
 _ON_DARK = {
     "#000000": "#F2F0EB",
@@ -59,11 +59,11 @@ class CellValue:
     rank: int
     spread: str
     notes: tuple[str, ...]
-    value: Number = None
+    value: JsonNumber = None
     low: float | None = None
     high: float | None = None
     seeds: int = 0
-    images: tuple[Number, ...] = ()
+    images: tuple[JsonNumber, ...] = ()
     """In the order of the data set's images."""
     published: tuple[Published, ...] = ()
 

@@ -15,7 +15,7 @@ from srbench.speed.against import SpeedPair
 from srbench.speed.record import SpeedRecord, SpeedRow
 from srbench.system.console import make_table
 
-COLUMNS = ("ms", "quartiles", "MP/s", "GMAC", "MB", "roof")
+SPEED_COLUMNS = ("ms", "quartiles", "MP/s", "GMAC", "MB", "roof")
 SHORT = {"channels_last": "cl", "compiled": "jit", "graph": "graph"}
 LEGEND = (
     "From LR with all upsampling; net: the network alone. cl: channels_last, jit: compiled, b: images at once (+: the "
@@ -46,8 +46,8 @@ def speed_markdown(record: SpeedRecord) -> Iterator[str]:
     yield f"{'; '.join(markdown(part) for part in where if part)}. Protocol {record.protocol}.\n"
     for (scale, sizes), entries in _groups(record):
         yield f"### {scale}, {sizes}\n"
-        yield f"| method | mode | {' | '.join(COLUMNS)} |"
-        yield f"| --- | --- |{' ---: |' * len(COLUMNS)}"
+        yield f"| method | mode | {' | '.join(SPEED_COLUMNS)} |"
+        yield f"| --- | --- |{' ---: |' * len(SPEED_COLUMNS)}"
         for row in entries:
             yield f"| {' | '.join(map(markdown, (row.method, _mode(row), *_values(row))))} |"
         yield ""
@@ -89,7 +89,7 @@ def _table(rows: list[SpeedRow]) -> Table:
     table = make_table()
     table.add_column("method", overflow="fold")
     table.add_column("mode", overflow="fold")
-    for title in COLUMNS:
+    for title in SPEED_COLUMNS:
         table.add_column(title, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(one_line(row.method), _mode(row), *_values(row))

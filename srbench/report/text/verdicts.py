@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from srbench.analysis.gate import Verdict, Verdicts
-from srbench.analysis.references import SPEED, Reference
+from srbench.analysis.references import SPEED_PREFIX, Reference
 from srbench.system.console import make_table
 
 MAX_FAILURES = 20
@@ -82,7 +82,7 @@ def _fineness(row: Reference) -> tuple[bool, float]:
 
 def _kind(metric: str) -> str:
     """The metric, or ``speed`` for any speed ratio."""
-    return SPEED.rstrip("/") if metric.startswith(SPEED) else metric
+    return SPEED_PREFIX.rstrip("/") if metric.startswith(SPEED_PREFIX) else metric
 
 
 def _signed(value: float) -> str:
