@@ -6,7 +6,7 @@ Every format (terminal, Markdown, LaTeX) is a rendering of the same :class:`Grid
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
@@ -75,6 +75,29 @@ class Grid:
         """The metrics as a cell shows them: ``PSNR (dB) / SSIM``."""
         heading = " / ".join(metric_title(metric) for metric in self.metrics)
         return f"{heading}, differences to {self.baseline}" if self.baseline else heading
+
+
+def entry_text(
+    grid: Grid,
+    entry: Entry | None,
+    part: Callable[[str, int, str], str],
+    notes: Callable[[Sequence[int]], str],
+    dash: str = DASH,
+) -> str:
+    """An entry as text, its metrics joined by slashes; a dash without a result, empty if it was not planned.
+
+    Args:
+        grid: the table.
+        entry: of the table.
+        part: formats the text, rank and spread of one metric.
+        notes: formats the numbers of footnotes.
+        dash: for no result.
+    """
+    if entry is None:
+        return ""
+    names = [metric.name for metric in grid.metrics]
+    parts = [part(entry.texts.get(n, DASH), entry.ranks.get(n, 0), entry.spreads.get(n, "")) for n in names]
+    return (" / ".join(parts) if entry.texts else dash) + notes(entry.notes)
 
 
 def metric_title(metric: MetricRecord) -> str:
