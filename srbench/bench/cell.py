@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from srbench.bench.plan import Plan, PlannedJob
+from srbench.bench.plan import PlannedJob
 from srbench.bench.reads import examine, with_reads
 from srbench.bench.results import CellResult, Computed, ImageResult
 from srbench.bench.runner import Account, Runner
@@ -22,7 +22,7 @@ from srbench.inference import Output
 from srbench.isolation.host import HostError, RemoteError
 from srbench.isolation.watch import Reads
 from srbench.metrics.hosted import read_by
-from srbench.metrics.metric import Pair
+from srbench.metrics.scoring import Scoring
 from srbench.models.model import SrImages
 from srbench.protocols.case import Case, prepare
 from srbench.protocols.protocol import Protocol
@@ -104,7 +104,7 @@ class CaseSource:
 
 
 def compute_cell(
-    plan: Plan,
+    scoring: Scoring,
     job: PlannedJob,
     runner: Runner | SrImages,
     weights_sha256: str | None,
@@ -124,7 +124,7 @@ def compute_cell(
     hr: list[NDArray[np.uint8]] = []
     first: tuple[Case, Output] | None = None
     supplied = _supplied(runner, job)
-    for index, (name, case) in enumerate(cases.cases(job.dataset, job.id.scale, plan.protocol)):
+    for index, (name, case) in enumerate(cases.cases(job.dataset, job.id.scale, scoring.protocol)):
         if isinstance(runner, SrImages):
             sr, tile = _read(supplied[index], name, case), None
         else:
@@ -133,24 +133,23 @@ def compute_cell(
                 hr.append(case.hr)
                 first = first or (case, output)
             sr, tile = case.finish(runner.info, output.planes), output.tile
-        image = case.picture(sr)
-        values = score_image(plan, name, case.pair(sr), (image, case.hr), device)
+        image = case.image(sr)
+        values = scoring.score(name, case.pair(sr), (image, case.hr), device)
         height, width = case.hr.shape[:2]
         images.append(ImageResult(name=name, width=width, height=height, values=values, tile=tile))
         image_done(index, name, image, case.hr)
     again = () if first is None or isinstance(runner, SrImages) else _run_again(runner, *first, images[0].name, device)
     account = Account() if isinstance(runner, SrImages) else runner.close()
     reads = account.reads or Reads()
-    reads.add(read_by(plan.scored))
+    reads.add(read_by(scoring.metrics))
     info = job.card.info
     found = examine(reads, info.files, job.card.folder, hr)
-    inputs = with_reads(plan.inputs(job, weights_sha256), found.note, job.card.folder)
-    how = plan.protocol.aggregate
+    inputs = with_reads(job.inputs(scoring, weights_sha256), found.note, job.card.folder)
     cell = CellResult(
         key=digest(inputs),
         id=job.id,
-        protocol_hash=plan.protocol.hash,
-        values={m.name: m.aggregate([image.values[m.name] for image in images], how) for m in plan.scored},
+        protocol_hash=scoring.protocol.hash,
+        values=scoring.aggregate([image.values for image in images]),
         images=tuple(images),
         inputs=inputs,
         environment=versions() | {"device": device_name(device)},
@@ -170,39 +169,6 @@ def _run_again(runner: Runner, case: Case, output: Output, name: str, device: st
         f"gave another image for {name} the second time: it uses random numbers, or keeps state between images; "
         "other runs do not reuse its values",
     )
-
-
-def score_image(
-    plan: Plan,
-    name: str,
-    scored: tuple[NDArray[np.float64], NDArray[np.float64]],
-    whole: tuple[NDArray[np.uint8], NDArray[np.uint8]],
-    device: str,
-) -> dict[str, float]:
-    """Every available metric of one image.
-
-    Args:
-        plan: the metrics, and the files that they need.
-        name: of the image, for messages.
-        scored: SR and target, as :meth:`srbench.protocols.case.Case.pair` gives them.
-        whole: SR and HR, (H, W) or (H, W, 3).
-        device: where networks run.
-
-    Raises:
-        DataError: the image is too small for a metric.
-        MethodError: a metric gave no number.
-    """
-    values: dict[str, float] = {}
-    for metric in plan.scored:
-        images = scored if metric.input == "scored" else whole
-        pair = Pair(images[0], images[1], plan.protocol, device, plan.weights)
-        try:
-            values[metric.name] = float(metric.function(pair))
-        except ValueError as error:
-            raise DataError(f"{name} cannot be scored: {error}; leave it out or use a smaller scale") from None
-        if values[metric.name] != values[metric.name]:
-            raise MethodError(f"metric {metric.name} gave NaN on {name}")
-    return values
 
 
 def _supplied(method: object, job: PlannedJob) -> tuple[Path, ...]:

@@ -157,7 +157,7 @@ class Engine:
         from srbench.bench.engines.local import InProcess
 
         self.registry.hosts.say = self.watcher.output
-        return InProcess(Workbench(self.plan, self.registry, options.device, options.threads), self._on_event)
+        return InProcess(Workbench(self.plan.scoring, self.registry, options.device, options.threads), self._on_event)
 
     # what to do next ---------------------------------------------------------------------------------------------
 
@@ -199,7 +199,7 @@ class Engine:
             return weights
         file = weights if isinstance(weights, Path) else None
         sha256 = sha256_of(file) if file else None
-        inputs = self.plan.inputs(job, sha256)
+        inputs = job.inputs(self.plan.scoring, sha256)
         key = digest(inputs)
         if key in self._running:  # the same cell under another name is running
             return None

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -28,9 +27,11 @@ from srbench.errors import MethodError
 from srbench.isolation.hosts import Origin
 from srbench.isolation.state import State
 from srbench.isolation.watch import Watch
+from srbench.metrics.scoring import Scoring
 from srbench.models.model import SrImages
 from srbench.models.spec import Spec
 from srbench.plugins.registry import Registry
+from srbench.protocols.protocol import Protocol
 from srbench.speed.record import RunSpeed
 from srbench.system.files import StoreError
 from srbench.system.source import files_of
@@ -62,9 +63,12 @@ def default_threads() -> int:
 class Setting:
     """All that another process needs to set up a workbench: plain data, names for what is code."""
 
-    plan: Plan
-    """Without its jobs, which come one by one, and without its metrics, which are functions."""
+    protocol: Protocol
     metrics: tuple[str, ...]
+    hashes: Mapping[str, str]
+    """Of the metrics."""
+    networks: Mapping[str, Path]
+    """The files that metrics need, by name."""
     plugins: tuple[Path, ...]
     described: dict[Path, dict[str, Any]]
     """What hosts have found in the plugins."""
@@ -77,10 +81,19 @@ class Setting:
     @classmethod
     def of(cls, plan: Plan, registry: Registry, device: str, threads: int) -> Setting:
         """What a plan needs."""
-        names = tuple(metric.name for metric in plan.metrics)
-        bare = dataclasses.replace(plan, metrics=(), jobs=())
-        described = registry.described
-        return cls(bare, names, registry.plugins, described, registry.models, engine_hash(), device, threads)
+        scoring = plan.scoring
+        return cls(
+            protocol=scoring.protocol,
+            metrics=tuple(metric.name for metric in scoring.metrics),
+            hashes=scoring.hashes,
+            networks=scoring.weights,
+            plugins=registry.plugins,
+            described=registry.described,
+            models=registry.models,
+            engine=engine_hash(),
+            device=device,
+            threads=threads,
+        )
 
     def workbench(self) -> Workbench:
         """A workbench in this process.
@@ -92,8 +105,10 @@ class Setting:
         if engine_hash() != self.engine:
             raise MethodError("srbench's own code was changed while the run was going on; run again")
         registry = Registry(self.plugins, self.models, described=self.described)
-        plan = dataclasses.replace(self.plan, metrics=tuple(registry.metric(name) for name in self.metrics))
-        return Workbench(plan, registry, self.device, self.threads)
+        metrics = tuple(registry.metric(name) for name in self.metrics)
+        return Workbench(
+            Scoring(self.protocol, metrics, self.hashes, self.networks), registry, self.device, self.threads
+        )
 
 
 class Workbench:
@@ -104,14 +119,14 @@ class Workbench:
     on how many cells are computed at once.
 
     Args:
-        plan: protocol, metrics and what they need.
+        scoring: protocol, metrics and what they need.
         registry: where methods come from.
         device: its name, as on the command line.
         threads: CPU threads of torch; 0 is one, and for timing all.
     """
 
-    def __init__(self, plan: Plan, registry: Registry, device: str, threads: int) -> None:
-        self.plan = plan
+    def __init__(self, scoring: Scoring, registry: Registry, device: str, threads: int) -> None:
+        self.scoring = scoring
         self.registry = registry
         self._device_name = device
         self._threads = threads
@@ -156,7 +171,7 @@ class Workbench:
             self.registry.hosts.of(origin).start()
         runner = self._runner(task, origin, device, lambda: tell(Began()))
         try:
-            return compute_cell(self.plan, job, runner, task.weights_sha256, self._cases, str(device), image_done)
+            return compute_cell(self.scoring, job, runner, task.weights_sha256, self._cases, str(device), image_done)
         finally:
             if not isinstance(runner, SrImages):
                 runner.close()
@@ -219,7 +234,9 @@ class Workbench:
         self.registry.hosts.tell(lambda pid: tell(Hosting(pid)))
         device = self._ready(self._threads)
         tell(Began())
-        return time_methods(self.plan, self.registry, device, self._threads, task.asked, task.scale, task.methods)
+        return time_methods(
+            self.scoring.protocol, self.registry, device, self._threads, task.asked, task.scale, task.methods
+        )
 
     def _ready(self, threads: int) -> torch.device:
         """The device, with so many threads where it is the CPU; 0 is as many as torch had when it was imported."""
@@ -249,7 +266,7 @@ class Workbench:
         A process that was started later imports the files as they are then.
         """
         changed = [job.id.method] if self.registry.card(job.card.name).source_hash != job.card.source_hash else []
-        for name, known in self.plan.metric_hashes.items():
+        for name, known in self.scoring.hashes.items():
             if not known.startswith(self.registry.metric_hash(name)):
                 changed.append(name)
         if changed:

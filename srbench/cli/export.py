@@ -147,8 +147,7 @@ def _graph(subject: ExportSubject) -> Graph:
 
 def _run(registry: Registry, method: str, subjects: tuple[ExportSubject, ...]) -> LoadedRun:
     """A run on the embedded set; finished cells are reused."""
-    from srbench.bench.options import Options
-    from srbench.bench.plan import Request
+    from srbench.bench.options import Options, Request
     from srbench.bench.run import execute, prepare
     from srbench.cli.console import RunConsole
 

@@ -62,11 +62,24 @@ def open_file(path: Path, device: torch.device) -> LoadedModel:
             f"{path.name} cannot be opened as an exported program ({first_line(error).rstrip('.')})."
         ) from None
     require_one_input(path.name, list(map(str, program.graph_signature.user_inputs)))
+    size = _size(program)
     return LoadedModel(
         run=module,
-        says="exported program",
+        says="exported program" + (f", run in parts of {size[1]}x{size[0]}" if size else ""),
         parameters=sum(weight.numel() for weight in program.parameters()),
+        size=size,
     )
+
+
+def _size(program: Any) -> tuple[int, int] | None:
+    """(h, w) of the only images that a program takes; None where both are free."""
+    wanted = program.graph_signature.user_inputs
+    shapes = [
+        node.meta["val"].shape for node in program.graph.nodes if node.op == "placeholder" and node.name in wanted
+    ]
+    if len(shapes) != 1 or len(shapes[0]) != 4 or not all(isinstance(side, int) for side in shapes[0][2:]):
+        return None
+    return int(shapes[0][2]), int(shapes[0][3])
 
 
 @contextlib.contextmanager

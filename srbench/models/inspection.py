@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from srbench.errors import DataError, UsageError
+from srbench.models.fitting import ModelFunction, rounded_up
 from srbench.models.loaded import LoadedModel
 from srbench.models.spec import MEASURED, Channels, ModelOptions
 from srbench.models.traits import Traits
@@ -25,8 +25,6 @@ SIDES = (64, 128, 256)
 """Sides of the noise images that the halo is measured on."""
 PATIENCE = 2.0
 """A noise image four times as large is tried only if a run took at most so many seconds."""
-
-ModelFunction = Callable[[Tensor], Tensor]
 
 
 def find_traits(
@@ -52,7 +50,7 @@ def find_traits(
     with torch.inference_mode():
         inspector = _Inspector(opened, options.range, name, before)
         channels, either = inspector.channels(opened.channels, options.channels or opened.told.channels)
-        factor = inspector.factor((1, channels, 64, 96))
+        factor = inspector.factor((1, channels, *inspector.shape))
         if factor is None:
             raise DataError(f"{name} is not a model of images ({inspector.trouble}).")
         upsampled = (options.input or opened.told.input) == "upsampled"
@@ -60,12 +58,16 @@ def find_traits(
         if options.scale not in (0, known):
             hint = "; if it takes the upsampled image, add input=upsampled" if factor == 1 and not upsampled else ""
             raise UsageError(f"{name} is a model for x{known}, not x{options.scale}{hint or '; correct the option'}.")
-        multiple = opened.multiple or inspector.multiple(channels, factor)
-        least = inspector.least(channels, factor, multiple)
-        batched = inspector.is_batched(channels, factor, _rounded_up(max(least, 33), multiple))
         halo = options.halo
-        if halo == MEASURED:
-            halo = _halo(inspector.run, channels, factor, multiple, least) if opened.tiles else None
+        if opened.size is not None:
+            multiple, halo = _windows(inspector.run, channels, factor, opened.size, halo, name)
+            least, batched = 1, False
+        else:
+            multiple = opened.multiple or inspector.multiple(channels, factor)
+            least = inspector.least(channels, factor, multiple)
+            batched = inspector.is_batched(channels, factor, rounded_up(max(least, 33), multiple))
+            if halo == MEASURED:
+                halo = _halo(inspector.run, channels, factor, multiple, least) if opened.tiles else None
     return Traits(
         says=opened.says,
         parameters=opened.parameters,
@@ -77,18 +79,8 @@ def find_traits(
         least=least,
         batched=batched,
         halo=halo,
+        size=opened.size,
     )
-
-
-def run_fitted(run: ModelFunction, x: Tensor, traits: Traits) -> Tensor:
-    """Run a model on images of any size and number, with padding and batching as it needs."""
-    height, width = x.shape[-2:]
-    wanted = (_rounded_up(max(side, traits.least), traits.multiple) for side in (height, width))
-    below, right = (side - own for side, own in zip(wanted, (height, width), strict=True))
-    if below or right:
-        x = functional.pad(x, (0, right, 0, below), mode="replicate")
-    out = run(x) if traits.batched or len(x) == 1 else torch.cat([run(image[None]) for image in x])
-    return out[..., : height * traits.factor, : width * traits.factor]
 
 
 def _scale_of_upsampled(factor: int, told: int, options: ModelOptions, name: str) -> int:
@@ -119,6 +111,8 @@ class _Inspector:
         self._white = white
         self._name = name
         self._before = before
+        self.shape = opened.size or (64, 96)
+        """Of images that it must take."""
         self.trouble = ""
         """Why the last run failed."""
 
@@ -150,13 +144,15 @@ class _Inspector:
             raise DataError(f"{self._name} takes images of {declared} channels; srbench has 1 (luma) or 3 (RGB).")
         asked = {"": (3, 1), "rgb": (3,), "y": (1,), "any": (1,)}[said]
         tried = [n for n in asked if declared in (0, n)]
-        takes = [n for n in tried if self.factor((1, n, 64, 96)) is not None]
+        takes = [n for n in tried if self.factor((1, n, *self.shape)) is not None]
         if takes:
             return min(takes), len(takes) == 2 or said == "any"
         if not tried:
             raise UsageError(f"{self._name} takes {declared} channels, which channels={said} is not.")
         kinds = " or ".join(map(str, tried))
-        raise DataError(f"{self._name} takes no image of {kinds} channels, 96x64 pixels ({self.trouble}).")
+        raise DataError(
+            f"{self._name} takes no image of {kinds} channels, {self.shape[1]}x{self.shape[0]} pixels ({self.trouble})."
+        )
 
     def multiple(self, channels: int, scale: int) -> int:
         """The smallest multiple that works for the sides."""
@@ -182,9 +178,9 @@ def _halo(run: ModelFunction, channels: int, scale: int, multiple: int, least: i
     for side in SIDES:
         began = time.monotonic()
         try:
-            reach = _reach(run, channels, scale, multiple, side)
+            reach = _reach(run, channels, scale, multiple, (side, side))
             if reach is not None:
-                halo = _rounded_up(reach, multiple)
+                halo = rounded_up(reach, multiple)
                 return halo if _tiles_fit(run, channels, scale, multiple, halo, least) else None
         except Exception:  # a model that rejects a size is not tiled
             return None
@@ -193,28 +189,54 @@ def _halo(run: ModelFunction, channels: int, scale: int, multiple: int, least: i
     return None
 
 
-def _reach(run: ModelFunction, channels: int, scale: int, multiple: int, side: int) -> int | None:
+def _reach(run: ModelFunction, channels: int, scale: int, multiple: int, shape: tuple[int, int]) -> int | None:
     """How far a pixel in the middle changes the output, in input pixels; None if up to the edge."""
     farthest = 0
     for seed in (0, 1):
-        x = _noise(1, channels, side, side, seed)
+        x = _noise(1, channels, *shape, seed)
         before = run(x)
-        for middle in {side // 2, side // 2 + multiple - 1}:
+        for shift in {0, multiple - 1}:
+            middle = torch.tensor([side // 2 + shift for side in shape])
             y = x.clone()
-            y[..., middle, middle] = (y[..., middle, middle] < 0.5).float()  # to black or white, whichever is farther
+            pixel = y[..., middle[0], middle[1]]
+            y[..., middle[0], middle[1]] = (pixel < 0.5).float()  # to black or white, whichever is farther
             changed = ((run(y) - before).abs().amax(dim=(0, 1)) > INFLUENCE).nonzero() // scale
             if not len(changed):
                 continue
-            if changed.min() == 0 or changed.max() == side - 1:
+            if changed.min() == 0 or (changed == torch.tensor(shape) - 1).any():
                 return None
             farthest = max(farthest, int((changed - middle).abs().max()))
     return farthest
 
 
+def _windows(
+    run: ModelFunction, channels: int, scale: int, size: tuple[int, int], halo: int | None, name: str
+) -> tuple[int, int]:
+    """How a network for images of one size can be run on larger ones: the multiple that windows begin at, and the halo.
+
+    Raises:
+        DataError: it cannot.
+    """
+    for multiple in MULTIPLES:
+        reach = _reach(run, channels, scale, multiple, size) if halo == MEASURED else halo
+        if reach is None or 2 * reach + 2 * multiple > min(size):
+            break
+        x = _noise(1, channels, size[0] + multiple, size[1] + multiple, seed=2)
+        first, second = run(x[..., : size[0], : size[1]]), run(x[..., multiple:, multiple:])
+        both = [slice(reach * scale, (side - reach - multiple) * scale) for side in size]  # what both see whole
+        moved = [slice(part.start + multiple * scale, part.stop + multiple * scale) for part in both]
+        if float((first[..., moved[0], moved[1]] - second[..., both[0], both[1]]).abs().max()) < 10 * INFLUENCE:
+            return multiple, reach
+    raise DataError(
+        f"{name} takes images of {size[1]}x{size[0]} only, and larger ones cannot be put together of such parts, since "
+        "a pixel's influence reaches too far in it; export it with a free height and width."
+    )
+
+
 def _tiles_fit(run: ModelFunction, channels: int, scale: int, multiple: int, halo: int, least: int) -> bool:
     """Whether tiles with that margin give the same as the whole image."""
     # odd if possible, so that tiles do not align with windows of the network
-    inner = _rounded_up(max(9, least - halo) | 1, multiple)
+    inner = rounded_up(max(9, least - halo) | 1, multiple)
     x = _noise(1, channels, 2 * (halo + inner), 2 * (halo + inner), seed=2)
     whole = run(x)
     first = run(x[..., : inner + halo, : inner + halo])[..., : inner * scale, : inner * scale]
@@ -226,7 +248,3 @@ def _tiles_fit(run: ModelFunction, channels: int, scale: int, multiple: int, hal
 
 def _noise(n: int, channels: int, height: int, width: int, seed: int = 0) -> Tensor:
     return torch.rand(n, channels, height, width, generator=torch.Generator().manual_seed(seed))
-
-
-def _rounded_up(number: int, multiple: int) -> int:
-    return -(-number // multiple) * multiple

@@ -34,6 +34,7 @@ class LoadedModel:
         parameters: their number; None if unknown.
         channels: of the input; 0 if unknown.
         multiple: sides must be multiples of this; 0 if unknown.
+        size: (h, w) if it takes images of that size only.
         tiles: whether images may be processed in tiles.
         told: options that the file itself contains.
     """
@@ -43,6 +44,7 @@ class LoadedModel:
     parameters: int | None = None
     channels: int = 0
     multiple: int = 0
+    size: tuple[int, int] | None = None
     tiles: bool = True
     told: ModelOptions = field(default_factory=ModelOptions)
 

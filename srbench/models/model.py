@@ -42,7 +42,7 @@ class FileMethod(Method):
 
     def upscale(self, x: Tensor, scale: int) -> Tensor:
         """Run the model, in its own range of values."""
-        from srbench.models.inspection import run_fitted
+        from srbench.models.fitting import run_fitted
 
         traits, white = self.traits[scale], self.spec.options.range
         planes = x.flatten(0, 1)[:, None] if traits.channels == 1 else x

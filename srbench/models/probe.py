@@ -76,9 +76,14 @@ def _reader(kind: str) -> list[str]:
 
 def _kept(path: Path) -> Traits | None:
     try:
-        return Traits(**parse_json(path.read_text("utf-8")))
+        return _traits_of(parse_json(path.read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def _traits_of(kept: dict[str, Any]) -> Traits:
+    size = kept.pop("size", None)
+    return Traits(**kept, size=None if size is None else (int(size[0]), int(size[1])))
 
 
 # the parent process --------------------------------------------------------------------------------------------------
@@ -110,7 +115,7 @@ def _tried(spec: Spec) -> Traits:
             for line in process.stdout:
                 answer = json.loads(line)
                 if "traits" in answer:
-                    return Traits(**answer["traits"])
+                    return _traits_of(answer["traits"])
                 if "error" in answer:
                     kind, message = answer["error"]
                     raise getattr(errors, kind)(message)

@@ -21,6 +21,7 @@ class Traits:
         least: the smallest side.
         batched: whether it takes several images at a time.
         halo: as in MethodInfo.
+        size: (h, w), where it takes images of that size alone: larger ones are put together of such parts.
     """
 
     says: str
@@ -33,6 +34,7 @@ class Traits:
     least: int
     batched: bool
     halo: int | None
+    size: tuple[int, int] | None = None
 
     @property
     def factor(self) -> int:

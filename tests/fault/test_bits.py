@@ -24,8 +24,7 @@ from srbench.analysis.baseline import write_baseline
 from srbench.analysis.gate import check_runs
 from srbench.analysis.references import load_references
 from srbench.analysis.sample import cell_intervals
-from srbench.bench.options import Options
-from srbench.bench.plan import Request
+from srbench.bench.options import Options, Request
 from srbench.bench.run import execute, prepare
 from srbench.bench.store import read_run
 from srbench.cli.console import RunConsole

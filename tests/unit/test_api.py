@@ -20,8 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import srbench
-from srbench.bench.options import Options
-from srbench.bench.plan import Request
+from srbench.bench.options import Options, Request
 from srbench.cli.run import run as cli_run
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.imaging.files import read_image

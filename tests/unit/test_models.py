@@ -8,6 +8,7 @@ import pickle
 import re
 import shutil
 import sys
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from srbench.bench.plan import Request, make_plan
+from srbench.bench.options import Request
+from srbench.bench.plan import make_plan
 from srbench.data.own.folders import EXTENSIONS
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.inference import run_method
-from srbench.method import MethodInfo
+from srbench.method import Method, MethodInfo
 from srbench.models import model
-from srbench.models.inspection import find_traits, run_fitted
+from srbench.models.fitting import run_fitted
+from srbench.models.inspection import find_traits
 from srbench.models.loaded import LoadedModel, open_file
 from srbench.models.model import ANY_SCALE, SrImages, spec_hash
 from srbench.models.parse import parse_options, parse_spec, with_distinct_names
@@ -553,17 +556,99 @@ def test_weights_of_no_known_architecture(tmp_path: Path) -> None:
         Registry().select([f"spandrel:{tmp_path}/odd.pth"])
 
 
-def test_an_onnx_model_of_one_size_is_refused(network: nn.Module, tmp_path: Path) -> None:
-    path = small_models.save_onnx(network, tmp_path / "fixed.onnx", free=False)
-    with pytest.raises(DataError, match="takes images of 18x16 only; export it with a free height and width"):
+class ChannelsLast(nn.Module):
+    """As TensorFlow has images: (N, h, w, C)."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        sr: torch.Tensor = self.inner(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        return sr
+
+
+class Downsampling(nn.Module):
+    """Works at a third of the resolution inside: parts have to begin at multiples of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, padding=1, groups=3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        small = self.conv(nn.functional.avg_pool2d(x, 4))
+        return nn.functional.interpolate(small, scale_factor=8, mode="nearest")
+
+
+class Averaging(nn.Module):
+    """Every pixel has influence everywhere."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.interpolate(x - x.mean((2, 3), keepdim=True), scale_factor=2, mode="nearest")
+
+
+def save_fixed(network: nn.Module, path: Path, shape: tuple[int, ...] = (1, 3, 32, 40), **axes: Any) -> Path:
+    """An ONNX model of one input size, but for the axes that are free."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        names = {"input_names": ["lr"], "output_names": ["sr"]}
+        torch.onnx.export(network, (torch.rand(shape),), str(path), **names, dynamic_axes=axes or None, dynamo=False)
+    return path
+
+
+def ready(spec: str) -> Method:
+    """A model, ready."""
+    registry = Registry()
+    (choice,) = registry.select([spec])
+    return registry.method(choice.card.name)()
+
+
+def test_models_of_one_size_give_what_those_of_any_size_give(network: nn.Module, tmp_path: Path) -> None:
+    """ONNX of 32x40 pixels, and of a batch of four; one exported: in parts that overlap by the halo."""
+    torch.export.save(torch.export.export(network, (torch.rand(1, 3, 32, 40),)), tmp_path / "fixed.pt2")
+    specs = [
+        f"onnx:{save_fixed(network, tmp_path / 'fixed.onnx')}",
+        f"onnx:{save_fixed(network, tmp_path / 'four.onnx', (4, 3, 32, 40))}",
+        f"exported:{tmp_path / 'fixed.pt2'}",
+    ]
+    for spec in specs:
+        method = ready(spec)
+        assert method.info.scales == {2} and "run in parts of 40x32" in method.info.paper
+        for height, width in ((32, 40), (33, 41), (70, 95), (64, 40)):
+            x = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(height))
+            with torch.inference_mode():
+                torch.testing.assert_close(method.upscale(x, 2), network(x), rtol=0, atol=1e-5)
+        with torch.inference_mode():
+            assert method.upscale(torch.rand(2, 3, 9, 11), 2).shape == (2, 3, 18, 22)  # padded
+
+
+def test_parts_begin_where_a_networks_strides_do(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = Downsampling().eval()
+    method = ready(f"onnx:{save_fixed(network, tmp_path / 'strides.onnx')}")
+    x = torch.rand(1, 3, 96, 120)
+    with torch.inference_mode():
+        torch.testing.assert_close(method.upscale(x, 2), network(x), rtol=0, atol=1e-5)
+
+
+def test_an_onnx_model_of_one_size_in_which_everything_has_influence_is_refused(tmp_path: Path) -> None:
+    path = save_fixed(Averaging(), tmp_path / "averaging.onnx")
+    with pytest.raises(DataError, match="takes images of 40x32 only, and larger ones cannot be put together"):
         Registry().select([f"onnx:{path}"])
 
 
-def test_an_exported_program_of_one_size_is_refused(network: nn.Module, tmp_path: Path) -> None:
-    path = tmp_path / "fixed.pt2"
-    torch.export.save(torch.export.export(network, (torch.rand(1, 3, 16, 18),)), path)
-    with pytest.raises(DataError, match="takes no image of 3 or 1 channels, 96x64"):
-        Registry().select([f"exported:{path}"])
+def test_onnx_models_with_channels_last_are_turned_round(network: nn.Module, tmp_path: Path) -> None:
+    free = {0: "n", 1: "h", 2: "w"}
+    last = ChannelsLast(network)
+    for path in (
+        save_fixed(last, tmp_path / "last.onnx", (1, 32, 40, 3), lr=free, sr=free),
+        save_fixed(last, tmp_path / "both.onnx", (1, 32, 40, 3)),
+    ):
+        method = ready(f"onnx:{path}")
+        assert "channels last" in method.info.paper
+        x = torch.rand(1, 3, 50, 61)
+        with torch.inference_mode():
+            torch.testing.assert_close(method.upscale(x, 2), network(x), rtol=0, atol=1e-5)
 
 
 def altered(source: Path, path: Path, name: str, change: Any) -> Path:

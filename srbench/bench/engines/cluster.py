@@ -211,14 +211,14 @@ class Cluster:
         self._setting = setting
         beside = [file for path in self._ship for file in (path, *sorted(path.rglob("*"))) if file.is_file()]
         context = RunContext(
-            setting=replace(setting, plugins=(), models=(), plan=replace(setting.plan, datasets=())),
+            setting=replace(setting, plugins=(), models=()),
             code=package_hash(),
             plugins=tuple(
                 (str(path), sender.files([*(file for file, _ in source_files(path)), *beside]))
                 for path in setting.plugins
             ),
             models=tuple((spec, sender.files(spec.files)) for spec in setting.models),
-            networks=sender.files(setting.plan.weights.values()),
+            networks=sender.files(setting.networks.values()),
             environment=self._environment,
             sink=self._sink,
         )

@@ -142,10 +142,9 @@ class _Worker:
         models = [_moved(spec, self._receiver.tree(shipment)) for spec, shipment in context.models]
         networks = self._receiver.files(context.networks)
         setting = context.setting
-        weights = {name: networks[str(path.absolute())] for name, path in setting.plan.weights.items()}
         self._setting = replace(
             setting,
-            plan=replace(setting.plan, weights=weights),
+            networks={name: networks[str(path.absolute())] for name, path in setting.networks.items()},
             plugins=tuple(plugins),
             models=tuple(models),
         )
