@@ -23,7 +23,7 @@ from srbench.imaging.files import read_image, to_uint8
 from srbench.isolation.watch import Reads, changed
 from srbench.system.hashes import file_sha256
 
-MOST_IMAGES = 200
+MOST_COMPARED = 200
 """Most images read by a method that are compared with HR."""
 
 
@@ -77,7 +77,7 @@ def examine(reads: Reads, declared: Collection[str], folder: Path, hr: Sequence[
     if modified := list(changed(reads)):
         reusable = False
         notes.append(f"{Path(modified[0]).name} was changed while it ran: run again")
-    if seen := next((path for path in list(reads.files)[:MOST_IMAGES] if _is_hr(path, hr)), None):
+    if seen := next((path for path in list(reads.files)[:MOST_COMPARED] if _is_hr(path, hr)), None):
         notes.append(f"READS THE TEST SET'S HR IMAGES ({Path(seen).name}), so its values are worthless")
     own = {_named(path, folder) for path in reads.files} - set(declared)
     note = ReadNote(files=tuple(sorted(own)), variables=tuple(sorted(reads.variables)))

@@ -219,7 +219,7 @@ def test_models_are_timed_and_images_are_not(cli: Cli, here: Path, photos: Path)
     assert {row["method"]: row["parameters"] for row in rows} == {"onnx:small": 6876, "spandrel:small": 6876}
     refused = cli("speed", "--methods", "images:sr")
     assert refused.returncode == 2
-    assert "images:sr is a folder of SR images: there is nothing to time" in refused.stderr
+    assert "images:sr is a folder of SR images, which cannot be timed" in refused.stderr
     methods = ("--methods", f"onnx:small.onnx,images:{photos}", "--datasets", str(photos))
     timed = cli("run", *methods, "--scales", "2", "--no-report")
     assert timed.returncode == 0, timed.stderr

@@ -279,7 +279,7 @@ def test_a_model_of_the_upsampled_image_has_the_scale_that_is_said() -> None:
             ModelOptions(),
             "x1, not x2; if it takes the upsampled image, add input=upsampled",
         ),
-        (nn.Identity(), ModelOptions(input="upsampled"), ModelOptions(), "say which"),
+        (nn.Identity(), ModelOptions(input="upsampled"), ModelOptions(), "add its scale"),
         (nn.Identity(), ModelOptions(scale=3), ModelOptions(input="upsampled", scale=2), "for x2, not x3"),
         (nearest(), ModelOptions(input="upsampled", scale=2), ModelOptions(), "upsamples x2 itself"),
     ],
@@ -293,7 +293,7 @@ def test_what_cannot_be_of_a_model_of_the_upsampled_image(
 
 def test_an_onnx_file_says_by_its_inputs_name_that_it_takes_the_upsampled_image(tmp_path: Path) -> None:
     path = small_models.save_onnx(nn.Conv2d(1, 1, 3, padding=1), tmp_path / "sharpener_x3.onnx", 1, name="upsampled")
-    with pytest.raises(UsageError, match="say which"):
+    with pytest.raises(UsageError, match="add its scale"):
         Registry().select([f"onnx:{path}"])
     (choice,) = Registry().select([f"onnx:{tmp_path}/sharpener_x{{scale}}.onnx"])
     assert (choice.card.info.input, choice.card.info.scales) == ("upsampled", {3})
@@ -466,7 +466,7 @@ def test_a_missing_extra_is_one_sentence(
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     kind, _, name = pattern.partition(":")
-    with pytest.raises(UsageError, match=re.escape(f"{package} is not installed: {install_command(kind)} brings it")):
+    with pytest.raises(UsageError, match=re.escape(f"{package} is not installed: {install_command(kind)} installs it")):
         Registry().select([f"{kind}:{files / name}"])
 
 
@@ -537,7 +537,7 @@ class Harm:
 def test_a_pth_that_holds_code_is_refused(suffix: str, tmp_path: Path) -> None:
     done = tmp_path / "done"
     torch.save({"params": Harm(done)}, tmp_path / f"bad.{suffix}")
-    with pytest.raises(DataError, match="holds more than weights"):
+    with pytest.raises(DataError, match="contains more than weights"):
         opened("spandrel", tmp_path / f"bad.{suffix}", probed=suffix == "pth")
     assert not done.exists()
 
@@ -552,7 +552,7 @@ def test_weights_of_no_known_architecture(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"knows no architecture that odd\.pth fits"):
         Registry().select([f"spandrel:{tmp_path}/odd.pth"])
     torch.save([torch.zeros(3)], tmp_path / "odd.pth")
-    with pytest.raises(DataError, match="holds no state dict, but a list"):
+    with pytest.raises(DataError, match="contains no state dict, but a list"):
         Registry().select([f"spandrel:{tmp_path}/odd.pth"])
 
 
