@@ -84,7 +84,7 @@ def score(
         UsageError: an unknown name, no scale, or pictures that do not fit.
         DataError: the image is too small to be scored, or a metric's weights are not here.
     """
-    from srbench.bench.cell import score as score_pair
+    from srbench.bench.figures import score as score_pair
 
     found = get_protocol(str(protocol))
     if scale is None:

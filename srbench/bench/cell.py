@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from srbench.bench.figures import Extent, blocks, notes_on_blocks, score
 from srbench.bench.plan import Plan, PlannedJob
 from srbench.bench.reads import examine, with_reads
 from srbench.bench.results import CellResult, Computed, ImageResult
@@ -22,7 +23,6 @@ from srbench.inference import Output
 from srbench.isolation.host import HostError, RemoteError
 from srbench.isolation.watch import Reads
 from srbench.metrics.hosted import read_by
-from srbench.metrics.metric import Pair
 from srbench.models.model import SrImages
 from srbench.protocols.case import Case, prepare
 from srbench.protocols.protocol import Protocol
@@ -46,6 +46,8 @@ class CaseSource:
     def __init__(self) -> None:
         self._key: tuple[str, ...] | None = None
         self._cases: list[tuple[str, Case]] = []
+        self.sizes: dict[str, tuple[int, int]] = {}
+        """Heights and widths of the last set's HR images before they were cropped, by name."""
         self._failed: dict[tuple[str, ...], DataError] = {}
 
     def cases(self, dataset: Dataset, scale: int, protocol: Protocol) -> Iterator[tuple[str, Case]]:
@@ -61,11 +63,12 @@ class CaseSource:
         for known in (key[:1], key):
             if known in self._failed:
                 raise self._failed[known]
-        self._key, self._cases = None, []
+        self._key, self._cases, self.sizes = None, [], {}
         kept: list[tuple[str, Case]] = []
         pixels = 0
         for sample in self._samples(dataset):
             case = self._case(key, protocol, sample, scale)
+            self.sizes[sample.name] = (sample.hr.shape[0], sample.hr.shape[1])
             pixels += case.hr.shape[0] * case.hr.shape[1]
             if pixels <= KEEP_PIXELS:
                 kept.append((sample.name, case))
@@ -136,7 +139,8 @@ def compute_cell(
         picture = case.picture(sr)
         values = score(plan, name, case.pair(sr), (picture, case.hr), device)
         height, width = case.hr.shape[:2]
-        images.append(ImageResult(name=name, width=width, height=height, values=values, tile=tile))
+        counts = blocks(plan.scored, (height, width))
+        images.append(ImageResult(name=name, width=width, height=height, values=values, tile=tile, blocks=counts))
         image_done(index, name, picture, case.hr)
     again = () if first is None or isinstance(runner, SrImages) else _run_again(runner, *first, images[0].name, device)
     account = Account() if isinstance(runner, SrImages) else runner.close()
@@ -146,6 +150,7 @@ def compute_cell(
     found = examine(reads, info.files, job.card.folder, hr)
     inputs = with_reads(plan.inputs(job, weights_sha256), found.note, job.card.folder)
     how = plan.protocol.aggregate
+    extents = [Extent(image.name, (image.height, image.width), cases.sizes[image.name]) for image in images]
     cell = CellResult(
         key=digest(inputs),
         id=job.id,
@@ -154,7 +159,7 @@ def compute_cell(
         images=tuple(images),
         inputs=inputs,
         environment=versions() | {"device": device_name(device)},
-        notes=(*again, *account.notes, *found.notes),
+        notes=(*again, *account.notes, *found.notes, *notes_on_blocks(plan.scored, extents)),
         reusable=found.reusable and not again,
     )
     return Computed(cell, found.note)
@@ -170,39 +175,6 @@ def _run_again(runner: Runner, case: Case, output: Output, name: str, device: st
         f"gave another image for {name} the second time: it draws random numbers, or keeps state from image to image; "
         "its figures are not kept for other runs",
     )
-
-
-def score(
-    plan: Plan,
-    name: str,
-    scored: tuple[NDArray[np.float64], NDArray[np.float64]],
-    pictures: tuple[Picture, Picture],
-    device: str,
-) -> dict[str, float]:
-    """Every metric of one image that can be computed here.
-
-    Args:
-        plan: the metrics, and the files that they need.
-        name: of the image, for messages.
-        scored: SR and target, as :meth:`srbench.protocols.case.Case.pair` gives them.
-        pictures: SR and HR to look at, (H, W) or (H, W, 3).
-        device: where networks run.
-
-    Raises:
-        DataError: the image is too small for a metric.
-        MethodError: a metric gave no number.
-    """
-    values: dict[str, float] = {}
-    for metric in plan.scored:
-        images = scored if metric.input == "scored" else pictures
-        pair = Pair(images[0], images[1], plan.protocol, device, plan.weights)
-        try:
-            values[metric.name] = float(metric.function(pair))
-        except ValueError as error:
-            raise DataError(f"{name} cannot be scored: {error}; leave it out or use a smaller scale") from None
-        if values[metric.name] != values[metric.name]:
-            raise MethodError(f"metric {metric.name} gave NaN on {name}")
-    return values
 
 
 def _supplied(method: object, job: PlannedJob) -> tuple[Path, ...]:

@@ -332,7 +332,16 @@ def _distinct(datasets: Sequence[Dataset]) -> tuple[Dataset, ...]:
     return tuple(by_name.values())
 
 
-NUMBERS = ("protocols.protocol", "protocols.case", "imaging", "inference", "bench.cell", "bench.runner", "bench.reads")
+NUMBERS = (
+    "protocols.protocol",
+    "protocols.case",
+    "imaging",
+    "inference",
+    "bench.cell",
+    "bench.figures",
+    "bench.runner",
+    "bench.reads",
+)
 """The modules that turn images into numbers."""
 
 

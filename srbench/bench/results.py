@@ -60,6 +60,8 @@ class ImageResult(Frozen):
     values: dict[Name, Number]
     tile: Side | None = None
     """The side in input pixels of the tiles that it was worked on in; None for one piece."""
+    blocks: dict[Name, Count] = Field(default_factory=dict)
+    """How many blocks of the image a metric used, of metrics that count blocks (``niqe``)."""
 
 
 class CellResult(Frozen):

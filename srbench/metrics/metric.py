@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from numpy.typing import NDArray
 
@@ -29,7 +29,7 @@ class Pair:
     Attributes:
         sr: for ``input="scored"`` float64 (H, W) luma or (H, W, 3) RGB, rounded and shaved by the protocol; for
             ``input="picture"`` the uint8 (H, W) gray or (H, W, 3) RGB picture that a person would look at, not shaved.
-        target: the same of the HR image.
+        target: the same of the HR image; for a no-reference metric it has no rows.
         protocol: the protocol that made both; it also chooses SSIM's window.
         device: where a network should run, as torch names it.
         weights: where the files that metrics need lie, by name; they are checked already.
@@ -40,6 +40,21 @@ class Pair:
     protocol: Protocol
     device: str = "cpu"
     weights: Mapping[str, Path] = field(default_factory=dict)
+
+
+LEFT_OUT = {
+    "pi": "pi is left out, since the random forests of Ma's measure (NRQM) in it could not be had for a check; "
+    "niqe-pirm gives its other half: PI = ((10 - Ma) + niqe-pirm) / 2.",
+    "nrqm": "nrqm, Ma's measure, is left out, since its random forests could not be had for a check.",
+}
+"""Metrics that papers print and srbench has not, and why."""
+
+
+class Blocks(NamedTuple):
+    """How many blocks of a picture a figure rests on, and how many there are if nothing is cut from its border."""
+
+    used: int
+    whole: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +72,8 @@ class Metric:
         input: what it compares: the planes that the protocol scores, or the pictures.
         weights: files that it needs, by their names in :mod:`srbench.data.fetch.networks`.
         packages: optional packages that it needs; their versions are part of what decides its numbers.
+        needs_hr: whether it compares with HR. A no-reference metric does not, and looks at the picture.
+        blocks: of a metric that cuts pictures into blocks, how many those of a height and width have.
     """
 
     name: str
@@ -69,6 +86,13 @@ class Metric:
     input: Literal["scored", "picture"] = "scored"
     weights: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
+    needs_hr: bool = True
+    blocks: Callable[[int, int], Blocks] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be scored."""
+        if not self.needs_hr and self.input != "picture":
+            raise ValueError(f'metric {self.name} is a no-reference one, so it needs input="picture"')
 
     def aggregate(self, values: Sequence[float], how: Literal["mean", "pooled"]) -> float:
         """One figure for a data set from its per-image values."""

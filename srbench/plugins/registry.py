@@ -26,7 +26,7 @@ from srbench.isolation.hosts import Hosts, Origin
 from srbench.method import Family, LearnedMethod, Method, MethodInfo
 from srbench.metrics import bridge
 from srbench.metrics.hosted import hosted_metric
-from srbench.metrics.metric import Metric
+from srbench.metrics.metric import LEFT_OUT, Metric
 from srbench.models.hub import onnx_of_export
 from srbench.models.model import SrImages, method_class, spec_hash
 from srbench.models.parse import is_model, parse_spec, told_apart
@@ -382,6 +382,8 @@ class Registry:
         entry = self._metrics.get(name)
         if entry is None and ":" in name:
             return bridge.bridged(name)
+        if entry is None and name in LEFT_OUT:
+            raise UsageError(LEFT_OUT[name])
         if entry is None:
             raise unknown("metric", name, self._metrics)
         if isinstance(entry, EntryPoint) and self._is_hosted and self._is_foreign(entry):
