@@ -92,12 +92,12 @@ def notes_on_blocks(metrics: Sequence[Metric], images: Sequence[Extent]) -> Iter
         if cut := [name for name, count in counts.items() if count.used < count.whole]:
             used, whole = counts[cut[0]]
             yield (
-                f"{metric.name} rests on {used} blocks of 96x96 pixels where {_named(cut)} has {whole}: what is cut "
-                "from the border changes the count, and so the figure"
+                f"{metric.name} rests on {used} blocks of 96x96 pixels of {cut[0]}, which has {whole}{_more(cut)}: "
+                "what is cut from the border changes the count, and so the figure"
             )
-        if few := [name for name, count in counts.items() if count.used < FEW]:
-            yield f"{metric.name} rests on no more than {counts[few[0]].used} blocks of 96x96 pixels of {_named(few)}"
+        if few := sorted((count.used, name) for name, count in counts.items() if count.used < FEW):
+            yield f"{metric.name} rests on only {few[0][0]} blocks of 96x96 pixels of {few[0][1]}{_more(few)}"
 
 
-def _named(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+def _more(images: Sequence[object]) -> str:
+    return f" (and so for {len(images) - 1} more images)" if len(images) > 1 else ""

@@ -13,6 +13,8 @@ The model of natural images is LIVE's file of parameters, which comes with srben
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -38,6 +40,7 @@ from srbench.metrics.scene_statistics import (
 )
 
 BLOCK = 96
+FEATURES = 36
 LEAST = 2
 """Blocks: a covariance needs two."""
 PARAMETERS = "niqe-parameters"
@@ -77,11 +80,18 @@ class Model(NamedTuple):
 
 @lru_cache(maxsize=2)
 def read_model(path: Path) -> Model:
-    """LIVE's ``modelparameters.mat``."""
-    from scipy.io import loadmat
-
-    found = loadmat(path)
-    return Model(found["mu_prisparam"].ravel(), found["cov_prisparam"])
+    """LIVE's ``modelparameters.mat``: two compressed matrices of doubles (MATLAB's MAT-file format, level 5)."""
+    content, at = path.read_bytes(), 128
+    found: dict[int, Floats] = {}
+    while at < len(content):
+        _, size = struct.unpack_from("<II", content, at)
+        matrix = zlib.decompress(content[at + 8 : at + 8 + size])
+        at += 8 + size
+        # the numbers, which the matrix ends with, are preceded by their count in bytes
+        for count in (FEATURES, FEATURES**2):
+            if matrix[-8 * count - 4 : -8 * count] == struct.pack("<I", 8 * count):
+                found[count] = np.frombuffer(matrix[-8 * count :], "<f8").astype(np.float64)
+    return Model(found[FEATURES], found[FEATURES**2].reshape(FEATURES, FEATURES))
 
 
 def niqe(image: NDArray[Any], model: Model, convention: Convention = CONVENTIONS["niqe"]) -> float:

@@ -6,6 +6,7 @@ decide the figures, and what other programs do in their place.
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
@@ -187,10 +188,8 @@ class Grid(NamedTuple):
 @lru_cache(maxsize=1)
 def grid() -> Grid:
     """The shapes, as MATLAB's ``0.2:0.001:10`` has them."""
-    from scipy.special import gamma
-
     alpha = np.arange(200, 10001) / 1000.0
-    first, second, third = gamma(1 / alpha), gamma(2 / alpha), gamma(3 / alpha)
+    first, second, third = (np.array([math.gamma(k / a) for a in alpha.tolist()]) for k in (1.0, 2.0, 3.0))
     return Grid(alpha, second**2 / (first * third), np.sqrt(first / third), second / first)
 
 

@@ -1,0 +1,208 @@
+"""Scores a folder of images, with HR or, by no-reference metrics, without."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srbench.bench.availability import availability
+from srbench.bench.figures import Extent, Picture, blocks, notes_on_blocks, score
+from srbench.bench.plan import Plan, Request
+from srbench.data.dataset import Dataset
+from srbench.data.images import Sample, read_samples
+from srbench.data.own.folders import image_files
+from srbench.data.sr_images import Matched, match, read_sr
+from srbench.errors import DataError, MethodError, UsageError
+from srbench.imaging.files import read_image, to_uint8
+from srbench.plugins.registry import Registry
+from srbench.protocols.case import prepare
+from srbench.protocols.protocol import Protocol
+
+_SCALE = re.compile(r"(?:^|[-_. ])x(\d{1,2})(?=$|[-_. ])", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageScores:
+    """An image's figures, by metric.
+
+    Attributes:
+        name: of the file, or of its HR image.
+        width: of what was scored, before a protocol's shave.
+        height: likewise.
+        values: by metric.
+        blocks: how many blocks of it those metrics used that count blocks.
+    """
+
+    name: str
+    width: int
+    height: int
+    values: dict[str, float]
+    blocks: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class FolderScores:
+    """What became of a folder's images.
+
+    Attributes:
+        plan: the metrics and the protocol.
+        scale: by which HR was cropped and shaved; None without HR.
+        images: those that were scored.
+        failed: names of the others, and why.
+        notes: what must be said beside the figures.
+    """
+
+    plan: Plan
+    scale: int | None
+    images: list[ImageScores] = field(default_factory=list)
+    failed: list[tuple[str, DataError | MethodError]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def metrics_plan(protocol: Protocol, names: Sequence[str], registry: Registry) -> Plan:
+    """A plan without cells: the metrics, and the files that they need.
+
+    Raises:
+        UsageError: a metric is unknown, or none is named.
+    """
+    metrics = tuple(registry.metric(name) for name in dict.fromkeys(names))
+    if not metrics:
+        raise UsageError("metrics needs at least one.")
+    have = availability(metrics, registry)
+    return Plan(
+        request=Request(),
+        protocol=protocol,
+        metrics=metrics,
+        metric_hashes=have.hashes,
+        weights=have.weights,
+        unavailable=have.reasons,
+        datasets=(),
+        cards=(),
+        jobs=(),
+    )
+
+
+def score_folder(
+    plan: Plan,
+    sr: Path,
+    hr: Dataset | Path | None,
+    scale: int | None,
+    device: str = "cpu",
+    step: Callable[[int], None] = lambda total: None,
+) -> FolderScores:
+    """Score every image of a folder; one that cannot be scored does not hold up the others.
+
+    Args:
+        plan: by which metrics, under which protocol.
+        sr: the folder, or one image.
+        hr: what its images are compared with, or the one image of one; None where no metric needs it.
+        scale: by which HR is larger than LR was; None to take it from the names: ``baby_x4.png``, ``sr_x4/``.
+        device: where networks of metrics run.
+        step: called after each image with the number of all.
+
+    Raises:
+        DataError: there is no image, or SR and HR cannot be matched.
+        UsageError: the scale is needed and is not told; the protocol scores supplied LR and there is none.
+    """
+    if hr is None:
+        files = [sr] if sr.is_file() else image_files(sr)
+        found = FolderScores(plan, None)
+        return _score(found, _alone(files), len(files), device, step)
+    if sr.is_file() != isinstance(hr, Path):
+        raise UsageError("One of SR and HR is one image and the other is many: give two images, or two folders.")
+    matched = Matched((sr,)) if isinstance(hr, Path) else match(sr, hr)
+    scale = scale or told_scale(sr.parent if sr.is_file() else sr, matched.files)
+    if scale is None:
+        raise UsageError(
+            f"{sr} does not say its scale: give --scale, by which protocol '{plan.protocol.name}' crops HR and shaves "
+            "the border."
+        )
+    found = FolderScores(plan, scale, notes=[matched.note] if matched.note else [])
+    samples = iter([Sample(sr.stem, read_image(hr))]) if isinstance(hr, Path) else read_samples(hr)
+    pairs = _with_hr(plan.protocol, matched.files, samples, scale)
+    return _score(found, pairs, len(matched.files), device, step)
+
+
+def told_scale(folder: Path, files: Sequence[Path]) -> int | None:
+    """The scale that all files' names or their folder's name tell, as ``_x4``; None where they tell none."""
+    for names in ([path.stem for path in files], [folder.name]):
+        scales = {int(told[-1]) if (told := _SCALE.findall(name)) else 0 for name in names}
+        if len(scales) == 1 and (scale := scales.pop()):
+            return scale
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Image:
+    """An image that is ready to be scored: what :func:`srbench.bench.figures.score` takes, and its sizes."""
+
+    extent: Extent
+    scored: tuple[NDArray[np.float64], NDArray[np.float64]] | None
+    pictures: tuple[Picture, Picture | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Unread:
+    """An image that cannot be scored."""
+
+    name: str
+    error: DataError
+
+
+def _alone(files: Sequence[Path]) -> Iterator[_Image | _Unread]:
+    """Images as they are."""
+    for path in files:
+        try:
+            picture = to_uint8(read_image(path))
+        except DataError as error:
+            yield _Unread(path.stem, error)
+            continue
+        size = (picture.shape[0], picture.shape[1])
+        yield _Image(Extent(path.stem, size, size), None, (picture, None))
+
+
+def _with_hr(
+    protocol: Protocol, files: Sequence[Path], samples: Iterator[Sample], scale: int
+) -> Iterator[_Image | _Unread]:
+    """Images beside HR, as ``srbench run`` scores ``images:DIR``."""
+    for path, sample in zip(files, samples, strict=True):
+        try:
+            whole = to_uint8(sample.hr)
+            case = prepare(protocol, sample.name, whole, scale, None if sample.lr is None else to_uint8(sample.lr))
+            sr = read_sr(path, sample.name, case.hr, whole.shape[:2]).astype(np.float64)
+        except DataError as error:
+            yield _Unread(sample.name, error)
+            continue
+        extent = Extent(sample.name, (case.hr.shape[0], case.hr.shape[1]), (whole.shape[0], whole.shape[1]))
+        yield _Image(extent, case.pair(sr), (case.picture(sr), case.hr))
+
+
+def _score(
+    found: FolderScores, images: Iterator[_Image | _Unread], total: int, device: str, step: Callable[[int], None]
+) -> FolderScores:
+    """Score images, while the next one is read."""
+    extents = []
+    with ThreadPoolExecutor(1) as reader:
+        upcoming = reader.submit(next, images, None)
+        while (image := upcoming.result()) is not None:
+            upcoming = reader.submit(next, images, None)
+            step(total)
+            if isinstance(image, _Unread):
+                found.failed.append((image.name, image.error))
+                continue
+            name, size = image.extent.name, image.extent.scored
+            try:
+                values = score(found.plan, name, image.scored, image.pictures, device)
+            except (DataError, MethodError) as error:
+                found.failed.append((name, error))
+                continue
+            found.images.append(ImageScores(name, size[1], size[0], values, blocks(found.plan.scored, size)))
+            extents.append(image.extent)
+    found.notes.extend(notes_on_blocks(found.plan.scored, extents))
+    return found
