@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from srbench.bench.availability import availability
 from srbench.bench.figures import Extent, Picture, blocks, notes_on_blocks, score
+from srbench.bench.image_scores import FolderScores, ImageScores
 from srbench.bench.plan import Plan, Request
 from srbench.data.dataset import Dataset
 from srbench.data.images import Sample, read_samples
@@ -25,44 +26,6 @@ from srbench.protocols.case import prepare
 from srbench.protocols.protocol import Protocol
 
 _SCALE = re.compile(r"(?:^|[-_. ])x(\d{1,2})(?=$|[-_. ])", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class ImageScores:
-    """An image's figures, by metric.
-
-    Attributes:
-        name: of the file, or of its HR image.
-        width: of what was scored, before a protocol's shave.
-        height: likewise.
-        values: by metric.
-        blocks: how many blocks of it those metrics used that count blocks.
-    """
-
-    name: str
-    width: int
-    height: int
-    values: dict[str, float]
-    blocks: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class FolderScores:
-    """What became of a folder's images.
-
-    Attributes:
-        plan: the metrics and the protocol.
-        scale: by which HR was cropped and shaved; None without HR.
-        images: those that were scored.
-        failed: names of the others, and why.
-        notes: what must be said beside the figures.
-    """
-
-    plan: Plan
-    scale: int | None
-    images: list[ImageScores] = field(default_factory=list)
-    failed: list[tuple[str, DataError | MethodError]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 def metrics_plan(protocol: Protocol, names: Sequence[str], registry: Registry) -> Plan:
@@ -112,8 +75,7 @@ def score_folder(
     """
     if hr is None:
         files = [sr] if sr.is_file() else image_files(sr)
-        found = FolderScores(plan, None)
-        return _score(found, _alone(files), len(files), device, step)
+        return _score(plan, _found(plan, None), _alone(files), len(files), device, step)
     if sr.is_file() != isinstance(hr, Path):
         raise UsageError("One of SR and HR is one image and the other is many: give two images, or two folders.")
     matched = Matched((sr,)) if isinstance(hr, Path) else match(sr, hr)
@@ -123,10 +85,13 @@ def score_folder(
             f"{sr} does not say its scale: give --scale, by which protocol '{plan.protocol.name}' crops HR and shaves "
             "the border."
         )
-    found = FolderScores(plan, scale, notes=[matched.note] if matched.note else [])
     samples = iter([Sample(sr.stem, read_image(hr))]) if isinstance(hr, Path) else read_samples(hr)
     pairs = _with_hr(plan.protocol, matched.files, samples, scale)
-    return _score(found, pairs, len(matched.files), device, step)
+    return _score(plan, _found(plan, scale, matched.note), pairs, len(matched.files), device, step)
+
+
+def _found(plan: Plan, scale: int | None, note: str = "") -> FolderScores:
+    return FolderScores(plan.metrics, plan.unavailable, plan.protocol, scale, notes=[note] if note else [])
 
 
 def told_scale(folder: Path, files: Sequence[Path]) -> int | None:
@@ -184,7 +149,12 @@ def _with_hr(
 
 
 def _score(
-    found: FolderScores, images: Iterator[_Image | _Unread], total: int, device: str, step: Callable[[int], None]
+    plan: Plan,
+    found: FolderScores,
+    images: Iterator[_Image | _Unread],
+    total: int,
+    device: str,
+    step: Callable[[int], None],
 ) -> FolderScores:
     """Score images, while the next one is read."""
     extents = []
@@ -198,11 +168,11 @@ def _score(
                 continue
             name, size = image.extent.name, image.extent.scored
             try:
-                values = score(found.plan, name, image.scored, image.pictures, device)
+                values = score(plan, name, image.scored, image.pictures, device)
             except (DataError, MethodError) as error:
                 found.failed.append((name, error))
                 continue
-            found.images.append(ImageScores(name, size[1], size[0], values, blocks(found.plan.scored, size)))
+            found.images.append(ImageScores(name, size[1], size[0], values, blocks(plan.scored, size)))
             extents.append(image.extent)
-    found.notes.extend(notes_on_blocks(found.plan.scored, extents))
+    found.notes.extend(notes_on_blocks(plan.scored, extents))
     return found

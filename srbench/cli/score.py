@@ -16,7 +16,7 @@ from srbench.errors import EXIT_CELL_FAILED, EXIT_DATA, DataError, MethodError, 
 from srbench.system.text import echo_json, warn
 
 if TYPE_CHECKING:
-    from srbench.bench.folder_scores import FolderScores
+    from srbench.bench.image_scores import FolderScores
     from srbench.bench.plan import Plan
     from srbench.data.dataset import Dataset
 
@@ -70,7 +70,8 @@ def score(
     found = get_protocol(protocol)
     with redirect_stdout(sys.stderr):  # stdout is for results: what a plugin prints is not one
         registry = Registry(plugin or [], hosted=False)
-        plan = metrics_plan(found, split(metrics or (WITH_HR if hr else WITHOUT_HR)), registry)
+        names = (WITH_HR if hr else WITHOUT_HR) if metrics is None else metrics
+        plan = metrics_plan(found, split(names), registry)
         _require_hr(plan, hr)
         wanted = hr if hr and any(metric.needs_hr for metric in plan.scored) else None
         compared = _compared(wanted) if wanted else None
@@ -132,7 +133,7 @@ def _show(scores: FolderScores, sr: Path, hr: str | None, csv: Path | None, as_j
             print_scores(scores, make_console(highlight=False))
         for note in scores.notes:
             warn(f"note: {note}")
-    for name, reason in scores.plan.unavailable.items():
+    for name, reason in scores.unavailable.items():
         warn(f"{name} is unavailable: {reason}")
     for _, error in scores.failed:
         warn(str(error))

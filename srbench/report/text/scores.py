@@ -15,7 +15,7 @@ from srbench.system.text import to_csv
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from srbench.bench.folder_scores import FolderScores
+    from srbench.bench.image_scores import FolderScores
     from srbench.metrics.metric import Metric
 
 MOST_ROWS = 30
@@ -24,9 +24,9 @@ MOST_ROWS = 30
 
 def summary(scores: FolderScores) -> dict[str, tuple[float, Interval | None]]:
     """The folder's figure and its 95 % interval over the images, by metric."""
-    how = scores.plan.protocol.aggregate
+    how = scores.protocol.aggregate
     found: dict[str, tuple[float, Interval | None]] = {}
-    for metric in scores.plan.scored:
+    for metric in scores.scored:
         values = [image.values[metric.name] for image in scores.images]
         if not values:
             continue
@@ -43,7 +43,7 @@ def print_scores(scores: FolderScores, console: Console) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    metrics = scores.plan.scored
+    metrics = scores.scored
     table = Table("image", *(escape(_title(metric)) for metric in metrics), box=None)
     for column in table.columns[1:]:
         column.justify = "right"
@@ -62,7 +62,7 @@ def print_scores(scores: FolderScores, console: Console) -> None:
 
 def rows_of_images(scores: FolderScores) -> str:
     """CSV: image, width, height, each metric, and the blocks of those that count blocks."""
-    metrics = scores.plan.scored
+    metrics = scores.scored
     counted = [metric.name for metric in metrics if metric.blocks is not None]
     head = ["image", "width", "height", *(metric.name for metric in metrics), *(f"{name}_blocks" for name in counted)]
     return to_csv([head, *_rows(scores, metrics, counted)])
@@ -77,12 +77,12 @@ def _rows(scores: FolderScores, metrics: Sequence[Metric], counted: Iterable[str
 def as_data(scores: FolderScores) -> dict[str, Any]:
     """What ``srbench score --json`` prints, below the names of its folders."""
     found = summary(scores)
-    protocol = scores.plan.protocol
+    protocol = scores.protocol
     return {
         "protocol": protocol.name if scores.scale else None,
         "protocol_hash": protocol.hash if scores.scale else None,
         "scale": scores.scale,
-        "metrics": [_metric(scores, metric, *found.get(metric.name, (None, None))) for metric in scores.plan.metrics],
+        "metrics": [_metric(scores, metric, *found.get(metric.name, (None, None))) for metric in scores.metrics],
         "images": [
             {
                 "name": image.name,
@@ -108,7 +108,7 @@ def _metric(scores: FolderScores, metric: Metric, figure: float | None, interval
         "ci_low": interval.low if interval else None,
         "ci_high": interval.high if interval else None,
         "n": len(scores.images) if figure is not None else 0,
-        "unavailable": scores.plan.unavailable.get(metric.name, ""),
+        "unavailable": scores.unavailable.get(metric.name, ""),
     }
 
 
