@@ -233,9 +233,9 @@ def _read_run(path: Path) -> None:
     """A run's folder, and what is made of it; whichever of its files the path is, the others are whole."""
     from rich.console import Console
 
-    from srbench.analysis.gate import check
+    from srbench.analysis.gate import check_runs
     from srbench.analysis.sample import cell_intervals
-    from srbench.bench.store import load_run
+    from srbench.bench.store import read_run
     from srbench.report.tables.document import run_document
     from srbench.report.tables.frame import images_csv
     from srbench.report.text.terminal import print_tables
@@ -243,11 +243,11 @@ def _read_run(path: Path) -> None:
 
     folder = path.parent.parent if path.parent.name == "cells" else path.parent
     read_speed(folder)
-    run = load_run(folder)
+    run = read_run(folder)
     print_tables(run, Console(file=io.StringIO()), ())
     run_document(run, cell_intervals(run))
     images_csv(run)
-    check([run], ())
+    check_runs([run], ())
 
 
 def _read_speed(path: Path) -> None:
@@ -272,7 +272,7 @@ def _read_references(path: Path) -> None:
     from srbench.analysis.references import read_references
 
     for row in read_references(path):
-        _ = row.figure, row.expected, row.accepts(30.0), row.line, row.own
+        _ = row.title, row.expected, row.accepts(30.0), row.line, row.own
 
 
 def _network() -> Any:

@@ -34,7 +34,7 @@ from srbench.bench.results import (
     PlannedCell,
     RunRecord,
 )
-from srbench.bench.store import LoadedRun, RunFolder, load_run
+from srbench.bench.store import LoadedRun, RunFolder, read_run
 from srbench.protocols.builtin import get_protocol
 from srbench.report.text.terminal import print_tables
 from srbench.report.write import write_report
@@ -115,7 +115,7 @@ def measure(folder: Path, out: Path) -> tuple[dict[str, float], dict[str, str]]:
     """Seconds of CPU of each part, and what each file holds."""
     seconds: dict[str, float] = {}
     loaded: list[LoadedRun] = []
-    _timed(seconds, "read", lambda: loaded.append(load_run(folder)))
+    _timed(seconds, "read", lambda: loaded.append(read_run(folder)))
     run = loaded[0]
     _timed(seconds, "print", lambda: print_tables(run, Console(width=80, file=io.StringIO()), load_references()))
     for name in FORMATS:

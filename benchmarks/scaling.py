@@ -27,11 +27,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from srbench.bench.engine import Engine, Executor
+from srbench.bench.engine import Engine
 from srbench.bench.engines.cluster import Cluster
 from srbench.bench.engines.node import Errand
-from srbench.bench.options import Options
-from srbench.bench.plan import Plan, PlannedJob, Request, make_plan
+from srbench.bench.interfaces import Executor
+from srbench.bench.options import Options, Request
+from srbench.bench.plan import Plan, PlannedJob, make_plan
 from srbench.bench.record import Record
 from srbench.bench.results import CellResult, FailedCell, ImageResult
 from srbench.bench.store import RunFolder
@@ -59,15 +60,15 @@ class Sleeps:
             return Failure(kind="method", error=str(os.getpid()))
         tell(Began())
         time.sleep(self.seconds)
-        values = dict.fromkeys(self.plan.metric_hashes, 30.0)
+        values = dict.fromkeys(self.plan.scoring.hashes, 30.0)
         rows = tuple(ImageResult(name=str(n), width=480, height=320, values=values) for n in range(IMAGES))
         for row in rows:
             tell(ImageDone(row.name))
-        inputs = self.plan.inputs(task.job, task.weights_sha256)
+        inputs = task.job.inputs(self.plan.scoring, task.weights_sha256)
         return CellResult(
             key=digest(inputs),
             id=task.job.id,
-            protocol_hash=self.plan.protocol.hash,
+            protocol_hash=self.plan.scoring.protocol.hash,
             values=values,
             images=rows,
             inputs=inputs,

@@ -15,6 +15,7 @@ from srbench.errors import DeviceError, MethodError, SrbenchError
 from srbench.method import Method
 from srbench.system.device import check_device, check_threads
 from srbench.system.memory import keep_freed_memory
+from srbench.system.text import first_line
 
 TILE_ABOVE = 4_000_000
 """Images with more input pixels than this are worked on in tiles, where the method allows it."""
@@ -62,7 +63,7 @@ def resolve_device(name: str, threads: int = 0) -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise DeviceError(f"Device '{name}' cannot be used ({reason}); try --device cpu.") from None
     return device
 
@@ -207,12 +208,12 @@ def tiled(method: Method, x: torch.Tensor, scale: int, tile: int, halo: int) -> 
 
 
 @contextmanager
-def blamed_on(name: str) -> Iterator[None]:
+def method_errors(name: str) -> Iterator[None]:
     """Around what a method's own code does: whatever that raises becomes a :class:`MethodError` that names it."""
     try:
         yield
     except SrbenchError:
         raise
     except (Exception, SystemExit) as error:
-        message = str(error).splitlines()[0] if str(error) else "no message"
+        message = first_line(error, "no message")
         raise MethodError(f"{name} raised {type(error).__name__} in training: {message}") from error

@@ -45,7 +45,7 @@ class MethodInfo:
         name: what it is called on the command line: lower case, digits and hyphens. (The names of models that are
             files, such as ``onnx:espcn_x2``, are made by the harness.)
         family: the family that the literature puts it in.
-        channels: what it works on. ``"y"``: luma alone, the harness enlarges Cb and Cr by the protocol's resizer;
+        channels: what it works on. ``"y"``: luma alone, the harness upsamples Cb and Cr by the protocol's resizer;
             ``"rgb"``: three channels; ``"any"``: each channel alike, so it gets whatever planes the protocol degrades.
         input: ``"lr"``, or ``"upsampled"`` if the protocol's own resizer shall first bring LR to HR size (with the
             border and the clipping of the papers): ``upscale`` then gets and returns the same size.
@@ -56,7 +56,7 @@ class MethodInfo:
             tile by tile. ``None``: the whole image matters, never tile.
         multiple: tiles begin at multiples of this many pixels; for networks that pool, so that each tile is pooled as
             the whole image would be.
-        by_name_only: globs that begin with a wildcard pass over it: for replicas whose figures are not meant to stand
+        by_name_only: globs that begin with a wildcard pass over it: for replicas whose values are not meant to stand
             in a table with the others'.
     """
 

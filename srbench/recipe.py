@@ -85,7 +85,7 @@ class Recipe(BaseModel):
     train: tuple[str, ...] = ("embedded:train",)
     """Data sets to train on, as on the command line. Test sets are refused, by name and by image hash."""
     on_test_images: bool = False
-    """Let test images in, for replicas of trainings that used them: the figures on those images are then worthless,
+    """Let test images in, for replicas of trainings that used them: the values on those images are then worthless,
     which whoever trains or runs by it is told."""
     validation: tuple[str, ...] = ("embedded:validation",)
     """Data sets whose mean PSNR under the protocol picks the weights to keep."""

@@ -214,7 +214,7 @@ def make_method(method_class: type[Method], scale: int, weights: Path | None, de
     if isinstance(method, LearnedMethod) and weights is not None:
         network = method.network(scale)
         load_weights(weights, network)
-        # on a CPU the faster layout; on a GPU that depends on the precision, and figures are taken in float32
+        # on a CPU the faster layout; on a GPU that depends on the precision, and values are taken in float32
         layout = torch.channels_last if device.type == "cpu" else torch.contiguous_format
         method.model = network.to(device).to(memory_format=layout).eval()
     return method

@@ -21,7 +21,7 @@ from srbench.bench.results import (
     PlannedCell,
     RunRecord,
 )
-from srbench.bench.store import LoadedRun, RunFolder, load_run
+from srbench.bench.store import LoadedRun, RunFolder, read_run
 from srbench.data.catalog import manifest_names, resolve
 from srbench.imaging.files import write_png
 from srbench.protocols.builtin import get_protocol
@@ -155,7 +155,7 @@ def write_run(
         finished="2026-01-02T03:05:06Z",
     )
     folder.write_record(record)
-    return load_run(path)
+    return read_run(path)
 
 
 def speed_record(speeds: Mapping[str, float | None], device: str = "cpu") -> RunSpeed:

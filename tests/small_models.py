@@ -135,7 +135,7 @@ def save_sr_images(network: nn.Module, folder: Path, dataset: str = "embedded", 
     rules = get_protocol(protocol)
     for sample in read_samples(resolve(dataset)):
         case = prepare(rules, sample.name, np.asarray(sample.hr), SCALE, None)
-        lr = case.lr.astype(np.float64)
+        lr = case.input.lr.astype(np.float64)
         planes = np.repeat(lr[..., None], 3, axis=2) if lr.ndim == 2 else lr
         x = torch.from_numpy(planes.transpose(2, 0, 1) / 255.0)[None].float()
         with torch.inference_mode():

@@ -19,11 +19,11 @@ from PIL import Image
 
 from srbench.analysis.compare import labels_of
 from srbench.analysis.references import load_references
-from srbench.bench.store import load_run
+from srbench.bench.store import read_run
 from srbench.plugins.registry import Registry
 from srbench.report.merge import merge
 from srbench.report.plots.crops import choose, draw
-from srbench.report.plots.figures import render
+from srbench.report.plots.figures import render_figure
 from srbench.report.select import only
 from srbench.report.tables.grid import grids, main_metrics
 from srbench.report.text.markup import markdown_table
@@ -37,7 +37,7 @@ FEW = ("bicubic", "dcci", "srcnn-y", "srcnn-y-955", "fsrcnn")
 
 def tables(folders: Sequence[str], methods: Sequence[str] = ("*",)) -> str:
     """PSNR/SSIM tables of runs, each under its data set's name; `*` sorts methods by family, as in a run."""
-    run = merge([load_run(Path(folder)) for folder in folders], Path(folders[0]))
+    run = merge([read_run(Path(folder)) for folder in folders], Path(folders[0]))
     labels = set(labels_of(run))
     run = only(run, [choice.label for choice in Registry().select(methods) if choice.label in labels])
     run = replace(run, origins={})  # without notes of which run a row is from: the README's command makes them in one
@@ -58,11 +58,11 @@ def put(path: Path, mark: str, content: str) -> None:
 
 def crop_sheet(folder: str) -> None:
     """The sheet of a run's first data set at the scale where most is lost."""
-    run = load_run(Path(folder))
+    run = read_run(Path(folder))
     sheet = choose(run, run.record.datasets[0], max(run.record.scales))
     if sheet is None:
         raise SystemExit(f"{folder} has kept no images; run it with --keep-images")
-    (IMAGES / "crops-embedded.png").write_bytes(render(draw(run, sheet), "png", dpi=160))
+    (IMAGES / "crops-embedded.png").write_bytes(render_figure(draw(run, sheet), "png", dpi=160))
 
 
 def page(folder: str) -> None:

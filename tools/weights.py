@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from srbench.bench.results import CellResult
-from srbench.bench.store import load_run
+from srbench.bench.store import read_run
 from srbench.plugins.registry import Registry
 from srbench.recipe import Recipe
-from srbench.report.plots.figures import GRID, STYLE, render
+from srbench.report.plots.figures import GRID, STYLE, render_figure
 from srbench.report.plots.figures import PAGE as PAGE_WIDTH
 from srbench.system.files import write_atomically
 from srbench.training.job import plan_training
@@ -44,7 +44,7 @@ else's. `srbench train --all --recipe standard --force` trains them again, on a 
 is in its weights' metadata, and `srbench run --train never` uses nothing else.
 
 This page is written from that metadata by `tools/weights.py`. PSNR in dB and SSIM are under the protocol that heads the
-columns; the papers' figures stand beside them in the tables of `srbench report`.
+columns; the papers' values stand beside them in the tables of `srbench report`.
 """
 PICTURE = "![Validation PSNR over batches, a panel for each training](../images/training-curves.png)"
 COLUMNS = 3
@@ -56,7 +56,7 @@ KEPT_POINTS = 40
 def ship(folder: str, registry: Registry) -> None:
     """Copy the weights of a run's learned methods, its figures among their metadata."""
     figures: dict[Path, list[dict[str, Any]]] = {}
-    for cell in load_run(Path(folder)).cells:
+    for cell in read_run(Path(folder)).cells:
         if cell.id.recipe and not cell.id.seed:
             figures.setdefault(_source(cell, registry), []).append(_figures(cell))
     for path, new in figures.items():
@@ -138,7 +138,7 @@ def picture(files: list[tuple[Path, dict[str, Any]]]) -> bytes:
             axes.set_axis_off()
         figure.supxlabel("batches", fontsize=7)
         figure.supylabel("PSNR of the validation images (dB)", fontsize=7)
-    return render(figure, "png", 110)
+    return render_figure(figure, "png", 110)
 
 
 def _trainings(files: list[tuple[Path, dict[str, Any]]]) -> Iterator[str]:

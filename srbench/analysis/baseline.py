@@ -1,4 +1,4 @@
-"""A run's figures as reference rows, for `srbench check --write`: tomorrow's runs are held to today's numbers."""
+"""A run's values as reference rows, for `srbench check --write`: tomorrow's runs are held to today's numbers."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _SHARES = (1e-4, 5e-2)
 
 
 def write_baseline(runs: list[LoadedRun], path: Path) -> int:
-    """Write all figures of the runs as gate rows and return how many there are.
+    """Write all values of the runs as gate rows and return how many there are.
 
     Raises:
-        UsageError: a run is not whole or has a folder that is called like a data set, or two runs hold one figure.
+        UsageError: a run is not whole or has a folder that is called like a data set, or two runs hold one value.
     """
     rows = [row for run in runs for row in _rows(run)]
     seen = {tuple(row[column] for column in (*COLUMNS[:5], *OPTIONAL_COLUMNS)) for row in rows}
     if len(seen) < len(rows):
-        raise UsageError("Two of the runs hold the same figure; write a baseline from one of them.")
+        raise UsageError("Two of the runs hold the same value; write a baseline from one of them.")
     columns = COLUMNS + OPTIONAL_COLUMNS
     write_atomically(path, to_csv([columns, *([row[column] for column in columns] for row in rows)]))
     return len(rows)
@@ -61,8 +61,8 @@ def require_whole(run: LoadedRun) -> None:
             )
 
 
-def figure_text(metric: str, value: float) -> str:
-    """A figure as baselines hold it: to more digits than any tolerance needs."""
+def value_text(metric: str, value: float) -> str:
+    """A value as baselines hold it: to more digits than any tolerance needs."""
     return f"{value:.{7 if metric in _TOLERANCES else 9}g}"
 
 
@@ -80,7 +80,7 @@ def _rows(run: LoadedRun) -> Iterator[dict[str, str]]:
                 "scale": str(first.scale),
                 "protocol": record.protocol,
                 "metric": metric.name,
-                "value": figure_text(metric.name, value),
+                "value": value_text(metric.name, value),
                 "tolerance": f"{_tolerance(metric, value, not all(_is_fixed(run, cell) for cell in cells)):.3g}",
                 "use": "gate",
                 "shown_for": "",

@@ -1,7 +1,7 @@
 """95 % intervals of means over the images of a data set, by the studentised bootstrap.
 
 Test sets are small. At 5 images a percentile or BCa interval covers the true mean in 84 of 100 sets instead of 95; the
-studentised bootstrap (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 12.5) in 95 where figures
+studentised bootstrap (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 12.5) in 95 where values
 are spread as PSNR is over images, and in 91 where Student's t falls to 84.
 ``docs/explanation/statistics.md`` has the simulation.
 """
@@ -43,8 +43,8 @@ def intervals(estimates: Sequence[float], samples: Sequence[Values]) -> list[Int
     """An interval about each estimate.
 
     Args:
-        estimates: the figures.
-        samples: (n,) values for each, whose mean the figure is, or differs from by a constant: n may differ.
+        estimates: the means, or other estimates.
+        samples: (n,) values for each, whose mean the estimate is, or differs from by a constant: n may differ.
 
     Returns:
         None where there are fewer than MIN_IMAGES values, some value is not finite, or so many values are alike that
@@ -114,15 +114,15 @@ def _resamples(n: int) -> tuple[Values, NDArray[np.int64]]:
     return np.ascontiguousarray(counts.T / n), times
 
 
-def pseudo_values(values: Values, figure: Callable[[Sequence[float]], float]) -> Values:
-    """What each image contributes to a figure that is no mean: Tukey's jackknife pseudo-values, (n,).
+def pseudo_values(values: Values, pool: Callable[[Sequence[float]], float]) -> Values:
+    """What each image contributes to a pooled value: Tukey's jackknife pseudo-values, (n,).
 
-    Their mean differs from the figure by the jackknife's estimate of its bias; of a mean they are the values.
+    Their mean differs from the pooled value by the jackknife's estimate of its bias; for a mean they are the values.
     """
     every = values.tolist()
     if len(every) < 2:
         return values
-    n, whole = len(every), figure(every)
-    rest = np.array([figure(every[:index] + every[index + 1 :]) for index in range(n)])
+    n, whole = len(every), pool(every)
+    rest = np.array([pool(every[:index] + every[index + 1 :]) for index in range(n)])
     with np.errstate(invalid="ignore"):
         return np.asarray(n * whole - (n - 1) * rest)

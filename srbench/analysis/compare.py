@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from srbench.analysis.bootstrap import Interval, intervals
-from srbench.analysis.sample import Sample, samples
+from srbench.analysis.sample import ScoreSample, samples
 from srbench.analysis.significance import ALPHA, holm, wilcoxon
 from srbench.bench.results import CellId, MetricRecord
 from srbench.bench.store import LoadedRun
@@ -28,10 +29,10 @@ class Comparison:
     """Two methods on the images of one data set at one scale.
 
     Attributes:
-        a: the first method's figures.
+        a: the first method's values.
         b: the second's, of the same images in the same order.
         metric: what is compared.
-        difference: of the data set's figures, A - B.
+        difference: of the data set's values, A - B.
         interval: of the difference, over images.
         wins: images on which A is better.
         losses: images on which B is.
@@ -39,8 +40,8 @@ class Comparison:
         holm: the same, corrected for all that was tested with it.
     """
 
-    a: Sample
-    b: Sample
+    a: ScoreSample
+    b: ScoreSample
     metric: MetricRecord
     difference: float
     interval: Interval | None
@@ -66,7 +67,7 @@ class Comparison:
 
     @property
     def ties(self) -> int:
-        """Images on which both have the same figure."""
+        """Images on which both have the same value."""
         return self.n - self.wins - self.losses
 
     @property
@@ -89,32 +90,36 @@ class Comparison:
         )
 
     def images(self) -> list[tuple[str, float, float]]:
-        """(name, A's figure, B's figure) of every image, the largest difference first."""
+        """(name, A's value, B's value) of every image, the largest difference first."""
         rows = zip(self.a.images, self.a.values.tolist(), self.b.values.tolist(), strict=True)
-        return sorted(rows, key=lambda row: -abs(_minus(row[1], row[2])))
+        return sorted(rows, key=lambda row: -abs(minus(row[1], row[2])))
 
 
-def _minus(a: float, b: float) -> float:
+def minus(a: float, b: float) -> float:
     """A - B, which is 0 of two infinities: both methods restored the image exactly."""
     return 0.0 if a == b else a - b
 
 
-def compare_samples(pairs: Sequence[tuple[Sample, Sample]], metric: MetricRecord) -> list[Comparison]:
+def compare_samples(pairs: Sequence[tuple[ScoreSample, ScoreSample]], metric: MetricRecord) -> list[Comparison]:
     """Compare pairs, all of one family for Holm's correction."""
     with np.errstate(invalid="ignore"):
         differences = [np.where(a.values == b.values, 0.0, a.values - b.values) for a, b in pairs]
         parts = [np.where(a.parts == b.parts, 0.0, a.parts - b.parts) for a, b in pairs]
-        figures = [
-            _minus(a.figure, b.figure) if math.isfinite(a.figure) or math.isfinite(b.figure) else float(d.mean())
+        estimates = [
+            minus(a.value, b.value) if math.isfinite(a.value) or math.isfinite(b.value) else float(d.mean())
             for (a, b), d in zip(pairs, differences, strict=True)
         ]
     ps = wilcoxon(differences)
     sign = 1 if metric.higher_is_better else -1
-    found = zip(pairs, differences, figures, intervals(figures, parts), ps, holm(ps), strict=True)
+    found = zip(pairs, differences, estimates, intervals(estimates, parts), ps, holm(ps), strict=True)
     return [
-        Comparison(a, b, metric, figure, interval, int((sign * d > 0).sum()), int((sign * d < 0).sum()), p, corrected)
-        for (a, b), d, figure, interval, p, corrected in found
+        Comparison(a, b, metric, difference, interval, _count(sign * d > 0), _count(sign * d < 0), p, corrected)
+        for (a, b), d, difference, interval, p, corrected in found
     ]
+
+
+def _count(where: NDArray[np.bool_]) -> int:
+    return int(where.sum())
 
 
 def compare_methods(
@@ -129,7 +134,7 @@ def compare_methods(
     """Two methods wherever both have results, Holm's correction over all of it.
 
     Args:
-        run_a: where A's figures come from.
+        run_a: where A's values come from.
         a: a label of it.
         run_b: where B's come from; it may be the same run.
         b: a label of it.
@@ -241,12 +246,12 @@ def find_metric(runs: Sequence[LoadedRun], name: str) -> MetricRecord:
 
 
 def check_comparable(run_a: LoadedRun, run_b: LoadedRun) -> None:
-    """Raise UsageError unless figures of the runs can stand beside each other: one protocol, and the same images."""
+    """Raise UsageError unless values of the runs can stand beside each other: one protocol, and the same images."""
     a, b = run_a.record, run_b.record
     if a.protocol_hash != b.protocol_hash:
         raise UsageError(
             f"Run {a.id} has protocol {a.protocol} ({a.protocol_hash}) and run {b.id} has {b.protocol} "
-            f"({b.protocol_hash}): figures of two protocols cannot be compared; run one of them again."
+            f"({b.protocol_hash}): values of two protocols cannot be compared; run one of them again."
         )
     contents = {dataset.name: dataset.content_hash for dataset in a.datasets}
     for dataset in b.datasets:

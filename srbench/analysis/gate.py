@@ -1,6 +1,6 @@
-"""The gate: does a run reproduce the reference figures?
+"""The gate: does a run reproduce the reference values?
 
-Its answer must never be yes by accident: a figure without a result fails, and so does a check in which nothing was
+Its answer must never be yes by accident: a value without a result fails, and so does a check in which nothing was
 compared.
 """
 
@@ -20,15 +20,15 @@ from srbench.system.names import method_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What became of one reference figure in one run.
+    """What became of one reference value in one run.
 
     Attributes:
-        reference: the expected figure.
-        run: the run's id; empty where no run planned the figure.
-        seeds: that the run planned for the figure.
-        measured: the run's figure, the mean over the seeds, or None.
-        status: ``missing`` where there is no figure.
-        why: of a missing figure, in a word or two.
+        reference: the expected value.
+        run: the run's id; empty where no run planned the value.
+        seeds: that the run planned for the value.
+        measured: the run's value, the mean over the seeds, or None.
+        status: ``missing`` where there is no value.
+        why: of a missing value, in a word or two.
         error: of a cell that failed, its sentence.
         better: whether a deviation is in the metric's good direction; None if unknown.
     """
@@ -43,11 +43,11 @@ class Verdict:
     better: bool | None = None
 
     @property
-    def figure(self) -> str:
-        """Which figure, in words, with the seeds unless there is but the usual one."""
+    def title(self) -> str:
+        """What is measured, with the seeds unless there is only the usual one."""
         if len(self.seeds) > 1:
-            return f"{self.reference.figure} (mean of {len(self.seeds)} seeds)"
-        return self.reference.figure + (f" seed {self.seeds[0]}" if any(self.seeds) else "")
+            return f"{self.reference.title} (mean of {len(self.seeds)} seeds)"
+        return self.reference.title + (f" seed {self.seeds[0]}" if any(self.seeds) else "")
 
     @property
     def difference(self) -> float | None:
@@ -66,12 +66,12 @@ class Verdict:
 
     @property
     def message(self) -> str:
-        """One sentence that names the figure."""
+        """One sentence that names the value."""
         expected = f"{_ascii(self.reference.expected)} is expected ({self.reference.source})"
         if self.measured is None:
             error = f" ({self.error.rstrip('.')})" if self.error else ""
-            return f"{self.figure}: {self.why}{error} where {expected}"
-        text = f"{self.figure}: {_as_printed(self.measured, self.reference)} where {expected}"
+            return f"{self.title}: {self.why}{error} where {expected}"
+        text = f"{self.title}: {_as_printed(self.measured, self.reference)} where {expected}"
         if self.status == "pass":
             return text
         if self.reference.own:
@@ -81,10 +81,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """The answer of :func:`check`.
+    """The answer of :func:`check_runs`.
 
     Attributes:
-        verdicts: one for each figure in scope, failures first.
+        verdicts: one for each value in scope, failures first.
         problems: sentences about the check as a whole; any is a failure.
     """
 
@@ -102,7 +102,7 @@ class Verdicts:
         return not self.problems and not self.failures
 
 
-def check(runs: Sequence[LoadedRun], references: Iterable[Reference], *, complete: bool = False) -> Verdicts:
+def check_runs(runs: Sequence[LoadedRun], references: Iterable[Reference], *, complete: bool = False) -> Verdicts:
     """Compare runs with the gate rows of the references.
 
     Args:
@@ -121,7 +121,7 @@ def check(runs: Sequence[LoadedRun], references: Iterable[Reference], *, complet
         found = [verdict for row in gates if (verdict := _verdict(run, row)) is not None]
         if not found and not complete:
             problems.append(
-                f"Nothing was checked in run {run.record.id}: no reference figure has its methods, data sets, scales, "
+                f"Nothing was checked in run {run.record.id}: no reference value has its methods, data sets, scales, "
                 f"metrics and protocol '{run.record.protocol}' ({run.record.protocol_hash}){_impostors(run.record)}."
             )
         verdicts += found
@@ -140,13 +140,13 @@ def check(runs: Sequence[LoadedRun], references: Iterable[Reference], *, complet
 
 
 def _verdict(run: LoadedRun, row: Reference) -> Verdict | None:
-    """The verdict on one figure, or None if the run did not plan it."""
+    """The verdict on one value, or None if the run did not plan it."""
     if row.metric.startswith(SPEED):
         return _speed_verdict(run, row)
     record = run.record
     metric = {metric.name: metric for metric in record.metrics}.get(row.metric)
     genuine = any(dataset.name == row.dataset and is_genuine(dataset) for dataset in record.datasets)
-    planned = [cell.id for cell in record.cells if _same_figure(cell.id, row)]
+    planned = [cell.id for cell in record.cells if _same_value(cell.id, row)]
     if metric is None or not genuine or not planned or record.protocol_hash != row.protocol_hash:
         return None
     if row.rule != "equal" and (row.rule == "at_least") != metric.higher_is_better:
@@ -189,7 +189,7 @@ def _speed_verdict(run: LoadedRun, row: Reference) -> Verdict | None:
     return Verdict(reference=row, run=record.id, measured=ratio, status=status, better=ratio > row.value)
 
 
-def _same_figure(cell: CellId, row: Reference) -> bool:
+def _same_value(cell: CellId, row: Reference) -> bool:
     return (cell.method_label, cell.dataset, cell.scale) == (row.method, row.dataset, row.scale)
 
 

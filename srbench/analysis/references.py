@@ -1,20 +1,20 @@
-"""Reference figures: what others, or we ourselves earlier, measured, as rows of CSV files.
+"""Reference values: what others, or we ourselves earlier, measured, as rows of CSV files.
 
 ``results/reference/README.md`` describes the columns. Reading is strict: a row that is half understood would be a
-figure that is silently not checked.
+value that is silently not checked.
 """
 
 from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, get_args
 
-from srbench.bench.results import DatasetRecord
+from srbench.bench.results import DatasetRecord, RunRecord
 from srbench.errors import DataError, UsageError
 from srbench.protocols.builtin import get_protocol
 from srbench.system.places import is_file, reference_folder
@@ -46,7 +46,7 @@ Rule = Literal["equal", "at_least", "at_most"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """One reference figure.
+    """One reference value.
 
     Attributes:
         method: our method's label where ``use`` is ``gate``, else what the publication calls it.
@@ -55,8 +55,8 @@ class Reference:
         protocol: the name of the protocol.
         protocol_hash: what rows are matched by.
         metric: the name of the metric.
-        value: the figure.
-        text: the figure as it was printed.
+        value: the value.
+        text: the value as it was printed.
         tolerance: how far a run may lie from it, or beyond it; None where ``use`` is ``show``.
         rule: whether a run must lie about it, not below it, or not above it.
         use: ``gate`` must be reproduced, ``show`` is printed beside ours.
@@ -83,8 +83,8 @@ class Reference:
     where: str
 
     @property
-    def figure(self) -> str:
-        """Which figure, in words."""
+    def title(self) -> str:
+        """What is measured: method, data set, scale, protocol and metric."""
         return f"{self.method} {self.dataset} x{self.scale} {self.protocol} {self.metric}"
 
     @property
@@ -104,13 +104,18 @@ class Reference:
         return low, math.inf if self.rule == "at_least" else self.value + slack
 
     @property
+    def digits(self) -> int:
+        """How many decimals were printed."""
+        return len(self.text.partition(".")[2])
+
+    @property
     def line(self) -> int:
         """The line of its file in which it ends."""
         return int(self.where.rpartition(":")[2])
 
     @property
     def own(self) -> bool:
-        """Whether it is a baseline of ours and not a publication's figure."""
+        """Whether it is a baseline of ours and not a publication's value."""
         return self.source.startswith(OWN_SOURCE)
 
     def accepts(self, value: float) -> bool:
@@ -119,9 +124,26 @@ class Reference:
         return value == self.value or low - 1e-9 <= value <= high + 1e-9
 
 
+def shown_beside(
+    references: Iterable[Reference], record: RunRecord, dataset: DatasetRecord, methods: Collection[str]
+) -> list[Reference]:
+    """The published values to show beside methods of a run: of the same images and protocol.
+
+    Args:
+        references: rows of any kind.
+        record: the run.
+        dataset: a data set of the run.
+        methods: names or labels, as rows have them in ``shown_for``.
+    """
+    if not is_genuine(dataset):
+        return []
+    wanted = (dataset.name, record.protocol_hash)
+    return [row for row in references if row.shown_for in methods and (row.dataset, row.protocol_hash) == wanted]
+
+
 @lru_cache(maxsize=256)
 def is_genuine(record: DatasetRecord) -> bool:
-    """Whether a run's data set is what figures for its name are for.
+    """Whether a run's data set is what values for its name are for.
 
     What is called like a data set that comes with srbench must hold its images; other names are the user's own.
     """
@@ -137,7 +159,7 @@ def is_genuine(record: DatasetRecord) -> bool:
 
 
 def load_references(names: Sequence[str] | None = None) -> tuple[Reference, ...]:
-    """Read reference figures.
+    """Read reference values.
 
     Args:
         names: built-in files (``published``) or paths of CSV files; all built-in files if None.
@@ -176,7 +198,7 @@ def read_references(path: Path) -> tuple[Reference, ...]:
     """The rows of one file.
 
     Raises:
-        DataError: it is malformed, or two gate rows of one figure exclude each other.
+        DataError: it is malformed, or two gate rows of one value exclude each other.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -198,7 +220,7 @@ def _check_header(path: Path, header: list[str]) -> None:
     if missing:
         raise DataError(f"{path}:1: the column {missing[0]} is missing; the first line must name the columns.")
     if extra or len(set(header)) != len(header):
-        raise DataError(f"{path}:1: {extra[0] if extra else 'a column twice'} is not a column of reference figures.")
+        raise DataError(f"{path}:1: {extra[0] if extra else 'a column twice'} is not a column of reference values.")
 
 
 def _row(where: str, header: list[str], row: list[str]) -> Reference:
@@ -296,5 +318,5 @@ def _check_agreement(references: tuple[Reference, ...]) -> None:
             other_low, other_high, other = narrowest[key]
             low, high = max(low, other_low), min(high, other_high)
             if low > high + 1e-9:
-                raise DataError(f"{row.where}: {row.figure} contradicts {other.where}: no value satisfies both.")
+                raise DataError(f"{row.where}: {row.title} contradicts {other.where}: no value satisfies both.")
         narrowest[key] = (low, high, row)

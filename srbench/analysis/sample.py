@@ -1,4 +1,4 @@
-"""A run's figures as samples over images: what intervals and tests are made from."""
+"""A run's values as samples over images: what intervals and tests are made from."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from srbench.bench.results import CellId, CellResult
 from srbench.bench.store import LoadedRun
 from srbench.metrics.pooling import POOLS, Pool
 
-Figure = Callable[[Sequence[float]], float]
-Place = tuple[str, int, str]
+PoolFunction = Callable[[Sequence[float]], float]
+SampleKey = tuple[str, int, str]
 """Data set, scale and method label."""
 CellIntervals = Mapping[tuple[CellId, str], Interval]
-"""By cell and metric; a figure without an interval is absent."""
+"""By cell and metric; a value without an interval is absent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+class ScoreSample:
     """What a method reached on the images of a data set at a scale.
 
     A learned method's seeds are averaged image by image: the images are the sample, and training once more adds none.
@@ -32,11 +32,11 @@ class Sample:
         dataset: the data set's name.
         scale: the factor.
         images: the names of the images.
-        values: (n,) the images' figures, means over the seeds.
-        parts: (n,) what each image contributes to ``figure``: ``values`` where it is their mean, else pseudo-values;
+        values: (n,) the images' values, means over the seeds.
+        parts: (n,) what each image contributes to ``value``: ``values`` where it is their mean, else pseudo-values;
             NaN where that is not known.
-        figure: the data set's figure, the mean over the seeds.
-        seed_figures: the figure of each seed.
+        value: the data set's value, the mean over the seeds.
+        seed_values: the value of each seed.
     """
 
     label: str
@@ -45,48 +45,49 @@ class Sample:
     images: tuple[str, ...]
     values: Values
     parts: Values
-    figure: float
-    seed_figures: tuple[float, ...]
+    value: float
+    seed_values: tuple[float, ...]
 
     @property
     def image_sd(self) -> float | None:
         """The standard deviation over images."""
-        return _sd(self.values.tolist())
+        return standard_deviation(self.values.tolist())
 
     @property
     def seed_sd(self) -> float | None:
-        """The standard deviation over seeds of the figure; None of a single seed."""
-        return _sd(self.seed_figures)
+        """The standard deviation over seeds of the value; None of a single seed."""
+        return standard_deviation(self.seed_values)
 
 
-def _sd(values: Sequence[float]) -> float | None:
+def standard_deviation(values: Sequence[float]) -> float | None:
+    """Of a sample; None for fewer than two values, or if one is not finite."""
     return float(np.std(values, ddof=1)) if len(values) > 1 and all(map(math.isfinite, values)) else None
 
 
-def samples(run: LoadedRun, metric: str) -> dict[Place, Sample]:
+def samples(run: LoadedRun, metric: str) -> dict[SampleKey, ScoreSample]:
     """A metric's samples of a run, in the order of its plan."""
-    groups: dict[Place, list[CellResult]] = {}
+    groups: dict[SampleKey, list[CellResult]] = {}
     for cell in run.cells:
         if metric in cell.values:
             groups.setdefault((cell.id.dataset, cell.id.scale, cell.id.method_label), []).append(cell)
-    figure = _pooled_figure(run, metric)
-    return {place: _sample(place, cells, metric, figure) for place, cells in groups.items()}
+    pool = _pool_function(run, metric)
+    return {place: _sample(place, cells, metric, pool) for place, cells in groups.items()}
 
 
-def _sample(place: Place, cells: Sequence[CellResult], metric: str, figure: Figure | None) -> Sample:
+def _sample(place: SampleKey, cells: Sequence[CellResult], metric: str, pool: PoolFunction | None) -> ScoreSample:
     rows = [_values(cell, metric) for cell in cells]
-    parts = rows if figure is None else [_parts(row, figure) for row in rows]
+    parts = rows if pool is None else [_parts(row, pool) for row in rows]
     dataset, scale, label = place
-    seed_figures = tuple(cell.values[metric] for cell in cells)
-    return Sample(
+    seed_values = tuple(cell.values[metric] for cell in cells)
+    return ScoreSample(
         label=label,
         dataset=dataset,
         scale=scale,
         images=tuple(image.name for image in cells[0].images),
         values=_mean(rows),
         parts=_mean(parts),
-        figure=fmean(seed_figures),
-        seed_figures=seed_figures,
+        value=fmean(seed_values),
+        seed_values=seed_values,
     )
 
 
@@ -94,24 +95,29 @@ def _mean(rows: Sequence[Values]) -> Values:
     return rows[0] if len(rows) == 1 else np.asarray(np.mean(rows, axis=0))
 
 
-def sample_intervals(found: Sequence[Sample]) -> list[Interval | None]:
-    """The interval of each sample's figure: over images, not over seeds."""
-    return intervals([sample.figure for sample in found], [sample.parts for sample in found])
+def sample_intervals(found: Sequence[ScoreSample]) -> list[Interval | None]:
+    """The interval of each sample's value: over images, not over seeds."""
+    return intervals([sample.value for sample in found], [sample.parts for sample in found])
+
+
+def intervals_by_key(found: Mapping[SampleKey, ScoreSample]) -> dict[SampleKey, Interval | None]:
+    """As :func:`sample_intervals`, by the samples' keys."""
+    return dict(zip(found, sample_intervals(list(found.values())), strict=True))
 
 
 def cell_intervals(run: LoadedRun) -> CellIntervals:
-    """The interval of each cell's figure by metric, where there is one; a seed's own, of one training."""
+    """The interval of each cell's value by metric, where there is one; a seed's own, of one training."""
     places: list[tuple[CellId, str]] = []
-    figures: list[float] = []
+    estimates: list[float] = []
     parts: list[Values] = []
     for metric in run.record.metrics:
-        figure = _pooled_figure(run, metric.name)
+        pool = _pool_function(run, metric.name)
         for cell in run.cells:
             if metric.name in cell.values:
                 places.append((cell.id, metric.name))
-                figures.append(cell.values[metric.name])
-                parts.append(_parts(_values(cell, metric.name), figure))
-    found = zip(places, intervals(figures, parts), strict=True)
+                estimates.append(cell.values[metric.name])
+                parts.append(_parts(_values(cell, metric.name), pool))
+    found = zip(places, intervals(estimates, parts), strict=True)
     return {place: interval for place, interval in found if interval is not None}
 
 
@@ -119,16 +125,16 @@ def _values(cell: CellResult, metric: str) -> Values:
     return np.array([image.values[metric] for image in cell.images], dtype=np.float64)
 
 
-def _parts(values: Values, figure: Figure | None) -> Values:
-    return values if figure is None else pseudo_values(values, figure)
+def _parts(values: Values, pool: PoolFunction | None) -> Values:
+    return values if pool is None else pseudo_values(values, pool)
 
 
-def _pooled_figure(run: LoadedRun, metric: str) -> Figure | None:
-    """From the images' figures to the data set's where that is not their mean; NaN of one that no run can hold."""
-    pool: Pool = next((known.pool for known in run.record.metrics if known.name == metric), "own")
-    if pool == "mean" or not _pools(run):
+def _pool_function(run: LoadedRun, metric: str) -> PoolFunction | None:
+    """From the images' values to the data set's where that is not their mean; NaN of one that no run can hold."""
+    name: Pool = next((known.pool for known in run.record.metrics if known.name == metric), "own")
+    if name == "mean" or not _pools(run):
         return None
-    return POOLS.get(pool, _not_known)
+    return POOLS.get(name, _not_known)
 
 
 def _not_known(values: Sequence[float]) -> float:
@@ -136,7 +142,7 @@ def _not_known(values: Sequence[float]) -> float:
 
 
 def without_intervals(run: LoadedRun) -> list[str]:
-    """The metrics whose figures have no interval for how they pool: in a way of their own, which no run can hold."""
+    """The metrics whose values have no interval for how they pool: in a way of their own, which no run can hold."""
     return [metric.name for metric in run.record.metrics if _pools(run) and metric.pool == "own"]
 
 

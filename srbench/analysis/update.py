@@ -1,7 +1,7 @@
-"""`srbench check --update`: the figures of our own baselines that runs no longer give, rewritten where they stand.
+"""`srbench check --update`: the values of our own baselines that runs no longer give, rewritten where they stand.
 
-Only what was measured is rewritten: never a published figure, and never a limit (``at_least``, ``at_most``), which a
-person has set. A figure within its tolerance stays, so that the difference shows what has changed and nothing else.
+Only what was measured is rewritten: never a published value, and never a limit (``at_least``, ``at_most``), which a
+person has set. A value within its tolerance stays, so that the difference shows what has changed and nothing else.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from srbench.analysis.baseline import figure_text, require_whole
-from srbench.analysis.gate import Verdict, check
+from srbench.analysis.baseline import require_whole, value_text
+from srbench.analysis.gate import Verdict, check_runs
 from srbench.analysis.references import OWN_SOURCE, Reference, read_references, reference_paths
 from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
@@ -25,7 +25,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One figure that is rewritten: what became of its row, and the text of its new value."""
+    """One value that is rewritten: what became of its row, and the text of its new value."""
 
     verdict: Verdict
     text: str
@@ -33,15 +33,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class FileUpdate:
-    """What becomes of one file of reference figures.
+    """What becomes of one file of reference values.
 
     Attributes:
         path: the file.
         before: its text.
-        after: its text with the new figures.
-        changes: one for each figure that is rewritten.
+        after: its text with the new values.
+        changes: one for each value that is rewritten.
         limits: rows that the runs are beyond, but which only a person moves.
-        checked: how many of its figures the runs hold.
+        checked: how many of its values the runs hold.
     """
 
     path: Path
@@ -59,7 +59,7 @@ class FileUpdate:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What runs make of baselines: their files, and how many figures of the runs stand in none of them."""
+    """What runs make of baselines: their files, and how many values of the runs stand in none of them."""
 
     files: tuple[FileUpdate, ...]
     new: int
@@ -70,11 +70,11 @@ def plan_update(runs: Sequence[LoadedRun], names: Sequence[str] | None = None) -
 
     Args:
         runs: finished runs.
-        names: files as :func:`srbench.analysis.references.load_references` takes them; all built-in files with figures
+        names: files as :func:`srbench.analysis.references.load_references` takes them; all built-in files with values
             of ours if None.
 
     Raises:
-        UsageError: a run is no baseline, two runs hold one figure, a named file holds no figure of ours, or none that
+        UsageError: a run is no baseline, two runs hold one value, a named file holds no value of ours, or none that
             the runs hold.
         DataError: a file is malformed.
     """
@@ -87,33 +87,33 @@ def plan_update(runs: Sequence[LoadedRun], names: Sequence[str] | None = None) -
         if not rows and names is None:
             continue
         _require_ours(path, rows)
-        found = [verdict for run in runs for verdict in check([run], rows).verdicts]
+        found = [verdict for run in runs for verdict in check_runs([run], rows).verdicts]
         if len({verdict.reference.line for verdict in found}) < len(found):
-            raise UsageError("Two of the runs hold the same figure; update a baseline from one of them.")
+            raise UsageError("Two of the runs hold the same value; update a baseline from one of them.")
         files.append(_file_update(path, found))
         verdicts += found
     if not verdicts:
-        raise UsageError("The runs hold no figure of a baseline of srbench's own; make one of them with --write.")
-    known = {(verdict.run, verdict.reference.figure) for verdict in verdicts}
-    return Update(tuple(files), len(set(_figures(runs)) - known))
+        raise UsageError("The runs hold no value of a baseline of srbench's own; make one of them with --write.")
+    known = {(verdict.run, verdict.reference.title) for verdict in verdicts}
+    return Update(tuple(files), len(set(_titles(runs)) - known))
 
 
 def _require_ours(path: Path, rows: Sequence[Reference]) -> None:
     if not rows:
         raise UsageError(
-            f"{path.name} holds published figures, which are never changed; --update is for a baseline of srbench's "
+            f"{path.name} holds published values, which are never changed; --update is for a baseline of srbench's "
             f"own (made by --write, with a source that begins with '{OWN_SOURCE}')."
         )
     if path.resolve().is_relative_to(PACKAGE):
         raise UsageError(f"{path.name} is part of the installed srbench; name a baseline of your own with --reference.")
 
 
-def _figures(runs: Sequence[LoadedRun]) -> Iterator[tuple[str, str]]:
-    """Run and figure, in a reference's words."""
+def _titles(runs: Sequence[LoadedRun]) -> Iterator[tuple[str, str]]:
+    """Run and value, in a reference's words."""
     for run in runs:
         for cell in run.cells:
-            figure = f"{cell.id.method_label} {cell.id.dataset} x{cell.id.scale} {run.record.protocol}"
-            yield from ((run.record.id, f"{figure} {metric.name}") for metric in run.record.metrics)
+            title = f"{cell.id.method_label} {cell.id.dataset} x{cell.id.scale} {run.record.protocol}"
+            yield from ((run.record.id, f"{title} {metric.name}") for metric in run.record.metrics)
 
 
 def _file_update(path: Path, verdicts: Sequence[Verdict]) -> FileUpdate:
@@ -131,10 +131,10 @@ def _file_update(path: Path, verdicts: Sequence[Verdict]) -> FileUpdate:
 
 
 def _text(verdict: Verdict) -> str:
-    """The new figure, with as many digits as its tolerance needs."""
+    """The new value, with as many digits as its tolerance needs."""
     row, value = verdict.reference, verdict.measured
     assert value is not None  # it would be missing
-    text = figure_text(row.metric, value)
+    text = value_text(row.metric, value)
     return text if value == float(text) or abs(value - float(text)) <= (row.tolerance or 0.0) else repr(value)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ from srbench.imaging.resize import round_half_up
 from srbench.method import Method, MethodInfo
 from srbench.plugins.registry import Registry
 from srbench.protocols.builtin import get_protocol
-from srbench.protocols.case import Case
+from srbench.protocols.method_input import MethodInput, ProtocolInput
 from srbench.protocols.protocol import Protocol
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     import torch
 from typing import TYPE_CHECKING
 
-from srbench.plugins.registry import FAMILIES
+from srbench.plugins.selection import FAMILIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +67,9 @@ class Model:
         from srbench.inference import run_method
 
         array = as_array("LR", lr)
-        case = _GivenLr(self.protocol, self.scale, array)
-        planes = run_method(self.method, case.method_input(self.info), self.scale, self.device)
-        sr = case.finish(self.info, planes)
+        given = _given_lr(self.protocol, self.scale, array)
+        planes = run_method(self.method, given.given(self.info), self.scale, self.device)
+        sr = np.clip(given.image(self.info, planes), 0.0, 255.0)
         sr = gray_of(sr) if sr.ndim > array.ndim else sr
         if array.dtype.kind == "f":
             return (sr / 255.0).astype(array.dtype)
@@ -78,22 +77,14 @@ class Model:
         return round_half_up(sr * (peak / 255.0), peak).astype(array.dtype)
 
 
-class _GivenLr(Case):
-    """A case whose LR is given and whose HR nobody has: only HR's size counts, and whether it has colours."""
-
-    def __init__(self, protocol: Protocol, scale: int, lr: NDArray[Any]) -> None:
-        lr = in_colour(lr) if protocol.gray == "rgb" else lr
-        height, width = lr.shape[0] * scale, lr.shape[1] * scale
-        if lr.ndim == 3 and protocol.degraded == "y":  # colours there are: they were degraded as luma is
-            protocol = replace(protocol, degraded="rgb", enlarged_range=None)
-        planes = lr if lr.dtype == np.uint8 else in_unit(lr) * 255.0
-        blank = np.zeros((height, width, *lr.shape[2:]), np.uint8)
-        super().__init__(replace(protocol, sr="double"), scale, blank, planes)  # type: ignore[arg-type]
-
-    @cached_property
-    def degraded_y(self) -> NDArray[Any]:
-        assert self._supplied is not None
-        return luma(self._supplied)
+def _given_lr(protocol: Protocol, scale: int, lr: NDArray[Any]) -> MethodInput:
+    """LR alone as a protocol gives it to methods."""
+    lr = in_colour(lr) if protocol.gray == "rgb" else lr
+    planes = lr if lr.dtype == np.uint8 else in_unit(lr) * 255.0
+    planes = planes if protocol.lr == "uint8" else planes.astype(np.float64)
+    luma_alone = lr.ndim == 2 and protocol.degraded == "y"  # colours there are: they were downsampled as luma was
+    size = (lr.shape[0] * scale, lr.shape[1] * scale)
+    return ProtocolInput(protocol, size, lr.ndim == 2, lambda: planes, (lambda: luma(planes)) if luma_alone else None)
 
 
 def load(
@@ -129,7 +120,7 @@ def load(
         DataError: it has no weights here, or they are damaged.
     """
     from srbench.inference import resolve_device
-    from srbench.training.ready import ready_method
+    from srbench.training.loading import load_method
 
     scale, seed = whole_number("scale", scale, 1), whole_number("seed", seed, 0)
     registry = Registry(files("plugins", plugins), hosted=False)
@@ -145,7 +136,7 @@ def load(
             f"Protocol '{found.name}' squashes pictures to one size, which is for scoring; choose another."
         )
     where = resolve_device(device)
-    return Model(ready_method(registry, choices[0], scale, where, seed=seed), scale, found, where)
+    return Model(load_method(registry, choices[0], scale, where, seed=seed), scale, found, where)
 
 
 def list_methods(plugins: OneOrMore[str | Path] = ()) -> pd.DataFrame:

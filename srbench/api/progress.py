@@ -11,7 +11,7 @@ from srbench.bench.plan import PlannedJob
 from srbench.bench.results import CellResult, FailedCell
 from srbench.system.text import echo, printable
 from srbench.training.job import Training
-from srbench.training.progress import Progress, Report
+from srbench.training.progress import Report, TrainingProgress
 
 
 def is_watched() -> bool:
@@ -20,7 +20,7 @@ def is_watched() -> bool:
 
 
 class Silent:
-    """A :class:`srbench.bench.engine.Watcher` that says nothing."""
+    """A :class:`srbench.bench.interfaces.Watcher` that says nothing."""
 
     def cell_started(self, job: PlannedJob) -> None:
         """A cell is being computed."""
@@ -78,7 +78,7 @@ class StatusLine(Silent):
     def training(self, training: Training) -> Report:
         """Show how far it is."""
 
-        def report(progress: Progress) -> None:
+        def report(progress: TrainingProgress) -> None:
             self._show(f"training {training}: {progress.step} of {progress.steps}")
 
         return report

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from srbench.api.arguments import OneOrMore, several
 from srbench.bench.results import FailedCell
-from srbench.bench.store import LoadedRun, find_run
-from srbench.bench.store import load_run as load_folder
+from srbench.bench.store import LoadedRun, find_run, read_run
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.system.places import RUNS
 
@@ -96,7 +95,7 @@ class Run:
         cells = self.loaded.record.cells
         places = list(dict.fromkeys((cell.id.dataset, cell.id.scale) for cell in cells))
         rows = [
-            [found[(*place, label)].figure if (*place, label) in found else float("nan") for place in places]
+            [found[(*place, label)].value if (*place, label) in found else float("nan") for place in places]
             for label in labels_of(self.loaded)
         ]
         columns = pd.MultiIndex.from_tuples(places, names=["dataset", "scale"])
@@ -140,11 +139,11 @@ class Run:
             UsageError: there is no such reference.
             DataError: it is damaged.
         """
-        from srbench.analysis.gate import check
+        from srbench.analysis.gate import check_runs
         from srbench.analysis.references import load_references
 
         names = None if reference is None else [str(reference)]
-        return check([self.loaded], load_references(names), complete=reference is not None)
+        return check_runs([self.loaded], load_references(names), complete=reference is not None)
 
     def compare(self, a: str, b: str, metric: str = "", *, other: Run | None = None) -> pd.DataFrame:
         """Two methods image by image, as ``srbench compare A B`` does.
@@ -194,7 +193,7 @@ def load_run(run: str | Path | None = None, out: str | Path = RUNS) -> Run:
         UsageError: there is none, or several start so.
         DataError: it is damaged.
     """
-    return Run(load_folder(find_run(None if run is None else str(run), Path(out))))
+    return Run(read_run(find_run(None if run is None else str(run), Path(out))))
 
 
 def _label(run: LoadedRun, name: str) -> str:

@@ -10,9 +10,8 @@ from pathlib import Path
 from srbench.api.arguments import OneOrMore, files, numbers, several
 from srbench.api.progress import Silent, StatusLine, is_watched
 from srbench.api.results import Run
-from srbench.bench.engine import Watcher
-from srbench.bench.options import EngineName, Options, Train
-from srbench.bench.plan import Request
+from srbench.bench.interfaces import Watcher
+from srbench.bench.options import EngineName, Options, Request, Train
 from srbench.bench.run import execute, prepare
 from srbench.method import Method
 from srbench.recipe import MOST_SEED

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from srbench.api.arguments import OneOrMore, files, several, whole_number
 from srbench.api.arrays import Picture, as_array, in_8_bit, in_unit
-from srbench.bench.availability import availability
-from srbench.bench.plan import Plan, Request
+from srbench.bench.availability import scoring_of
 from srbench.data.sr_images import alike
 from srbench.errors import DataError, UsageError
 from srbench.method import MethodInfo
+from srbench.metrics.scoring import Scoring
 from srbench.plugins.registry import Registry
 from srbench.protocols.builtin import get_protocol
 from srbench.protocols.case import Case, prepare
@@ -28,10 +28,10 @@ class Scores(dict[str, float]):
 
     Attributes:
         protocol: that they were taken under.
-        scale: the factor, which the shave depends on.
+        scale: the factor, which the shave depends on; None without HR.
     """
 
-    def __init__(self, values: dict[str, float], protocol: Protocol, scale: int) -> None:
+    def __init__(self, values: dict[str, float], protocol: Protocol, scale: int | None) -> None:
         super().__init__(values)
         self.protocol = protocol
         self.scale = scale
@@ -39,11 +39,11 @@ class Scores(dict[str, float]):
 
 def score(
     sr: Picture,
-    hr: Picture,
+    hr: Picture | None = None,
     *,
     scale: int | None = None,
     protocol: str | Path = "classic",
-    metrics: OneOrMore[str] = ("psnr", "ssim"),
+    metrics: OneOrMore[str] | None = None,
     luma: bool = False,
     lr: Picture | None = None,
     device: str = "cpu",
@@ -68,10 +68,10 @@ def score(
 
     Args:
         sr: the image to score.
-        hr: what it is compared with.
+        hr: what it is compared with; None for no-reference metrics, which score SR as it is, in 8 bits.
         scale: the factor by which HR is larger than LR was.
         protocol: a name, or a TOML file.
-        metrics: names of metrics; one or several.
+        metrics: names of metrics, one or several; by default psnr and ssim, or niqe without HR.
         luma: SR is (H, W) luma (BT.601, black 16/255, white 235/255) of a coloured HR image.
         lr: for the protocols that score supplied LR (``paired``).
         device: where networks of metrics run.
@@ -84,23 +84,24 @@ def score(
         UsageError: an unknown name, no scale, or pictures that do not fit.
         DataError: the image is too small to be scored, or a metric's weights are not here.
     """
-    from srbench.bench.figures import score as score_pair
-
     found = get_protocol(str(protocol))
+    own = files("plugins", plugins)
+    names = ("niqe" if hr is None else ("psnr", "ssim")) if metrics is None else metrics
+    scoring = _scoring(found, several("metrics", names, str), own, _contents(own))
+    if hr is None:
+        return Scores(scoring.score("SR", None, (in_8_bit(as_array("SR", sr)), None), device), found, None)
     if scale is None:
         raise UsageError(
             f"score needs the scale (scale=2, say): by it protocol '{found.name}' crops HR and shaves the border."
         )
     scale = whole_number("scale", scale, 1)
-    own = files("plugins", plugins)
-    plan = _plan(found, several("metrics", metrics, str), own, _contents(own))
     whole = as_array("HR", hr)
     case = _case(found, whole, scale, lr)
     planes = in_unit(_fitted(as_array("SR", sr), whole, case, luma=luma))
     info = MethodInfo(name="sr", family="interpolation", channels="y" if luma else "rgb", input="upsampled")
     stacked: Any = planes[None] if planes.ndim == 2 else planes.transpose(2, 0, 1)
     finished = case.finish(info, stacked)
-    values = score_pair(plan, "SR", case.pair(finished), (case.picture(finished), case.hr), device)
+    values = scoring.score("SR", case.pair(finished), (case.image(finished), case.hr), device)
     return Scores(values, found, scale)
 
 
@@ -135,7 +136,7 @@ def degrade(hr: Picture, scale: int, protocol: str | Path = "classic", *, rgb: b
     if found.degraded == "none":
         raise UsageError(f"Protocol '{found.name}' scores LR that is supplied and makes none; choose another.")
     case = _case(found, as_array("HR", hr), whole_number("scale", scale, 1), None)
-    lr = case.degraded_y if found.degraded == "y" and not rgb else case.lr
+    lr = case.input.lr_y if found.degraded == "y" and not rgb else case.input.lr
     return lr.astype(np.uint8) if found.lr != "double" else lr.astype(np.float64) / 255.0
 
 
@@ -183,8 +184,10 @@ def _contents(plugins: tuple[Path, ...]) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=32)
-def _plan(protocol: Protocol, metrics: tuple[str, ...], plugins: tuple[Path, ...], contents: tuple[str, ...]) -> Plan:
-    """A plan without cells: the metrics, and the files that they need. An edited plugin is another one.
+def _scoring(
+    protocol: Protocol, metrics: tuple[str, ...], plugins: tuple[Path, ...], contents: tuple[str, ...]
+) -> Scoring:
+    """The metrics, and the files that they need. An edited plugin is another one.
 
     Raises:
         UsageError: a metric is unknown.
@@ -194,16 +197,7 @@ def _plan(protocol: Protocol, metrics: tuple[str, ...], plugins: tuple[Path, ...
     found = tuple(registry.metric(name) for name in dict.fromkeys(metrics))
     if not found:
         raise UsageError("metrics needs at least one.")
-    have = availability(found, registry)
-    for name, reason in have.reasons.items():
+    scoring, reasons = scoring_of(protocol, found, registry)
+    for name, reason in reasons.items():
         raise DataError(f"{name} cannot be computed: {reason}")
-    return Plan(
-        request=Request(),
-        protocol=protocol,
-        metrics=found,
-        metric_hashes=have.hashes,
-        weights=have.weights,
-        datasets=(),
-        cards=(),
-        jobs=(),
-    )
+    return scoring

@@ -3,47 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from srbench.data.fetch.networks import find, sha256_of
 from srbench.errors import DataError
 from srbench.metrics.metric import Metric
+from srbench.metrics.scoring import Scoring
 from srbench.plugins.registry import Registry
+from srbench.protocols.protocol import Protocol
 from srbench.system.installed import install_command
 
 
-@dataclass(frozen=True, slots=True)
-class Availability:
-    """What there is of the metrics asked for.
+def scoring_of(protocol: Protocol, metrics: Sequence[Metric], registry: Registry) -> tuple[Scoring, dict[str, str]]:
+    """Look for what metrics need. Nothing is downloaded or imported.
 
-    Attributes:
-        hashes: of each metric that can be computed, all that decides its numbers: version, source, packages, weights.
-        weights: the files that they need, by name.
-        reasons: of each other metric, why it is unavailable: one sentence.
+    Returns:
+        The scoring by those that can be computed, and why each other metric is unavailable: a sentence by its name.
     """
-
-    hashes: dict[str, str] = field(default_factory=dict)
-    weights: dict[str, Path] = field(default_factory=dict)
-    reasons: dict[str, str] = field(default_factory=dict)
-
-
-def availability(metrics: Sequence[Metric], registry: Registry) -> Availability:
-    """Look for what metrics need. Nothing is downloaded or imported."""
-    found = Availability()
+    hashes: dict[str, str] = {}
+    weights: dict[str, Path] = {}
+    reasons: dict[str, str] = {}
     for metric in metrics:
-        parts = [registry.metric_hash(metric.name)]
         try:
-            parts += [f"{package}-{_version(package)}" for package in metric.packages]
-            weights = find(metric.weights, metric.name)
+            hashes[metric.name], files = needs(metric, registry)
+            weights |= files
         except DataError as error:
-            found.reasons[metric.name] = str(error)
-            continue
-        parts += [sha256_of(path)[:16] for path in weights.values()]
-        found.weights.update(weights)
-        found.hashes[metric.name] = "-".join(parts)
-    return found
+            reasons[metric.name] = str(error)
+    return Scoring(protocol, tuple(metric for metric in metrics if metric.name in hashes), hashes, weights), reasons
+
+
+def needs(metric: Metric, registry: Registry) -> tuple[str, dict[str, Path]]:
+    """All that decides a metric's values (version, source, packages, weights), and the files that it needs, by name.
+
+    Raises:
+        DataError: it cannot be computed here; says what is missing.
+    """
+    parts = [registry.metric_hash(metric.name), *(f"{package}-{_version(package)}" for package in metric.packages)]
+    files = find(metric.weights, metric.name)
+    return "-".join([*parts, *(sha256_of(path)[:16] for path in files.values())]), files
 
 
 def _version(package: str) -> str:

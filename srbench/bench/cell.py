@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from srbench.bench.figures import Extent, blocks, notes_on_blocks, score
-from srbench.bench.plan import Plan, PlannedJob
+from srbench.bench.plan import PlannedJob
 from srbench.bench.reads import examine, with_reads
 from srbench.bench.results import CellResult, Computed, ImageResult
 from srbench.bench.runner import Account, Runner
@@ -22,25 +21,27 @@ from srbench.imaging.files import to_uint8
 from srbench.inference import Output
 from srbench.isolation.host import HostError, RemoteError
 from srbench.isolation.watch import Reads
+from srbench.metrics.blocks import Extent, blocks, notes_on_blocks
 from srbench.metrics.hosted import read_by
+from srbench.metrics.scoring import Scoring
 from srbench.models.model import SrImages
 from srbench.protocols.case import Case, prepare
 from srbench.protocols.protocol import Protocol
 from srbench.system.hashes import digest
 from srbench.system.machine import device_name, versions
+from srbench.system.text import first_line
 
 KEEP_PIXELS = 20_000_000
-"""Prepared images are kept from cell to cell while a data set has no more HR pixels than this."""
+"""Prepared images are kept between cells if a data set has no more HR pixels than this."""
 
-Picture = NDArray[np.uint8]
-ImageDone = Callable[[int, str, Picture, Picture], None]
-"""Called with an image's index, its name, its SR picture and its HR picture."""
+OnImage = Callable[[int, str, NDArray[np.uint8], NDArray[np.uint8]], None]
+"""Called with the index and name of an image, SR and HR."""
 
 
 class CaseSource:
     """The images of a data set as a protocol prepares them; the last set's are kept, for cells that share them.
 
-    A data set that could not be had is not asked for again: its error is raised at once.
+    A data set that could not be fetched is not tried again: its error is raised at once.
     """
 
     def __init__(self) -> None:
@@ -77,10 +78,10 @@ class CaseSource:
             self._key, self._cases = key, kept
 
     def ensure(self, dataset: Dataset) -> None:
-        """Have a data set fetched.
+        """Fetch a data set.
 
         Raises:
-            DataError: it cannot be had.
+            DataError: it cannot be fetched.
         """
         if (known := self._failed.get((dataset.content_hash,))) is not None:
             raise known
@@ -107,27 +108,27 @@ class CaseSource:
 
 
 def compute_cell(
-    plan: Plan,
+    scoring: Scoring,
     job: PlannedJob,
     runner: Runner | SrImages,
     weights_sha256: str | None,
     cases: CaseSource,
     device: str,
-    image_done: ImageDone = lambda index, name, sr, hr: None,
+    image_done: OnImage = lambda index, name, sr, hr: None,
 ) -> Computed:
-    """Run a method over a data set and score it; SR images that were made elsewhere are scored as they are.
+    """Run a method over a data set and score the results; existing SR images are only scored.
 
-    Of a method that is not srbench's own the first image is run again after the last.
+    For third-party methods the first image is run again after the last, to detect state and randomness.
 
     Raises:
         MethodError: the method raised or broke its contract.
         DataError: an image is missing, corrupt or too small to be scored.
     """
     images: list[ImageResult] = []
-    hr: list[Picture] = []
+    hr: list[NDArray[np.uint8]] = []
     first: tuple[Case, Output] | None = None
     supplied = _supplied(runner, job)
-    for index, (name, case) in enumerate(cases.cases(job.dataset, job.id.scale, plan.protocol)):
+    for index, (name, case) in enumerate(cases.cases(job.dataset, job.id.scale, scoring.protocol)):
         if isinstance(runner, SrImages):
             sr, tile = _read(supplied[index], name, case), None
         else:
@@ -136,49 +137,48 @@ def compute_cell(
                 hr.append(case.hr)
                 first = first or (case, output)
             sr, tile = case.finish(runner.info, output.planes), output.tile
-        picture = case.picture(sr)
-        values = score(plan, name, case.pair(sr), (picture, case.hr), device)
+        image = case.image(sr)
+        values = scoring.score(name, case.pair(sr), (image, case.hr), device)
         height, width = case.hr.shape[:2]
-        counts = blocks(plan.scored, (height, width))
+        counts = blocks(scoring.metrics, (height, width))
         images.append(ImageResult(name=name, width=width, height=height, values=values, tile=tile, blocks=counts))
-        image_done(index, name, picture, case.hr)
+        image_done(index, name, image, case.hr)
     again = () if first is None or isinstance(runner, SrImages) else _run_again(runner, *first, images[0].name, device)
     account = Account() if isinstance(runner, SrImages) else runner.close()
     reads = account.reads or Reads()
-    reads.add(read_by(plan.scored))
+    reads.add(read_by(scoring.metrics))
     info = job.card.info
     found = examine(reads, info.files, job.card.folder, hr)
-    inputs = with_reads(plan.inputs(job, weights_sha256), found.note, job.card.folder)
-    how = plan.protocol.aggregate
+    inputs = with_reads(job.inputs(scoring, weights_sha256), found.note, job.card.folder)
     extents = [Extent(image.name, (image.height, image.width), cases.sizes[image.name]) for image in images]
     cell = CellResult(
         key=digest(inputs),
         id=job.id,
-        protocol_hash=plan.protocol.hash,
-        values={m.name: m.aggregate([image.values[m.name] for image in images], how) for m in plan.scored},
+        protocol_hash=scoring.protocol.hash,
+        values=scoring.aggregate([image.values for image in images]),
         images=tuple(images),
         inputs=inputs,
         environment=versions() | {"device": device_name(device)},
-        notes=(*again, *account.notes, *found.notes, *notes_on_blocks(plan.scored, extents)),
+        notes=(*again, *account.notes, *found.notes, *notes_on_blocks(scoring.metrics, extents)),
         reusable=found.reusable and not again,
     )
     return Computed(cell, found.note)
 
 
 def _run_again(runner: Runner, case: Case, output: Output, name: str, device: str) -> tuple[str, ...]:
-    """What is to be said if a method gives another image the second time; a GPU may add in another order."""
+    """A note if a method gives another image the second time, beyond rounding on a GPU."""
     second = _super_resolve(runner, case, name).planes
     near = 0.0 if torch.device(device).type == "cpu" else 1e-3
     if np.abs(second - output.planes).max(initial=0.0) <= near:
         return ()
     return (
-        f"gave another image for {name} the second time: it draws random numbers, or keeps state from image to image; "
-        "its figures are not kept for other runs",
+        f"gave another image for {name} the second time: it uses random numbers, or keeps state between images; "
+        "other runs do not reuse its values",
     )
 
 
 def _supplied(method: object, job: PlannedJob) -> tuple[Path, ...]:
-    """The SR images of a method that is a folder of them, in the order of the data set's; none of any other."""
+    """The SR images of a method that is a folder, in the order of the data set; empty for other methods."""
     if not isinstance(method, SrImages):
         return ()
     return match_by_name(method.folder(job.dataset.name, job.id.scale), job.dataset)
@@ -201,7 +201,7 @@ def _super_resolve(runner: Runner, case: Case, name: str) -> Output:
         raise MethodError(f"{error} ({name})") from error
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # whatever a method raises fails its cell and no other
+    except BaseException as error:  # any exception of a method fails its cell only
         kind = error.kind if isinstance(error, RemoteError) else type(error).__name__
-        message = str(error).splitlines()[0] if str(error) else "no message"
+        message = first_line(error, "no message")
         raise MethodError(f"{info.name} raised {kind} on {name}: {message}") from error

@@ -1,7 +1,7 @@
-"""Executes a plan: finds out which tasks it takes, has an executor carry them out, and stores what comes of them.
+"""Executes a plan: decides which tasks are needed, has an executor run them, and stores the results.
 
-The engine knows what depends on what; the executor knows where things run. Whatever the executor, the tasks are the
-same, so are their numbers, and this process alone writes results.
+The engine knows the dependencies; the executor knows where tasks run. All executors get the same tasks and give the
+same values, and only this process writes results.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
+from srbench.bench.interfaces import Executor, Watcher
 from srbench.bench.options import Options
 from srbench.bench.plan import Plan, PlannedJob
 from srbench.bench.reads import with_reads
 from srbench.bench.record import Record
 from srbench.bench.results import CellResult, Computed, FailedCell
 from srbench.bench.speed_column import due, write_speed
-from srbench.bench.store import LoadedRun, RunFolder, load_run, run_folders
+from srbench.bench.store import LoadedRun, RunFolder, read_run, run_folders
 from srbench.bench.task import Began, CellTask, Event, Failure, ImageDone, Outcome, Task, TrainTask, Waiting
 from srbench.bench.workbench import Setting, Workbench
 from srbench.errors import DeviceError, SrbenchError
@@ -28,57 +29,15 @@ from srbench.system.files import StoreError
 from srbench.system.hashes import digest
 from srbench.system.locks import POLL, Lock
 from srbench.training.job import Training, training_command
-from srbench.training.progress import Progress, Report
+from srbench.training.progress import Report, TrainingProgress
 from srbench.weights import weights_sha256 as sha256_of
 
-
-class Watcher(Protocol):
-    """Who is told how a run goes on."""
-
-    def cell_started(self, job: PlannedJob) -> None:
-        """A cell is being computed; several may be at once."""
-
-    def image_done(self, job: PlannedJob) -> None:
-        """One image of it is done."""
-
-    def cell_ended(self, job: PlannedJob, outcome: CellResult | FailedCell, *, known: bool) -> None:
-        """It is finished (``known``: it had been before) or failed."""
-
-    def training(self, training: Training) -> Report:
-        """Weights are being trained: returns what is to be told how that goes on."""
-
-    def training_ended(self, training: Training) -> None:
-        """They are trained, or that failed."""
-
-    def waiting(self, what: str) -> None:
-        """Another process is at the same thing, and is waited for."""
-
-    def output(self, text: str) -> None:
-        """What a worker printed."""
-
-
-class Executor(Protocol):
-    """Where tasks are carried out."""
-
-    def has_room(self) -> bool:
-        """Whether another task can be started."""
-
-    def start(self, task: Task) -> None:
-        """Take on a task."""
-
-    def next(self, timeout: float | None = None) -> tuple[Task, Outcome] | None:
-        """Wait until a task ends; None if none has after so many seconds."""
-
-    def close(self, *, interrupted: bool) -> None:
-        """End; what is being trained leaves a checkpoint."""
-
-
 Step: TypeAlias = CellTask | TrainTask | tuple[str, CellResult] | Failure | None
-"""What a cell needs next: to be computed, weights, nothing as it is known by this key or has failed, or patience."""
+"""What a cell needs next: to be computed, weights, nothing (known by a key, or failed), or to wait."""
 
 
 class Engine:
-    """Runs a plan; a context manager, so that workers end with it."""
+    """Executes a plan; a context manager, so that workers end with it."""
 
     def __init__(self, plan: Plan, registry: Registry, options: Options, watcher: Watcher) -> None:
         self.plan = plan
@@ -88,16 +47,16 @@ class Engine:
         self.folder = RunFolder(options.out / plan.run_id)
         self._record = Record(plan, self.folder, options.command, self._notes())
         self._executor = self._make_executor()
-        self._left = dict.fromkeys(range(len(plan.jobs)))  # a set that keeps the plan's order
+        self._left = dict.fromkeys(range(len(plan.jobs)))  # an ordered set
         self._running: dict[str, int] = {}  # keys of cells
-        self._trained: dict[str, Path | Failure | None] = {}  # by file name; None while it is being trained
+        self._trained: dict[str, Path | Failure | None] = {}  # by file name; None during training
         self._reports: dict[str, Report] = {}
         self._locks: dict[str, Lock] = {}
-        self._elsewhere: dict[int, None] = {}  # cells that another process computes
-        self._deadly: set[str] = set()  # methods that took a process with them
+        self._elsewhere: dict[int, None] = {}  # cells that another process computes, an ordered set
+        self._deadly: set[str] = set()  # methods that killed a process
 
     def _notes(self) -> tuple[str, ...]:
-        """What must be said of how the figures come about."""
+        """What a report must say of how the values were computed."""
         if not self.options.one_process:
             return ()
         shared = {job.card.name: None for job in self.plan.jobs if job.watched}
@@ -118,15 +77,15 @@ class Engine:
             self._executor.close(interrupted=kind is not None)
 
     def _flush(self) -> None:
-        """Leave run.json as things stand; what keeps it from being written is not what ended the run."""
+        """Write run.json as things stand; an error here must not hide the one that ended the run."""
         with suppress(SrbenchError):
             self._record.flush()
 
     def execute(self) -> RunFolder:
-        """Compute what is not known, first things first. Interrupted, it leaves every finished cell behind.
+        """Compute what is not known yet, dependencies first. If interrupted, finished cells are kept.
 
         Raises:
-            SrbenchError: results cannot be written, or the device is not here.
+            SrbenchError: results cannot be written, or the device is missing.
         """
         if not self.folder.record_path.is_file():
             self._record.begin()
@@ -142,14 +101,14 @@ class Engine:
         return self.folder
 
     def load(self) -> LoadedRun:
-        """The run as this engine has seen it end, whatever another process writes into run.json by now."""
-        return load_run(self.folder.path, self._record.content())
+        """The run as this engine finished it, even if another process has written run.json since."""
+        return read_run(self.folder.path, self._record.content())
 
     def time_methods(self) -> str:
-        """Time the run's methods beside their quality, where that has not been done; returns why it failed, or nothing.
+        """Time the run's methods unless that is done; returns why it failed, or nothing.
 
         Raises:
-            SrbenchError: results cannot be written, or the device is not here.
+            SrbenchError: results cannot be written, or the device is missing.
         """
         asked = f"{self.options.device}, threads {self.options.threads}"
         task = due(self.plan, self.folder.path, asked, self._deadly)
@@ -159,7 +118,7 @@ class Engine:
         ended = self._executor.next()
         assert ended is not None
         outcome = ended[1]
-        if isinstance(outcome, Failure):  # the figures are there, and a method that breaks now changes none
+        if isinstance(outcome, Failure):  # the values are there, and a method that breaks now changes none
             _raise_if_general(outcome)
             return f"methods were not timed: {outcome.error}"
         assert isinstance(outcome, RunSpeed)
@@ -175,7 +134,7 @@ class Engine:
 
             return Cluster(
                 setting,
-                self._hear,
+                self._on_event,
                 self.watcher.output,
                 address=options.address,
                 jobs=options.jobs,
@@ -185,11 +144,11 @@ class Engine:
                 ship_env=options.ship_env,
             )
         if options.workers:
-            from srbench.bench.engines.pool import Pool
+            from srbench.bench.engines.pool import WorkerPool
 
-            return Pool(
+            return WorkerPool(
                 setting,
-                self._hear,
+                self._on_event,
                 self.watcher.output,
                 workers=options.workers,
                 timeout=options.cell_timeout,
@@ -198,12 +157,12 @@ class Engine:
         from srbench.bench.engines.local import InProcess
 
         self.registry.hosts.say = self.watcher.output
-        return InProcess(Workbench(self.plan, self.registry, options.device, options.threads), self._hear)
+        return InProcess(Workbench(self.plan.scoring, self.registry, options.device, options.threads), self._on_event)
 
-    # what is to be done ---------------------------------------------------------------------------------------------
+    # what to do next ---------------------------------------------------------------------------------------------
 
     def _start_tasks(self) -> None:
-        """Go through the cells that are left, in the plan's order, until the executor has no room for more."""
+        """Start the next step of the remaining cells, in the plan's order, until the executor is full."""
         for index in list(self._left):
             if not self._executor.has_room():
                 return
@@ -211,7 +170,7 @@ class Engine:
                 step = self._step(index)
             except StoreError:
                 raise
-            except Exception as error:  # weights that cannot be read, say
+            except Exception as error:  # for example weights that cannot be read
                 step = Failure.of(error)
             if step is None:
                 continue
@@ -240,25 +199,25 @@ class Engine:
             return weights
         file = weights if isinstance(weights, Path) else None
         sha256 = sha256_of(file) if file else None
-        inputs = self.plan.inputs(job, sha256)
+        inputs = job.inputs(self.plan.scoring, sha256)
         key = digest(inputs)
-        if key in self._running:  # under another name; it will be known
+        if key in self._running:  # the same cell under another name is running
             return None
         if not self.options.force and (cell := self._known(job, inputs)) is not None:
             return cell.key, cell
         if not self._lock(key, index):
             return None
-        if not self.options.force and (cell := self._known(job, inputs)) is not None:  # by another process, just now
+        if not self.options.force and (cell := self._known(job, inputs)) is not None:  # just finished elsewhere
             self._unlock(key)
             return cell.key, cell
-        pictures = self.options.keep_images
-        items = job.dataset.items[:pictures]
+        kept = self.options.keep_images
+        items = job.dataset.items[:kept]
         hr = [self.folder.hr_path(job.dataset.content_hash, job.id.scale, item.name) for item in items]
         wanted = not all(path.exists() for path in hr)
-        return CellTask(job=job, key=key, weights=file, weights_sha256=sha256, pictures=pictures, hr=wanted)
+        return CellTask(job=job, key=key, weights=file, weights_sha256=sha256, images=kept, hr=wanted)
 
     def _weights(self, training: Training, seed: int) -> Path | TrainTask | Failure | None:
-        """Weights, or the task that trains them where that is allowed and due; None while it is being done."""
+        """The weights, or the task that trains them if training is allowed; None during the training."""
         if training.file_name in self._trained:
             return self._trained[training.file_name]
         found = training.find()
@@ -276,7 +235,7 @@ class Engine:
         return TrainTask(training=training, again=again, done=frozenset(self._trained))
 
     def _known(self, job: PlannedJob, inputs: dict[str, Any]) -> CellResult | None:
-        """A finished cell of this run, or of another, which is then copied."""
+        """A finished cell of this run, or one of another run, which is copied."""
         if (cell := self._cell_in(self.folder, job, inputs)) is not None:
             return cell
         for path in run_folders(self.options.out):
@@ -286,7 +245,7 @@ class Engine:
                 continue
             self._record.check_folder()
             for image in cell.images[: self.options.keep_images]:
-                self.folder.copy_pictures(other, cell, image.name)
+                self.folder.copy_images(other, cell, image.name)
             if (note := other.read_note(digest(inputs))) is not None:
                 self.folder.write_note(digest(inputs), note)
             self.folder.write_cell(cell)
@@ -294,7 +253,7 @@ class Engine:
         return None
 
     def _cell_in(self, folder: RunFolder, job: PlannedJob, inputs: dict[str, Any]) -> CellResult | None:
-        """A finished cell of a run, if what its method read is as it was then."""
+        """A finished cell of a run, if the files that its method read are unchanged."""
         note = folder.read_note(digest(inputs)) if job.watched or self.plan.foreign_metrics else None
         cell = folder.read_cell(digest(with_reads(inputs, note, job.card.folder)))
         return cell if cell is not None and cell.reusable else None
@@ -317,35 +276,35 @@ class Engine:
         if key in self._locks:
             self._locks.pop(key).release()
 
-    # what comes of it -----------------------------------------------------------------------------------------------
+    # results -----------------------------------------------------------------------------------------------
 
-    def _hear(self, task: Task, event: Event) -> None:
-        """What a task tells while it goes on."""
+    def _on_event(self, task: Task, event: Event) -> None:
+        """Handle an event of a running task."""
         if isinstance(event, Waiting):
             self.watcher.waiting(event.what)
         elif isinstance(task, TrainTask):
             if isinstance(event, Began) and event.training is not None:
                 self._reports[task.training.file_name] = self.watcher.training(event.training)
-            elif isinstance(event, Progress):
+            elif isinstance(event, TrainingProgress):
                 self._reports[task.training.file_name](event)
         elif isinstance(task, CellTask):
             if isinstance(event, Began):
                 self.watcher.cell_started(task.job)
             elif isinstance(event, ImageDone):
-                self._keep_pictures(task, event)
+                self._keep_images(task, event)
                 self.watcher.image_done(task.job)
 
-    def _keep_pictures(self, task: CellTask, done: ImageDone) -> None:
+    def _keep_images(self, task: CellTask, done: ImageDone) -> None:
         if done.sr is None:
             return
         self._record.check_folder()
-        self.folder.write_picture(self.folder.sr_path(task.key, done.name), done.sr)
+        self.folder.write_image(self.folder.sr_path(task.key, done.name), done.sr)
         hr = self.folder.hr_path(task.job.dataset.content_hash, task.job.id.scale, done.name)
         if done.hr is not None and not hr.exists():
-            self.folder.write_picture(hr, done.hr)
+            self.folder.write_image(hr, done.hr)
 
     def _end(self, task: Task, outcome: Outcome) -> None:
-        """A task has ended."""
+        """Handle the outcome of a task."""
         if isinstance(outcome, Failure):
             _raise_if_general(outcome)
         if isinstance(task, TrainTask):
@@ -366,14 +325,14 @@ class Engine:
             self._unlock(task.key)
 
     def _keep(self, task: CellTask, computed: Computed) -> None:
-        """Store a cell, under a key that knows what its method read."""
+        """Store a cell, under a key that covers what its method read."""
         if computed.note is not None:
             self.folder.write_note(task.key, computed.note)
-            self.folder.move_pictures(task.key, computed.cell)
+            self.folder.move_images(task.key, computed.cell)
         self.folder.write_cell(computed.cell)
 
     def _settle(self, index: int, key: str | None, outcome: CellResult | Failure, *, known: bool = False) -> None:
-        """Note what came of a cell, and tell."""
+        """Record the result of a cell, and tell the watcher."""
         job = self.plan.jobs[index]
         if isinstance(outcome, Failure):
             result: CellResult | FailedCell = FailedCell(
@@ -393,10 +352,10 @@ class Engine:
 
 
 def _raise_if_general(failure: Failure) -> None:
-    """Raise what would befall every task alike.
+    """Raise a failure that every task would have.
 
     Raises:
-        DeviceError: the device is not here.
+        DeviceError: the device is missing.
     """
     if failure.kind == "device":
         raise DeviceError(failure.error)

@@ -11,48 +11,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from srbench.bench.availability import availability
-from srbench.bench.figures import Extent, Picture, blocks, notes_on_blocks, score
 from srbench.bench.image_scores import FolderScores, ImageScores
-from srbench.bench.plan import Plan, Request
 from srbench.data.dataset import Dataset
 from srbench.data.images import Sample, read_samples
 from srbench.data.own.folders import image_files
 from srbench.data.sr_images import Matched, match, read_sr
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.imaging.files import read_image, to_uint8
-from srbench.plugins.registry import Registry
+from srbench.metrics.blocks import Extent, blocks, notes_on_blocks
+from srbench.metrics.scoring import Scoring
 from srbench.protocols.case import prepare
 from srbench.protocols.protocol import Protocol
 
 _SCALE = re.compile(r"(?:^|[-_. ])x(\d{1,2})(?=$|[-_. ])", re.IGNORECASE)
 
 
-def metrics_plan(protocol: Protocol, names: Sequence[str], registry: Registry) -> Plan:
-    """A plan without cells: the metrics, and the files that they need.
-
-    Raises:
-        UsageError: a metric is unknown, or none is named.
-    """
-    metrics = tuple(registry.metric(name) for name in dict.fromkeys(names))
-    if not metrics:
-        raise UsageError("metrics needs at least one.")
-    have = availability(metrics, registry)
-    return Plan(
-        request=Request(),
-        protocol=protocol,
-        metrics=metrics,
-        metric_hashes=have.hashes,
-        weights=have.weights,
-        unavailable=have.reasons,
-        datasets=(),
-        cards=(),
-        jobs=(),
-    )
-
-
 def score_folder(
-    plan: Plan,
+    scoring: Scoring,
     sr: Path,
     hr: Dataset | Path | None,
     scale: int | None,
@@ -62,7 +37,7 @@ def score_folder(
     """Score every image of a folder; one that cannot be scored does not hold up the others.
 
     Args:
-        plan: by which metrics, under which protocol.
+        scoring: the metrics and the protocol.
         sr: the folder, or one image.
         hr: what its images are compared with, or the one image of one; None where no metric needs it.
         scale: by which HR is larger than LR was; None to take it from the names: ``baby_x4.png``, ``sr_x4/``.
@@ -75,23 +50,25 @@ def score_folder(
     """
     if hr is None:
         files = [sr] if sr.is_file() else image_files(sr)
-        return _score(plan, _found(plan, None), _alone(files), len(files), device, step)
+        return _score(FolderScores(scoring, None), _alone(files), len(files), device, step)
     if sr.is_file() != isinstance(hr, Path):
         raise UsageError("One of SR and HR is one image and the other is many: give two images, or two folders.")
     matched = Matched((sr,)) if isinstance(hr, Path) else match(sr, hr)
     scale = scale or told_scale(sr.parent if sr.is_file() else sr, matched.files)
     if scale is None:
         raise UsageError(
-            f"{sr} does not say its scale: give --scale, by which protocol '{plan.protocol.name}' crops HR and shaves "
-            "the border."
+            f"{sr} does not say its scale: give --scale, by which protocol '{scoring.protocol.name}' crops HR and "
+            "shaves the border."
         )
     samples = iter([Sample(sr.stem, read_image(hr))]) if isinstance(hr, Path) else read_samples(hr)
-    pairs = _with_hr(plan.protocol, matched.files, samples, scale)
-    return _score(plan, _found(plan, scale, matched.note), pairs, len(matched.files), device, step)
-
-
-def _found(plan: Plan, scale: int | None, note: str = "") -> FolderScores:
-    return FolderScores(plan.metrics, plan.unavailable, plan.protocol, scale, notes=[note] if note else [])
+    pairs = _with_hr(scoring.protocol, matched.files, samples, scale)
+    return _score(
+        FolderScores(scoring, scale, notes=[matched.note] if matched.note else []),
+        pairs,
+        len(matched.files),
+        device,
+        step,
+    )
 
 
 def told_scale(folder: Path, files: Sequence[Path]) -> int | None:
@@ -105,11 +82,11 @@ def told_scale(folder: Path, files: Sequence[Path]) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class _Image:
-    """An image that is ready to be scored: what :func:`srbench.bench.figures.score` takes, and its sizes."""
+    """An image that is ready to be scored: what :meth:`Scoring.score` takes, and its sizes."""
 
     extent: Extent
     scored: tuple[NDArray[np.float64], NDArray[np.float64]] | None
-    pictures: tuple[Picture, Picture | None]
+    images: tuple[NDArray[np.uint8], NDArray[np.uint8] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +101,12 @@ def _alone(files: Sequence[Path]) -> Iterator[_Image | _Unread]:
     """Images as they are."""
     for path in files:
         try:
-            picture = to_uint8(read_image(path))
+            image = to_uint8(read_image(path))
         except DataError as error:
             yield _Unread(path.stem, error)
             continue
-        size = (picture.shape[0], picture.shape[1])
-        yield _Image(Extent(path.stem, size, size), None, (picture, None))
+        size = (image.shape[0], image.shape[1])
+        yield _Image(Extent(path.stem, size, size), None, (image, None))
 
 
 def _with_hr(
@@ -145,11 +122,10 @@ def _with_hr(
             yield _Unread(sample.name, error)
             continue
         extent = Extent(sample.name, (case.hr.shape[0], case.hr.shape[1]), (whole.shape[0], whole.shape[1]))
-        yield _Image(extent, case.pair(sr), (case.picture(sr), case.hr))
+        yield _Image(extent, case.pair(sr), (case.image(sr), case.hr))
 
 
 def _score(
-    plan: Plan,
     found: FolderScores,
     images: Iterator[_Image | _Unread],
     total: int,
@@ -168,11 +144,11 @@ def _score(
                 continue
             name, size = image.extent.name, image.extent.scored
             try:
-                values = score(plan, name, image.scored, image.pictures, device)
+                values = found.scoring.score(name, image.scored, image.images, device)
             except (DataError, MethodError) as error:
                 found.failed.append((name, error))
                 continue
-            found.images.append(ImageScores(name, size[1], size[0], values, blocks(plan.scored, size)))
+            found.images.append(ImageScores(name, size[1], size[0], values, blocks(found.scoring.metrics, size)))
             extents.append(image.extent)
-    found.notes.extend(notes_on_blocks(plan.scored, extents))
+    found.notes.extend(notes_on_blocks(found.scoring.metrics, extents))
     return found

@@ -1,18 +1,16 @@
-"""Figures of a folder of images, as they are reported."""
+"""Values of a folder of images, as they are reported."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from srbench.errors import DataError, MethodError
-from srbench.metrics.metric import Metric
-from srbench.protocols.protocol import Protocol
+from srbench.metrics.scoring import Scoring
 
 
 @dataclass(frozen=True, slots=True)
 class ImageScores:
-    """An image's figures, by metric.
+    """An image's values, by metric.
 
     Attributes:
         name: of the file, or of its HR image.
@@ -34,24 +32,15 @@ class FolderScores:
     """What became of a folder's images.
 
     Attributes:
-        metrics: those that were asked for.
-        unavailable: why some of them cannot be computed here, by name.
-        protocol: by which images were cropped, rounded and shaved, where there is HR.
+        scoring: the metrics, and the protocol by which images are cropped, rounded and shaved where there is HR.
         scale: by which HR was cropped and shaved; None without HR.
         images: those that were scored.
         failed: names of the others, and why.
-        notes: what must be said beside the figures.
+        notes: what must be said beside the values.
     """
 
-    metrics: tuple[Metric, ...]
-    unavailable: Mapping[str, str]
-    protocol: Protocol
+    scoring: Scoring
     scale: int | None
     images: list[ImageScores] = field(default_factory=list)
     failed: list[tuple[str, DataError | MethodError]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-
-    @property
-    def scored(self) -> tuple[Metric, ...]:
-        """The metrics that could be computed."""
-        return tuple(metric for metric in self.metrics if metric.name not in self.unavailable)

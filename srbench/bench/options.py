@@ -1,11 +1,11 @@
-"""How to execute a run, as opposed to what to run. Light: the command line takes its defaults from here."""
+"""What to run and how to execute it: the names, defaults and helps of a run's options. Imports nothing heavy."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args, get_type_hints
 
 from srbench.errors import UsageError
 from srbench.system.device import check_device, check_threads
@@ -20,33 +20,62 @@ MOST_GIB = 10**6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How to execute, as opposed to what."""
+class Request:
+    """What to run: the options of ``srbench run`` that decide which numbers come out."""
 
-    train: Train = "missing"
-    device: str = "auto"
-    threads: int = 0
-    """CPU threads of torch; 0 is one for figures, and all for timings."""
-    jobs: int | None = None
-    """Worker processes. None: this process computes, unless cells have limits, and code that is not srbench's own has
-    processes of its own; 0: all in this process, for debuggers."""
-    cell_timeout: float = 0.0
-    """Seconds after which a cell is given up; 0 never."""
-    cell_memory: float = 0.0
-    """GiB of memory beyond which a worker is killed; 0 never."""
-    keep_images: int = 20
-    """SR pictures kept for each cell, for crop sheets: of the first so many images."""
-    out: Path = RUNS
-    engine: EngineName = "local"
-    address: str = ""
-    """Of the Ray cluster; empty for one of this machine's own."""
-    gpu_share: float = 1.0
-    """The part of a GPU that a cell takes on a Ray cluster."""
-    ship: tuple[Path, ...] = ()
-    """Files and folders beside plugins that the nodes of a Ray cluster need."""
-    ship_env: tuple[str, ...] = ()
-    """Variables of the environment that they need."""
-    force: bool = False
+    methods: Annotated[
+        tuple[str, ...],
+        (
+            "Methods, comma separated: name, name:recipe, name:FILE.toml or globs; models: onnx:FILE, spandrel:FILE, "
+            "exported:FILE, torchscript:FILE, hub:ORG/NAME; SR images: images:DIR."
+        ),
+    ] = ("*",)
+    datasets: Annotated[
+        tuple[str, ...],
+        (
+            "Data sets: names, name:split, folders, hr=DIR,lr=DIR for pairs, FILE.toml, hf:ORG/NAME; a comma in a "
+            "folder's name is \\,."
+        ),
+    ] = ("embedded",)
+    scales: Annotated[tuple[int, ...], "Factors by which HR is larger than LR."] = (2, 3, 4)
+    protocol: Annotated[
+        str, "vdsr (= classic), srcnn, lapsrn, edsr, selfexsr, … (see `srbench list`), or a TOML file."
+    ] = "vdsr"
+    metrics: Annotated[tuple[str, ...], "What to score; `srbench list` shows what there is."] = (
+        "psnr",
+        "ssim",
+        "mse",
+        "haarpsi",
+    )
+    seeds: Annotated[tuple[int, ...], "Seeds of trainings; tables show the mean over them."] = (0,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to execute a run."""
+
+    train: Annotated[Train, "Train weights that are missing, always, or never."] = "missing"
+    device: Annotated[str, "auto, cpu, cuda, cuda:1, mps."] = "auto"
+    threads: Annotated[int, "CPU threads of torch a process; 0 is one for values, all for timings."] = 0
+    jobs: Annotated[
+        int | None,
+        "Worker processes, each a cell at a time; 0 runs plugins and models in this process too, for debuggers.",
+    ] = None
+    """None: this process computes, unless cells have limits, and code that is not srbench's own has processes of its
+    own."""
+    cell_timeout: Annotated[float, "Seconds after which a cell is given up; 0 never. In a worker."] = 0.0
+    cell_memory: Annotated[float, "GiB beyond which a cell's worker is killed; 0 never."] = 0.0
+    keep_images: Annotated[int, "SR images kept per cell, from the first on, for crop sheets."] = 20
+    out: Annotated[Path, "The folder that holds runs."] = RUNS
+    engine: Annotated[EngineName, "Where cells are computed: this machine, or a Ray cluster."] = "local"
+    address: Annotated[str, "The Ray cluster: auto, HOST:PORT or ray://HOST:PORT."] = ""
+    """Empty for one of this machine's own."""
+    gpu_share: Annotated[float, "The part of a GPU that a cell takes on a Ray cluster."] = 1.0
+    ship: Annotated[
+        tuple[Path, ...], "A file or folder beside a plugin that the nodes of a Ray cluster need. Can be repeated."
+    ] = ()
+    ship_env: Annotated[tuple[str, ...], "A variable of the environment that they need. Can be repeated."] = ()
+    force: Annotated[bool, "Recompute cells that are finished."] = False
     command: str = "srbench run"
     """The command line that repeats the run."""
 
@@ -104,10 +133,19 @@ class Options:
     def words(self) -> list[str]:
         """The words of the command line that a resumed run needs: what is not as it would be without them."""
         words = []
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name not in ("force", "command") and value != field.default:
+        for option in fields(self):
+            value = getattr(self, option.name)
+            if option.name not in ("force", "command") and value != option.default:
                 for one in value if isinstance(value, tuple) else [value]:
                     text = repr(one).removesuffix(".0") if isinstance(one, float) else str(one)
-                    words += [f"--{field.name.replace('_', '-')}", text]
+                    words += [f"--{option.name.replace('_', '-')}", text]
         return words
+
+
+HELP: dict[str, str] = {
+    name: hint.__metadata__[0]
+    for kind in (Request, Options)
+    for name, hint in get_type_hints(kind, include_extras=True).items()
+    if hasattr(hint, "__metadata__")
+}
+"""What each option means, in a sentence."""

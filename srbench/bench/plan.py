@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from srbench.bench.availability import availability
+from srbench.bench.availability import scoring_of
+from srbench.bench.options import Request
 from srbench.bench.reads import declared_files
 from srbench.bench.results import (
     CELL_SCHEMA_VERSION,
@@ -22,6 +22,7 @@ from srbench.data.dataset import common_scale
 from srbench.errors import DataError, UsageError
 from srbench.metrics.metric import Metric
 from srbench.metrics.pooling import pool_name
+from srbench.metrics.scoring import Scoring
 from srbench.models.model import ANY_SCALE
 from srbench.models.parse import is_model
 from srbench.plugins.card import Card, Choice
@@ -36,18 +37,6 @@ from srbench.training.job import QUICK, Training, plan_training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What a user asks for: the options of ``srbench run`` that decide which numbers come out."""
-
-    methods: tuple[str, ...] = ("*",)
-    datasets: tuple[str, ...] = ("embedded",)
-    scales: tuple[int, ...] = (2, 3, 4)
-    protocol: str = "vdsr"
-    metrics: tuple[str, ...] = ("psnr", "ssim", "mse", "haarpsi")
-    seeds: tuple[int, ...] = (0,)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedJob:
     """A cell to be computed, or found."""
 
@@ -58,16 +47,38 @@ class PlannedJob:
     watched: bool = False
     """Whether the method's code is not srbench's own, so that what it reads has to be found out."""
 
+    def inputs(self, scoring: Scoring, weights_sha256: str | None) -> dict[str, Any]:
+        """All that decides the cell's numbers, as plain data, but for what its method is found to read.
+
+        Raises:
+            DataError: a file that the method declares is not there.
+        """
+        declared = declared_files(self.card.info.files, self.card.folder)
+        return {
+            "schema": CELL_SCHEMA_VERSION,
+            "engine": engine_hash(),
+            "method": self.id.method,
+            "version": self.card.info.version,
+            "source": self.card.source_hash,
+            "recipe": self.training.recipe.content() if self.training else None,
+            "weights": weights_sha256,
+            "dataset": self.dataset.content_hash,
+            "scale": self.id.scale,
+            "protocol": scoring.protocol.content(),
+            "metrics": dict(scoring.hashes),
+            "seed": self.id.seed,
+        } | ({"files": declared} if declared else {})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A list of cells, and what they share."""
 
     request: Request
-    protocol: Protocol
+    scoring: Scoring
+    """By the metrics that can be computed here."""
     metrics: tuple[Metric, ...]
-    metric_hashes: dict[str, str]
-    """Of the metrics that can be computed here."""
+    """All that were asked for."""
     datasets: tuple[Dataset, ...]
     cards: tuple[Card, ...]
     """The methods that have cells."""
@@ -76,17 +87,10 @@ class Plan:
     """Combinations left out because a method does not work at a scale, in words."""
     notes: tuple[str, ...] = field(default=())
     """What must be said beside the figures."""
-    weights: dict[str, Path] = field(default_factory=dict)
-    """The files that metrics need, by name."""
     unavailable: dict[str, str] = field(default_factory=dict)
     """Why the other metrics cannot be computed, by name."""
     foreign_metrics: bool = False
     """Whether the code of a metric is not srbench's own, so that what it reads has to be found out."""
-
-    @property
-    def scored(self) -> tuple[Metric, ...]:
-        """The metrics that can be computed."""
-        return tuple(metric for metric in self.metrics if metric.name in self.metric_hashes)
 
     @property
     def run_id(self) -> str:
@@ -95,29 +99,7 @@ class Plan:
         asked = [[job.id.model_dump(), job.dataset.content_hash, *files.get(job.id.method, [])] for job in self.jobs]
         wanted = [metric.name for metric in self.metrics]
         names = "-".join(dataset.name for dataset in self.datasets)[:40]
-        return f"{names}-{self.protocol.name}-{digest([asked, self.protocol.hash, wanted])[:8]}"
-
-    def inputs(self, job: PlannedJob, weights_sha256: str | None) -> dict[str, Any]:
-        """All that decides a cell's numbers, as plain data, but for what its method is found to read.
-
-        Raises:
-            DataError: a file that the method declares is not there.
-        """
-        declared = declared_files(job.card.info.files, job.card.folder)
-        return {
-            "schema": CELL_SCHEMA_VERSION,
-            "engine": engine_hash(),
-            "method": job.id.method,
-            "version": job.card.info.version,
-            "source": job.card.source_hash,
-            "recipe": job.training.recipe.content() if job.training else None,
-            "weights": weights_sha256,
-            "dataset": job.dataset.content_hash,
-            "scale": job.id.scale,
-            "protocol": self.protocol.content(),
-            "metrics": self.metric_hashes,
-            "seed": job.id.seed,
-        } | ({"files": declared} if declared else {})
+        return f"{names}-{self.scoring.protocol.name}-{digest([asked, self.scoring.protocol.hash, wanted])[:8]}"
 
     def dataset_records(self) -> tuple[DatasetRecord, ...]:
         """The data sets, for run.json."""
@@ -162,16 +144,20 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class _Skipped:
-    """What a plan leaves out; dicts for their order, and to say nothing twice."""
+class _Skip:
+    """What a plan leaves out."""
 
-    reasons: dict[str, None] = field(default_factory=dict)
-    untrained: dict[str, None] = field(default_factory=dict)
+    what: str
+    untrained: bool = False
+    """A method, because it would first have to be trained; else a sentence."""
 
-    def sentences(self) -> tuple[str, ...]:
-        if not self.untrained:
-            return tuple(self.reasons)
-        return (*self.reasons, f"{', '.join(self.untrained)}: no weights here, and long to train; name one to train it")
+
+def _sentences(skips: Sequence[_Skip]) -> tuple[str, ...]:
+    """What is left out, each once."""
+    reasons = dict.fromkeys(skip.what for skip in skips if not skip.untrained)
+    untrained = dict.fromkeys(skip.what for skip in skips if skip.untrained)
+    last = (f"{', '.join(untrained)}: no weights here, and long to train; name one to train it",) if untrained else ()
+    return (*reasons, *last)
 
 
 def make_plan(request: Request, registry: Registry) -> Plan:
@@ -189,32 +175,25 @@ def make_plan(request: Request, registry: Registry) -> Plan:
     for name, given in (("methods", choices), ("datasets", datasets), ("metrics", metrics), ("scales", request.scales)):
         if not given:
             raise UsageError(f"--{name} needs at least one.")
-    skipped = _Skipped()
-    jobs = [
-        job
-        for dataset in datasets
-        for scale in _scales(request, dataset, protocol, skipped)
-        for choice in choices
-        for job in _jobs(request, protocol, dataset, scale, choice, skipped, registry)
-    ]
+    found = [item for dataset in datasets for item in _of_dataset(request, protocol, dataset, choices, registry)]
+    jobs = [item for item in found if isinstance(item, PlannedJob)]
+    skipped = _sentences([item for item in found if isinstance(item, _Skip)])
     if not jobs:
-        raise UsageError(f"Nothing to run: {'; '.join(skipped.sentences()) or 'no method, data set or scale is left'}.")
-    have = availability(metrics, registry)
-    if not have.hashes:
-        lacking = "; ".join(f"{name}: {reason.rstrip('.')}" for name, reason in have.reasons.items())
+        raise UsageError(f"Nothing to run: {'; '.join(skipped) or 'no method, data set or scale is left'}.")
+    scoring, unavailable = scoring_of(protocol, metrics, registry)
+    if not scoring.metrics:
+        lacking = "; ".join(f"{name}: {reason.rstrip('.')}" for name, reason in unavailable.items())
         raise DataError(f"There is nothing to score with: {lacking}.")
     return Plan(
         request=request,
-        protocol=protocol,
+        scoring=scoring,
         metrics=metrics,
-        metric_hashes=have.hashes,
-        weights=have.weights,
-        unavailable=have.reasons,
+        unavailable=unavailable,
         foreign_metrics=any(registry.is_foreign_metric(metric.name) for metric in metrics),
         datasets=datasets,
         cards=_cards(choices, jobs),
         jobs=tuple(jobs),
-        skipped=skipped.sentences(),
+        skipped=skipped,
         notes=(*(dataset.note for dataset in datasets if dataset.note), *_notes(jobs)),
     )
 
@@ -250,39 +229,34 @@ def _require_scale(choices: Sequence[Choice], scales: Sequence[int]) -> None:
             )
 
 
-def _scales(request: Request, dataset: Dataset, protocol: Protocol, skipped: _Skipped) -> list[int]:
-    """The scales asked for that a data set can be scored at; notes those that it cannot."""
+def _of_dataset(
+    request: Request, protocol: Protocol, dataset: Dataset, choices: Sequence[Choice], registry: Registry
+) -> Iterator[PlannedJob | _Skip]:
+    """The cells on a data set, at the scales asked for that it can be scored at."""
     supplied = _supplied_scale(dataset, protocol)
-    scales = sorted(set(request.scales))
-    if supplied is None:
-        return scales
-    skipped.reasons.update(
-        (f"{dataset.spec} supplies LR for x{supplied}, not x{s}", None) for s in scales if s != supplied
-    )
-    return [scale for scale in scales if scale == supplied]
+    for scale in sorted(set(request.scales)):
+        if supplied not in (None, scale):
+            yield _Skip(f"{dataset.spec} supplies LR for x{supplied}, not x{scale}")
+            continue
+        for choice in choices:
+            yield from _jobs(request, protocol, dataset, scale, choice, registry)
 
 
 def _jobs(
-    request: Request,
-    protocol: Protocol,
-    dataset: Dataset,
-    scale: int,
-    choice: Choice,
-    skipped: _Skipped,
-    registry: Registry,
-) -> Iterator[PlannedJob]:
-    """A method's cells on a data set at a scale: one a seed where it is trained; notes a scale that it cannot do."""
+    request: Request, protocol: Protocol, dataset: Dataset, scale: int, choice: Choice, registry: Registry
+) -> Iterator[PlannedJob | _Skip]:
+    """A method's cells on a data set at a scale: one a seed where it is trained."""
     if scale not in choice.card.info.scales:
-        skipped.reasons[f"{choice.label} does not work at x{scale}"] = None
+        yield _Skip(f"{choice.label} does not work at x{scale}")
         return
     if not protocol.suits(choice.card.info):
-        skipped.reasons[f"{choice.label} enlarges LR itself, which protocol {protocol.name} does first"] = None
+        yield _Skip(f"{choice.label} upsamples LR itself, which protocol {protocol.name} does first")
         return
     recipe = choice.card.recipes[choice.recipe] if choice.card.learned else None
     for seed in dict.fromkeys(request.seeds) if recipe else (0,):  # a seed decides nothing where nothing is trained
         training = plan_training(choice.card, recipe, scale, seed, choice.label) if recipe else None
         if training is not None and _too_long_for_a_glob(choice, training):
-            skipped.untrained[choice.label] = None
+            yield _Skip(choice.label, untrained=True)
             continue
         cell = CellId(
             method=choice.card.name,
@@ -335,10 +309,11 @@ def _distinct(datasets: Sequence[Dataset]) -> tuple[Dataset, ...]:
 NUMBERS = (
     "protocols.protocol",
     "protocols.case",
+    "protocols.method_input",
+    "protocols.planes",
     "imaging",
     "inference",
     "bench.cell",
-    "bench.figures",
     "bench.runner",
     "bench.reads",
 )

@@ -1,8 +1,7 @@
-"""What a method reads beside its source is part of what decides its figures, and so of a cell's key.
+"""Files and variables that a method reads decide its values, so they are part of a cell's key.
 
-Which files those are is known only after the method has run. So a cell that was computed leaves a note of their names
-beside it, under the key without them; whoever looks for that cell again takes the names from the note, and what is in
-the files now.
+Which ones they are is known only after the method has run. So a computed cell is stored with a note of their names,
+under the key without them; a later run takes the names from the note, and hashes what the files contain then.
 """
 
 from __future__ import annotations
@@ -25,17 +24,17 @@ from srbench.isolation.watch import Reads, changed
 from srbench.system.hashes import file_sha256
 
 MOST_IMAGES = 200
-"""Images read by a method that are looked at, whether they are HR."""
+"""Most images read by a method that are compared with HR."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is to be said of a cell whose method read something.
+    """What follows from a method's reads for its cell.
 
     Attributes:
-        note: the names; None where there are none.
-        notes: in words.
-        reusable: whether all that decided the figures is known.
+        note: the names; None if there are none.
+        notes: sentences for reports.
+        reusable: whether all inputs of the values are known.
     """
 
     note: ReadNote | None
@@ -44,12 +43,12 @@ class Finding:
 
 
 def with_reads(inputs: dict[str, Any], note: ReadNote | None, folder: Path) -> dict[str, Any]:
-    """All that decides a cell's figures, with what is in the files and variables of a note now.
+    """The inputs of a cell, with the current content of the files and variables of a note.
 
     Args:
-        inputs: without them.
-        note: their names; None for none.
-        folder: the method's.
+        inputs: of the cell, without what its method read.
+        note: names of files and variables; None for none.
+        folder: of the method.
     """
     if note is None:
         return inputs
@@ -59,12 +58,12 @@ def with_reads(inputs: dict[str, Any], note: ReadNote | None, folder: Path) -> d
 
 
 def examine(reads: Reads, declared: Collection[str], folder: Path, hr: Sequence[NDArray[np.uint8]]) -> Finding:
-    """What a method's reading means for its cell.
+    """What a method's reads mean for its cell.
 
     Args:
-        reads: what was seen.
-        declared: the files that the method declares, which account for what cannot be seen.
-        folder: the method's.
+        reads: what was observed.
+        declared: the files that the method declares, which account for unobserved reads.
+        folder: of the method.
         hr: the HR images of the data set.
     """
     notes = []
@@ -72,24 +71,24 @@ def examine(reads: Reads, declared: Collection[str], folder: Path, hr: Sequence[
     if reads.unseen and not declared:
         reusable = False
         notes.append(
-            f"{', '.join(sorted(reads.unseen))}, so what decides its figures is not known and they are not kept for "
-            "other runs: declare its files by MethodInfo.files"
+            f"{', '.join(sorted(reads.unseen))}, so the inputs of its values are not known and other runs do not reuse "
+            "them: declare its files by MethodInfo.files"
         )
     if modified := list(changed(reads)):
         reusable = False
         notes.append(f"{Path(modified[0]).name} was changed while it ran: run again")
     if seen := next((path for path in list(reads.files)[:MOST_IMAGES] if _is_hr(path, hr)), None):
-        notes.append(f"READS THE TEST SET'S HR IMAGES ({Path(seen).name}), so its figures are worthless")
+        notes.append(f"READS THE TEST SET'S HR IMAGES ({Path(seen).name}), so its values are worthless")
     own = {_named(path, folder) for path in reads.files} - set(declared)
     note = ReadNote(files=tuple(sorted(own)), variables=tuple(sorted(reads.variables)))
     return Finding(note if note.files or note.variables else None, tuple(notes), reusable)
 
 
 def declared_files(files: Sequence[str], folder: Path) -> dict[str, str]:
-    """The content of the files that a method declares.
+    """The sha256 of the files that a method declares, by name.
 
     Raises:
-        DataError: one is not there.
+        DataError: one is missing.
     """
     found = {name: _sha256(folder / name) for name in files}
     for name, sha256 in found.items():
@@ -99,7 +98,7 @@ def declared_files(files: Sequence[str], folder: Path) -> dict[str, str]:
 
 
 def _named(path: str, folder: Path) -> str:
-    """A path as it is kept: so that the method's folder may move."""
+    """A path relative to the method's folder, which may move; other paths as they are."""
     try:
         return Path(path).relative_to(folder.resolve()).as_posix()
     except ValueError:
@@ -114,12 +113,12 @@ def _sha256(path: Path) -> str | None:
 
 
 def _hash_of(value: str | None) -> str | None:
-    """Of a variable's value, which may be a secret."""
+    """The hash of a variable's value, which may be a secret."""
     return None if value is None else hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _is_hr(path: str, hr: Sequence[NDArray[np.uint8]]) -> bool:
-    """Whether a file holds an image of the data set, whole or as it was cropped."""
+    """Whether a file contains an image of the data set, whole or cropped."""
     if Path(path).suffix.lower() not in EXTENSIONS:
         return False
     try:

@@ -1,8 +1,8 @@
-"""What a run leaves behind, as typed data: the schema of the JSON files and of ``--json``.
+"""The results of a run as typed data: the schema of its JSON files and of ``--json``.
 
 Numbers are finite or the strings ``"inf"`` and ``"-inf"`` (the PSNR of equal images): standard JSON has no infinity.
-Each file carries a checksum of its content (:mod:`srbench.system.sealed`); what the models bound is what a report
-relies on, for a file with a right checksum may still be anybody's.
+Each file has a checksum of its content (:mod:`srbench.system.sealed`). The models check what reports rely on, since a
+file with a correct checksum may still come from anybody.
 """
 
 from __future__ import annotations
@@ -21,16 +21,15 @@ from srbench.system.plain import LONGEST_ERROR, Count, Frozen, Name, Number, Pla
 from srbench.system.text import cut
 
 SCHEMA_VERSION: Final = 1
-"""Of the documents that ``--json`` prints."""
+"""The version of documents that ``--json`` prints."""
 RECORD_SCHEMA_VERSION: Final = 3
-"""Of run.json. 1 had no checksum, so whether it was altered cannot be told, and 2 did not say how a metric pools: both
-are refused."""
+"""The version of run.json. 1 had no checksum, and 2 did not say how a metric pools: both are refused."""
 CELL_SCHEMA_VERSION: Final = 2
-"""Of the files of cells. 1 had no checksum."""
+"""The version of cell files. 1 had no checksum."""
 
 
 class CellId(Frozen):
-    """Which cell: the words a person would use. What decides its numbers is in its key."""
+    """Identifies a cell by names; its key identifies what decides its values."""
 
     method: Name
     recipe: Name = ""
@@ -52,36 +51,36 @@ class CellId(Frozen):
 
 
 class ImageResult(Frozen):
-    """One image's figures, by metric. ``width`` and ``height`` are HR's after cropping."""
+    """One image's values, by metric. ``width`` and ``height`` are HR's after cropping."""
 
     name: Name
     width: Side
     height: Side
     values: dict[Name, Number]
     tile: Side | None = None
-    """The side in input pixels of the tiles that it was worked on in; None for one piece."""
+    """The side of the tiles in input pixels; None if the image was processed whole."""
     blocks: dict[Name, Count] = Field(default_factory=dict)
     """How many blocks of the image a metric used, of metrics that count blocks (``niqe``)."""
 
 
 class CellResult(Frozen):
-    """A finished cell: the content of ``cells/<key>.json``. Nothing in it changes from one execution to the next."""
+    """A finished cell: the content of ``cells/<key>.json``, the same for every execution."""
 
     schema_version: Literal[2] = CELL_SCHEMA_VERSION
     key: Name
     id: CellId
     protocol_hash: Name
     values: dict[Name, Number]
-    """The data set's figure, by metric, aggregated as the protocol says."""
+    """The data set's value by metric, aggregated by the protocol."""
     images: tuple[ImageResult, ...]
     inputs: Plain
-    """All that the key is a hash of."""
+    """Everything that the key is a hash of."""
     environment: dict[Name, Name]
-    """Versions and device that made the numbers."""
+    """Versions and device that computed the values."""
     notes: tuple[Sentence, ...] = ()
-    """What the method did that must be said beside the figures."""
+    """What the method did that reports must say."""
     reusable: bool = True
-    """Whether all that decided the numbers is in the key; else no later run takes them for its own."""
+    """Whether the key covers all inputs; otherwise no later run reuses the cell."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -108,7 +107,7 @@ class Computed:
 
 
 class FailedCell(Frozen):
-    """A cell without numbers."""
+    """A cell without values."""
 
     id: CellId
     kind: Literal["method", "data"]
@@ -121,7 +120,7 @@ class PlannedCell(Frozen):
 
     id: CellId
     key: Name | None = None
-    """None where the cell failed before its key was known (no weights, say)."""
+    """None if the cell failed before its key was known (for example, without weights)."""
     status: Literal["ok", "failed", "pending"] = "pending"
 
 
@@ -150,7 +149,7 @@ class CurvePoint(Frozen):
     """One validation of a training."""
 
     step: Count
-    """Batches done."""
+    """Number of batches."""
     validation_psnr: Number
     """Of the validation images, in dB."""
     train_psnr: Number
@@ -164,9 +163,9 @@ class TrainingRecord(Frozen):
     weights: Name
     """The sha256 of their tensors, as in the inputs of cells."""
     shipped: bool = False
-    """Whether they come with the method, so that every machine has the same."""
+    """Whether they come with the method, so that they are the same on every machine."""
     curve: tuple[CurvePoint, ...] = ()
-    """Empty where it is not known."""
+    """Empty if unknown."""
 
 
 class MetricRecord(Frozen):
@@ -177,13 +176,13 @@ class MetricRecord(Frozen):
     unit: Name = ""
     digits: int = Field(default=4, ge=0, le=12)
     pool: Pool = "mean"
-    """How its figures of images become a data set's under a protocol that pools their pixels."""
+    """How its values of images become a data set's under a protocol that pools their pixels."""
     unavailable: Sentence = ""
-    """Why there are no figures of it; empty for one that was computed."""
+    """Why there are no values; empty if it was computed."""
 
 
 class RunRecord(Frozen):
-    """The content of run.json: what was asked for, with what, and what came of it."""
+    """The content of run.json: the request, the environment, and the state of each cell."""
 
     schema_version: Literal[3] = RECORD_SCHEMA_VERSION
     id: Name
@@ -203,9 +202,9 @@ class RunRecord(Frozen):
     environment: dict[Name, Name]
     started: Name
     notes: tuple[str, ...] = ()
-    """What must be said beside the figures."""
+    """What reports must say."""
     finished: Name | None = None
-    """ISO times in UTC; ``finished`` is None while running and after an interruption."""
+    """ISO times in UTC; ``finished`` is None during the run and after an interruption."""
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:

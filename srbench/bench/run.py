@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from srbench.bench.engine import Engine, Watcher
-from srbench.bench.options import Options
-from srbench.bench.plan import Plan, Request, make_plan, run_command
+from srbench.bench.engine import Engine
+from srbench.bench.interfaces import Watcher
+from srbench.bench.options import Options, Request
+from srbench.bench.plan import Plan, make_plan, run_command
 from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
 from srbench.method import Method

@@ -1,4 +1,4 @@
-"""A method with its weights at a scale, ready for one image after the other: in this process, or in a host."""
+"""Runs a method with its weights at one scale, image by image: in this process, or in a host."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from srbench.errors import MethodError
 from srbench.inference import Output, super_resolve
-from srbench.isolation.host import Answer, Host, HostError
+from srbench.isolation.host import Host, HostError, Reply
 from srbench.isolation.state import State
 from srbench.isolation.watch import Reads, Watch
 from srbench.method import Method, MethodInfo
@@ -24,11 +24,11 @@ from srbench.method import Method, MethodInfo
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What came to light while a method ran.
+    """What was observed while a method ran.
 
     Attributes:
-        reads: what it read beside its source; None for srbench's own, whose source is all.
-        notes: what it did that a method should not, in words.
+        reads: what it read besides its source; None for srbench's own methods.
+        notes: what it did that a method must not do, in words.
     """
 
     reads: Reads | None = None
@@ -36,7 +36,7 @@ class Account:
 
 
 class Runner(Protocol):
-    """Runs a method that is ready."""
+    """Runs a method."""
 
     @property
     def info(self) -> MethodInfo:
@@ -50,7 +50,7 @@ class Runner(Protocol):
         """
 
     def close(self) -> Account:
-        """Free what it holds, and tell."""
+        """Free the method, and return what was observed."""
 
 
 @dataclass(slots=True)
@@ -81,8 +81,8 @@ class HostedRunner:
             source: the hash of its code as planned.
 
         Raises:
-            MethodError: the code is another one by now.
-            SrbenchError, RemoteError: making it failed.
+            MethodError: the code has changed since the plan was made.
+            SrbenchError, RemoteError: the method could not be made.
         """
         weights = None if self.weights is None else self.weights.absolute()
         made = self.host.ask("make", self.info.name, self.scale, weights, self.device, self.threads)
@@ -92,14 +92,14 @@ class HostedRunner:
         self._is_open = True
 
     def run(self, planes: NDArray[np.float32], scale: int) -> Output:
-        """Super-resolve one image there; what comes back is not believed."""
+        """Super-resolve one image in the host; the reply is checked."""
         grown = 1 if self.info.input == "upsampled" else scale
         shape = (planes.shape[0], planes.shape[1] * grown, planes.shape[2] * grown)
         answer = self.host.ask("run", planes, scale, most=math.prod(shape))
         return _checked(answer, shape, self.info.name, scale)
 
     def close(self) -> Account:
-        """Have it closed there, and ask what it read."""
+        """Close the method in the host, and ask what it read."""
         if not self._is_open or not self.host.is_running:
             return Account()
         self._is_open = False
@@ -108,21 +108,21 @@ class HostedRunner:
             reads = Reads.from_json(told["reads"])
             notes = tuple(str(note)[:200] for note in told["notes"][:50])
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise HostError("answered what is no answer") from None
-        if reads or notes:  # what one cell has left there decides the next one's figures, or is not read again
+            raise HostError("sent an invalid message") from None
+        if reads or notes:  # state would leak into the next cell, and files would not be read again
             self.host.close()
         return Account(reads, notes)
 
 
-def _checked(answer: Answer, shape: tuple[int, int, int], name: str, scale: int) -> Output:
-    """A host's image.
+def _checked(answer: Reply, shape: tuple[int, int, int], name: str, scale: int) -> Output:
+    """The image in a host's reply.
 
     Raises:
-        MethodError: it is none.
+        MethodError: there is none, or not of that shape.
     """
     tile = answer.head.get("tile")
     if len(answer.arrays) != 1 or answer.arrays[0].dtype != np.float32 or not isinstance(tile, int | None):
-        raise MethodError(f"{name}'s process answered what is no image")
+        raise MethodError(f"{name}'s process sent no image")
     planes = answer.arrays[0]
     if planes.shape != shape or not np.isfinite(planes).all():
         raise MethodError(f"{name}'s process gave an image of shape {planes.shape} where {shape} is due at x{scale}")
@@ -136,8 +136,8 @@ class LocalRunner:
     Args:
         method: made, with its weights.
         device: where it computes.
-        watch: notes what it reads, for a method that is not srbench's own.
-        state: the shared state before it was made, likewise; it is put back.
+        watch: records what it reads, for third-party methods.
+        state: the shared state before it was made, for third-party methods; it is restored at the end.
     """
 
     method: Method
@@ -175,7 +175,7 @@ class LocalRunner:
 
 @contextlib.contextmanager
 def _no_exit() -> Iterator[None]:
-    """Have ``os._exit`` raise: it would end the run with an exit code that says nothing of it."""
+    """Make ``os._exit`` raise: it would end the run without a message."""
     end = os._exit
 
     def refused(status: int) -> NoReturn:

@@ -1,4 +1,4 @@
-"""The life of a host: does what it is asked with code of one origin, and tells what that code does beside."""
+"""Runs in a host process: executes commands with code of one origin, and reports what that code reads and changes."""
 
 from __future__ import annotations
 
@@ -30,41 +30,41 @@ from srbench.plugins.registry import Registry
 from srbench.protocols.protocol import Protocol
 from srbench.system.source import files_of, source_files, source_hash
 from srbench.training.job import Training
-from srbench.training.progress import Progress, Report
+from srbench.training.progress import Report, TrainingProgress
 from srbench.weights import make_method
 
 if TYPE_CHECKING:
-    from srbench.speed.measure import Request
+    from srbench.speed.measure import SpeedRequest
     from srbench.speed.roofline import Peaks
 
-Told = tuple[dict[str, Any], list[NDArray[Any]]]
+Reply = tuple[dict[str, Any], list[NDArray[Any]]]
 
 
 def serve(origin: Origin, wire: Connection) -> None:
-    """Answer what is asked until nobody asks any more."""
+    """Execute commands until the pipe closes."""
     own = os.getpid()
-    guest = _Guest(origin, wire)
+    server = _Server(origin, wire)
     while True:
         try:
             number, command, arguments = wire.recv()
         except (EOFError, OSError):
-            os._exit(0)  # not by way of what the guest has left: threads that never end, functions for the end
-        guest.number = number
+            os._exit(0)  # at once: the code may have left endless threads, or exit handlers
+        server.number = number
         try:
-            head, arrays = guest.do(command, arguments)
-        except BaseException as error:  # SystemExit and KeyboardInterrupt are the guest's affair as well
-            head, arrays = {"error": _told(error)}, []
+            head, arrays = server.do(command, arguments)
+        except BaseException as error:  # SystemExit and KeyboardInterrupt too
+            head, arrays = {"error": _report(error)}, []
         sys.stdout.flush()
         if os.getpid() != own:
-            os._exit(1)  # a fork that the guest has not ended
+            os._exit(1)  # a fork that the code has not ended
         try:
             send(wire, {**head, "number": number}, arrays)
         except OSError:
             os._exit(1)
 
 
-def _told(error: BaseException) -> dict[str, str]:
-    """What was raised, in words."""
+def _report(error: BaseException) -> dict[str, str]:
+    """An exception as plain data."""
     known = isinstance(error, SrbenchError)
     message = str(error) if known or str(error) else "no message"
     kind = next((c.__name__ for c in type(error).__mro__ if c.__module__ == "srbench.errors"), "") if known else ""
@@ -72,12 +72,12 @@ def _told(error: BaseException) -> dict[str, str]:
     return {"kind": kind or type(error).__name__, "message": message[:10_000], "trace": trace[-50_000:]}
 
 
-class _Guest:
-    """Code of one origin, and what is asked of it.
+class _Server:
+    """Executes commands with code of one origin.
 
     Args:
-        origin: whose.
-        wire: for what is told meanwhile.
+        origin: whose code.
+        wire: for events.
     """
 
     def __init__(self, origin: Origin, wire: Connection) -> None:
@@ -85,54 +85,54 @@ class _Guest:
         self._wire = wire
         self.number = 0
         self._registry: Registry | None = None
-        self._imported = Watch(_known_files(origin))  # what is read while importing decides every cell
+        self._imported = Watch(_known_files(origin))  # what is read while importing is an input of every cell
         self._watch = self._imported
         self._state = State()
         self._method: Method | None = None
         self._notes: dict[str, None] = {}
         self._device = torch.device("cpu")
 
-    def do(self, command: str, arguments: tuple[Any, ...]) -> Told:
-        """Do what is asked."""
-        found: Told = getattr(self, f"_{command}")(*arguments)
+    def do(self, command: str, arguments: tuple[Any, ...]) -> Reply:
+        """Execute a command: the method of that name, with an underscore."""
+        found: Reply = getattr(self, f"_{command}")(*arguments)
         return found
 
-    def _ready(self) -> Registry:
-        """The registry of this origin alone; a plugin file is imported when it is first needed."""
+    def _load_registry(self) -> Registry:
+        """The registry of this origin; a plugin file is imported with the first use."""
         if self._registry is None:
             sys.dont_write_bytecode = True
-            sys.path.extend(str(path.parent) for path in self._origin.plugins)  # for the modules beside it
+            sys.path.extend(str(path.parent) for path in self._origin.plugins)  # for modules beside the plugin
             for path in self._origin.plugins:
-                source_hash(path)  # before it is imported: what is edited meanwhile is another source
+                source_hash(path)  # before it is imported, since it may be edited meanwhile
             with self._imported:
                 self._registry = Registry(self._origin.plugins, self._origin.models, hosted=False)
         return self._registry
 
-    # what there is --------------------------------------------------------------------------------------------------
+    # descriptions ---------------------------------------------------------------------------------------------------
 
-    def _describe(self) -> Told:
-        """What a plugin file brings."""
-        registry = self._ready()
+    def _describe(self) -> Reply:
+        """The methods and metrics of a plugin file."""
+        registry = self._load_registry()
         methods, metrics = registry.of_plugin(self._origin.plugins[0])
         cards = [to_json(registry.card(name)) for name in methods]
         source = source_hash(self._origin.plugins[0])
         return {"methods": cards, "metrics": [_plain(registry.metric(name)) for name in metrics], "source": source}, []
 
-    def _card(self, name: str) -> Told:
-        """What an installed package's method is."""
+    def _card(self, name: str) -> Reply:
+        """The card of an installed package's method."""
         with self._imported:
-            return {"card": to_json(card_of(self._ready().method(name), "", Path(), ""))}, []
+            return {"card": to_json(card_of(self._load_registry().method(name), "", Path(), ""))}, []
 
-    def _metric(self, name: str) -> Told:
-        """What an installed package's metric is."""
+    def _metric(self, name: str) -> Reply:
+        """The description of an installed package's metric."""
         with self._imported:
-            return {"metric": _plain(self._ready().metric(name))}, []
+            return {"metric": _plain(self._load_registry().metric(name))}, []
 
     # methods --------------------------------------------------------------------------------------------------------
 
-    def _make(self, name: str, scale: int, weights: Path | None, device: str, threads: int) -> Told:
-        """Make a method ready."""
-        registry = self._ready()
+    def _make(self, name: str, scale: int, weights: Path | None, device: str, threads: int) -> Reply:
+        """Make a method, with its weights."""
+        registry = self._load_registry()
         source = registry.card(name).source_hash
         self._device = resolve_device(device, threads)
         self._state.adopt("torch's threads")
@@ -144,7 +144,7 @@ class _Guest:
             self._method = make_method(method_class, scale, weights, self._device)
         return {"source": source}, []
 
-    def _run(self, planes: NDArray[np.float32], scale: int) -> Told:
+    def _run(self, planes: NDArray[np.float32], scale: int) -> Reply:
         """Super-resolve one image."""
         method, before = self._made(), planes.copy()
         with self._watch:
@@ -153,14 +153,14 @@ class _Guest:
             self._notes["writes into its input"] = None
         return {"tile": output.tile}, [output.planes]
 
-    def _upscale(self, planes: NDArray[np.float32], scale: int) -> Told:
-        """What the method gives for a batch, (N, C, h, w)."""
+    def _upscale(self, planes: NDArray[np.float32], scale: int) -> Reply:
+        """The method's output for a batch (N, C, h, w)."""
         with torch.inference_mode():
             out = self._made().upscale(torch.from_numpy(planes).to(self._device), scale)
         return {}, [out.to("cpu", torch.float32).numpy()]
 
-    def _close(self) -> Told:
-        """Free what the method holds, and tell what it did."""
+    def _close(self) -> Reply:
+        """Close the method, and report what it read and changed."""
         method, self._method = self._method, None
         if method is not None:
             with self._watch:
@@ -187,16 +187,16 @@ class _Guest:
         protocol: Protocol,
         device: str,
         weights: Mapping[str, Path],
-    ) -> Told:
-        """A metric of one pair."""
-        metric = self._ready().metric(name)
+    ) -> Reply:
+        """Compute a metric of one pair."""
+        metric = self._load_registry().metric(name)
         with self._imported:
             value = float(metric.function(Pair(sr, target, protocol, device, weights)))
         return {"value": value, "reads": self._imported.reads.to_json()}, []
 
-    def _pool(self, name: str, values: tuple[float, ...]) -> Told:
-        """A metric of pooled pixels."""
-        pool = self._ready().metric(name).pool
+    def _pool(self, name: str, values: tuple[float, ...]) -> Reply:
+        """Compute a metric of pooled pixels."""
+        pool = self._load_registry().metric(name).pool
         assert pool is not None
         with self._imported:
             value = float(pool(values))
@@ -206,21 +206,21 @@ class _Guest:
 
     def _train(
         self, training: Training, supplied: tuple[Dataset, ...], device: str, threads: int, again: bool, done: set[str]
-    ) -> Told:
-        """Train weights; tells how that goes on."""
+    ) -> Reply:
+        """Train weights, sending progress as events."""
         from srbench.training.trainer import obtain
 
         for dataset in supplied:
             supply(dataset)
 
-        def tell(progress: Progress) -> None:
+        def tell(progress: TrainingProgress) -> None:
             self._tell({"progress": asdict(progress)})
 
         def watch(begun: Training) -> Report:
             self._tell({"began": begun.file_name})
             return tell
 
-        method = self._ready().method(training.method)
+        method = self._load_registry().method(training.method)
         where = resolve_device(device, threads)
         path = obtain(
             training,
@@ -233,11 +233,13 @@ class _Guest:
         )
         return {"path": str(path)}, []
 
-    def _speed(self, request: Request, protocol: Protocol, device: str, threads: int, peaks: Peaks | None) -> Told:
+    def _speed(
+        self, request: SpeedRequest, protocol: Protocol, device: str, threads: int, peaks: Peaks | None
+    ) -> Reply:
         """Time methods."""
         from srbench.speed.measure import SpeedTest
 
-        test = SpeedTest(self._ready(), protocol, resolve_device(device, threads))
+        test = SpeedTest(self._load_registry(), protocol, resolve_device(device, threads))
         return {"rows": [row.model_dump(mode="json") for row in test.rows(request, peaks)]}, []
 
     def _tell(self, event: dict[str, Any]) -> None:
@@ -252,7 +254,7 @@ def _plain(metric: Metric) -> dict[str, Any]:
 
 
 def _known_files(origin: Origin) -> tuple[Path, ...]:
-    """What of an origin is in its hash already: a plugin's source, a model's files."""
+    """The files that the hash of an origin covers: a plugin's source, a model's files."""
     sources = [file for path in origin.plugins for file, _ in source_files(path)]
     models = [file for spec in origin.models for entry in spec.entries for file in entry.files]
     return (*sources, *models)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import torch
 
     from srbench.plugins.registry import Registry
+from srbench.protocols.protocol import Protocol
 
 SIZES = {"cpu": "128", "mps": "256", "cuda": "256"}
 """The side of LR."""
@@ -54,8 +55,8 @@ def due(plan: Plan, folder: Path, asked: str, left_out: Collection[str] = ()) ->
     return SpeedTask(asked=asked, scale=scale, methods=tuple(wanted)) if wanted else None
 
 
-def measure(
-    plan: Plan,
+def time_methods(
+    protocol: Protocol,
     registry: Registry,
     device: torch.device,
     threads: int,
@@ -63,18 +64,18 @@ def measure(
     scale: int,
     methods: Collection[str],
 ) -> RunSpeed:
-    """Time methods of a plan on a device."""
+    """Time methods on a device."""
     from srbench.plugins.card import Choice
-    from srbench.speed.measure import Request, SpeedTest
+    from srbench.speed.measure import SpeedRequest, SpeedTest
     from srbench.speed.modes import Mode
     from srbench.system.machine import device_name
 
-    cards = [card for card in plan.cards if card.name in methods]
-    test = SpeedTest(registry, plan.protocol, device, threads=threads)
+    cards = [registry.card(name) for name in methods]
+    test = SpeedTest(registry, protocol, device, threads=threads)
     size = SIZES[device.type]
     rows: list[SpeedRow] = []
     for learned in (False, True):
-        request = Request(
+        request = SpeedRequest(
             choices=tuple(Choice(card, "") for card in cards if card.learned == learned),
             scales=(scale,),
             sizes=(size,),

@@ -1,7 +1,7 @@
-"""Where results lie: ``<out>/<run id>/{run.json, cells/, trainings/, images/, report/, locks/}``.
+"""The files of runs: ``<out>/<run id>/{run.json, cells/, trainings/, images/, report/, locks/}``.
 
-Files are written to a temporary name, synced and renamed, so that a file that exists is whole. Each JSON file has a
-checksum as well: a cell that was altered later counts as not there, an altered run.json is refused.
+Files are written to a temporary name, synced and renamed, so that an existing file is complete. Each JSON file has a
+checksum: an altered cell counts as missing, an altered run.json is refused.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class RunFolder:
 
     @property
     def report(self) -> Path:
-        """Where reports go."""
+        """The folder for reports."""
         return self.path / "report"
 
     def cell_path(self, key: str) -> Path:
@@ -46,13 +46,13 @@ class RunFolder:
         return _inside(self.path / "cells", f"{key}.json")
 
     def sr_path(self, key: str, image: str) -> Path:
-        """The SR picture (PNG) of an image, where it was kept."""
+        """Where the SR of an image is kept (PNG)."""
         return _inside(self.path / "images", key, _file_name(image))
 
     def hr_path(self, content: str, scale: int, image: str) -> Path:
-        """The HR picture (PNG, cropped to a multiple of the scale) of an image, where it was kept.
+        """Where the HR of an image is kept (PNG, cropped to a multiple of the scale).
 
-        ``content`` is the data set's content hash: other images of the same name are other pictures.
+        ``content`` is the data set's content hash: images of other data sets may have the same name.
         """
         return _inside(self.path / "images" / "hr", f"{content[:16]}-x{scale}", _file_name(image))
 
@@ -65,7 +65,7 @@ class RunFolder:
         return read_sealed(self.record_path, RunRecord, "run again")
 
     def read_cell(self, key: str) -> CellResult | None:
-        """A finished cell, or None if there is none that is whole."""
+        """A finished cell; None if it is missing or damaged."""
         path = self.cell_path(key)
         try:
             cell = read_sealed(path, CellResult, "run again")
@@ -79,7 +79,7 @@ class RunFolder:
             write_atomically(self.cell_path(cell.key), sealed(cell))
 
     def read_note(self, key: str) -> ReadNote | None:
-        """What the method of a cell read, by the cell's key without that; None where there is no such note."""
+        """What the method of a cell read, by the cell's key without it; None if there is no note."""
         path = self._note_path(key)
         try:
             return read_sealed(path, ReadNote, "run again")
@@ -87,12 +87,12 @@ class RunFolder:
             return None
 
     def write_note(self, key: str, note: ReadNote) -> None:
-        """Keep what the method of a cell read."""
+        """Store what the method of a cell read."""
         with self.writing():
             write_atomically(self._note_path(key), sealed(note))
 
     def read_training(self, weights: str) -> TrainingRecord | None:
-        """What the run keeps of the training of weights; None where that is nothing that is whole."""
+        """The training of weights, by their sha256; None if it is missing or damaged."""
         try:
             training = read_sealed(self._training_path(weights), TrainingRecord, "run again")
         except DataError:
@@ -100,7 +100,7 @@ class RunFolder:
         return training if training.weights == weights else None
 
     def write_training(self, training: TrainingRecord) -> None:
-        """Keep what reports say of the training of weights."""
+        """Store the training of weights."""
         with self.writing():
             write_atomically(self._training_path(training.weights), sealed(training))
 
@@ -110,8 +110,8 @@ class RunFolder:
     def _note_path(self, key: str) -> Path:
         return _inside(self.path / "reads", f"{key}.json")
 
-    def move_pictures(self, key: str, cell: CellResult) -> None:
-        """Have the pictures that were kept under one key under a cell's own."""
+    def move_images(self, key: str, cell: CellResult) -> None:
+        """Move the images that were kept under a key to the cell's own key."""
         for image in cell.images:
             source, target = self.sr_path(key, image.name), self.sr_path(cell.key, image.name)
             if source.is_file():
@@ -120,7 +120,7 @@ class RunFolder:
                     source.replace(target)
 
     def lock(self, key: str) -> Lock:
-        """The lock of a cell, held by the process that computes it; not taken yet."""
+        """The lock of a cell, not acquired yet; the process that computes the cell holds it."""
         return Lock(self.path / "locks" / f"{key}.lock")
 
     def write_record(self, record: RunRecord) -> None:
@@ -129,10 +129,7 @@ class RunFolder:
             write_atomically(self.record_path, sealed(record))
 
     def mark_newest(self) -> None:
-        """Make this the newest run, which `report` and `check` take unless told otherwise.
-
-        Newer than every other, even if the clock has been put back since.
-        """
+        """Make this the newest run, which `report` and `check` take by default, even if the clock was set back."""
         with self.writing():
             self.record_path.touch()
             others = [path / "run.json" for path in run_folders(self.path.parent) if path.name != self.path.name]
@@ -141,16 +138,16 @@ class RunFolder:
                 os.utime(self.record_path, ns=(latest + 1_000_000, latest + 1_000_000))
 
     def sweep(self) -> None:
-        """Remove what a killed run left half-written here."""
+        """Remove incomplete files of a killed run."""
         sweep(self.path)
 
-    def write_picture(self, path: Path, png: bytes) -> None:
-        """Keep a picture."""
+    def write_image(self, path: Path, png: bytes) -> None:
+        """Store an image."""
         with self.writing():
             write_atomically(path, png)
 
-    def copy_pictures(self, other: RunFolder, cell: CellResult, image: str) -> None:
-        """Take over from another run what it kept of an image."""
+    def copy_images(self, other: RunFolder, cell: CellResult, image: str) -> None:
+        """Copy the kept SR and HR of an image from another run."""
         hr = (str(cell.inputs.get("dataset")), cell.id.scale, image)
         for source, target in (
             (other.sr_path(cell.key, image), self.sr_path(cell.key, image)),
@@ -161,18 +158,18 @@ class RunFolder:
                     write_atomically(target, source.read_bytes())
 
     def writing(self) -> AbstractContextManager[None]:
-        """Turn what keeps files from being written here into one sentence: :func:`writing_to`."""
+        """Turn errors of writing here into one sentence: :func:`writing_to`."""
         return writing_to(self.path)
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a cell of a merged run comes from.
+class CellOrigin:
+    """The run that a cell of a merged run comes from.
 
     Attributes:
         run: the id of the run.
         folder: that run's folder.
-        others: (run, figures) of older runs whose figures of this cell differ.
+        others: (run, values) of older runs with other values for this cell.
     """
 
     run: str
@@ -182,36 +179,42 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class LoadedRun:
-    """A run as reports and gates read it: its record and its finished cells, in the order of the plan."""
+    """A run as reports and gates read it: record and finished cells, in the order of the plan."""
 
     folder: RunFolder
     record: RunRecord
     cells: tuple[CellResult, ...]
     speed: RunSpeed | None = None
-    """What its methods took, where they were timed."""
+    """The speed of its methods, if they were timed."""
     trainings: Mapping[str, TrainingRecord] = field(default_factory=dict)
-    """Of the weights of its learned methods, by the weights' sha256, where the run keeps them."""
-    origins: Mapping[CellId, Origin] = field(default_factory=dict)
-    """Of each cell, where several runs were merged; empty for a single run."""
+    """By the sha256 of weights of its learned methods."""
+    origins: Mapping[CellId, CellOrigin] = field(default_factory=dict)
+    """Of each cell of merged runs; empty for a single run."""
 
     def folder_of(self, cell: CellId) -> RunFolder:
-        """Where the pictures of a cell were kept."""
+        """The folder of the run that keeps the images of a cell."""
         return self.origins[cell].folder if cell in self.origins else self.folder
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The machine and the code, with the devices that the cells ran on."""
+        devices = sorted({cell.environment["device"] for cell in self.cells if "device" in cell.environment})
+        return self.record.environment | ({"device": ", ".join(devices)} if devices else {})
 
     def run_of(self, cell: CellId) -> str:
         """The id of the run that a cell is from."""
         return self.origins[cell].run if cell in self.origins else self.record.id
 
 
-def load_run(path: Path, record: RunRecord | None = None) -> LoadedRun:
+def read_run(path: Path, record: RunRecord | None = None) -> LoadedRun:
     """Read a run's folder.
 
     Args:
         path: the folder.
-        record: what to take for its run.json, which another process may be about to replace.
+        record: used in place of run.json, which another process may replace.
 
     Raises:
-        DataError: it is not one, or run.json is damaged.
+        DataError: it is not the folder of a run, or run.json is damaged.
     """
     folder = RunFolder(path)
     if not folder.record_path.is_file():
@@ -221,20 +224,20 @@ def load_run(path: Path, record: RunRecord | None = None) -> LoadedRun:
     for planned in record.cells:
         cell = folder.read_cell(planned.key) if planned.key is not None and planned.status == "ok" else None
         if cell is not None:
-            # numbers are kept by what decides them, which no name does: the plan says what they are called here
+            # keys do not depend on names, so the names are those of this plan
             cells.append(cell.model_copy(update={"id": planned.id}))
     return LoadedRun(folder, record, tuple(cells), _speed(path), _trainings(folder, cells))
 
 
 def _trainings(folder: RunFolder, cells: Sequence[CellResult]) -> dict[str, TrainingRecord]:
-    """What a run keeps of the trainings behind its cells; a report does without those that are missing or damaged."""
+    """The trainings behind cells; reports omit those that are missing or damaged."""
     weights = dict.fromkeys(name for cell in cells if isinstance(name := cell.inputs.get("weights"), str))
     found = ((name, folder.read_training(name)) for name in weights)
     return {name: training for name, training in found if training is not None}
 
 
 def _speed(path: Path) -> RunSpeed | None:
-    """What the methods of a run took; a report does without one that is damaged, which is said."""
+    """The speed of a run's methods; a damaged file is reported and omitted."""
     try:
         return read_speed(path)
     except DataError as error:
@@ -246,7 +249,7 @@ def find_run(name: str | None, out: Path = RUNS) -> Path:
     """The folder of a run: by path, by id under ``out``, by a unique start of its id, or the newest.
 
     Raises:
-        UsageError: there is none, several start so, or the name is empty.
+        UsageError: there is none, several match, or the name is empty.
     """
     if name is None:
         runs = list(run_folders(out))
@@ -272,10 +275,10 @@ def run_folders(out: Path) -> Iterator[Path]:
 
 
 def _inside(folder: Path, *names: str) -> Path:
-    """A file in a folder, by names that may be another's.
+    """A file in a folder, by untrusted names.
 
     Raises:
-        DataError: they lead out of it.
+        DataError: a name leads out of the folder.
     """
     for name in map(Path, names):
         if name.is_absolute() or ".." in name.parts or "\0" in str(name):
@@ -284,14 +287,14 @@ def _inside(folder: Path, *names: str) -> Path:
 
 
 def _file_name(image: str) -> str:
-    """A picture's file name; a name that file systems refuse as too long is shortened and told apart by a hash."""
+    """The file name of an image; one that is too long for file systems is shortened, with a hash."""
     if len(image.encode()) <= 200:
         return f"{image}.png"
     return f"{image.encode()[:100].decode(errors='ignore')}-{digest(image)[:12]}.png"
 
 
 def _modified(path: Path) -> int:
-    """When a file was last written, in nanoseconds; 0 if it is gone."""
+    """The modification time of a file in nanoseconds; 0 if it is missing."""
     with contextlib.suppress(OSError):
         return path.stat().st_mtime_ns
     return 0

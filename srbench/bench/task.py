@@ -1,7 +1,7 @@
-"""What a run is made of: tasks that any process can carry out, what it tells meanwhile, and what comes of them.
+"""Tasks of a run, their events and their outcomes.
 
-All of it is plain data that can be sent to another process, or to another machine. A task reads files and writes none
-but weights: results go back to the engine, which alone writes them.
+All are plain data that can be sent to another process or machine. A task writes no files except weights: results go
+back to the engine, which alone writes them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from srbench.speed.record import RunSpeed
 from srbench.system.plain import LONGEST_ERROR, LONGEST_TRACEBACK
 from srbench.system.text import cut
 from srbench.training.job import Training
-from srbench.training.progress import Progress
+from srbench.training.progress import TrainingProgress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,18 +28,18 @@ class CellTask:
 
     Attributes:
         job: the cell.
-        key: what it will be kept by.
+        key: of the cell.
         weights: the file, for a learned method.
-        weights_sha256: of its tensors.
-        pictures: how many SR pictures are wanted, of the first images.
-        hr: whether their HR pictures are wanted too.
+        weights_sha256: of the tensors.
+        images: how many SR images to keep, from the first on.
+        hr: whether to keep their HR images too.
     """
 
     job: PlannedJob
     key: str
     weights: Path | None = None
     weights_sha256: str | None = None
-    pictures: int = 0
+    images: int = 0
     hr: bool = True
 
     def __str__(self) -> str:
@@ -51,9 +51,9 @@ class TrainTask:
     """Train weights; its outcome is their file.
 
     Attributes:
-        training: which.
-        again: train them although they are here.
-        done: file names of those that this run has dealt with; the weights that these begin with are among them.
+        training: the training.
+        again: train even if the weights exist.
+        done: file names of weights that this run has trained or found, including those that this training starts from.
     """
 
     training: Training
@@ -69,7 +69,7 @@ class SpeedTask:
     """Time methods; its outcome is a RunSpeed.
 
     Attributes:
-        asked: the device and threads as asked for.
+        asked: the requested device and threads.
         scale: the scale.
         methods: their names.
     """
@@ -86,10 +86,10 @@ Task: TypeAlias = CellTask | TrainTask | SpeedTask
 
 
 def time_limit(task: Task | None, timeout: float) -> float | None:
-    """Seconds that a task may take: a cell the timeout, a timing as much for each method, a training all the time.
+    """The time limit of a task in seconds: the timeout for a cell, and per method for a timing; none for a training.
 
     Args:
-        task: the task; None has no limit.
+        task: None has no limit.
         timeout: seconds for a cell; 0 for no limit.
     """
     if not timeout or task is None or isinstance(task, TrainTask):
@@ -99,14 +99,14 @@ def time_limit(task: Task | None, timeout: float) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """The work itself begins: all that it needs is imported and fetched. For a training: which, as stages differ."""
+    """The work begins: imports and downloads are done. For a training: of which stage."""
 
     training: Training | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ImageDone:
-    """An image is done: its name, and the PNGs of those of its pictures that are wanted."""
+    """An image is done: its name, and the PNGs of SR and HR if they are to be kept."""
 
     name: str
     sr: bytes | None = None
@@ -115,30 +115,30 @@ class ImageDone:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Another process is at the same thing, and is waited for."""
+    """The task waits for another process that does the same."""
 
     what: str
 
 
 @dataclass(frozen=True, slots=True)
 class Hosting:
-    """A process was started for code from outside: it counts, and ends, with the one that tells."""
+    """A host process was started: its memory counts, and it is killed, with the task's process."""
 
     pid: int
 
 
-Event: TypeAlias = Began | Hosting | ImageDone | Progress | Waiting
+Event: TypeAlias = Began | Hosting | ImageDone | TrainingProgress | Waiting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """No outcome.
+    """A task failed.
 
     Attributes:
-        kind: whose fault it is; a device that is not here ends the run.
+        kind: what caused it; ``device`` ends the run.
         error: one sentence.
-        traceback: of Python, as far as there is one.
-        fatal: whether it took a process with it.
+        traceback: Python's, if there is one.
+        fatal: whether it ended a process.
     """
 
     kind: Literal["method", "data", "device"]
@@ -148,7 +148,7 @@ class Failure:
 
     @classmethod
     def of(cls, error: BaseException) -> Failure:
-        """What an exception means."""
+        """The failure for an exception."""
         kind: Literal["method", "data", "device"] = "method"
         if isinstance(error, DataError):
             kind = "data"
@@ -162,13 +162,13 @@ class Failure:
         return cls(kind=kind, error=sentence, traceback=_trace_of(error))
 
     def __post_init__(self) -> None:
-        """Cut what is longer than a record keeps, here, before it is sent anywhere."""
+        """Cut long texts to what a record keeps."""
         object.__setattr__(self, "error", cut(self.error, LONGEST_ERROR))
         object.__setattr__(self, "traceback", cut(self.traceback, LONGEST_TRACEBACK))
 
 
 def _trace_of(error: BaseException) -> str:
-    """Where it was raised: in a host, if it comes from there."""
+    """The traceback, of the host if the exception comes from one."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, RemoteError):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -28,9 +27,11 @@ from srbench.errors import MethodError
 from srbench.isolation.hosts import Origin
 from srbench.isolation.state import State
 from srbench.isolation.watch import Watch
+from srbench.metrics.scoring import Scoring
 from srbench.models.model import SrImages
 from srbench.models.spec import Spec
 from srbench.plugins.registry import Registry
+from srbench.protocols.protocol import Protocol
 from srbench.speed.record import RunSpeed
 from srbench.system.files import StoreError
 from srbench.system.source import files_of
@@ -40,9 +41,11 @@ from srbench.training.progress import Report
 from srbench.weights import make_method
 
 if TYPE_CHECKING:  # torch is imported with the first task, and not before
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
 
-    from srbench.bench.cell import CaseSource, Picture
+    from srbench.bench.cell import CaseSource
     from srbench.bench.runner import Runner
 
 Tell = Callable[[Event], None]
@@ -60,9 +63,12 @@ def default_threads() -> int:
 class Setting:
     """All that another process needs to set up a workbench: plain data, names for what is code."""
 
-    plan: Plan
-    """Without its jobs, which come one by one, and without its metrics, which are functions."""
+    protocol: Protocol
     metrics: tuple[str, ...]
+    hashes: Mapping[str, str]
+    """Of the metrics."""
+    networks: Mapping[str, Path]
+    """The files that metrics need, by name."""
     plugins: tuple[Path, ...]
     described: dict[Path, dict[str, Any]]
     """What hosts have found in the plugins."""
@@ -75,10 +81,19 @@ class Setting:
     @classmethod
     def of(cls, plan: Plan, registry: Registry, device: str, threads: int) -> Setting:
         """What a plan needs."""
-        names = tuple(metric.name for metric in plan.metrics)
-        bare = dataclasses.replace(plan, metrics=(), jobs=())
-        described = registry.described
-        return cls(bare, names, registry.plugins, described, registry.models, engine_hash(), device, threads)
+        scoring = plan.scoring
+        return cls(
+            protocol=scoring.protocol,
+            metrics=tuple(metric.name for metric in scoring.metrics),
+            hashes=scoring.hashes,
+            networks=scoring.weights,
+            plugins=registry.plugins,
+            described=registry.described,
+            models=registry.models,
+            engine=engine_hash(),
+            device=device,
+            threads=threads,
+        )
 
     def workbench(self) -> Workbench:
         """A workbench in this process.
@@ -90,8 +105,10 @@ class Setting:
         if engine_hash() != self.engine:
             raise MethodError("srbench's own code was changed while the run was going on; run again")
         registry = Registry(self.plugins, self.models, described=self.described)
-        plan = dataclasses.replace(self.plan, metrics=tuple(registry.metric(name) for name in self.metrics))
-        return Workbench(plan, registry, self.device, self.threads)
+        metrics = tuple(registry.metric(name) for name in self.metrics)
+        return Workbench(
+            Scoring(self.protocol, metrics, self.hashes, self.networks), registry, self.device, self.threads
+        )
 
 
 class Workbench:
@@ -102,14 +119,14 @@ class Workbench:
     on how many cells are computed at once.
 
     Args:
-        plan: protocol, metrics and what they need.
+        scoring: protocol, metrics and what they need.
         registry: where methods come from.
         device: its name, as on the command line.
         threads: CPU threads of torch; 0 is one, and for timing all.
     """
 
-    def __init__(self, plan: Plan, registry: Registry, device: str, threads: int) -> None:
-        self.plan = plan
+    def __init__(self, scoring: Scoring, registry: Registry, device: str, threads: int) -> None:
+        self.scoring = scoring
         self.registry = registry
         self._device_name = device
         self._threads = threads
@@ -140,8 +157,8 @@ class Workbench:
         from srbench.bench.cell import compute_cell
         from srbench.imaging.files import encode_png
 
-        def image_done(index: int, name: str, sr: Picture, hr: Picture) -> None:
-            wanted = index < task.pictures
+        def image_done(index: int, name: str, sr: NDArray[np.uint8], hr: NDArray[np.uint8]) -> None:
+            wanted = index < task.images
             tell(ImageDone(name, encode_png(sr) if wanted else None, encode_png(hr) if wanted and task.hr else None))
 
         self.registry.hosts.tell(lambda pid: tell(Hosting(pid)))
@@ -154,7 +171,7 @@ class Workbench:
             self.registry.hosts.of(origin).start()
         runner = self._runner(task, origin, device, lambda: tell(Began()))
         try:
-            return compute_cell(self.plan, job, runner, task.weights_sha256, self._cases, str(device), image_done)
+            return compute_cell(self.scoring, job, runner, task.weights_sha256, self._cases, str(device), image_done)
         finally:
             if not isinstance(runner, SrImages):
                 runner.close()
@@ -212,12 +229,14 @@ class Workbench:
         )
 
     def _time(self, task: SpeedTask, tell: Tell) -> RunSpeed:
-        from srbench.bench.speed_column import measure
+        from srbench.bench.speed_column import time_methods
 
         self.registry.hosts.tell(lambda pid: tell(Hosting(pid)))
         device = self._ready(self._threads)
         tell(Began())
-        return measure(self.plan, self.registry, device, self._threads, task.asked, task.scale, task.methods)
+        return time_methods(
+            self.scoring.protocol, self.registry, device, self._threads, task.asked, task.scale, task.methods
+        )
 
     def _ready(self, threads: int) -> torch.device:
         """The device, with so many threads where it is the CPU; 0 is as many as torch had when it was imported."""
@@ -247,7 +266,7 @@ class Workbench:
         A process that was started later imports the files as they are then.
         """
         changed = [job.id.method] if self.registry.card(job.card.name).source_hash != job.card.source_hash else []
-        for name, known in self.plan.metric_hashes.items():
+        for name, known in self.scoring.hashes.items():
             if not known.startswith(self.registry.metric_hash(name)):
                 changed.append(name)
         if changed:

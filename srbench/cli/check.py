@@ -1,4 +1,4 @@
-"""`srbench check`: does a run reproduce the reference figures?"""
+"""`srbench check`: does a run reproduce the reference values?"""
 
 from __future__ import annotations
 
@@ -31,50 +31,50 @@ def check(
         list[str] | None,
         typer.Option(
             metavar="NAME|FILE",
-            help="Check against every figure of this reference: one that is not in the runs fails. Repeatable.",
-            show_default="the figures of all built-in references that the runs planned",
+            help="Check against every value of this reference: one that is not in the runs fails. Repeatable.",
+            show_default="the values of all built-in references that the runs planned",
         ),
     ] = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write JUnit XML.")] = None,
     json: Json = False,
     write: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Check nothing: write the runs' figures as a reference, a new file."),
+        typer.Option(metavar="FILE", help="Check nothing: write the runs' values as a reference, a new file."),
     ] = None,
     update: Annotated[
         bool,
         typer.Option(
             "--update",
             help="Check nothing: where the runs differ from our own baseline, or that of --reference, rewrite its "
-            "figures and print the difference.",
+            "values and print the difference.",
         ),
     ] = False,
 ) -> None:
-    """Compare runs with published figures or a baseline; exit 1 if a figure differs, is missing, or none was checked.
+    """Compare runs with published values or a baseline; exit 1 if a value differs, is missing, or none was checked.
 
-    A row of a reference holds a figure to a value, or from below or above, or one method's speed to another's in the
-    same run: docs/reference/check.md. On GitHub Actions failures become annotations, the step summary tells the result.
+    A reference row gives a value, a lower or upper limit, or the least speed of one method relative to another's in the
+    same run: docs/reference/check.md. On GitHub Actions, failures become annotations.
 
-    Exit codes: 0 fine, 1 a figure differs or is missing, 2 wrong usage, 4 data missing or unusable.
+    Exit codes: 0 fine, 1 a value differs or is missing, 2 wrong usage, 4 data missing or unusable.
     """
     if write is not None:
         _refuse_beside("--write", {"--json": json, "--junit": junit, "--reference": reference, "--update": update})
     if update:
         _refuse_beside("--update", {"--junit": junit})
-    from srbench.bench.store import find_run, load_run
+    from srbench.bench.store import find_run, read_run
 
     paths = [find_run(name, out) for name in runs] if runs else [find_run(None, out)]
-    loaded = [load_run(path) for path in dict.fromkeys(paths)]
+    loaded = [read_run(path) for path in dict.fromkeys(paths)]
     if write is not None:
         _write(loaded, write)
         return
     if update:
         _update(loaded, reference or None, as_json=json)
         return
-    from srbench.analysis.gate import check as compare
+    from srbench.analysis.gate import check_runs
     from srbench.analysis.references import load_references
 
-    verdicts = compare(loaded, load_references(reference or None), complete=bool(reference))
+    verdicts = check_runs(loaded, load_references(reference or None), complete=bool(reference))
     if junit is not None:  # before anything is printed: it may not be possible
         _write_junit(verdicts, junit)
     if json:
@@ -103,10 +103,10 @@ def _write(loaded: list[LoadedRun], path: Path) -> None:
         if path.is_file() and path.stat().st_size:
             raise UsageError(
                 f"{path} is there already, and may hold tolerances and rows of yours: "
-                f"`srbench check --update --reference {path}` moves its figures; or remove it first."
+                f"`srbench check --update --reference {path}` moves its values; or remove it first."
             )
         count = write_baseline(loaded, path)
-    echo(f"{count} figures written to {path}; check against them with --reference {path}", err=True)
+    echo(f"{count} values written to {path}; check against them with --reference {path}", err=True)
 
 
 def _update(loaded: list[LoadedRun], names: list[str] | None, *, as_json: bool) -> None:
@@ -154,6 +154,7 @@ def _document(loaded: list[LoadedRun], verdicts: Verdicts) -> str:
     import json
 
     from srbench.bench.results import SCHEMA_VERSION
+    from srbench.system.plain import json_number
 
     rows = [
         {
@@ -167,10 +168,10 @@ def _document(loaded: list[LoadedRun], verdicts: Verdicts) -> str:
             "metric": verdict.reference.metric,
             "rule": verdict.reference.rule,
             "status": verdict.status,
-            "measured": _finite(verdict.measured),
-            "expected": _finite(verdict.reference.value),
+            "measured": json_number(verdict.measured),
+            "expected": json_number(verdict.reference.value),
             "tolerance": verdict.reference.tolerance,
-            "difference": _finite(verdict.difference),
+            "difference": json_number(verdict.difference),
             "source": verdict.reference.source,
             "message": verdict.message,
         }
@@ -184,8 +185,3 @@ def _document(loaded: list[LoadedRun], verdicts: Verdicts) -> str:
         "verdicts": rows,
     }
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-
-
-def _finite(value: float | None) -> float | str | None:
-    """JSON has no infinity."""
-    return value if value is None or abs(value) < float("inf") else str(value)

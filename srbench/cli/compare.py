@@ -47,10 +47,10 @@ def compare(
     Exit codes: 0 fine, 2 wrong usage or nothing that can be compared, 4 data missing or unusable.
     """
     from srbench.analysis.compare import find_labels, find_metric
-    from srbench.bench.store import find_run, load_run
+    from srbench.bench.store import find_run, read_run
 
-    run_a = load_run(find_run(run, out))
-    other = run_a if run_b is None else load_run(find_run(run_b, out))
+    run_a = read_run(find_run(run, out))
+    other = run_a if run_b is None else read_run(find_run(run_b, out))
     runs = [run_a] if other.folder.path.resolve() == run_a.folder.path.resolve() else [run_a, other]
     chosen = find_metric(runs, metric)
     places = _known_datasets(runs, split(datasets)), numbers("scales", scales, 1) if scales else ()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from srbench.bench.plan import PlannedJob
     from srbench.bench.results import CellResult, FailedCell
     from srbench.training.job import Training
-    from srbench.training.progress import Progress, Report
+    from srbench.training.progress import Report, TrainingProgress
 
 
 def stderr() -> Console:
@@ -27,7 +27,7 @@ def stderr() -> Console:
 
 
 class RunConsole:
-    """Shows a run; a :class:`srbench.bench.engine.Watcher`."""
+    """Shows a run; a :class:`srbench.bench.interfaces.Watcher`."""
 
     def __init__(self, cells: int) -> None:
         self.console = stderr()
@@ -95,9 +95,7 @@ class RunConsole:
         """Weights are being trained; returns what is to be told how that goes on."""
         if training.recipe.test_data:
             names = ", ".join(training.recipe.test_data)
-            self.say(
-                f"note: {training} trains on test images ({names}): its figures on them mean nothing", markup=False
-            )
+            self.say(f"note: {training} trains on test images ({names}): its values on them mean nothing", markup=False)
         return TrainingLine(self, str(training)).report
 
     def training_ended(self, training: Training) -> None:
@@ -159,10 +157,10 @@ class TrainingLine:
         self.console = console
         self.label = label
         self._name = f"training {label}"
-        self._first: Progress | None = None
+        self._first: TrainingProgress | None = None
         self._began = self._spoke = time.monotonic()
 
-    def report(self, progress: Progress) -> None:
+    def report(self, progress: TrainingProgress) -> None:
         """Show how far it is."""
         now = time.monotonic()
         if self._first is None:
@@ -183,7 +181,7 @@ class TrainingLine:
             self._spoke = now
             self.console.say(escape(f"{text}, {progress.step} of {progress.steps}"))
 
-    def words(self, progress: Progress, now: float) -> str:
+    def words(self, progress: TrainingProgress, now: float) -> str:
         """Rate, time left, loss and PSNR, as far as they are known."""
         assert self._first is not None
         parts = []

@@ -32,7 +32,7 @@ def explain(
     scale: Annotated[int, typer.Option(help="The factor by which HR is larger than LR.", min=1)],
     number: Annotated[
         str | None,
-        typer.Argument(metavar="[NUMBER]", help="A PSNR or SSIM as it was printed; without one, figures are listed."),
+        typer.Argument(metavar="[NUMBER]", help="A PSNR or SSIM as it was printed; without one, values are listed."),
     ] = None,
     method: Annotated[str | None, typer.Option(help="The method that the number is said to be of.")] = None,
     images: Annotated[
@@ -114,13 +114,13 @@ def _of_method(
     from srbench.explain.images import has_gray, hr_images
     from srbench.explain.search import search
     from srbench.inference import resolve_device
-    from srbench.training.ready import ready_method
+    from srbench.training.loading import load_method
 
     quick = choice.card.info.family == "interpolation"
     candidates = candidates_for(choice.card.info, metric, thorough=thorough or quick, gray=has_gray(data))
     variants = [candidate.variant for candidate in candidates]
     where = resolve_device(device)
-    method = ready_method(registry, choice, scale, where)
+    method = load_method(registry, choice, scale, where)
     with _progress(choice.label, makings(variants) * len(data.items)) as step:
         figures = figures_of_method(method, hr_images(data), scale, variants, where, step)
     method.close()

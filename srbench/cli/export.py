@@ -14,12 +14,12 @@ from srbench.system.text import echo
 if TYPE_CHECKING:
     from srbench.bench.store import LoadedRun
     from srbench.export.onnx import Graph
-    from srbench.export.subject import Subject
+    from srbench.export.subject import ExportSubject
     from srbench.plugins.registry import Registry
 
 FORMATS = ("onnx", "safetensors", "hub")
 BESIDE = ("bicubic",)
-"""Methods whose figures a model card shows too."""
+"""Methods whose values a model card shows too."""
 _ANOTHER = ": name another --out."
 
 
@@ -41,7 +41,7 @@ def export(
         str,
         typer.Option(
             metavar="RUN",
-            help="hub: the run that the model card's figures are from, by path, id or a start of it.",
+            help="hub: the run that the model card's values are from, by path, id or a start of it.",
             show_default="one on the embedded set, made now if need be",
         ),
     ] = "",
@@ -58,14 +58,14 @@ def export(
     """Write a method as an ONNX graph, its weights as a safetensors file, or both as a folder for the Hub.
 
     A graph takes images of any size. It is run by ONNX Runtime and compared with torch before it is written. A folder
-    for the Hub has a model card with the figures of a run. Nothing is uploaded; the command that does is printed.
+    for the Hub has a model card with the values of a run. Nothing is uploaded; the command that does is printed.
 
     Exit codes: 0 fine, 2 wrong usage, 3 the method cannot be exported so, 4 no weights here or damaged ones.
     """
     if format_ not in FORMATS:
         raise UsageError(f"--format is {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, not '{format_}'.")
     if run and format_ != "hub":
-        raise UsageError("--run is for --format hub, whose model card has figures; leave it out.")
+        raise UsageError("--run is for --format hub, whose model card has values; leave it out.")
     if licence and format_ == "safetensors":
         raise UsageError("--licence is for --format onnx and hub: a safetensors file is copied as it is; leave it out.")
     wanted = numbers("scale", scales, 1) if scales else ()
@@ -86,9 +86,9 @@ def export(
         _files(subjects, format_, out or Path(), overwrite)
 
 
-def _files(subjects: tuple[Subject, ...], format_: str, out: Path, overwrite: bool) -> None:
+def _files(subjects: tuple[ExportSubject, ...], format_: str, out: Path, overwrite: bool) -> None:
     """Write graphs or weights: all of them, or none if one cannot be."""
-    from srbench.export.folder import require_free
+    from srbench.export.folder import require_replaceable
     from srbench.system.files import write_atomically, writing
 
     names = [subject.onnx_name if format_ == "onnx" else subject.weights_name for subject in subjects]
@@ -97,7 +97,7 @@ def _files(subjects: tuple[Subject, ...], format_: str, out: Path, overwrite: bo
         raise UsageError(f"--out {out} is one file, and there are {count} to write: name a folder.")
     paths = [out if out.suffix == f".{format_}" else out / name for name in names]
     for path in paths:
-        require_free(path, overwrite=overwrite)
+        require_replaceable(path, overwrite=overwrite)
     contents: dict[Path, bytes] = {}
     for subject, path in zip(subjects, paths, strict=True):
         if format_ == "onnx":
@@ -111,19 +111,19 @@ def _files(subjects: tuple[Subject, ...], format_: str, out: Path, overwrite: bo
 
 
 def _hub(
-    registry: Registry, method: str, subjects: tuple[Subject, ...], folder: Path, run: str, overwrite: bool
+    registry: Registry, method: str, subjects: tuple[ExportSubject, ...], folder: Path, run: str, overwrite: bool
 ) -> None:
     """Write a folder for the Hub, and say how to upload it."""
-    from srbench.bench.store import find_run, load_run
-    from srbench.export.figures import figures_of
-    from srbench.export.folder import require_free
+    from srbench.bench.store import find_run, read_run
+    from srbench.export.folder import require_replaceable
     from srbench.export.hub import FILES, write_hub
     from srbench.export.onnx import NoGraph
+    from srbench.export.values import values_of
     from srbench.system.files import writing
 
-    require_free(folder, overwrite=overwrite, own=FILES)
-    loaded = load_run(find_run(run)) if run else _run(registry, method, subjects)
-    figures_of(loaded, subjects)  # what is wrong with the run is said before the longer work
+    require_replaceable(folder, overwrite=overwrite, own=FILES)
+    loaded = read_run(find_run(run)) if run else _run(registry, method, subjects)
+    values_of(loaded, subjects)  # what is wrong with the run is said before the longer work
     graphs: dict[int, Graph] = {}
     for subject in subjects:
         try:
@@ -137,7 +137,7 @@ def _hub(
     echo(f"to publish it: hf upload YOUR-NAME/{folder.resolve().name} {folder}", err=True)
 
 
-def _graph(subject: Subject) -> Graph:
+def _graph(subject: ExportSubject) -> Graph:
     """Export one, and say how good it is."""
     from srbench.export.onnx import make_graph
 
@@ -147,10 +147,9 @@ def _graph(subject: Subject) -> Graph:
     return graph
 
 
-def _run(registry: Registry, method: str, subjects: tuple[Subject, ...]) -> LoadedRun:
+def _run(registry: Registry, method: str, subjects: tuple[ExportSubject, ...]) -> LoadedRun:
     """The run on the embedded set, of which only what is missing is computed."""
-    from srbench.bench.options import Options
-    from srbench.bench.plan import Request
+    from srbench.bench.options import Options, Request
     from srbench.bench.run import execute, prepare
     from srbench.cli.console import RunConsole
 

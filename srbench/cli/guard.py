@@ -16,7 +16,7 @@ from srbench.errors import EXIT_INTERRUPTED
 from srbench.system.text import warn
 
 EXIT_PIPE = 128 + 13
-"""As of any program that a closed pipe ends; 1 would say that a figure differs."""
+"""As of any program that a closed pipe ends; 1 would say that a value differs."""
 
 
 _debugging = False

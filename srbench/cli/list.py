@@ -112,17 +112,20 @@ def _in_words(model: dict[str, str]) -> str:
 
 def _metrics(registry: Registry) -> list[dict[str, Any]]:
     """Each metric with its direction and, where it cannot be computed here, the reason."""
-    from srbench.bench.availability import availability
-    from srbench.errors import UsageError
+    from srbench.bench.availability import needs
+    from srbench.errors import DataError, UsageError
 
     found: list[dict[str, Any]] = []
     for name in registry.metric_names:
         try:
             metric = registry.metric(name)
-            reason = availability([metric], registry).reasons.get(name, "")
+            reason = ""
+            needs(metric, registry)
         except UsageError as error:
             found.append({"name": name, "error": str(error)})
             continue
+        except DataError as error:
+            reason = str(error)
         found.append(
             {
                 "name": name,

@@ -34,7 +34,7 @@ def method(
         ),
     ] = "",
     input: Annotated[
-        str, typer.Option(help="What it gets: LR, or what the protocol has enlarged.", metavar="lr|upsampled")
+        str, typer.Option(help="Its input: LR, or the image that the protocol has upsampled.", metavar="lr|upsampled")
     ] = "lr",
 ) -> None:
     """Write a Python package that adds a method to srbench wherever it is installed.

@@ -51,20 +51,20 @@ def report(
         str, typer.Option(help="Print tables of these metrics beside PSNR and SSIM, comma separated, or all.")
     ] = "all",
     intervals: Annotated[
-        bool, typer.Option("--intervals/--no-intervals", help="Print the figures with their 95 % intervals too.")
+        bool, typer.Option("--intervals/--no-intervals", help="Print the values with their 95 % intervals too.")
     ] = False,
     open_: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the report when it is written, in the browser.")
     ] = False,
 ) -> None:
-    """Print a run's tables, published figures beside ours, and write its report: tables, plots and crop sheets.
+    """Print a run's tables, published values beside ours, and write its report: tables, plots and crop sheets.
 
-    Several runs become a leaderboard, the newest result of each cell with a note of its run. Figures of two protocols
+    Several runs become a leaderboard, the newest result of each cell with a note of its run. Values of two protocols
     are never mixed: each protocol has tables, and a folder, of its own.
 
     Exit codes: 0 fine, 2 wrong usage, 4 data missing or the report cannot be written.
     """
-    from srbench.bench.store import find_run, load_run
+    from srbench.bench.store import find_run, read_run
     from srbench.report.leaderboard import leaderboards, write_leaderboards
     from srbench.report.write import check_formats, write_report
 
@@ -74,11 +74,11 @@ def report(
     several = len(folders) > 1
     gc.disable()  # cells hold no cycles, and to look for some among thousands takes a fifth of the time
     try:
-        loaded = [load_run(path) for path in folders.values()]
+        loaded = [read_run(path) for path in folders.values()]
         folder = to or (LEADERBOARD if several else loaded[0].folder.report)
         shown, baselines = _choose(leaderboards(loaded, folder) if several else loaded, split(methods), baseline)
         _print(shown, baselines, _metrics(shown, split(metrics)), intervals=intervals)
-        if plots:  # figures do
+        if plots:  # plots do
             gc.freeze()
             gc.enable()
         if several:

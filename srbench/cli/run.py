@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from srbench.bench.options import Options
+from srbench.bench.options import HELP, Options, Request
 from srbench.cli.guard import is_debugging
 from srbench.cli.options import Config, Json, Out, Plugins, numbers, split
 from srbench.errors import EXIT_CELL_FAILED, EXIT_DATA, EXIT_INTERRUPTED, EXIT_OK, SrbenchError
+from srbench.system.names import join_names
 from srbench.system.places import is_folder
 from srbench.system.text import echo, echo_json, warn
 
@@ -22,82 +23,37 @@ if TYPE_CHECKING:
     from srbench.bench.store import LoadedRun
 
 BY_DEFAULT = Options()
+ASKED = Request()
 
 
 def run(
-    methods: Annotated[
-        str,
-        typer.Option(
-            help="Methods, comma separated: name, name:recipe, name:FILE.toml or globs; models: onnx:FILE, "
-            "spandrel:FILE, exported:FILE, torchscript:FILE, hub:ORG/NAME; SR images: images:DIR.",
-            show_default="all",
-        ),
-    ] = "*",
-    datasets: Annotated[
-        str,
-        typer.Option(
-            help="Data sets: names, name:split, folders, hr=DIR,lr=DIR for pairs, FILE.toml, hf:ORG/NAME; "
-            "a comma in a folder's name is \\,."
-        ),
-    ] = "embedded",
-    scales: Annotated[str, typer.Option(help="Factors by which HR is larger than LR.")] = "2,3,4",
-    protocol: Annotated[
-        str,
-        typer.Option(help="vdsr (= classic), srcnn, lapsrn, edsr, selfexsr, … (see `srbench list`), or a TOML file."),
-    ] = "vdsr",
-    metrics: Annotated[
-        str, typer.Option(help="What to score; `srbench list` shows what there is.")
-    ] = "psnr,ssim,mse,haarpsi",
-    seeds: Annotated[str, typer.Option(help="Seeds of trainings; tables show the mean over them.")] = "0",
-    train: Annotated[
-        str, typer.Option(help="Train weights that are missing, always, or never.", metavar="missing|always|never")
-    ] = BY_DEFAULT.train,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = BY_DEFAULT.device,
-    threads: Annotated[
-        int, typer.Option(help="CPU threads of torch a process; 0 is one for figures, all for timings.", min=0)
-    ] = BY_DEFAULT.threads,
+    methods: Annotated[str, typer.Option(help=HELP["methods"], show_default="all")] = join_names(ASKED.methods),
+    datasets: Annotated[str, typer.Option(help=HELP["datasets"])] = join_names(ASKED.datasets),
+    scales: Annotated[str, typer.Option(help=HELP["scales"])] = join_names(ASKED.scales),
+    protocol: Annotated[str, typer.Option(help=HELP["protocol"])] = ASKED.protocol,
+    metrics: Annotated[str, typer.Option(help=HELP["metrics"])] = join_names(ASKED.metrics),
+    seeds: Annotated[str, typer.Option(help=HELP["seeds"])] = join_names(ASKED.seeds),
+    train: Annotated[str, typer.Option(help=HELP["train"], metavar="missing|always|never")] = BY_DEFAULT.train,
+    device: Annotated[str, typer.Option(help=HELP["device"])] = BY_DEFAULT.device,
+    threads: Annotated[int, typer.Option(help=HELP["threads"], min=0)] = BY_DEFAULT.threads,
     jobs: Annotated[
         int | None,
         typer.Option(
-            help="Worker processes, each a cell at a time; 0 runs plugins and models in this process too, for "
-            "debuggers.",
-            min=0,
-            show_default="none: cells in this process, plugins and models in their own",
+            help=HELP["jobs"], min=0, show_default="none: cells in this process, plugins and models in their own"
         ),
     ] = BY_DEFAULT.jobs,
-    cell_timeout: Annotated[
-        float, typer.Option(help="Seconds after which a cell is given up; 0 never. In a worker.", min=0.0)
-    ] = BY_DEFAULT.cell_timeout,
-    cell_memory: Annotated[
-        float, typer.Option(help="GiB beyond which a cell's worker is killed; 0 never.", min=0.0)
-    ] = BY_DEFAULT.cell_memory,
-    engine: Annotated[
-        str, typer.Option(help="Where cells are computed: this machine, or a Ray cluster.", metavar="local|ray")
-    ] = BY_DEFAULT.engine,
+    cell_timeout: Annotated[float, typer.Option(help=HELP["cell_timeout"], min=0.0)] = BY_DEFAULT.cell_timeout,
+    cell_memory: Annotated[float, typer.Option(help=HELP["cell_memory"], min=0.0)] = BY_DEFAULT.cell_memory,
+    engine: Annotated[str, typer.Option(help=HELP["engine"], metavar="local|ray")] = BY_DEFAULT.engine,
     address: Annotated[
-        str,
-        typer.Option(
-            help="The Ray cluster: auto, HOST:PORT or ray://HOST:PORT.", show_default="one of this machine's own"
-        ),
+        str, typer.Option(help=HELP["address"], show_default="one of this machine's own")
     ] = BY_DEFAULT.address,
-    gpu_share: Annotated[
-        float, typer.Option(help="The part of a GPU that a cell takes on a Ray cluster.", min=0.01, max=1.0)
-    ] = BY_DEFAULT.gpu_share,
-    ship: Annotated[
-        list[Path] | None,
-        typer.Option(help="A file or folder beside a plugin that the nodes of a Ray cluster need. Can be repeated."),
-    ] = None,
-    ship_env: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="A variable of the environment that they need. Can be repeated."),
-    ] = None,
-    keep_images: Annotated[
-        int, typer.Option(help="SR pictures kept a cell, for crop sheets.", min=0)
-    ] = BY_DEFAULT.keep_images,
+    gpu_share: Annotated[float, typer.Option(help=HELP["gpu_share"], min=0.01, max=1.0)] = BY_DEFAULT.gpu_share,
+    ship: Annotated[list[Path] | None, typer.Option(help=HELP["ship"])] = None,
+    ship_env: Annotated[list[str] | None, typer.Option(help=HELP["ship_env"], metavar="NAME")] = None,
+    keep_images: Annotated[int, typer.Option(help=HELP["keep_images"], min=0)] = BY_DEFAULT.keep_images,
     out: Out = BY_DEFAULT.out,
-    force: Annotated[
-        bool, typer.Option("--force/--no-force", help="Recompute cells that are finished.")
-    ] = BY_DEFAULT.force,
+    force: Annotated[bool, typer.Option("--force/--no-force", help=HELP["force"])] = BY_DEFAULT.force,
     dry_run: Annotated[bool, typer.Option("--dry-run/--no-dry-run", help="Show the cells and stop.")] = False,
     speed: Annotated[bool, typer.Option("--speed/--no-speed", help="Time each method, for the speed column.")] = True,
     no_report: Annotated[bool, typer.Option("--no-report/--report", help="Do not write tables and plots.")] = False,
@@ -114,7 +70,6 @@ def run(
     Exit codes: 0 fine, 2 wrong usage, 3 a cell failed, 4 data missing or corrupt or results not writable,
     5 the Ray cluster is gone, 130 interrupted (Ctrl-C or SIGTERM).
     """
-    from srbench.bench.plan import Request
     from srbench.bench.run import prepare
     from srbench.cli.console import stderr
     from srbench.recipe import MOST_SEED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,8 +17,8 @@ from srbench.system.text import echo_json, warn
 
 if TYPE_CHECKING:
     from srbench.bench.image_scores import FolderScores
-    from srbench.bench.plan import Plan
     from srbench.data.dataset import Dataset
+    from srbench.metrics.metric import Metric
 
 WITH_HR, WITHOUT_HR = "psnr,ssim,niqe", "niqe"
 
@@ -51,7 +51,7 @@ def score(
 ) -> None:
     """Score images that are there already, with HR images or without.
 
-    Figures with HR are those of `srbench run`: cropped, rounded and shaved as the protocol says.
+    Values with HR are those of `srbench run`: cropped, rounded and shaved as the protocol says.
     No-reference metrics (niqe, brisque) need no HR, and score any image: SR, LR or HR.
 
     Examples:
@@ -62,7 +62,8 @@ def score(
     """
     # NumPy's threads spin while they wait, and nothing here is large enough to gain by them
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from srbench.bench.folder_scores import metrics_plan, score_folder
+    from srbench.bench.availability import scoring_of
+    from srbench.bench.folder_scores import score_folder
     from srbench.plugins.registry import Registry
     from srbench.protocols.builtin import get_protocol
     from srbench.system.memory import keep_freed_memory
@@ -71,9 +72,13 @@ def score(
     with redirect_stdout(sys.stderr):  # stdout is for results: what a plugin prints is not one
         registry = Registry(plugin or [], hosted=False)
         names = (WITH_HR if hr else WITHOUT_HR) if metrics is None else metrics
-        plan = metrics_plan(found, split(names), registry)
-        _require_hr(plan, hr)
-        wanted = hr if hr and any(metric.needs_hr for metric in plan.scored) else None
+        asked = [registry.metric(name) for name in dict.fromkeys(split(names))]
+        _require_hr(asked, hr)
+        scoring, unavailable = scoring_of(found, asked, registry)
+        if not scoring.metrics:
+            lacking = "; ".join(f"{name}: {reason.rstrip('.')}" for name, reason in unavailable.items())
+            raise DataError(f"There is nothing to score with: {lacking}.")
+        wanted = hr if hr and any(metric.needs_hr for metric in scoring.metrics) else None
         compared = _compared(wanted) if wanted else None
         if device != "cpu":
             from srbench.inference import resolve_device
@@ -81,25 +86,41 @@ def score(
             device = str(resolve_device(device))
         keep_freed_memory()
         with _progress() as step:
-            scores = score_folder(plan, sr, compared, scale, device, step)
+            scores = score_folder(scoring, sr, compared, scale, device, step)
     if hr and wanted is None:
         scores.notes.append(f"{hr} was not looked at: no metric asked for needs HR")
-    _show(scores, sr, hr, csv, json)
+    _write(scores, csv)
+    if json:
+        from json import dumps
+
+        from srbench.report.text.scores import as_data
+
+        document = {"schema_version": 1, "sr": str(sr), "hr": hr, **as_data(scores, asked, unavailable)}
+        echo_json(dumps(document, indent=1, ensure_ascii=False, allow_nan=False))
+    else:
+        _show(scores)
+    for name, reason in unavailable.items():
+        warn(f"{name} is unavailable: {reason}")
+    for _, error in scores.failed:
+        warn(str(error))
     if scores.failed:
         raise typer.Exit(EXIT_CELL_FAILED if any(isinstance(e, MethodError) for _, e in scores.failed) else EXIT_DATA)
 
 
-def _require_hr(plan: Plan, hr: str | None) -> None:
-    """Say what is missing before any image is read."""
-    comparing = [metric.name for metric in plan.metrics if metric.needs_hr]
+def _require_hr(metrics: Sequence[Metric], hr: str | None) -> None:
+    """Say what is missing before any image is read.
+
+    Raises:
+        UsageError: there is no metric, or one that needs HR and no HR.
+    """
+    if not metrics:
+        raise UsageError("--metrics needs at least one.")
+    comparing = [metric.name for metric in metrics if metric.needs_hr]
     if comparing and hr is None:
         raise UsageError(
             f"{', '.join(comparing)} compare{'s' if len(comparing) == 1 else ''} with HR: give --hr, or name "
             "no-reference metrics alone (--metrics niqe,brisque)."
         )
-    if not plan.scored:
-        lacking = "; ".join(f"{name}: {reason.rstrip('.')}" for name, reason in plan.unavailable.items())
-        raise DataError(f"There is nothing to score with: {lacking}.")
 
 
 def _compared(hr: str) -> Dataset | Path:
@@ -113,30 +134,24 @@ def _compared(hr: str) -> Dataset | Path:
     return folder_dataset(path, hr) if path.is_dir() and hr not in known_names() else resolve(hr)
 
 
-def _show(scores: FolderScores, sr: Path, hr: str | None, csv: Path | None, as_json: bool) -> None:
-    from srbench.report.text.scores import as_data, print_scores, rows_of_images
+def _write(scores: FolderScores, csv: Path | None) -> None:
+    if csv is None:
+        return
+    from srbench.report.text.scores import rows_of_images
+    from srbench.system.files import write_atomically, writing_to
 
-    if csv is not None:
-        from srbench.system.files import write_atomically, writing_to
+    with writing_to(csv.parent):
+        write_atomically(csv, rows_of_images(scores))
 
-        with writing_to(csv.parent):
-            write_atomically(csv, rows_of_images(scores))
-    if as_json:
-        from json import dumps
 
-        document = {"schema_version": 1, "sr": str(sr), "hr": hr, **as_data(scores)}
-        echo_json(dumps(document, indent=1, ensure_ascii=False, allow_nan=False))
-    else:
-        from srbench.system.console import make_console
+def _show(scores: FolderScores) -> None:
+    from srbench.report.text.scores import print_scores
+    from srbench.system.console import make_console
 
-        if scores.images:
-            print_scores(scores, make_console(highlight=False))
-        for note in scores.notes:
-            warn(f"note: {note}")
-    for name, reason in scores.unavailable.items():
-        warn(f"{name} is unavailable: {reason}")
-    for _, error in scores.failed:
-        warn(str(error))
+    if scores.images:
+        print_scores(scores, make_console(highlight=False))
+    for note in scores.notes:
+        warn(f"note: {note}")
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from srbench.system.text import echo_json, printable
 if TYPE_CHECKING:
     import torch
 
-    from srbench.speed.measure import Request, SpeedTest
+    from srbench.speed.measure import SpeedRequest, SpeedTest
     from srbench.speed.modes import Mode
     from srbench.speed.record import SpeedRecord
 
@@ -42,7 +42,7 @@ def speed(
     ] = "",
     batch: Annotated[str, typer.Option(help="Images at once; max is the batch that saturates the device.")] = "1",
     runs: Annotated[int, typer.Option(help="Timed runs of each row.", min=5)] = 50,
-    protocol: Annotated[str, typer.Option(help="Whose resizer enlarges for methods that ask for it.")] = "vdsr",
+    protocol: Annotated[str, typer.Option(help="Its resizer upsamples for methods that ask for it.")] = "vdsr",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads of torch; 0 leaves it to torch.", min=0)] = 0,
     out: Annotated[Path, typer.Option(help="The folder that keeps the record.")] = SPEED,
@@ -69,7 +69,7 @@ def speed(
     from srbench.plugins.registry import Registry
     from srbench.protocols.builtin import get_protocol
     from srbench.speed.folder import require_writable
-    from srbench.speed.measure import Request, SpeedTest
+    from srbench.speed.measure import SpeedRequest, SpeedTest
     from srbench.speed.modes import DEFAULTS, parse_mode
 
     if against is not None and json:
@@ -83,7 +83,7 @@ def speed(
     wanted: tuple[Mode, ...] = tuple(map(parse_mode, split(modes) or DEFAULTS[where.type]))
     if unfit := [str(mode) for mode in wanted if not mode.fits(where)]:
         raise UsageError(f"A {where.type} device has no mode {unfit[0]}; leave it out.")
-    request = Request(
+    request = SpeedRequest(
         choices=tuple({choice.card.name: choice for choice in choices}.values()),
         scales=numbers("scales", scales, 1),
         sizes=_once(split(sizes)),
@@ -114,12 +114,12 @@ def speed(
 def _earlier(path: Path, device: torch.device, protocol: str) -> SpeedRecord:
     """The record of --against, refused before anything is timed if it cannot be compared with."""
     from srbench.speed.against import require_same_machine
-    from srbench.speed.measure import describe
+    from srbench.speed.measure import describe_machine
     from srbench.speed.record import read_speed_record
     from srbench.system.machine import device_name
 
     old = read_speed_record(path)
-    require_same_machine(old, device_name(str(device)), describe(device), protocol)
+    require_same_machine(old, device_name(str(device)), describe_machine(device), protocol)
     return old
 
 
@@ -148,7 +148,7 @@ def _once(sizes: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(int(size)) if size.isdecimal() else size for size in sizes))
 
 
-def _require_rows(request: Request, device: torch.device) -> None:
+def _require_rows(request: SpeedRequest, device: torch.device) -> None:
     """Refuse to time nothing.
 
     Raises:
@@ -162,11 +162,11 @@ def _require_rows(request: Request, device: torch.device) -> None:
         raise UsageError(f"Nothing to time: none of the methods works at {scales} in {modes}.")
 
 
-def _record(test: SpeedTest, request: Request, device: torch.device, protocol: str) -> SpeedRecord:
+def _record(test: SpeedTest, request: SpeedRequest, device: torch.device, protocol: str) -> SpeedRecord:
     import datetime
     import shlex
 
-    from srbench.speed.measure import describe
+    from srbench.speed.measure import describe_machine
     from srbench.speed.record import SpeedRecord
     from srbench.system.machine import device_name, versions
 
@@ -176,7 +176,7 @@ def _record(test: SpeedTest, request: Request, device: torch.device, protocol: s
         date=date,
         command=shlex.join(["srbench", *sys.argv[1:]]),
         device=device_name(str(device)),
-        machine=describe(device),
+        machine=describe_machine(device),
         versions=versions(),
         protocol=protocol,
         bandwidth_gb_s=round(peaks.bandwidth / 1e9, 1),
@@ -186,7 +186,7 @@ def _record(test: SpeedTest, request: Request, device: torch.device, protocol: s
 
 
 def _keep(record: SpeedRecord, folder: Path) -> Path | SrbenchError:
-    """Write the record; what keeps it from being written is returned, since the figures are yet to be shown."""
+    """Write the record; what keeps it from being written is returned, since the values are yet to be shown."""
     from srbench.speed.folder import keep_record
 
     try:

@@ -108,10 +108,10 @@ def _chosen(registry: Registry, method: str) -> Choice:
 def _ready(registry: Registry, choice: Choice, scale: int, device: str, threads: int, tile: int | None) -> Enlarger:
     from srbench.inference import resolve_device
     from srbench.photo.enlarge import Enlarger
-    from srbench.training.ready import ready_method
+    from srbench.training.loading import load_method
 
     where = resolve_device(device, threads)
-    return Enlarger(ready_method(registry, choice, scale, where), scale, where, tile)
+    return Enlarger(load_method(registry, choice, scale, where), scale, where, tile)
 
 
 def _enlarge_all(

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srbench.errors import MethodError
-from srbench.explain.making import MadeCase, readings
-from srbench.explain.planes import Plane
+from srbench.explain.making import MadeInput, readings
 from srbench.explain.scoring import Scores
 from srbench.explain.variant import Making, Variant
+from srbench.protocols.planes import Plane
 
 if TYPE_CHECKING:
     import torch
@@ -56,15 +56,15 @@ def figures_of_method(
                 chosen = [variant for variant in group if variant.gray in grays]
                 if not chosen:
                     continue
-                case = MadeCase(original, making, luma)
+                made = MadeInput(original, making, luma)
                 try:
-                    output = run_method(method, case.method_input(method.info), scale, device)
+                    output = run_method(method, made.given(method.info), scale, device)
                 except MethodError:
                     raise
                 except Exception as error:
                     what = str(error).partition("\n")[0] or "no message"
                     raise MethodError(f"{method.info.name} raised {type(error).__name__} on {name}: {what}") from error
-                scores.add(original, case.finish(method.info, output), chosen)
+                scores.add(original, np.clip(made.image(method.info, output), 0.0, 255.0), chosen)
             step()
     return {variant: scores.figure(variant) for variant in variants}
 

@@ -9,20 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srbench.errors import DataError
-from srbench.explain.planes import Floats, Plane, plane_of
 from srbench.explain.resizers import RESIZERS
 from srbench.explain.variant import Making
 from srbench.imaging.color import in_colour
 from srbench.imaging.resize import mod_crop, round_half_up
-from srbench.protocols.case import Case
-from srbench.protocols.protocol import Protocol
+from srbench.protocols.method_input import MethodInput
+from srbench.protocols.planes import Floats, Plane, Target
 
 MARGIN = 11
 """The smallest side that must be left once the most is shaved: SSIM's window fits in."""
 
 
-class Original:
-    """An HR image at a scale; keeps its planes and the LR images that were made of it.
+class Original(Target):
+    """An HR image at a scale; keeps the LR images that were made of it.
 
     Args:
         name: for messages.
@@ -34,34 +33,27 @@ class Original:
     """
 
     def __init__(self, name: str, hr: NDArray[np.uint8], scale: int) -> None:
+        super().__init__(mod_crop(hr, scale))
         self.name = name
         self.scale = scale
-        self.hr = np.ascontiguousarray(mod_crop(hr, scale))
         shaved = 2 * (scale + 6)
         if min(self.hr.shape[:2]) < shaved + MARGIN:
             raise DataError(
                 f"{name} is {hr.shape[1]}x{hr.shape[0]}, too small to be scored with {shaved // 2} pixels shaved from "
                 "every side, as some variants do; leave it out."
             )
-        self._planes: dict[Plane, Floats] = {}
-        self._small: dict[tuple[object, ...], NDArray[Any]] = {}
+        self._downsampled: dict[tuple[object, ...], NDArray[Any]] = {}
 
-    def plane(self, plane: Plane) -> Floats:
-        """Its pixels as they are compared."""
-        if plane not in self._planes:
-            self._planes[plane] = plane_of(self.hr.astype(np.float64), plane)
-        return self._planes[plane]
-
-    def small(self, making: Making, luma: Plane | None) -> NDArray[Any]:
+    def downsampled(self, making: Making, luma: Plane | None) -> NDArray[Any]:
         """LR, of one luma or of all channels: uint8 if its making says so, else float64."""
         key = (making.resizers[0], making.lr, luma)
-        if key not in self._small:
+        if key not in self._downsampled:
             image = self.hr if luma is None else self.plane(luma)
             image = round_half_up(image).astype(np.uint8) if making.lr == "uint8" else image.astype(np.float64)
             size = (self.hr.shape[0] // self.scale, self.hr.shape[1] // self.scale)
             lr = RESIZERS[making.resizers[0]].resize(image, size)
-            self._small[key] = round_half_up(lr) if making.lr == "rounded" else lr
-        return self._small[key]
+            self._downsampled[key] = round_half_up(lr) if making.lr == "rounded" else lr
+        return self._downsampled[key]
 
 
 def readings(name: str, hr: NDArray[np.uint8], scale: int) -> list[tuple[Original, tuple[str | None, ...]]]:
@@ -78,40 +70,48 @@ def readings(name: str, hr: NDArray[np.uint8], scale: int) -> list[tuple[Origina
     )
 
 
-class MadeCase(Case):
-    """An image made ready by any resizers and any luma, where a :class:`Case` knows MATLAB's and one luma.
+class MadeInput(MethodInput):
+    """LR made and upsampled by any resizers, of any luma, where protocols know MATLAB's and one luma.
 
     Args:
         original: the image.
-        making: how LR is made and enlarged.
-        luma: what is made small alone; None where all channels are.
+        making: how LR is made and upsampled.
+        luma: what is downsampled alone; None where all channels are.
     """
 
     def __init__(self, original: Original, making: Making, luma: Plane | None) -> None:
-        protocol = Protocol(
-            name="explain",
-            degraded=making.planes,
-            lr=making.lr,
-            enlarged_range=(16.0, 235.0) if making.clip else None,
-            sr="double",  # rounded, where a variant does, once it is scored
-        )
-        super().__init__(protocol, original.scale, original.hr, None)
+        self.gray = original.hr.ndim == 2
+        self.luma_alone = making.planes == "y"
         self._original = original
         self._making = making
         self._luma = luma
 
-    @cached_property
+    @property
     def lr(self) -> NDArray[Any]:
-        """All channels made small."""
-        return self._original.small(self._making, None)
+        """All channels downsampled."""
+        return self._original.downsampled(self._making, None)
+
+    @property
+    def lr_y(self) -> NDArray[Any]:
+        """Luma downsampled, or LR's."""
+        return self._original.downsampled(self._making, self._luma) if self.luma_alone else super().lr_y
 
     @cached_property
-    def degraded_y(self) -> NDArray[Any]:
-        """Luma made small."""
-        return self._original.small(self._making, self._luma)
+    def upsampled(self) -> Floats:
+        """LR brought to HR's size."""
+        return self._upsample(self.lr)
 
-    def _enlarge(self, image: NDArray[Any]) -> Floats:
+    @property
+    def upsampled_y(self) -> Floats:
+        """Luma brought to HR's size."""
+        if not self.luma_alone:
+            return super().upsampled_y
+        y = self._upsample(self.lr_y)
+        return np.clip(y, 16.0, 235.0) if self._making.clip else y
+
+    def _upsample(self, image: NDArray[Any]) -> Floats:
         resizer = RESIZERS[self._making.resizers[1]]
         if resizer.whole and image.dtype != np.uint8:
             image = round_half_up(image).astype(np.uint8)  # rounded before: this resizer is for whole numbers
-        return resizer.resize(image, (self.hr.shape[0], self.hr.shape[1])).astype(np.float64)
+        height, width = self._original.hr.shape[:2]
+        return resizer.resize(image, (height, width)).astype(np.float64)

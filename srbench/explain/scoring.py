@@ -9,11 +9,11 @@ from statistics import fmean
 
 from srbench.errors import DataError
 from srbench.explain.making import Original
-from srbench.explain.planes import Floats, Plane, plane_of
 from srbench.explain.variant import Variant
 from srbench.explain.windows import windowed_ssim
 from srbench.imaging.resize import round_half_up, shave
 from srbench.metrics.pixel import psnr_of_mse
+from srbench.protocols.planes import Floats, Plane
 
 Key = tuple[object, ...]
 
@@ -50,7 +50,7 @@ class Scores:
                 pixels = (variant.sr, variant.plane)
                 if pixels not in views:
                     sr = round_half_up(picture) if variant.sr == "uint8" else picture
-                    views[pixels] = _View(original, plane_of(sr, variant.plane), original.plane(variant.plane))
+                    views[pixels] = _View(original, *original.pair(sr, variant.plane, 0))
                 measured[key] = views[pixels].measure(variant)
             self.rows.setdefault(row, []).append(measured[key])
 

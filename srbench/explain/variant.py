@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from srbench.explain.planes import Plane
 from srbench.explain.resizers import RESIZERS
 from srbench.explain.windows import Window
+from srbench.protocols.planes import Plane
 from srbench.protocols.protocol import Protocol
 
 

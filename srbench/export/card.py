@@ -1,4 +1,4 @@
-"""The model card of a Hub folder: what it is, its figures and how they were made, its training, and how to use it."""
+"""The model card of a Hub folder: what it is, its values and how they were made, its training, and how to use it."""
 
 from __future__ import annotations
 
@@ -9,37 +9,39 @@ from srbench.bench.results import CellResult
 from srbench.bench.store import LoadedRun
 from srbench.data.catalog import resolve
 from srbench.errors import SrbenchError
-from srbench.export.figures import figures_of, figures_table, model_index, table_row
 from srbench.export.front_matter import front_matter
 from srbench.export.snippet import snippet
-from srbench.export.subject import Subject
+from srbench.export.subject import ExportSubject
+from srbench.export.values import model_index, table_row, values_of, values_table
 from srbench.report.escape import markdown, markdown_code
 from srbench.version import __version__
 
-CHANNELS = {"y": "luma alone (Cb and Cr are enlarged beside it)", "rgb": "RGB", "any": "each channel by itself"}
+CHANNELS = {"y": "luma alone (Cb and Cr are upsampled bicubically)", "rgb": "RGB", "any": "each channel by itself"}
 INPUTS = {
-    "lr": "the low-resolution image and enlarges it itself",
-    "upsampled": "the image after bicubic enlargement, and gives one of the same size",
+    "lr": "the low-resolution image and upsamples it itself",
+    "upsampled": "the bicubically upsampled image, and returns one of the same size",
 }
 
 
-def model_card(subjects: Sequence[Subject], run: LoadedRun, beside: Sequence[str], onnx: Mapping[int, str]) -> str:
+def model_card(
+    subjects: Sequence[ExportSubject], run: LoadedRun, beside: Sequence[str], onnx: Mapping[int, str]
+) -> str:
     """A README.md for the Hub.
 
     Args:
         subjects: one method at its scales.
-        run: where its figures are from.
-        beside: labels of methods whose figures stand beside its own.
+        run: where its values are from.
+        beside: labels of methods whose values stand beside its own.
         onnx: file names of the graphs, by scale.
 
     Raises:
-        UsageError: the run has no figures of a scale.
-        DataError: its figures are of something else than what is exported.
+        UsageError: the run has no values of a scale.
+        DataError: its values are of something else than what is exported.
     """
-    cells = figures_of(run, subjects)
+    cells = values_of(run, subjects)
     sections = (
         _head(subjects),
-        _figures(run, cells, [label for label in beside if label != subjects[0].choice.label]),
+        _values(run, cells, [label for label in beside if label != subjects[0].choice.label]),
         _training(subjects),
         _use(subjects[0], onnx),
         _terms(subjects[0]),
@@ -49,7 +51,7 @@ def model_card(subjects: Sequence[Subject], run: LoadedRun, beside: Sequence[str
 
 
 def metadata(
-    subjects: Sequence[Subject], run: LoadedRun, cells: Sequence[CellResult], onnx: Mapping[int, str]
+    subjects: Sequence[ExportSubject], run: LoadedRun, cells: Sequence[CellResult], onnx: Mapping[int, str]
 ) -> dict[str, Any]:
     """What the Hub reads of a card."""
     first = subjects[0]
@@ -65,7 +67,7 @@ def metadata(
     }
 
 
-def _head(subjects: Sequence[Subject]) -> list[str]:
+def _head(subjects: Sequence[ExportSubject]) -> list[str]:
     info = subjects[0].card.info
     scales = ", ".join(f"x{subject.scale}" for subject in subjects)
     return [
@@ -78,7 +80,7 @@ def _head(subjects: Sequence[Subject]) -> list[str]:
     ]
 
 
-def _figures(run: LoadedRun, cells: Sequence[CellResult], beside: Sequence[str]) -> list[str]:
+def _values(run: LoadedRun, cells: Sequence[CellResult], beside: Sequence[str]) -> list[str]:
     record = run.record
     shown = {cell.id.dataset for cell in cells}
     present = {cell.id.method_label for cell in run.cells}
@@ -86,14 +88,14 @@ def _figures(run: LoadedRun, cells: Sequence[CellResult], beside: Sequence[str])
         f"{name} {record.environment[name]}" for name in ("srbench", "torch") if name in record.environment
     )
     return [
-        "## Figures",
+        "## Results",
         "",
-        *figures_table(run, cells, [label for label in beside if label in present]),
+        *values_table(run, cells, [label for label in beside if label in present]),
         "",
         *(f"{markdown_code(d.name)}: {markdown(d.title)}." for d in record.datasets if d.name in shown),
         "",
         f"Protocol {markdown_code(record.protocol)}, hash {markdown_code(record.protocol_hash)}: "
-        f"{markdown(record.protocol_words)}. Figures by another protocol cannot be compared with these.",
+        f"{markdown(record.protocol_words)}. Values by another protocol cannot be compared with these.",
         *(f"\n**Note**: {markdown(note)}." for note in record.notes),
         "",
         f"Run {markdown_code(record.id)} of {record.started[:10]} ({markdown(versions)}), repeated by",
@@ -102,7 +104,7 @@ def _figures(run: LoadedRun, cells: Sequence[CellResult], beside: Sequence[str])
     ]
 
 
-def _training(subjects: Sequence[Subject]) -> list[str]:
+def _training(subjects: Sequence[ExportSubject]) -> list[str]:
     first = subjects[0]
     assert first.recipe is not None
     columns = ("weights", "numbers", "batches", "minutes", "device", "torch", "validation")
@@ -132,17 +134,17 @@ def _training(subjects: Sequence[Subject]) -> list[str]:
         "Data:",
         "",
         *(f"- {line}" for line in _data(first)),
-        *(["", f"**Note**: trained on test images ({markdown(seen)}): figures on them mean nothing."] if seen else []),
+        *(["", f"**Note**: trained on test images ({markdown(seen)}): values on them mean nothing."] if seen else []),
     ]
 
 
-def _numbers(subject: Subject) -> int:
+def _numbers(subject: ExportSubject) -> int:
     """How many the weights have."""
     state = subject.method.model.state_dict()  # type: ignore[attr-defined]  # only learned methods have cards
     return sum(tensor.numel() for tensor in state.values())
 
 
-def _data(subject: Subject) -> list[str]:
+def _data(subject: ExportSubject) -> list[str]:
     """Each data set that has a part in the weights, with its terms."""
     lines = []
     recipe = subject.recipe
@@ -158,7 +160,7 @@ def _data(subject: Subject) -> list[str]:
     return lines
 
 
-def _use(subject: Subject, onnx: Mapping[int, str]) -> list[str]:
+def _use(subject: ExportSubject, onnx: Mapping[int, str]) -> list[str]:
     row = "In srbench it is a row of a run by `--methods hub:PATH`, the path of this folder or its name on the Hub."
     if not onnx:
         return [
@@ -185,7 +187,7 @@ def _use(subject: Subject, onnx: Mapping[int, str]) -> list[str]:
     ]
 
 
-def _terms(subject: Subject) -> list[str]:
+def _terms(subject: ExportSubject) -> list[str]:
     terms = f"Weights: {markdown(subject.licence)}." if subject.licence else "Nobody has said under which terms."
     return [
         "## Licence",
@@ -194,5 +196,5 @@ def _terms(subject: Subject) -> list[str]:
         "",
         "## Citation",
         "",
-        f"The method is that of {markdown(subject.card.info.paper)}. Figures are by srbench; say under which protocol.",
+        f"The method is that of {markdown(subject.card.info.paper)}. Values are by srbench; say under which protocol.",
     ]

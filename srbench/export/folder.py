@@ -9,7 +9,7 @@ from pathlib import Path
 from srbench.errors import UsageError
 
 
-def require_free(path: Path, *, overwrite: bool, own: Sequence[str] = ()) -> None:
+def require_replaceable(path: Path, *, overwrite: bool, own: Sequence[str] = ()) -> None:
     """Raise where something lies that must not be replaced.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from srbench.bench.store import LoadedRun
 from srbench.export.card import model_card
 from srbench.export.onnx import Graph
-from srbench.export.subject import Subject
+from srbench.export.subject import ExportSubject
 from srbench.system.files import replaced_folder, write_atomically
 
 CONFIG_VERSION: Final = 1
@@ -19,7 +19,7 @@ FILES = ("README.md", "config.json", "*.safetensors", "*.onnx")
 """All that such a folder holds."""
 
 
-def config(subjects: Sequence[Subject], onnx: Mapping[int, str]) -> dict[str, Any]:
+def config(subjects: Sequence[ExportSubject], onnx: Mapping[int, str]) -> dict[str, Any]:
     """What ``config.json`` says: which file is what."""
     first = subjects[0]
     return {
@@ -35,7 +35,11 @@ def config(subjects: Sequence[Subject], onnx: Mapping[int, str]) -> dict[str, An
 
 
 def write_hub(
-    folder: Path, subjects: Sequence[Subject], graphs: Mapping[int, Graph], run: LoadedRun, beside: Sequence[str] = ()
+    folder: Path,
+    subjects: Sequence[ExportSubject],
+    graphs: Mapping[int, Graph],
+    run: LoadedRun,
+    beside: Sequence[str] = (),
 ) -> list[Path]:
     """Write the folder, whole or not at all; one that is there is replaced. Returns its files.
 
@@ -43,12 +47,12 @@ def write_hub(
         folder: where.
         subjects: a learned method at its scales.
         graphs: by scale; a method that cannot be one has none.
-        run: where the card's figures are from.
-        beside: labels of methods whose figures stand beside its own, where the run has them.
+        run: where the card's values are from.
+        beside: labels of methods whose values stand beside its own, where the run has them.
 
     Raises:
-        UsageError: the run has no figures of a scale.
-        DataError: its figures are of something else than what is exported.
+        UsageError: the run has no values of a scale.
+        DataError: its values are of something else than what is exported.
     """
     onnx = {subject.scale: subject.onnx_name for subject in subjects if subject.scale in graphs}
     contents: dict[str, str | bytes] = {

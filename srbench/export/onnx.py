@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from srbench.errors import MethodError, UsageError
-from srbench.export.subject import Subject
+from srbench.export.subject import ExportSubject
 from srbench.method import LearnedMethod, Method
 from srbench.system.installed import install_command
 from srbench.version import __version__
@@ -51,10 +51,10 @@ class Graph:
     difference: float
 
 
-def make_graph(subject: Subject) -> Graph:
+def make_graph(subject: ExportSubject) -> Graph:
     """Export a method's ``upscale`` at a scale, and check it.
 
-    The input is called ``lr``, or ``upsampled`` where the method takes the enlarged image, the output ``sr``; both are
+    The input is called ``lr``, or ``upsampled`` where the method takes the upsampled image, the output ``sr``; both are
     float32, (N, C, H, W), with N, H and W free.
 
     Raises:
@@ -70,7 +70,7 @@ def make_graph(subject: Subject) -> Graph:
             f"{subject} was not exported: its ONNX graph differs from torch by {difference:.1e}, more than "
             f"{TOLERANCE:.0e}, so what it does depends on more than an image's pixels."
         )
-    for key, value in describe(subject, difference).items():
+    for key, value in graph_metadata(subject, difference).items():
         model.metadata_props.add(key=key, value=value)
     return Graph(model.SerializeToString(deterministic=True), difference)
 
@@ -86,17 +86,17 @@ def require_packages() -> None:
         raise UsageError(f"ONNX graphs need {', '.join(missing)}: {install_command('onnx')} brings what is needed.")
 
 
-def input_name(subject: Subject) -> str:
+def input_name(subject: ExportSubject) -> str:
     """What the graph's input is called: what the method takes."""
     return subject.card.info.input
 
 
-def channels(subject: Subject) -> int:
+def channels(subject: ExportSubject) -> int:
     """How many the graph takes: a method that works on any channel alike gets one."""
     return 3 if subject.card.info.channels == "rgb" else 1
 
 
-def describe(subject: Subject, difference: float) -> dict[str, str]:
+def graph_metadata(subject: ExportSubject, difference: float) -> dict[str, str]:
     """The graph's metadata."""
     info, recipe = subject.card.info, subject.recipe
     sizes = ", ".join(f"{count}x{height}x{width}" for count, height, width in SIZES)
@@ -137,7 +137,7 @@ class _Upscale(nn.Module):
         return self.method.upscale(x, self.scale)
 
 
-def _traced(subject: Subject) -> Any:
+def _traced(subject: ExportSubject) -> Any:
     """The graph as an ``onnx.ModelProto``, without what tells of the machine that made it."""
     count, height, width = TRACED
     x = torch.rand(count, channels(subject), height, width)
@@ -162,7 +162,7 @@ def _traced(subject: Subject) -> Any:
     return _anonymous(program.model_proto, subject)
 
 
-def _anonymous(model: Any, subject: Subject) -> Any:
+def _anonymous(model: Any, subject: ExportSubject) -> Any:
     """Take away the exporter's notes, which hold paths of this machine, and give axes the names of what they are."""
     graph = model.graph
     model.producer_name, model.producer_version = "srbench", __version__
@@ -181,7 +181,7 @@ def _anonymous(model: Any, subject: Subject) -> Any:
     return model
 
 
-def _difference(subject: Subject, content: bytes) -> float:
+def _difference(subject: ExportSubject, content: bytes) -> float:
     """The largest difference between what ONNX Runtime makes of a graph and what the method makes in torch.
 
     Infinity where the graph cannot be run, or gives another shape or NaN.

@@ -1,4 +1,4 @@
-"""A program that runs an exported graph on a picture, for model cards: ONNX Runtime, NumPy and Pillow alone."""
+"""A program that runs an exported graph on an image, for model cards: ONNX Runtime, NumPy and Pillow alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image
 SCALE = {scale}
 
 
-def enlarged(plane):
+def upsampled(plane):
     height, width = plane.shape
     return np.asarray(Image.fromarray(plane).resize((width * SCALE, height * SCALE), Image.Resampling.BICUBIC))
 
@@ -25,7 +25,7 @@ to_ycbcr = np.array([[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.
 offset = np.array([16, 128, 128])
 y, cb, cr = np.ascontiguousarray((rgb @ to_ycbcr.T + offset).transpose(2, 0, 1), dtype=np.float32)
 sr = session.run(None, {{"{input}": {y}[None, None] / 255}})[0][0, 0] * 255
-rgb = (np.stack([sr, enlarged(cb), enlarged(cr)], axis=2) - offset) @ np.linalg.inv(to_ycbcr).T
+rgb = (np.stack([sr, upsampled(cb), upsampled(cr)], axis=2) - offset) @ np.linalg.inv(to_ycbcr).T
 """
 
 COLOUR = """\
@@ -47,8 +47,8 @@ def snippet(file: str, scale: int, channels: str, takes: str) -> str:
         channels: what the method works on.
         takes: ``lr`` or ``upsampled``, which is also the input's name.
     """
-    enlarge = "enlarged({})" if takes == "upsampled" else "{}"
+    argument = "upsampled({})" if takes == "upsampled" else "{}"
     body = LUMA if channels == "y" else COLOUR
     return (HEAD + body + TAIL).format(
-        file=file, scale=scale, input=takes, y=enlarge.format("y"), plane=enlarge.format("plane")
+        file=file, scale=scale, input=takes, y=argument.format("y"), plane=argument.format("plane")
     )

@@ -15,12 +15,12 @@ from srbench.plugins.card import Card, Choice
 from srbench.plugins.registry import Registry
 from srbench.recipe import Recipe
 from srbench.training.job import plan_training
-from srbench.training.ready import ready_method
+from srbench.training.loading import load_method
 from srbench.weights import read_metadata, weights_sha256
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ExportSubject:
     """A method at a scale, ready to run on the CPU.
 
     Attributes:
@@ -82,7 +82,7 @@ class Subject:
 
 def make_subjects(
     registry: Registry, method: str, scales: Sequence[int] = (), *, seed: int = 0, licence: str | None = None
-) -> tuple[Subject, ...]:
+) -> tuple[ExportSubject, ...]:
     """The one method that is meant, at each scale.
 
     Args:
@@ -103,11 +103,11 @@ def make_subjects(
     if licence is None:
         licence = "apache-2.0" if choice.card.origin == "srbench" else ""
     return tuple(
-        Subject(
+        ExportSubject(
             choice,
             scale,
             seed,
-            ready_method(registry, choice, scale, torch.device("cpu"), seed=seed),
+            load_method(registry, choice, scale, torch.device("cpu"), seed=seed),
             _weights(choice, scale, seed),
             licence,
         )

@@ -24,20 +24,21 @@ _TO_YCBCR = (
     / 255.0
 )
 _OFFSET = np.array([16.0, 128.0, 128.0])
-_TO_RGB = np.linalg.inv(_TO_YCBCR)
+_TO_RGB: NDArray[np.float64] = np.linalg.inv(_TO_YCBCR).astype(np.float64)
 
 Image = NDArray[np.uint8] | NDArray[np.float64]
 
 
 def rgb_to_ycbcr(rgb: Image) -> Image:
     """(H, W, 3) RGB to Y, Cb, Cr."""
-    out = rgb @ _TO_YCBCR.T + _OFFSET
+    out = _transformed(rgb, _TO_YCBCR)
+    out += _OFFSET
     return round_half_up(out).astype(np.uint8) if rgb.dtype == np.uint8 else out
 
 
 def ycbcr_to_rgb(ycbcr: Image) -> Image:
     """(H, W, 3) Y, Cb, Cr to RGB; integers are rounded and saturated."""
-    out = (ycbcr - _OFFSET) @ _TO_RGB.T
+    out = _transformed(ycbcr - _OFFSET, _TO_RGB)
     return round_half_up(out).astype(np.uint8) if ycbcr.dtype == np.uint8 else out
 
 
@@ -45,8 +46,7 @@ def luma(image: Image) -> NDArray[np.float64]:
     """(H, W, 3) RGB to (H, W) Y, not rounded; a gray image (H, W) is its own luma, as in the published tables."""
     if image.ndim == 2:
         return image.astype(np.float64)
-    y: NDArray[np.float64] = image @ _TO_YCBCR[0] + 16.0
-    return y
+    return _weighted(image, _TO_YCBCR[0]) + 16.0
 
 
 def in_colour(image: NDArray[Any]) -> NDArray[Any]:
@@ -61,5 +61,26 @@ def is_gray(image: NDArray[Any]) -> bool:
 
 def gray_of(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
     """(H, W, 3) RGB to (H, W) full-range gray by the weights of :func:`luma`: the inverse of repeating a gray image."""
-    gray: NDArray[np.float64] = rgb @ (_TO_YCBCR[0] * 255.0 / 219.0)
-    return gray
+    return _weighted(rgb, _TO_YCBCR[0] * 255.0 / 219.0)
+
+
+def _transformed(image: NDArray[Any], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(H, W, 3) to (H, W, 3): each channel by its row of a matrix."""
+    return np.stack([_weighted(image, row) for row in matrix], axis=-1)
+
+
+def _weighted(image: NDArray[Any], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(H, W, 3) to (H, W): channels summed by weights, in their order.
+
+    A matrix product's last bits depend on the machine and on how an array lies in memory. In blocks that caches hold.
+    """
+    height, width = image.shape[:2]
+    total = np.empty((height, width))
+    rows = max(1, 8192 // max(width, 1))
+    product = np.empty((rows, width))
+    for start in range(0, height, rows):
+        part, block = image[start : start + rows], total[start : start + rows]
+        np.multiply(part[..., 0], weights[0], out=block)
+        for channel in (1, 2):
+            block += np.multiply(part[..., channel], weights[channel], out=product[: len(block)])
+    return total

@@ -1,4 +1,4 @@
-"""Code from outside in a process of its own: the process, what passes between the two, and what is seen of it.
+"""Runs third-party code in processes of its own: the process, the messages, and what the code reads and changes.
 
-Imported by whatever runs others' code: metrics, plugins, bench.
+Imported by whatever runs third-party code: metrics, plugins, bench.
 """

@@ -1,7 +1,7 @@
-"""A process for code of one origin, and the talk with it.
+"""A process for code of one origin, and the communication with it.
 
-A plugin may patch NumPy, leave the working directory, close files or crash: in a process of its own that touches nobody
-else's figures. What it is given is LR and what it gives is SR; HR is never in its memory.
+A plugin may patch NumPy, change the working directory, close files or crash: in a process of its own that affects no
+other method's values. It gets LR and returns SR; HR is never in its memory.
 
 Processes are forked from a server that has imported torch, so that each starts in a fraction of a second (a fork of a
 process with threads, or with CUDA, is broken; the server has neither).
@@ -32,36 +32,36 @@ from srbench.isolation.output import Printed
 from srbench.isolation.wire import GarbledError, receive
 
 SERVING = "srbench.bench.serving"
-"""The module whose ``serve`` is the life of a host. By name: it stands above this one, and is only needed there."""
-TO_END = 2.0
-"""Seconds for a host to end."""
-TO_SAVE = 60.0
-"""Seconds for a host that trains to leave its checkpoint."""
-TURN = 1.0
-"""Seconds between two looks at whether a host lives."""
+"""The module whose ``serve`` a host runs. By name: it is in a higher layer, and only the host imports it."""
+EXIT_SECONDS = 2.0
+"""Seconds for a host to exit."""
+SAVE_SECONDS = 60.0
+"""Seconds for a host that trains to save its checkpoint."""
+POLL_ALIVE = 1.0
+"""Seconds between two checks whether a host lives."""
 
-Hear = Callable[[dict[str, Any]], None]
+OnEvent = Callable[[dict[str, Any]], None]
 _ERRORS: dict[str, type[SrbenchError]] = {
     kind.__name__: kind for kind in (UsageError, DeviceError, DataError, MethodError)
 }
 
 
 class HostError(MethodError):
-    """The process of a method ended, or answered what is no answer.
+    """The process of a method ended, or sent an invalid message.
 
     Attributes:
-        trace: where it was, as far as it has told; else what it printed last.
+        trace: the traceback as far as it is known; else what the process printed last.
     """
 
     trace: str = ""
 
 
 class RemoteError(Exception):
-    """What code in a host raised, as far as words tell.
+    """An exception that code in a host raised.
 
     Attributes:
         kind: the name of its class.
-        trace: the traceback there.
+        trace: its traceback.
     """
 
     def __init__(self, kind: str, message: str, trace: str) -> None:
@@ -71,8 +71,8 @@ class RemoteError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a host says to a command: plain data, and arrays."""
+class Reply:
+    """A host's reply to a command: plain data, and arrays."""
 
     head: dict[str, Any]
     arrays: Sequence[NDArray[Any]] = ()
@@ -80,12 +80,12 @@ class Answer:
 
 @dataclass(slots=True)
 class Host:
-    """A process that runs code of one origin, started when it is first asked.
+    """A process that runs code of one origin, started with the first command.
 
     Args:
-        origin: what it serves; a value that can be pickled.
-        say: gets what is printed there, line by line.
-        started: told the process's id.
+        origin: whose code it runs; it can be pickled.
+        say: called with each line that is printed.
+        started: called with the process id.
     """
 
     origin: object
@@ -99,7 +99,7 @@ class Host:
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
-        """Nothing runs yet."""
+        """Start nothing yet."""
         self._printed = Printed(self.say)
 
     @property
@@ -109,11 +109,11 @@ class Host:
 
     @property
     def pid(self) -> int | None:
-        """The id of the process, if there is one."""
+        """The process id, if there is a process."""
         return None if self._process is None else self._process.pid
 
     def start(self) -> None:
-        """Start the process, which imports what it serves meanwhile."""
+        """Start the process; it imports the code in the background."""
         if self._process is not None:
             return
         context = multiprocessing.get_context("forkserver")
@@ -134,21 +134,21 @@ class Host:
         self.started(self._process.pid)
 
     def ask(
-        self, command: str, *arguments: Any, hear: Hear = lambda event: None, most: int = 0, saving: float = 0.0
-    ) -> Answer:
-        """Have something done, and wait for the answer.
+        self, command: str, *arguments: Any, on_event: OnEvent = lambda event: None, most: int = 0, saving: float = 0.0
+    ) -> Reply:
+        """Send a command, and wait for the reply.
 
         Args:
-            command: what.
+            command: a method of the server in the host, without its underscore.
             arguments: values that can be pickled.
-            hear: told what is told meanwhile.
-            most: how many elements the answer's arrays may have in all.
-            saving: seconds that it is given to save its work when this is interrupted.
+            on_event: called with each event before the reply.
+            most: most elements of the reply's arrays in all.
+            saving: seconds to save work if this is interrupted.
 
         Raises:
-            HostError: the process ended, or answered what is no answer.
-            RemoteError: the code there raised.
-            SrbenchError: likewise, one of srbench's own.
+            HostError: the process ended, or sent an invalid message.
+            RemoteError: the code raised.
+            SrbenchError: the code raised one of srbench's own errors.
         """
         self.start()
         self._printed.forget()
@@ -163,23 +163,23 @@ class Host:
                 answer = self._next(number, most)
                 if "event" not in answer.head:
                     break
-                hear(answer.head["event"])
+                on_event(answer.head["event"])
         except (HostError, GarbledError) as error:
-            trouble = error if isinstance(error, HostError) else self._gone("answered what is no answer")
+            trouble = error if isinstance(error, HostError) else self._gone("sent an invalid message")
             self.kill()
             raise trouble from None
-        except BaseException:  # nobody waits for the answer any more
+        except BaseException:  # nobody waits for the reply any more
             if saving:
                 self._interrupt()
                 self._wait(saving)
             self.kill()
             raise
         self._printed.read(self._output.fileno() if self._output else -1)
-        _raise_told(answer.head)
+        _raise_reported(answer.head)
         return answer
 
     def kill(self) -> None:
-        """End the process, and what it has started."""
+        """Kill the process and its children."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -187,7 +187,7 @@ class Host:
             with contextlib.suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL)
         process.kill()
-        process.join(TO_END)
+        process.join(EXIT_SECONDS)
         for end in (self._wire, self._output, self._life):
             if end is not None:
                 end.close()
@@ -196,41 +196,41 @@ class Host:
             _running.remove(self)
 
     def close(self) -> None:
-        """End the process once it has nothing to do; what it still prints is said."""
+        """End the process once it is idle; what it still prints is passed on."""
         if self._process is not None and self._wire is not None:
             self._wire.close()
-            until = time.monotonic() + TO_END
+            until = time.monotonic() + EXIT_SECONDS
             while self._process.is_alive() and time.monotonic() < until:
                 self._listen(0.02)
             self._listen(0.0)
         self.kill()
 
-    # the talk -------------------------------------------------------------------------------------------------------
+    # communication ----------------------------------------------------------------------------------------------------
 
     def _interrupt(self) -> None:
-        """What Ctrl-C does there: a training ends with its batch, and leaves a checkpoint."""
+        """Do what Ctrl-C does: a training ends after its batch and saves a checkpoint."""
         if self._process is not None and self._process.pid is not None:
             with contextlib.suppress(OSError):
                 os.kill(self._process.pid, signal.SIGINT)
 
     def _wait(self, seconds: float) -> None:
-        """Give it some time to answer what is still to be answered."""
+        """Wait for a pending reply."""
         until = time.monotonic() + seconds
         with contextlib.suppress(HostError, GarbledError, OSError):
             while time.monotonic() < until and "event" in self._next(0, 0).head:
                 pass
 
-    def _next(self, number: int, most: int) -> Answer:
-        """What comes next: an event or the answer.
+    def _next(self, number: int, most: int) -> Reply:
+        """The next message: an event or the reply.
 
         Raises:
             HostError: the process ended.
-            GarbledError: it is no message, or answers another command.
+            GarbledError: it is invalid, or replies to another command.
         """
         assert self._wire is not None
         while not self._wire.poll():
             assert self._process is not None
-            if not self._listen(TURN) and not self._process.is_alive() and not self._wire.poll():
+            if not self._listen(POLL_ALIVE) and not self._process.is_alive() and not self._wire.poll():
                 raise self._ended()
         try:
             head, arrays = receive(self._wire, most)
@@ -238,10 +238,10 @@ class Host:
             raise self._ended() from None
         if number and head.pop("number", None) != number:
             raise GarbledError
-        return Answer(head, arrays)
+        return Reply(head, arrays)
 
     def _listen(self, seconds: float) -> bool:
-        """Hand on what is printed, until something else can be read; whether it can."""
+        """Pass on what is printed until a message arrives; returns whether one has."""
         assert self._process is not None
         wanted: list[Any] = [self._process.sentinel]
         if self._wire is not None and not self._wire.closed:
@@ -254,14 +254,14 @@ class Host:
         return self._wire in ready
 
     def _ended(self) -> HostError:
-        """The process has ended, or is unreachable for good."""
+        """The error of a process that ended, or closed its pipe."""
         process = self._process
         assert process is not None
-        process.join(TO_END)
+        process.join(EXIT_SECONDS)
         if self._output is not None:
             self._printed.read(self._output.fileno())
         alive = process.is_alive()
-        return self._gone("closed what srbench talks to it by" if alive else ending(process.exitcode))
+        return self._gone("closed its pipe to srbench" if alive else ending(process.exitcode))
 
     def _gone(self, words: str) -> HostError:
         error = HostError(f"its process {'was ' if words.startswith('killed') else ''}{words}")
@@ -274,13 +274,13 @@ _running: list[Host] = []
 
 @atexit.register
 def _end_all() -> None:
-    """No host outlives the program, or keeps it from ending."""
+    """End all hosts with the program."""
     while _running:
         _running.pop().kill()
 
 
 def start_server() -> None:
-    """Start the process that hosts are forked from, in the background, if there is none."""
+    """Start the server that hosts are forked from, in the background, unless it runs."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([SERVING])
     with safe_path(), interrupts_held():
@@ -303,7 +303,7 @@ def safe_path() -> Iterator[None]:
 def _begin(
     serving: str, origin: object, wire: Connection, output: Connection, life: Connection, environment: dict[str, str]
 ) -> None:
-    """The process itself."""
+    """The main function of the process."""
     import importlib
 
     from srbench.isolation.settle import settle
@@ -312,11 +312,11 @@ def _begin(
     importlib.import_module(serving).serve(origin, wire)
 
 
-def _raise_told(head: dict[str, Any]) -> None:
-    """Raise what an answer says was raised.
+def _raise_reported(head: dict[str, Any]) -> None:
+    """Raise the exception that a reply reports, if any.
 
     Raises:
-        RemoteError, SrbenchError: it.
+        RemoteError, SrbenchError: the exception.
     """
     told = head.get("error")
     if told is None:
@@ -330,7 +330,7 @@ def _raise_told(head: dict[str, Any]) -> None:
 
 
 def _text(value: object) -> str:
-    """What a host says, as text that can be written."""
+    """A host's text, as valid UTF-8."""
     return str(value).encode("utf-8", "replace").decode()
 
 
@@ -348,9 +348,9 @@ def ending(code: int | None) -> str:
 
 @contextmanager
 def own_program_hidden() -> Iterator[None]:
-    """Keep a new process from importing the program that runs: a worker needs nothing of it.
+    """Keep a new process from importing the main program, of which it needs nothing.
 
-    Of a script that calls :func:`srbench.run` without a guard it would execute every line again.
+    A script that calls :func:`srbench.run` without a guard would be executed again.
     """
     main = sys.modules["__main__"]
     hidden: dict[str, Any] = {name: vars(main).pop(name) for name in ("__spec__", "__file__") if name in vars(main)}
@@ -363,7 +363,7 @@ def own_program_hidden() -> Iterator[None]:
 
 @contextmanager
 def interrupts_held() -> Iterator[None]:
-    """Ctrl-C waits while a process is started, which inherits that until it can deal with it."""
+    """Block Ctrl-C while a process is started; the process inherits this until it can handle it."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return

@@ -1,4 +1,4 @@
-"""The hosts of a process: one for each origin of code, a few at a time."""
+"""The hosts of a process: one per origin of code, a few at a time."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 from srbench.isolation.host import Host
 from srbench.system.text import echo
 
-MOST = 4
-"""Hosts at a time: each holds its modules and networks."""
+MOST_HOSTS = 4
+"""Hosts at a time: each holds modules and networks in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Whose code it is. Code of two origins never shares a process.
+    """Where code comes from. Code of two origins never shares a process.
 
     Attributes:
-        name: of the plugin file, the installed package or the model, for people.
+        name: of the plugin file, the installed package or the model, for messages.
         plugins: the file, for a plugin.
         models: the model's spec, for a model.
     """
@@ -30,7 +30,7 @@ class Origin:
 
 
 class Hosts:
-    """Starts a host when its origin is asked for, and ends the one that was asked for longest ago."""
+    """Starts hosts on demand, and ends the least recently used one."""
 
     def __init__(self) -> None:
         self.say: Callable[[str], None] = lambda line: echo(line, err=True)
@@ -40,13 +40,13 @@ class Hosts:
     def of(self, origin: Origin) -> Host:
         """The host of an origin."""
         host = self._hosts.pop(origin, None) or Host(origin, self._said, self._started)
-        while len(self._hosts) >= MOST:
+        while len(self._hosts) >= MOST_HOSTS:
             self._hosts.pop(next(iter(self._hosts))).close()
         self._hosts[origin] = host
         return host
 
     def tell(self, started: Callable[[int], None]) -> None:
-        """Have it told which processes are started, those that run by now included."""
+        """Set what is called with the id of each started process; it is called for running ones at once."""
         self.started = started
         for host in self._hosts.values():
             if host.pid is not None:

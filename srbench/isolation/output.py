@@ -1,4 +1,4 @@
-"""What can be seen of a process from outside: what it prints, and how much memory it holds."""
+"""What a process prints, and how much memory it holds."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 KEPT = 200
-"""Lines of a task's output that are kept, to stand in for a traceback."""
+"""Lines of a task's output that are kept in case there is no traceback."""
 MOST_TRACE = 1000
 """Lines of a traceback."""
 AT_ONCE = 2**20
-"""Bytes that are taken in one turn: who prints without end is not listened to without end."""
+"""Most bytes per read, so that endless output does not block."""
 MOST_SAID = 2**18
-"""Characters of a task's output that are handed on."""
+"""Most characters of a task's output that are passed on."""
 LONGEST_LINE = 2000
 """Characters of a line."""
 
 
 class Printed:
-    """What a worker prints: handed on line by line, but for the traceback that faulthandler prints when it crashes.
+    """What a worker prints: passed on line by line, except for faulthandler's traceback of a crash.
 
     Args:
-        say: gets the lines.
+        say: called with each line.
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
@@ -37,17 +37,17 @@ class Printed:
         self._said = 0
 
     def expect_dump(self) -> None:
-        """What comes now is a traceback that was asked for."""
+        """Treat the next output as the stack dump that was requested."""
         self._dump = []
 
     def forget(self) -> None:
-        """Another task begins."""
+        """Start anew for another task."""
         self._lines.clear()
         self._dump = None
         self._said = 0
 
     def read(self, descriptor: int) -> None:
-        """Take what is there, without waiting, up to :data:`AT_ONCE`."""
+        """Read what is available, up to :data:`AT_ONCE`, without waiting."""
         taken = 0
         try:
             while data := os.read(descriptor, 65536):
@@ -65,7 +65,7 @@ class Printed:
             self.is_open = False
 
     def traceback(self) -> str:
-        """Where the worker was when it ended, as far as it has told; else what it printed last."""
+        """The worker's stack when it ended, if known; else what it printed last."""
         if self._part:
             self._take(self._part.decode("utf-8", "replace"))
             self._part = b""
@@ -87,7 +87,7 @@ class Printed:
 
 
 def resident_bytes(pid: int | None) -> int:
-    """The memory that a process holds; 0 if it is gone, or the system does not tell."""
+    """The resident memory of a process in bytes; 0 if it has ended or that is unknown."""
     if pid is None:
         return 0
     with contextlib.suppress(OSError, ValueError, IndexError):

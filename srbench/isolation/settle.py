@@ -1,4 +1,4 @@
-"""What a process does first that srbench starts for others' code: print to srbench, and outlive nobody."""
+"""Set-up of a process for third-party code: output goes to srbench, and the process ends with the run."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from multiprocessing import connection, parent_process
 from multiprocessing.connection import Connection
 
 DUMP = getattr(signal, "SIGUSR1", None)
-"""The signal at which a process prints where it is; systems without it do not tell."""
+"""The signal that makes a process print its stack; None on systems without it."""
 
 
 def print_to(output: Connection) -> None:
-    """Send all that is printed here to srbench, and where it crashed too."""
+    """Send all output of this process, and the traceback of a crash, to srbench."""
     os.dup2(output.fileno(), 2)
     os.dup2(2, 1)
     sys.stdout = sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
@@ -28,7 +28,7 @@ def print_to(output: Connection) -> None:
 
 
 def lead_own_group() -> None:
-    """Leave Ctrl-C in a terminal to the run, which knows what is worth keeping."""
+    """Lead an own process group: Ctrl-C in a terminal reaches the run alone, which saves what is worth keeping."""
     if hasattr(os, "setpgid"):
         with contextlib.suppress(OSError):
             os.setpgid(0, 0)
@@ -37,7 +37,7 @@ def lead_own_group() -> None:
 
 
 def die_with_parent() -> None:
-    """End when the run ends, even if that was killed and this process hangs."""
+    """End with the run, even if the run is killed and this process hangs."""
     parent = parent_process()
     if parent is None:
         return
@@ -51,12 +51,12 @@ def die_with_parent() -> None:
 
 
 def settle(output: Connection, life: Connection, environment: Mapping[str, str]) -> None:
-    """All of it, for a process that a server has forked.
+    """Set up a process that the server has forked.
 
     Args:
-        output: gets what is printed.
+        output: receives what is printed.
         life: closes when the run ends.
-        environment: of the run, as it is now.
+        environment: the run's variables.
     """
     print_to(output)
     lead_own_group()
@@ -67,7 +67,7 @@ def settle(output: Connection, life: Connection, environment: Mapping[str, str])
 
 
 def _killed_at_end(life: Connection) -> bool:
-    """Have the kernel kill this process when a pipe's other end closes: its own threads may all be stuck by then."""
+    """Have the kernel kill this process when the other end of a pipe closes: all own threads may hang by then."""
     try:
         import fcntl
 

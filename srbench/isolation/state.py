@@ -1,4 +1,4 @@
-"""What all code of a process shares: settings and functions that a method may change under everybody's feet."""
+"""State that all code of a process shares: settings and functions that a method may change."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ import numpy as np
 _SHARED = ("builtins", "math", "os", "random", "json", "numpy", "cv2", "torch", "torch.nn.functional", "scipy.ndimage")
 """Modules whose functions srbench and methods use."""
 _QUIET = {"the environment", "NumPy's random numbers", "Python's random numbers", "torch's random numbers"}
-"""What libraries and honest methods change too: put back, and not told."""
+"""Changed by libraries and honest methods too: restored, but not reported."""
 _libm = None
 
 
 class State:
-    """The shared state of this process as it is now."""
+    """A snapshot of the shared state of this process."""
 
     def __init__(self) -> None:
         self._settings = {words: get() for words, (get, _) in _settings().items()}
@@ -30,12 +30,12 @@ class State:
         self._functions = {name: _functions(module) for name, module in modules.items()}
 
     def adopt(self, words: str) -> None:
-        """Take a setting as it is now for what it should be: srbench itself has just made it."""
+        """Update one setting of the snapshot, which srbench itself has just changed."""
         get, _ = _settings()[words]
         self._settings[words] = get()
 
     def changes(self) -> list[str]:
-        """What is otherwise by now, in words."""
+        """What has changed since the snapshot, in words."""
         now = State()
         settings = {words: value for words, value in self._settings.items() if words not in _QUIET}
         found = [words for words, value in settings.items() if not _same(now._settings.get(words, value), value)]
@@ -46,7 +46,7 @@ class State:
         return found
 
     def restore(self) -> None:
-        """Put it back."""
+        """Restore the snapshot."""
         for words, (get, put) in _settings().items():
             if words in self._settings and not _same(get(), self._settings[words]):
                 put(self._settings[words])
@@ -62,13 +62,13 @@ def _functions(module: ModuleType) -> dict[str, Any]:
 
 
 def _by_the_library(module: str, name: str, new: Any) -> bool:
-    """Whether a library has put a function of its own in the place of its own: torch does, when it first compiles."""
+    """Whether a library replaced its own function, as torch does when it first compiles."""
     home = str(getattr(new, "__module__", "")).partition(".")[0]
     return home == module.partition(".")[0] and getattr(new, "__name__", "") == name
 
 
 def _settings() -> Mapping[str, tuple[Callable[[], Any], Callable[[Any], Any]]]:
-    """In words, how each is asked for and put back."""
+    """How to read and restore each setting, by its description."""
     found: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
         "the working directory": (_directory, os.chdir),
         "NumPy's handling of floating-point errors": (np.geterr, lambda value: np.seterr(**value)),
@@ -122,7 +122,7 @@ def _directory() -> str:
 
 
 def _rounding() -> int | None:
-    """The processor's mode of rounding, where the C library tells."""
+    """The processor's rounding mode, if the C library reports it."""
     global _libm
     try:
         _libm = _libm or ctypes.CDLL(None if sys.platform != "linux" else "libm.so.6")

@@ -1,8 +1,8 @@
-"""What code reads beside its own source: files and variables of the environment, noted as it opens them.
+"""Records what code reads besides its own source: files and environment variables.
 
-Python tells by audit events (PEP 578) which files are opened; libraries that read by C++ (safetensors, TorchScript,
-ONNX Runtime, OpenCV, HDF5) are asked for what they are given. What can be read unseen all the same, by another program,
-over the network or through ctypes, is noted as such: then nobody knows what decided a figure.
+Python reports opened files by audit events (PEP 578); functions of libraries that read in C++ (safetensors,
+TorchScript, ONNX Runtime, OpenCV, HDF5) are wrapped. What could be read unseen (by another program, over the network,
+through ctypes) is recorded as such: then the inputs of a value are not known.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _READERS: dict[str, tuple[str, ...]] = {
     "torchvision.io": ("read_file", "read_image", "decode_image"),
     "pyvips.Image": ("new_from_file",),
 }
-"""By module, what reads a file whose name it is given as the first argument."""
+"""By module: functions that read the file named by their first argument."""
 _UNSEEN = {
     "subprocess.Popen": "started another program",
     "os.system": "started another program",
@@ -44,11 +44,11 @@ _UNSEEN = {
     "socket.sendto": "used the network",
     "ctypes.dlopen": "called C through ctypes",
 }
-"""Audit events after which files may be read that nobody sees."""
+"""Audit events after which files may be read unseen."""
 _SYSTEM = ("/proc/", "/sys/", "/dev/", "/etc/")
 _IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".npy")
 _ALLOWED = 2**16
-"""Bytes that the process may have read beyond what is known: heads of libraries, what a reader reads twice."""
+"""Bytes that may be read beyond the known files: headers of libraries, files that are read twice."""
 
 
 def _library_folders() -> tuple[str, ...]:
@@ -62,10 +62,10 @@ class Reads:
     """What was read.
 
     Attributes:
-        files: by absolute path, the state of the file when it was first opened: modification time in ns and size; None
-            where there was none.
-        variables: of the environment.
-        unseen: what else may have been read, in words.
+        files: by absolute path, the modification time in ns and the size when the file was first opened; None if there
+            was no file.
+        variables: names of environment variables.
+        unseen: how other things may have been read, in words.
     """
 
     files: dict[str, tuple[int, int] | None] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class Reads:
         """From plain data.
 
         Raises:
-            ValueError, TypeError, AttributeError, KeyError: it is not such.
+            ValueError, TypeError, AttributeError, KeyError: the data are invalid.
         """
         files = {
             str(path): None if state is None else (int(state[0]), int(state[1]))
@@ -93,22 +93,22 @@ class Reads:
         return bool(self.files or self.variables or self.unseen)
 
     def add(self, other: Reads) -> None:
-        """Take in what else was read; a file counts as it was first seen."""
+        """Add what else was read; of a file, the first state counts."""
         self.files = {**other.files, **self.files}
         self.variables |= other.variables
         self.unseen |= other.unseen
 
     def clear(self) -> None:
-        """Forget it."""
+        """Remove everything."""
         self.files, self.variables, self.unseen = {}, set(), set()
 
 
 class Watch:
-    """Notes what is read in this process while it is on; it may be entered again and again.
+    """Records what is read in this process within its context, which may be entered repeatedly.
 
     Args:
-        left_out: folders and files that are known otherwise, such as a method's source and weights.
-        own: folders that belong to who is watched although libraries lie there too.
+        left_out: folders and files that are covered otherwise, such as a method's source and weights.
+        own: folders of the watched code, even if they are among installed libraries.
     """
 
     def __init__(self, left_out: Sequence[Path] = (), own: Sequence[Path] = ()) -> None:
@@ -134,14 +134,14 @@ class Watch:
             self.reads.unseen.add("read files by means that cannot be watched")
 
     def event(self, name: str, arguments: tuple[Any, ...]) -> None:
-        """An audit event."""
+        """Handle an audit event."""
         if name == "open":
             self.opened(arguments[0], *arguments[1:3])
         elif (words := _UNSEEN.get(name)) is not None and not (name.startswith("ctypes") and self._by_library()):
             self.reads.unseen.add(words)
 
     def opened(self, name: Any, mode: Any = "r", flags: Any = 0) -> None:
-        """A file is opened."""
+        """Record an opened file."""
         if isinstance(name, bytes):
             name = os.fsdecode(name)
         if not isinstance(name, str | os.PathLike):
@@ -174,12 +174,12 @@ class Watch:
             self.reads.files[path] = None if status is None else (status.st_mtime_ns, status.st_size)
 
     def variable(self, name: str) -> None:
-        """A variable of the environment is read; by a library's own choice that means nothing."""
+        """Record an environment variable, unless a library reads it of its own accord."""
         if not self._by_library():
             self.reads.variables.add(name)
 
     def _is_known(self, path: str) -> bool:
-        """Whether a file is a library's, or known otherwise. Images are none: test images may lie there."""
+        """Whether a file belongs to a library or is covered otherwise. Images never do: they may be test images."""
         if path.lower().endswith(_IMAGES):
             return False
         if path.startswith(self._libraries) and not (self._own and path.startswith(self._own)):
@@ -187,7 +187,7 @@ class Watch:
         return any(path == known or path.startswith(known + os.sep) for known in self._left_out)
 
     def _by_library(self) -> bool:
-        """Whether it is a library that does what is being done, and not who uses it."""
+        """Whether the innermost caller is a library, not the watched code."""
         frame: FrameType | None = sys._getframe(2)
         while frame is not None:
             file = frame.f_code.co_filename
@@ -204,12 +204,12 @@ _installed = False
 
 
 def _is_between(file: str) -> bool:
-    """Whether a file belongs to what stands between a variable of the environment and who asks for it."""
+    """Whether a file implements the access to environment variables."""
     return file in _BETWEEN or "ctypes" + os.sep + "__init__" in file
 
 
 def _bytes_read() -> int:
-    """What this process has read by system calls; 0 where that is not told."""
+    """Bytes that this process has read by system calls; 0 if unknown."""
     try:
         with open("/proc/self/io", "rb") as file:
             return int(file.readline().split()[1])
@@ -218,7 +218,7 @@ def _bytes_read() -> int:
 
 
 def _install() -> None:
-    """Set the hooks, once."""
+    """Install the hooks, once."""
     global _installed
     if _installed:
         return
@@ -245,10 +245,10 @@ def _getitem(self: Any, key: Any) -> Any:
 
 
 class _ReadersAsImported(importlib.abc.MetaPathFinder):
-    """Has modules that read by C++ tell what, as soon as they are imported."""
+    """Wraps the readers of modules as soon as they are imported."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """The module as the other finders find it."""
+        """The spec that the other finders give."""
         if name not in _READERS:
             return None
         for finder in sys.meta_path:
@@ -278,7 +278,7 @@ def _wrap_readers(module: ModuleType) -> None:
 
 
 def _telling(reader: Any) -> Any:
-    """A reader that tells which file it is given: a class stays one, since others inherit from it or ask for it."""
+    """A reader that records its file. A class stays a class: others inherit from it or test for it."""
     if isinstance(reader, type):
         try:
             return type(reader)(reader.__name__, (reader,), {"__new__": _telling_new(reader), "_srbench_reads": True})
@@ -311,7 +311,7 @@ def _tell(arguments: Sequence[Any], named: Mapping[str, Any]) -> None:
 
 
 def changed(reads: Reads) -> Iterator[str]:
-    """The files that are no longer as they were when they were opened."""
+    """The files that have changed since they were opened."""
     for path, state in reads.files.items():
         try:
             status = os.stat(path)

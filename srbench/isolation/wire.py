@@ -1,4 +1,4 @@
-"""What a host sends back: JSON and raw arrays, never a pickle, since whoever sends it is not trusted."""
+"""Messages of hosts: JSON and raw arrays, never a pickle, since hosts are not trusted."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from srbench.system.hashes import parse_json
 
 MOST_HEAD = 2**26
-"""Bytes of a message without its arrays."""
+"""Most bytes of a message without its arrays."""
 _TYPES = ("float32", "float64", "uint8")
 
 
 class GarbledError(Exception):
-    """What came is no message."""
+    """A message is invalid."""
 
 
 def send(connection: Connection, head: Mapping[str, Any], arrays: Sequence[NDArray[Any]] = ()) -> None:
@@ -34,12 +34,12 @@ def receive(connection: Connection, most: int) -> tuple[dict[str, Any], list[NDA
     """The next message.
 
     Args:
-        connection: where from.
-        most: how many elements its arrays may have in all.
+        connection: to read from.
+        most: most elements of its arrays in all.
 
     Raises:
-        GarbledError: it is none, or a larger one.
-        EOFError, OSError: nothing more comes.
+        GarbledError: it is invalid or too large.
+        EOFError, OSError: the connection is closed.
     """
     content = connection.recv_bytes(MOST_HEAD)
     try:

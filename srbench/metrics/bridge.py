@@ -1,6 +1,6 @@
 """Metrics of other libraries by name: ``piq:vif_p``, ``torchmetrics:universal_image_quality_index``.
 
-Each compares two RGB pictures in [0, 1]. Only functions that are listed here are taken, since a library does not say in
+Each compares two RGB images in [0, 1]. Only functions that are listed here are taken, since a library does not say in
 which direction its numbers are good, and some of its functions compare no images, need more than two, or fetch weights
 of their own that nobody checks, or give NaN on black pixels.
 """
@@ -83,18 +83,18 @@ def bridged(name: str) -> Metric:
         raise unknown(f"metric of {library} that srbench knows", function, functions)
     known = functions[function]
     compute = partial(_compute, module, function, known)
-    return Metric(name, compute, known.higher_is_better, input="picture", packages=(library,))
+    return Metric(name, compute, known.higher_is_better, input="image", packages=(library,))
 
 
 def _compute(module: str, name: str, known: Foreign, pair: Pair) -> float:
-    from srbench.metrics.networks import compare
+    from srbench.metrics.networks import score_pair
 
     function: Callable[..., Any] = getattr(importlib.import_module(module), name)
     try:
-        return compare(lambda both: function(*(both * known.peak).chunk(2), **known.options), pair)
+        return score_pair(lambda both: function(*(both * known.peak).chunk(2), **known.options), pair)
     except (ValueError, RuntimeError, AssertionError) as error:  # each has its own word for images that are too small
         height, width = pair.sr.shape[:2]
         reason = (str(error).splitlines() or ["no reason given"])[0].rstrip(".")
         raise ValueError(
-            f"{module.partition('.')[0]}'s {name} refuses a picture of {width}x{height}: {reason}"
+            f"{module.partition('.')[0]}'s {name} refuses an image of {width}x{height}: {reason}"
         ) from None

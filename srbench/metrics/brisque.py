@@ -115,5 +115,5 @@ def _score(pair: Pair) -> float:
 
 
 BRISQUE = Metric(
-    "brisque", _score, higher_is_better=False, input="picture", needs_hr=False, weights=(MODEL, RANGE), digits=2
+    "brisque", _score, higher_is_better=False, input="image", needs_hr=False, weights=(MODEL, RANGE), digits=2
 )

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from srbench.metrics.metric import Pair
-from srbench.metrics.networks import Features, compare, read_weights
+from srbench.metrics.networks import Features, read_weights, score_pair
 
 LPIPS_TAPS: dict[str, tuple[str, tuple[int, ...]]] = {
     "alex": ("alexnet", (1, 4, 7, 9, 11)),
@@ -90,28 +90,28 @@ def feature_distance(features: Sequence[Tensor]) -> Tensor:
     return (sr - hr).square().mean((1, 2, 3))
 
 
-# of a pair of pictures; networks are read once a process ---------------------------------------------------------
+# of a pair of images; networks are read once a process ---------------------------------------------------------
 
 
 def lpips_of(pair: Pair, net: str, heads: str) -> float:
-    """LPIPS of two pictures by one of its three networks; ``heads`` names the file of its learned weights."""
+    """LPIPS of two images by one of its three networks; ``heads`` names the file of its learned weights."""
     network, taps = LPIPS_TAPS[net]
     features = _features(network, pair.weights[network], taps, pair.device)
     learned = _heads(pair.weights[heads], len(taps), pair.device)
-    return compare(lambda both: lpips(features(both), learned), pair)
+    return score_pair(lambda both: lpips(features(both), learned), pair)
 
 
 def dists_of(pair: Pair, weights: str) -> float:
-    """DISTS of two pictures; ``weights`` names the file of its alpha and beta."""
+    """DISTS of two images; ``weights`` names the file of its alpha and beta."""
     features = _features("vgg16", pair.weights["vgg16"], VGG_TAPS, pair.device, l2_pooled=True)
     learned = {name: tensor.to(pair.device) for name, tensor in _read(pair.weights[weights]).items()}
-    return compare(lambda both: dists(both, features(both), learned), pair)
+    return score_pair(lambda both: dists(both, features(both), learned), pair)
 
 
 def feature_distance_of(pair: Pair) -> float:
-    """The feature distance of two pictures in relu2_2 of VGG16."""
+    """The feature distance of two images in relu2_2 of VGG16."""
     features = _features("vgg16", pair.weights["vgg16"], RELU2_2, pair.device)
-    return compare(lambda both: feature_distance(features(both)), pair)
+    return score_pair(lambda both: feature_distance(features(both)), pair)
 
 
 @lru_cache(maxsize=8)

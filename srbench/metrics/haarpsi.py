@@ -3,7 +3,7 @@
 Signal Processing: Image Communication 61, sections 2 and 3, and the authors' MATLAB and Python code: constants, colour
 matrix, subsampling and borders are theirs. Two photographs are compared where their Haar wavelets of 2 and 4 pixels
 differ, weighted by those of 8 pixels, and by their chroma; 1 for equal images. It needs no weights, and of the measures
-that need none it agrees with human opinion as well as the best (docs/reference/metrics.md has the figures).
+that need none it agrees with human opinion as well as the best (docs/reference/metrics.md has the values).
 
 By definition images are first halved, which stands for the distance from which they are looked at. The finest detail,
 and with it much of what x2 is about, is then gone: repeated pixels score better there than blur. ``haarpsi-full``
@@ -109,5 +109,5 @@ def _similarity(a: Map, b: Map) -> Map:
     return similarity
 
 
-HAARPSI = Metric("haarpsi", lambda pair: haarpsi(pair.sr, pair.target), input="picture")
-HAARPSI_FULL = Metric("haarpsi-full", lambda pair: haarpsi(pair.sr, pair.target, subsample=False), input="picture")
+HAARPSI = Metric("haarpsi", lambda pair: haarpsi(pair.sr, pair.target), input="image")
+HAARPSI_FULL = Metric("haarpsi-full", lambda pair: haarpsi(pair.sr, pair.target, subsample=False), input="image")

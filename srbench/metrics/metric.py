@@ -28,7 +28,7 @@ class Pair:
 
     Attributes:
         sr: for ``input="scored"`` float64 (H, W) luma or (H, W, 3) RGB, rounded and shaved by the protocol; for
-            ``input="picture"`` the uint8 (H, W) gray or (H, W, 3) RGB picture that a person would look at, not shaved.
+            ``input="image"`` the uint8 (H, W) gray or (H, W, 3) RGB image as it is viewed, not shaved.
         target: the same of the HR image; for a no-reference metric it has no rows.
         protocol: the protocol that made both; it also chooses SSIM's window.
         device: where a network should run, as torch names it.
@@ -51,7 +51,7 @@ LEFT_OUT = {
 
 
 class Blocks(NamedTuple):
-    """How many blocks of a picture a figure rests on, and how many there are if nothing is cut from its border."""
+    """How many blocks of an image a value rests on, and how many there are if nothing is cut from its border."""
 
     used: int
     whole: int
@@ -68,12 +68,12 @@ class Metric:
         unit: for axes and table heads; empty for a pure number.
         digits: decimals in tables.
         version: raise it whenever the numbers change.
-        pool: from the per-image values to the figure of the pooled pixels, for protocols that pool; the mean if absent.
-        input: what it compares: the planes that the protocol scores, or the pictures.
+        pool: from the per-image values to the value of the pooled pixels, for protocols that pool; the mean if absent.
+        input: what it compares: the planes that the protocol scores, or whole images.
         weights: files that it needs, by their names in :mod:`srbench.data.fetch.networks`.
         packages: optional packages that it needs; their versions are part of what decides its numbers.
-        needs_hr: whether it compares with HR. A no-reference metric does not, and looks at the picture.
-        blocks: of a metric that cuts pictures into blocks, how many those of a height and width have.
+        needs_hr: whether it compares with HR. A no-reference metric does not, and takes whole images.
+        blocks: of a metric that cuts images into blocks, how many those of a height and width have.
     """
 
     name: str
@@ -83,7 +83,7 @@ class Metric:
     digits: int = 4
     version: int = 1
     pool: Callable[[Sequence[float]], float] | None = None
-    input: Literal["scored", "picture"] = "scored"
+    input: Literal["scored", "image"] = "scored"
     weights: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     needs_hr: bool = True
@@ -91,11 +91,11 @@ class Metric:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be scored."""
-        if not self.needs_hr and self.input != "picture":
-            raise ValueError(f'metric {self.name} is a no-reference one, so it needs input="picture"')
+        if not self.needs_hr and self.input != "image":
+            raise ValueError(f'metric {self.name} is a no-reference one, so it needs input="image"')
 
     def aggregate(self, values: Sequence[float], how: Literal["mean", "pooled"]) -> float:
-        """One figure for a data set from its per-image values."""
+        """One value for a data set from its per-image values."""
         if how == "pooled" and self.pool is not None:
             return self.pool(values)
         return fmean(values)

@@ -96,7 +96,7 @@ def batch(pair: Pair) -> Tensor:
     return pixels.to(torch.float32, memory_format=torch.contiguous_format) / 255.0
 
 
-def compare(metric: Callable[[Tensor], Tensor], pair: Pair) -> float:
+def score_pair(metric: Callable[[Tensor], Tensor], pair: Pair) -> float:
     """A metric of a batch (SR, HR) as a number; convolutions in full float32, on a GPU too."""
     with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         return float(metric(batch(pair)))

@@ -186,7 +186,7 @@ def _metric(name: str) -> Metric:
         name,
         partial(_score, name),
         higher_is_better=False,
-        input="picture",
+        input="image",
         needs_hr=False,
         weights=(PARAMETERS,),
         blocks=partial(blocks_of, shave=CONVENTIONS[name].shave),

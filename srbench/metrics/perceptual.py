@@ -34,11 +34,11 @@ def _require_size(what: str, least: int, pair: Pair) -> None:
         raise ValueError(f"SR is {pair.sr.shape} and the target is {pair.target.shape}: they must be alike")
     height, width = pair.sr.shape[:2]
     if min(height, width) < least:
-        raise ValueError(f"{what} needs at least {least}x{least} pixels, and the picture is {width}x{height}")
+        raise ValueError(f"{what} needs at least {least}x{least} pixels, and the image is {width}x{height}")
 
 
 def _metric(name: str, function: Callable[[Pair], float], *weights: str) -> Metric:
-    return Metric(name, function, higher_is_better=False, input="picture", weights=weights)
+    return Metric(name, function, higher_is_better=False, input="image", weights=weights)
 
 
 # the least sizes are those at which each network still has a pixel in its last layer

@@ -10,11 +10,11 @@ from srbench.metrics.metric import Metric
 from srbench.metrics.pixel import psnr_of_pooled_mse
 
 Pool = Literal["mean", "psnr-of-mse", "own"]
-"""The mean of the images' figures, the PSNR of their mean squared error, or a function of a plugin's, which no run can
+"""The mean of the images' values, the PSNR of their mean squared error, or a function of a plugin's, which no run can
 hold."""
 
 POOLS: Final = MappingProxyType[Pool, Callable[[Sequence[float]], float]]({"psnr-of-mse": psnr_of_pooled_mse})
-"""The functions of the names that have one: from (n,) figures of images to the data set's."""
+"""The functions of the names that have one: from (n,) values of images to the data set's."""
 
 
 def pool_name(metric: Metric) -> Pool:

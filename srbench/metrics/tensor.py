@@ -1,6 +1,6 @@
 """MSE, PSNR and SSIM of batches of tensors, on their device: the definitions of ``pixel.py`` and ``ssim.py``.
 
-For code of one's own that scores whole batches without leaving a GPU, a training loop say. srbench's own figures come
+For code of one's own that scores whole batches without leaving a GPU, a training loop say. srbench's own values come
 from the NumPy versions, which these agree with to 1e-6 in float32 and 1e-10 in float64.
 """
 
@@ -18,16 +18,17 @@ def mse(sr: Tensor, target: Tensor) -> Tensor:
     """Mean over channels and pixels of (sr - target)^2.
 
     Args:
-        sr: (N, C, H, W) floating point.
+        sr: (N, C, H, W) floating point. float16 and bfloat16 are computed with in float32, since they cannot hold the
+            squares.
         target: the same shape.
 
     Returns:
-        (N,) in the type and on the device of the arguments.
+        (N,) on the device of the arguments, float64 or float32.
 
     Raises:
-        ValueError: the shapes differ, are not (N, C, H, W), or there is no pixel.
+        ValueError: the shapes differ, are not (N, C, H, W), there is no pixel, or they are not floating point.
     """
-    _require_alike(sr, target)
+    sr, target = _widened(sr, target)
     return (sr - target).square().mean(dim=(1, 2, 3))
 
 
@@ -46,12 +47,12 @@ def ssim(sr: Tensor, target: Tensor, *, peak: float = 255.0, window: Literal["va
         window: ``valid`` for ``ssim_index``, ``same`` for MATLAB's ``ssim()``.
 
     Returns:
-        (N,) in the type and on the device of the arguments.
+        (N,), as of :func:`mse`.
 
     Raises:
-        ValueError: the shapes differ, are not (N, C, H, W), or no window fits into the image.
+        ValueError: as by :func:`mse`, or no window fits into the image.
     """
-    _require_alike(sr, target)
+    sr, target = _widened(sr, target)
     if window == "same":
         pad = (RADIUS,) * 4
         sr = torch.nn.functional.pad(sr, pad, mode="replicate")
@@ -89,8 +90,17 @@ def _smooth(x: Tensor) -> Tensor:
     return x
 
 
-def _require_alike(sr: Tensor, target: Tensor) -> None:
+def _widened(sr: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Both in one type that can be computed with.
+
+    Raises:
+        ValueError: they do not fit, or hold no pixel or no floating point.
+    """
     if sr.shape != target.shape or sr.ndim != 4:
         raise ValueError(f"SR is {tuple(sr.shape)} and the target {tuple(target.shape)}: both must be one (N, C, H, W)")
     if sr.numel() == 0:
         raise ValueError("no pixel is left to score")
+    if not (sr.is_floating_point() and target.is_floating_point()):
+        raise ValueError(f"SR is {sr.dtype} and the target {target.dtype}: both must be floating point")
+    wide = torch.promote_types(torch.promote_types(sr.dtype, target.dtype), torch.float32)
+    return sr.to(wide), target.to(wide)

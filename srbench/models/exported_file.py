@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from srbench.errors import DataError
-from srbench.models.opened import Opened, first_line, require_honest_zip, require_one_input
+from srbench.models.loaded import LoadedModel, first_line, require_honest_zip, require_one_input
 from srbench.system.hashes import parse_json
 
 _LARGEST = 2**28
@@ -39,7 +39,7 @@ _WORDS = (
 _EXPRESSION = re.compile(rf"(?:{_SYMBOL}|(?:{'|'.join(_WORDS)})\b|[a-z]{{1,2}}\d+\b|\d+(?:\.\d+)?|[-+*/%(),=<> ])*")
 
 
-def open_file(path: Path, device: torch.device) -> Opened:
+def open_file(path: Path, device: torch.device) -> LoadedModel:
     """Open an exported program.
 
     Raises:
@@ -59,11 +59,24 @@ def open_file(path: Path, device: torch.device) -> Opened:
     except Exception as error:  # zipfile's, torch's, and what else damaged archives lead to
         raise DataError(f"{path.name} cannot be opened as an exported program ({first_line(error)}).") from None
     require_one_input(path.name, list(map(str, program.graph_signature.user_inputs)))
-    return Opened(
+    size = _size(program)
+    return LoadedModel(
         run=module,
-        says="exported program",
+        says="exported program" + (f", run in parts of {size[1]}x{size[0]}" if size else ""),
         parameters=sum(weight.numel() for weight in program.parameters()),
+        size=size,
     )
+
+
+def _size(program: Any) -> tuple[int, int] | None:
+    """(h, w) of the only images that a program takes; None where both are free."""
+    wanted = program.graph_signature.user_inputs
+    shapes = [
+        node.meta["val"].shape for node in program.graph.nodes if node.op == "placeholder" and node.name in wanted
+    ]
+    if len(shapes) != 1 or len(shapes[0]) != 4 or not all(isinstance(side, int) for side in shapes[0][2:]):
+        return None
+    return int(shapes[0][2]), int(shapes[0][3])
 
 
 @contextlib.contextmanager

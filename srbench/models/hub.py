@@ -15,17 +15,17 @@ from typing import Any
 
 from srbench.errors import DataError, SrbenchError
 from srbench.models.external_data import locations
-from srbench.models.spec import Entry, Options, Spec, safe_stem
+from srbench.models.spec import ModelFile, ModelOptions, Spec, safe_stem
 from srbench.system.hashes import parse_json
 from srbench.system.places import cache_folder, require_home, user_path
 
 CONFIG = "config.json"
-SCHEMA_VERSION = 1
+EXPORT_SCHEMA_VERSION = 1
 _REMOTE = re.compile(r"(?P<repository>[\w-][\w.-]*/[\w-][\w.-]*)(@(?P<revision>[\w./-]+))?", re.ASCII)
 _LARGEST_CONFIG = 2**20
 
 
-def resolve(text: str, options: Options) -> Spec:
+def resolve_hub(text: str, options: ModelOptions) -> Spec:
     """What ``hub:TEXT`` leads to; a hub's files are fetched into the cache folder, of one commit.
 
     Raises:
@@ -70,7 +70,7 @@ def _spec(folder: Path, spec: Spec) -> Spec:
     export = _read_export(content, folder.name)
     if export is not None:
         by_scale = export.weights or export.onnx
-        entries = tuple(Entry((folder / file), scale) for scale, file in sorted(by_scale.items()))
+        entries = tuple(ModelFile((folder / file), scale) for scale, file in sorted(by_scale.items()))
         for entry in entries:
             if not entry.path.is_file():
                 lacking = entry.path.name
@@ -81,7 +81,7 @@ def _spec(folder: Path, spec: Spec) -> Spec:
             )
         return dataclasses.replace(spec, kind="onnx", entries=entries)
     kind, chosen = _choose(names, spec.name)
-    return dataclasses.replace(spec, kind=kind, entries=(Entry(folder / chosen, spec.options.scale),))
+    return dataclasses.replace(spec, kind=kind, entries=(ModelFile(folder / chosen, spec.options.scale),))
 
 
 def onnx_of_export(spec: Spec) -> Spec | None:
@@ -90,7 +90,7 @@ def onnx_of_export(spec: Spec) -> Spec | None:
     export = _read_export((folder / CONFIG).read_bytes(), folder.name)
     if export is None or not export.onnx:
         return None
-    entries = tuple(Entry(folder / file, scale) for scale, file in sorted(export.onnx.items()))
+    entries = tuple(ModelFile(folder / file, scale) for scale, file in sorted(export.onnx.items()))
     return dataclasses.replace(spec, kind="onnx", entries=entries, method="", version=0)
 
 
@@ -126,7 +126,7 @@ def _read_export(content: bytes | None, where: str) -> _Export | None:
     if own is None:
         return None
     try:
-        if own["schema_version"] != SCHEMA_VERSION:
+        if own["schema_version"] != EXPORT_SCHEMA_VERSION:
             raise DataError(f"{where} was exported by another srbench (schema {own['schema_version']}); update yours.")
         export = _Export(
             str(own["method"]), int(own["method_version"]), _files(own.get("weights")), _files(own.get("onnx"))
@@ -153,7 +153,7 @@ def _fetched(repository: str, revision: str | None) -> Path:
         UsageError: huggingface_hub is not installed.
         DataError: there is none, or it cannot be reached and is not here.
     """
-    from srbench.models.opened import first_line, require
+    from srbench.models.loaded import first_line, require
 
     hub = require("hub")
     cache = cache_folder() / "hub"

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.method import LearnedMethod, Method, MethodInfo
-from srbench.models.opened import Opened, open_file
-from srbench.models.probe import describe
-from srbench.models.spec import MOST, Entry, Spec
+from srbench.models.loaded import LoadedModel, open_file
+from srbench.models.probe import model_traits
+from srbench.models.spec import MOST, ModelFile, Spec
 from srbench.models.traits import Traits
 from srbench.system.hashes import digest
 from srbench.system.source import code_files, source_hash
@@ -31,18 +31,18 @@ MOST_NAMED = 8
 """Files that a row names one by one: the weights of an ONNX model may be a file a tensor."""
 
 
-class Model(Method):
+class FileMethod(Method):
     """A method that is a file; a scale's file is opened when it is first used."""
 
     spec: ClassVar[Spec]
     traits: ClassVar[Mapping[int, Traits]]
 
     def __init__(self) -> None:
-        self._opened: dict[tuple[int, str], Opened] = {}
+        self._opened: dict[tuple[int, str], LoadedModel] = {}
 
     def upscale(self, x: Tensor, scale: int) -> Tensor:
         """Run the model, on its own range."""
-        from srbench.models.trial import run_fitted
+        from srbench.models.fitting import run_fitted
 
         traits, white = self.traits[scale], self.spec.options.range
         planes = x.flatten(0, 1)[:, None] if traits.channels == 1 else x
@@ -60,7 +60,7 @@ class Model(Method):
         """Forget the models."""
         self._opened.clear()
 
-    def _open(self, scale: int, device: torch.device) -> Opened:
+    def _open(self, scale: int, device: torch.device) -> LoadedModel:
         key = scale, str(device)
         if key not in self._opened:
             path = _entries_by_scale(self.spec, self.traits)[scale].path
@@ -139,7 +139,7 @@ def method_class(spec: Spec, base: type[Method] | None = None) -> type[Method]:
         scales = frozenset(entry.scale for entry in spec.entries)
         info = dataclasses.replace(base.info, name=spec.name, scales=scales, paper=what, by_name_only=False)
         return _class(ExportedWeights, spec, info, base=base)
-    traits = [describe(spec, entry) for entry in spec.entries]
+    traits = [model_traits(spec, entry) for entry in spec.entries]
     by_scale = {each.scale: each for each in traits}
     if len(by_scale) < len(traits):
         raise UsageError(f"Two files of {spec.name} are for one scale; name the right one.")
@@ -160,8 +160,8 @@ def method_class(spec: Spec, base: type[Method] | None = None) -> type[Method]:
     if len({each.channels for each in traits}) > 1:
         raise UsageError(f"Some files of {spec.name} take luma and others RGB; name them one by one.")
     if len({each.input for each in traits}) > 1:
-        raise UsageError(f"Some files of {spec.name} take LR and others the enlarged image; name them one by one.")
-    return _class(Model, spec, info, traits=by_scale)
+        raise UsageError(f"Some files of {spec.name} take LR and others the upsampled image; name them one by one.")
+    return _class(FileMethod, spec, info, traits=by_scale)
 
 
 def spec_hash(spec: Spec, base: str = "") -> str:
@@ -214,7 +214,7 @@ def _code(kind: str) -> list[str]:
     return [source_hash(file) for name in ("models.model", *readers) for file in code_files(name)]
 
 
-def _entries_by_scale(spec: Spec, traits: Mapping[int, Traits]) -> dict[int, Entry]:
+def _entries_by_scale(spec: Spec, traits: Mapping[int, Traits]) -> dict[int, ModelFile]:
     """A file without a scale in its path is the only one."""
     return {entry.scale or next(iter(traits)): entry for entry in spec.entries}
 

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from srbench.errors import DataError, MethodError, UsageError
-from srbench.models.opened import Opened, first_line, require, require_one_input
+from srbench.models.loaded import LoadedModel, first_line, require, require_one_input
 from srbench.models.parse import parse_options
-from srbench.models.spec import Options
+from srbench.models.spec import ModelOptions
 
 
-def open_file(path: Path, device: torch.device) -> Opened:
+def open_file(path: Path, device: torch.device) -> LoadedModel:
     """Open an ONNX model that takes one image batch, (N, C, h, w) in floating point.
 
     Raises:
@@ -27,7 +27,7 @@ def open_file(path: Path, device: torch.device) -> Opened:
     """
     runtime = require("onnx")
     options = runtime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()  # figures and timings have as many as other methods
+    options.intra_op_num_threads = torch.get_num_threads()  # values and timings have as many as other methods
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
     options.log_severity_level = 4  # what goes wrong is raised
@@ -42,20 +42,26 @@ def open_file(path: Path, device: torch.device) -> Opened:
     if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type not in _TYPES:
         takes = ", ".join(f"{each.name} {each.type}{each.shape}" for each in inputs)
         raise DataError(f"{path.name} takes {takes}, and not one image batch (N, C, h, w) in floating point.")
-    _, channels, height, width = inputs[0].shape
-    if isinstance(height, int) or isinstance(width, int):
-        raise DataError(f"{path.name} takes images of {width}x{height} only; export it with a free height and width.")
+    shape = [side if isinstance(side, int) else 0 for side in inputs[0].shape]
+    channels_last = shape[3] in (1, 3) and shape[1] not in (1, 3)  # as TensorFlow has them
+    batch, channels, height, width = [shape[0], shape[3], *shape[1:3]] if channels_last else shape
     name, output, kind = inputs[0].name, session.get_outputs()[0].name, _TYPES[inputs[0].type]
 
     def run(x: Tensor) -> Tensor:
-        found = session.run([output], {name: x.to("cpu", kind).numpy()})[0]
-        return torch.from_numpy(found).to(x.device, torch.float32)
+        given = x.expand(batch, -1, -1, -1) if batch > len(x) == 1 else x
+        given = given.permute(0, 2, 3, 1) if channels_last else given
+        found = session.run([output], {name: given.to("cpu", kind).contiguous().numpy()})[0]
+        sr = torch.from_numpy(found)[: len(x)].to(x.device, torch.float32)
+        return sr.permute(0, 3, 1, 2) if channels_last and sr.shape[-1] == x.shape[1] else sr
 
-    return Opened(
+    return LoadedModel(
         run=run,
-        says="ONNX model",
+        says="ONNX model"
+        + (", channels last" if channels_last else "")
+        + (f", run in parts of {width or height}x{height or width}" if height or width else ""),
         parameters=_parameters(path),
-        channels=channels if isinstance(channels, int) else 0,
+        channels=channels,
+        size=(height or width, width or height) if height or width else None,
         told=_told(name, session.get_modelmeta().custom_metadata_map),
     )
 
@@ -63,15 +69,15 @@ def open_file(path: Path, device: torch.device) -> Opened:
 _TYPES = {"tensor(float)": torch.float32, "tensor(float16)": torch.float16}
 
 
-def _told(name: str, metadata: Mapping[str, str]) -> Options:
+def _told(name: str, metadata: Mapping[str, str]) -> ModelOptions:
     """What srbench wrote into a graph's metadata; of anybody else's its input's name, where that leaves no doubt."""
     if "srbench" not in metadata:
-        return Options(input="upsampled" if name == "upsampled" else "")
+        return ModelOptions(input="upsampled" if name == "upsampled" else "")
     words = (f"{key}={metadata[key]}" for key in ("channels", "scale", "input") if key in metadata)
     try:
         return parse_options("&".join(words), name)
     except UsageError:  # somebody has edited it: it is found out as of any other file
-        return Options()
+        return ModelOptions()
 
 
 def _providers(runtime: Any, device: torch.device) -> list[Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from srbench.errors import DataError, UsageError
-from srbench.models.spec import MOST, Channels, Entry, Input, Luma, Options, Spec, safe_stem
+from srbench.models.spec import MOST, Channels, Input, Luma, ModelFile, ModelOptions, Spec, safe_stem
 from srbench.system.names import MODEL_KINDS, unknown
 from srbench.system.places import user_path
 
@@ -35,7 +35,7 @@ def parse_spec(pattern: str) -> Spec:
     return dataclasses.replace(spec, name=f"{kind}:{options.label}", above=()) if options.label else spec
 
 
-def told_apart(specs: Sequence[Spec], taken: Iterable[str]) -> list[Spec]:
+def with_distinct_names(specs: Sequence[Spec], taken: Iterable[str]) -> list[Spec]:
     """Give models of one name the names of their folders as well: of as many as it takes.
 
     Args:
@@ -57,7 +57,7 @@ def told_apart(specs: Sequence[Spec], taken: Iterable[str]) -> list[Spec]:
         named = [spec.called(1) if spec.name == clash and spec.above else spec for spec in named]
 
 
-def _parse_path(kind: str, path: str, options: Options, pattern: str) -> Spec:
+def _parse_path(kind: str, path: str, options: ModelOptions, pattern: str) -> Spec:
     """What a path leads to, by options without a label.
 
     Raises:
@@ -67,15 +67,15 @@ def _parse_path(kind: str, path: str, options: Options, pattern: str) -> Spec:
     if not path:
         raise UsageError(f"'{pattern}' names no file; write {kind}:PATH.")
     if kind == "hub":
-        from srbench.models.hub import resolve
+        from srbench.models.hub import resolve_hub
 
-        return resolve(path, options)
+        return resolve_hub(path, options)
     entries = tuple(_entries(kind, path, options))
     stem, *above = _names(path, is_folder=kind == "images")
     return Spec(kind, f"{kind}:{stem}", entries, options, above=tuple(above))
 
 
-def parse_options(query: str, pattern: str) -> Options:
+def parse_options(query: str, pattern: str) -> ModelOptions:
     """``channels=y&range=255&halo=16&scale=2&input=upsampled&luma=full&label=NAME``.
 
     Raises:
@@ -83,7 +83,9 @@ def parse_options(query: str, pattern: str) -> Options:
     """
     found: dict[str, object] = {}
     is_images = pattern.partition(":")[0] == "images"  # nothing is run, so there is little to say
-    known = [field.name for field in dataclasses.fields(Options) if not is_images or field.name in ("scale", "label")]
+    known = [
+        field.name for field in dataclasses.fields(ModelOptions) if not is_images or field.name in ("scale", "label")
+    ]
     for part in filter(None, query.split("&")):
         key, _, value = part.partition("=")
         if key not in known:
@@ -92,7 +94,7 @@ def parse_options(query: str, pattern: str) -> Options:
             found[key] = _PARSERS[key](value)
         except ValueError:
             raise UsageError(f"In '{pattern}', {key} is {_MEANT[key]}, not '{value}'.") from None
-    return Options(**found)  # type: ignore[arg-type]  # each parser gives its field's type
+    return ModelOptions(**found)  # type: ignore[arg-type]  # each parser gives its field's type
 
 
 def _one_of(kind: Any) -> Callable[[str], str]:
@@ -151,7 +153,7 @@ _MEANT = {
 }
 
 
-def _entries(kind: str, text: str, options: Options) -> Iterator[Entry]:
+def _entries(kind: str, text: str, options: ModelOptions) -> Iterator[ModelFile]:
     """What a path means: itself, or where it has ``{scale}`` or ``{dataset}`` all that there are."""
     template = user_path(text).absolute()
     fields = set(re.findall(r"\{(\w*)\}", text)) & {"scale", "dataset"}
@@ -161,7 +163,7 @@ def _entries(kind: str, text: str, options: Options) -> Iterator[Entry]:
         raise UsageError(f"'{kind}:{text}' says the scale twice; leave out ?scale or {{scale}}.")
     if not fields:
         _require(kind, template, text)
-        yield Entry(template.resolve(), options.scale)
+        yield ModelFile(template.resolve(), options.scale)
         return
     places = re.split(r"(\{scale\}|\{dataset\})", str(template))
     pattern = "".join("*" if part in ("{scale}", "{dataset}") else glob.escape(part) for part in places)
@@ -174,7 +176,7 @@ def _entries(kind: str, text: str, options: Options) -> Iterator[Entry]:
             continue
         groups = said.groupdict()
         found = True
-        yield Entry(path.resolve(), int(groups.get("scale", options.scale)), groups.get("dataset", ""))
+        yield ModelFile(path.resolve(), int(groups.get("scale", options.scale)), groups.get("dataset", ""))
     if not found:
         raise DataError(f"There is no {_kind_of_path(kind)} '{text}' for any {' and '.join(sorted(fields))}.")
 
@@ -195,7 +197,7 @@ def _require(kind: str, path: Path, text: str) -> None:
     if kind == "images":
         if not path.is_dir():
             raise DataError(f"There is no folder '{text}' of SR images; check the path.")
-        if not Entry(path).files:
+        if not ModelFile(path).files:
             raise DataError(f"The folder '{text}' holds no images; name the folder that does.")
     elif not path.is_file():
         raise DataError(f"There is no model '{text}'; check the path.")

@@ -23,8 +23,8 @@ from typing import Any
 
 from srbench import errors
 from srbench.errors import DataError, SrbenchError, UsageError
-from srbench.models.opened import first_line, open_file, require_installed
-from srbench.models.spec import Entry, Options, Spec
+from srbench.models.loaded import first_line, open_file, require_installed
+from srbench.models.spec import ModelFile, ModelOptions, Spec
 from srbench.models.traits import Traits
 from srbench.system.files import write_atomically
 from srbench.system.hashes import digest, parse_json
@@ -41,7 +41,7 @@ ROOM = 4 * 2**30
 FACTOR = 16
 
 
-def describe(spec: Spec, entry: Entry) -> Traits:
+def model_traits(spec: Spec, entry: ModelFile) -> Traits:
     """What is known of a file: as it was found when the file was first tried, or by trying it now.
 
     Raises:
@@ -76,9 +76,14 @@ def _reader(kind: str) -> list[str]:
 
 def _kept(path: Path) -> Traits | None:
     try:
-        return Traits(**parse_json(path.read_text("utf-8")))
+        return _traits_of(parse_json(path.read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def _traits_of(kept: dict[str, Any]) -> Traits:
+    size = kept.pop("size", None)
+    return Traits(**kept, size=None if size is None else (int(size[0]), int(size[1])))
 
 
 # the side that asks --------------------------------------------------------------------------------------------------
@@ -110,7 +115,7 @@ def _tried(spec: Spec) -> Traits:
             for line in process.stdout:
                 answer = json.loads(line)
                 if "traits" in answer:
-                    return Traits(**answer["traits"])
+                    return _traits_of(answer["traits"])
                 if "error" in answer:
                     kind, message = answer["error"]
                     raise getattr(errors, kind)(message)
@@ -188,13 +193,13 @@ def main() -> None:
 def _traits(job: dict[str, Any], before: Any) -> Traits:
     import torch
 
-    from srbench.models.trial import find_traits
+    from srbench.models.inspection import find_traits
 
     path = Path(job["path"])
     faulthandler.dump_traceback_later(job["seconds"], exit=True)
     with _bounded(ROOM + FACTOR * job["bytes"]):
         opened = open_file(job["kind"], path, torch.device("cpu"))
-    return find_traits(opened, Options(**job["options"]), path.name, job["scale"], before)
+    return find_traits(opened, ModelOptions(**job["options"]), path.name, job["scale"], before)
 
 
 @contextlib.contextmanager

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 
 from srbench.errors import DataError
-from srbench.models.opened import MOST_UNPACKED, Opened, first_line, require, require_honest_zip
+from srbench.models.loaded import MOST_UNPACKED, LoadedModel, first_line, require, require_honest_zip
 
 MOST_TABLES = 1000
 """Of a checkpoint: one in which tables hold each other has no end."""
 
 
-def open_file(path: Path, device: torch.device) -> Opened:
+def open_file(path: Path, device: torch.device) -> LoadedModel:
     """Find out the architecture of a state dict, and build it.
 
     spandrel's own reader is passed by: it would run a ``.pt`` file as TorchScript, and unpickle the others.
@@ -38,7 +38,7 @@ def open_file(path: Path, device: torch.device) -> Opened:
         raise DataError(f"{path.name} is no super-resolution model ({model.architecture.name}: {takes}).")
     model.eval()
     needs = model.size_requirements
-    return Opened(
+    return LoadedModel(
         run=model,  # which pads to the sizes that it needs, and crops
         says=f"{model.architecture.name} (spandrel {spandrel.__version__})",
         parameters=sum(weight.numel() for weight in model.model.parameters()),

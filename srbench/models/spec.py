@@ -23,7 +23,7 @@ IMAGES = frozenset({".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class ModelOptions:
     """What follows the ``?``; what is not given is found out.
 
     Attributes:
@@ -31,10 +31,10 @@ class Options:
         range: the value of white, of its input and its output.
         halo: as in MethodInfo; None never tiles.
         scale: the factor.
-        input: LR, or what the protocol has enlarged: a model of that gives back the size that it gets.
+        input: LR, or what the protocol has upsampled: a model of that gives back the size that it gets.
         luma: of a model of luma: ``studio`` is BT.601 from 16 to 235 as protocols have it, and so is none; ``full`` is
             0 to 255, as JPEG and OpenCV's YCrCb have it.
-        label: what the row is called after the kind, in place of the file's stem. It decides no figure, and is empty
+        label: what the row is called after the kind, in place of the file's stem. It decides no value, and is empty
             once it has made the spec's name.
     """
 
@@ -48,7 +48,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ModelFile:
     """A file, or a folder of SR images; ``scale`` and ``dataset`` where its path says them, else 0 and empty."""
 
     path: Path
@@ -80,8 +80,8 @@ class Spec:
 
     kind: str
     name: str
-    entries: tuple[Entry, ...]
-    options: Options = Options()
+    entries: tuple[ModelFile, ...]
+    options: ModelOptions = ModelOptions()
     method: str = ""
     version: int = 0
     origin: str = ""
@@ -101,11 +101,11 @@ class Spec:
             for file in self._files(entry)
         ]
 
-    def _files(self, entry: Entry) -> list[Path]:
+    def _files(self, entry: ModelFile) -> list[Path]:
         return entry.files + (external_files(entry.path) if self.kind == "onnx" else [])
 
     @staticmethod
-    def _name(file: Path, entry: Entry) -> str:
+    def _name(file: Path, entry: ModelFile) -> str:
         """Of weights beside a model the path that it has them under, which decides as much as their content."""
         return file.name if entry.path.is_dir() else file.relative_to(entry.path.parent).as_posix()
 
@@ -122,7 +122,7 @@ class Spec:
     def moved(self, place: Callable[[Path], Path]) -> Spec:
         """The same model where its files lie elsewhere."""
 
-        def moved(entry: Entry) -> Entry:
+        def moved(entry: ModelFile) -> ModelFile:
             path = place(entry.files[0]).parent if entry.path.is_dir() else place(entry.path)
             return dataclasses.replace(entry, path=path)
 

@@ -12,13 +12,13 @@ from torch import Tensor
 from torch.jit._fuser import optimized_execution
 
 from srbench.errors import DataError
-from srbench.models.opened import Opened, first_line, require_honest_zip, require_one_input
+from srbench.models.loaded import LoadedModel, first_line, require_honest_zip, require_one_input
 
 _OPENS_FILES = re.compile(rb"\b(?:torch|ops\.aten)\.(?:from_file|save)\b")
 """The operators of torch that read and write files."""
 
 
-def open_file(path: Path, device: torch.device) -> Opened:
+def open_file(path: Path, device: torch.device) -> LoadedModel:
     """Open what ``torch.jit.save`` has written.
 
     Raises:
@@ -43,11 +43,11 @@ def open_file(path: Path, device: torch.device) -> Opened:
             return out
 
     parameters = sum(weight.numel() for weight in program.parameters())
-    return Opened(run=run, says="TorchScript program", parameters=parameters)
+    return LoadedModel(run=run, says="TorchScript program", parameters=parameters)
 
 
 def _require_no_files(path: Path) -> None:
-    """Refuse a program that opens files: what they hold would decide figures that are known by the program alone.
+    """Refuse a program that opens files: what they hold would decide values that are known by the program alone.
 
     Raises:
         DataError: it does.

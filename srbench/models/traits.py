@@ -16,11 +16,12 @@ class Traits:
         channels: that it is given at once, 1 or 3.
         either: whether it takes any number of planes, each alike.
         scale: the factor of the method that it is.
-        input: what it takes: LR, or what the protocol has enlarged.
+        input: what it takes: LR, or what the protocol has upsampled.
         multiple: its sides must be multiples of this.
         least: and at least this.
         batched: whether it takes several images at once.
         halo: as in MethodInfo.
+        size: (h, w), where it takes images of that size alone: larger ones are put together of such parts.
     """
 
     says: str
@@ -33,8 +34,9 @@ class Traits:
     least: int
     batched: bool
     halo: int | None
+    size: tuple[int, int] | None = None
 
     @property
     def factor(self) -> int:
-        """By how much the file itself enlarges."""
+        """The factor by which the file itself upsamples."""
         return 1 if self.input == "upsampled" else self.scale

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from typing import Any
 
@@ -12,12 +13,13 @@ import torch
 from numpy.typing import NDArray
 
 from srbench.errors import MethodError, SrbenchError
-from srbench.imaging.color import gray_of, luma
+from srbench.imaging.color import luma
 from srbench.imaging.resize import PEAKS, Floats, imresize_part, round_half_up
 from srbench.inference import Tile, scaled, super_resolve, tiles
 from srbench.method import Method, MethodInfo
 from srbench.photo.picture import Picture, Pixels
 from srbench.protocols.builtin import get_protocol
+from srbench.protocols.method_input import MethodInput
 
 TILE = 512
 """The side of a tile in pixels of the method's input: a network's 64 maps of it then take 64 MiB."""
@@ -90,9 +92,10 @@ class Enlarger:
     def _part(self, picture: Picture, tile: Tile, rows: slice, columns: slice, kind: np.dtype[Any]) -> NDArray[Any]:
         """One tile, which fills ``rows`` and ``columns`` of the enlarged picture."""
         info = self.method.info
-        planes = given(picture, info, self.scale, tile.seen_rows, tile.seen_columns)
-        sr = tile.cut(self._run(planes), self.scale // self.unit)
-        part = finished(picture, info, self.scale, sr, rows, columns)
+        seen = PartInput(picture, self.scale, tile.seen_rows, tile.seen_columns)
+        sr = tile.cut(self._run(seen.given(info)), self.scale // self.unit)
+        part = PartInput(picture, self.scale, rows, columns).image(info, sr)
+        part = part[..., None] if part.ndim == 2 else part
         if picture.alpha is not None:
             part = np.concatenate([part, _bicubic(picture, picture.alpha, self.scale, rows, columns)], axis=2)
         peak = PEAKS[kind.name]
@@ -108,42 +111,55 @@ class Enlarger:
             raise MethodError(f"{self.method.info.name} raised {reason}") from error
 
 
-def given(picture: Picture, info: MethodInfo, scale: int, rows: slice, columns: slice) -> NDArray[np.float32]:
-    """What a method sees of a part of its input: (C, h, w) in [0, 1]."""
-    if info.input == "upsampled":
-        part = _bicubic(picture, picture.colour, scale, rows, columns)
-    else:
-        part = picture.colour[rows, columns] * (255.0 / picture.peak)
-    if info.channels == "y":
-        part = _luma(part)[..., None]
+class PartInput(MethodInput):
+    """A part of an image as methods are given it, made when it is asked for.
+
+    Luma is in studio range, a gray image's too.
+
+    Args:
+        picture: the whole image.
+        scale: the factor.
+        rows, columns: the part, in pixels of what the method is given; or returns, where that is wanted.
+    """
+
+    def __init__(self, picture: Picture, scale: int, rows: slice, columns: slice) -> None:
+        self.gray = picture.colour.shape[2] == 1
+        self._picture = picture
+        self._scale = scale
+        self._part = (rows, columns)
+
+    @property
+    def lr(self) -> NDArray[Any]:
+        """The part as it is."""
+        return self._image(self._picture.colour[self._part] * (255.0 / self._picture.peak))
+
+    @cached_property
+    def upsampled(self) -> Floats:
+        """The part of the bicubic enlargement."""
+        return self._image(_bicubic(self._picture, self._picture.colour, self._scale, *self._part))
+
+    @property
+    def lr_y(self) -> NDArray[Any]:
+        """Luma of the part."""
+        return self._luma(self.lr)
+
+    @property
+    def upsampled_y(self) -> Floats:
+        """Luma of the part of the bicubic enlargement, as the protocol ``vdsr`` clips it."""
         limits = get_protocol("vdsr").enlarged_range
-        if info.input == "upsampled" and limits is not None:
-            np.clip(part, *limits, out=part)
-    elif info.channels == "rgb" and part.shape[2] == 1:
-        part = np.repeat(part, 3, axis=2)
-    return np.ascontiguousarray(part.transpose(2, 0, 1) / 255.0, dtype=np.float32)
+        assert limits is not None
+        return np.clip(self._luma(self.upsampled), *limits)
 
+    def image(self, info: MethodInfo, output: NDArray[np.float32]) -> Floats:
+        """A method's (C, h, w) in [0, 1] as the part of the image, on the scale 0..255."""
+        image = super().image(info, output)
+        return (image - BLACK) * (255.0 / (WHITE - BLACK)) if self.gray and info.channels == "y" else image
 
-def finished(
-    picture: Picture, info: MethodInfo, scale: int, sr: NDArray[np.float32], rows: slice, columns: slice
-) -> Floats:
-    """A part of the enlarged picture from what the method made of it: (h, w, 1 or 3) on the scale 0..255."""
-    part = sr.transpose(1, 2, 0).astype(np.float64) * 255.0
-    gray = picture.colour.shape[2] == 1
-    if info.channels == "y":
-        if gray:
-            return (part - BLACK) * (255.0 / (WHITE - BLACK))
-        enlarged = _bicubic(picture, picture.colour, scale, rows, columns)
-        # what the method adds to luma, in RGB: Cb and Cr stay the enlargement's
-        return enlarged + (part - _luma(enlarged)[..., None]) * (255.0 / (WHITE - BLACK))
-    return gray_of(part)[..., None] if gray and info.channels == "rgb" else part
+    def _image(self, part: Floats) -> Floats:
+        return part[..., 0] if self.gray else part
 
-
-def _luma(part: Floats) -> Floats:
-    """Luma in studio range, a gray picture's like that of an RGB picture with three equal channels."""
-    if part.shape[2] == 1:
-        return BLACK + part[..., 0] * ((WHITE - BLACK) / 255.0)
-    return luma(part)
+    def _luma(self, part: Floats) -> Floats:
+        return BLACK + part * ((WHITE - BLACK) / 255.0) if self.gray else luma(part)
 
 
 def _bicubic(picture: Picture, plane: NDArray[Any], scale: int, rows: slice, columns: slice) -> Floats:

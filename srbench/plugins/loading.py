@@ -21,7 +21,7 @@ from srbench.system.places import is_file
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class SkippedPlugin:
     """A plugin's entry point that is left out, because another one has its name."""
 
     kind: str
@@ -30,14 +30,14 @@ class Refused:
     error: str
 
 
-def take(kind: str, group: str, taken: dict[str, Any]) -> Iterator[Refused]:
+def take(kind: str, group: str, taken: dict[str, Any]) -> Iterator[SkippedPlugin]:
     """Take in a group's entry points; what has the name of one before it is refused."""
     for entry in _entry_points(group):
         first = taken.setdefault(entry.name, entry)
         if first.value != entry.value:
             why = f"{package_of(first)} has a {kind} of that name; rename one, or uninstall it"
             error = f"{kind.capitalize()} '{entry.name}' of {package_of(entry)} is left out: {why}."
-            yield Refused(kind, entry.name, package_of(entry), error)
+            yield SkippedPlugin(kind, entry.name, package_of(entry), error)
 
 
 def _entry_points(group: str) -> list[EntryPoint]:
@@ -70,7 +70,7 @@ def _importing(what: str) -> Iterator[None]:
         raise UsageError(f"{what} cannot be imported: {type(error).__name__}: {error}.") from error
 
 
-def load(entry: EntryPoint) -> Any:
+def load_entry(entry: EntryPoint) -> Any:
     """What an entry point leads to.
 
     Raises:

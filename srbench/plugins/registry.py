@@ -10,40 +10,36 @@ Code that is not srbench's own is imported by a host (:mod:`srbench.isolation`),
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import fnmatch
 import inspect
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from srbench.errors import UsageError
 from srbench.isolation.host import HostError, RemoteError
 from srbench.isolation.hosts import Hosts, Origin
-from srbench.method import Family, LearnedMethod, Method, MethodInfo
+from srbench.method import LearnedMethod, Method, MethodInfo
 from srbench.metrics import bridge
 from srbench.metrics.hosted import hosted_metric
 from srbench.metrics.metric import LEFT_OUT, Metric
-from srbench.models.hub import onnx_of_export
-from srbench.models.model import SrImages, method_class, spec_hash
-from srbench.models.parse import is_model, parse_spec, told_apart
+from srbench.models.parse import is_model
 from srbench.models.spec import Spec
-from srbench.plugins.card import Card, Choice, card_of, choices_of, contract_hash, from_json, to_json
-from srbench.plugins.loading import import_file, leads_to, load, module_file, package_of, take
+from srbench.plugins.card import Card, Choice, card_of, contract_hash, from_json, to_json
+from srbench.plugins.loading import import_file, leads_to, load_entry, module_file, package_of, take
+from srbench.plugins.models import Models, model_card
 from srbench.plugins.notebook_source import class_hash
-from srbench.recipe import Recipe, read_recipe
+from srbench.plugins.selection import select_choices
+from srbench.recipe import Recipe
 from srbench.system.files import write_atomically
 from srbench.system.hashes import parse_json
 from srbench.system.names import unknown
-from srbench.system.places import cache_folder, is_file, user_path
+from srbench.system.places import cache_folder, is_file
 from srbench.system.source import source_hash
 
 METHODS = "srbench.methods"
 METRICS = "srbench.metrics"
-FAMILIES: tuple[str, ...] = get_args(Family)
 
 
 class Registry:
@@ -76,9 +72,7 @@ class Registry:
         self.refused = (*take("method", METHODS, self._methods), *take("metric", METRICS, self._metrics))
         self._plugin_of: dict[str, Path] = {}
         self._cards: dict[str, Card] = {}
-        self._models: dict[str, Spec] = {spec.name: spec for spec in models}
-        self._names_of_models: dict[Spec, str] = {spec: spec.name for spec in models}  # as they were asked for
-        self._model_classes: dict[str, type[Method]] = {}
+        self._models = Models(models)
         files: dict[Path, Path] = {}
         for path in plugins:
             files.setdefault(path.resolve(), path)
@@ -118,7 +112,7 @@ class Registry:
     @property
     def models(self) -> tuple[Spec, ...]:
         """The models that have been asked for: with them another process can make the same registry."""
-        return tuple(self._models.values())
+        return self._models.specs
 
     @property
     def metric_names(self) -> list[str]:
@@ -132,14 +126,14 @@ class Registry:
             UsageError: there is none of that name, or it cannot be imported.
             DataError: it is a model, and its file cannot be used.
         """
-        if name in self._models:
-            return self._model_class(self._models[name])
+        if (spec := self._models.get(name)) is not None:
+            return self._models.method(spec, self.method(spec.method) if spec.method else None)
         entry = self._methods.get(name)
         if entry is None:
             raise unknown("method", name, self._methods)
         if isinstance(entry, Origin):
             raise UsageError(f"Method '{name}' of {entry.name} is in a process of its own.")
-        found = entry if isinstance(entry, type) else load(entry)
+        found = entry if isinstance(entry, type) else load_entry(entry)
         if not (isinstance(found, type) and issubclass(found, Method)):
             raise UsageError(f"Method '{name}' is not a subclass of srbench.method.Method.")
         if inspect.isabstract(found) or not isinstance(getattr(found, "info", None), MethodInfo):
@@ -205,8 +199,8 @@ class Registry:
 
     def _find_card(self, name: str) -> Card:
         """The card that is kept of a method, or a new one."""
-        if name in self._models:
-            return self._model_card(self._models[name])
+        if (spec := self._models.get(name)) is not None:
+            return model_card(spec, self.method(name), self.card(spec.method).source_hash if spec.method else "")
         entry = self._methods.get(name)
         if entry is None:
             raise unknown("method", name, self._methods)
@@ -270,108 +264,12 @@ class Registry:
             UsageError: a pattern matches nothing, or a recipe file is wrong.
             DataError: a model's file is missing, or cannot be used.
         """
-        chosen: dict[str, Choice] = {}
         patterns = list(patterns)
-        models = self._add_models(filter(is_model, patterns))
-        for pattern in patterns:
-            if pattern in models:
-                choice = Choice(self.card(models[pattern]), "")
-                chosen.setdefault(choice.label, choice)
-                continue
-            name_pattern, _, recipe_pattern = pattern.partition(":")
-            if recipe_pattern.endswith(".toml"):
-                own = self._own_choice(name_pattern, Path(recipe_pattern))
-                other = chosen.setdefault(own.label, own)
-                if other.card.recipes[own.recipe] != own.card.recipes[own.recipe]:
-                    raise UsageError(f"Two recipes would be called '{own.label}'; rename {recipe_pattern}.")
-                continue
-            names = [name_pattern]
-            if any(sign in name_pattern for sign in "*?["):
-                names = self._matching(name_pattern)
-                if not names:
-                    raise unknown("method", pattern, self._methods)
-            for name in names:
-                try:
-                    card = self.card(name)
-                except UsageError:
-                    if len(names) == 1:
-                        raise
-                    continue
-                by_glob = name != name_pattern and not recipe_pattern
-                for choice in choices_of(card, recipe_pattern, strict=len(names) == 1):
-                    if by_glob:
-                        chosen.setdefault(choice.label, dataclasses.replace(choice, by_glob=True))
-                    elif chosen.setdefault(choice.label, choice).by_glob:  # named as well
-                        chosen[choice.label] = choice
-        return list(chosen.values())
+        models = self._models.add(filter(is_model, patterns), self._version)
+        return select_choices(patterns, models, self._methods, self.card)
 
-    def _add_models(self, patterns: Iterable[str]) -> dict[str, str]:
-        """Make models known, and return their names; those alone will do for the ones that are known.
-
-        Raises:
-            UsageError: two are called alike, and not even their folders tell them apart.
-        """
-        specs = {pattern: self._spec(pattern) for pattern in patterns if pattern not in self._models}
-        new = [spec for spec in dict.fromkeys(specs.values()) if spec not in self._names_of_models]
-        for spec, named in zip(new, told_apart(new, self._models), strict=True):
-            self._models[named.name] = named
-            self._names_of_models[spec] = named.name
-        return {name: name for name in self._models} | {p: self._names_of_models[spec] for p, spec in specs.items()}
-
-    def _spec(self, pattern: str) -> Spec:
-        spec = parse_spec(pattern)
-        if spec.method and not self._has(spec.method, spec.version):
-            lacking = f"{spec.name} has weights of '{spec.method}' version {spec.version}, which is not known here"
-            exported = onnx_of_export(spec)
-            if exported is None:
-                raise UsageError(f"{lacking}; name its file by --plugin, or install that version.")
-            return exported
-        return spec
-
-    def _has(self, name: str, version: int) -> bool:
-        return name in self._methods and self.card(name).info.version == version
-
-    def _model_class(self, spec: Spec) -> type[Method]:
-        if spec.name not in self._model_classes:
-            base = self.method(spec.method) if spec.method else None
-            self._model_classes[spec.name] = method_class(spec, base)
-        return self._model_classes[spec.name]
-
-    def _model_card(self, spec: Spec) -> Card:
-        found = self._model_class(spec)
-        base = self.card(spec.method).source_hash if spec.method else ""
-        place = spec.entries[0].path
-        supplied = issubclass(found, SrImages)
-        return Card(found.info, False, {}, spec_hash(spec, base), place.parent, str(place), supplied)
-
-    def _own_choice(self, name: str, path: Path) -> Choice:
-        """A method with a recipe of the user's own beside its others."""
-        card = self.card(name)
-        if not card.learned:
-            raise UsageError(f"Method '{name}' is not trained, so it has no recipe '{path}'.")
-        recipe = read_recipe(user_path(str(path)), card.recipes)
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", path.stem):
-            raise UsageError(f"A recipe cannot be called '{path.stem}': use letters, digits, '.', '_' and '-'.")
-        if card.recipes.get(path.stem, recipe) != recipe:
-            raise UsageError(f"'{name}' has another recipe called '{path.stem}'; rename {path}.")
-        return Choice(dataclasses.replace(card, recipes={**card.recipes, path.stem: recipe}), path.stem)
-
-    def _matching(self, pattern: str) -> list[str]:
-        """Methods that a glob means: by family in the literature's order, then by name; broken ones last.
-
-        Methods to be named are meant only by globs that begin with a part of their name.
-        """
-        ranks: dict[str, tuple[int, str]] = {}
-        for name in self._methods:
-            if fnmatch.fnmatchcase(name, pattern):
-                try:
-                    info = self.card(name).info
-                except UsageError:
-                    ranks[name] = (len(FAMILIES), name)
-                    continue
-                if not info.by_name_only or pattern[0] not in "*?[":
-                    ranks[name] = (FAMILIES.index(info.family), name)
-        return sorted(ranks, key=ranks.__getitem__)
+    def _version(self, name: str) -> int | None:
+        return self.card(name).info.version if name in self._methods else None
 
     def metric(self, name: str) -> Metric:
         """A metric, ours or, as ``library:function``, another library's.
@@ -392,7 +290,7 @@ class Registry:
             with _believed(f"'{name}' of {origin.name}"):
                 entry = self._metrics[name] = hosted_metric(self.hosts, origin, plain["metric"])
                 self._plugin_of[name] = place
-        found = entry if isinstance(entry, Metric) else load(entry)
+        found = entry if isinstance(entry, Metric) else load_entry(entry)
         if not isinstance(found, Metric) or found.name != name:
             raise UsageError(f"The entry point of metric '{name}' does not lead to a Metric of that name.")
         return found
@@ -461,7 +359,7 @@ class Registry:
     def _is_built_in(self, metric: Metric) -> bool:
         """Whether a plugin's metric is one that it imported from an installed package."""
         entry = self._metrics.get(metric.name)
-        return isinstance(entry, EntryPoint) and load(entry) is metric
+        return isinstance(entry, EntryPoint) and load_entry(entry) is metric
 
     @staticmethod
     def _claim(name: str, taken: Mapping[str, Any], kind: str, path: Path) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from srbench.errors import DataError, MethodError
-from srbench.imaging.color import gray_of, in_colour, is_gray, luma, rgb_to_ycbcr, ycbcr_to_rgb
-from srbench.imaging.resize import imresize, mod_crop, round_half_up, shave, squash
+from srbench.errors import DataError
+from srbench.imaging.color import in_colour, is_gray, luma
+from srbench.imaging.resize import imresize, mod_crop, round_half_up, squash
 from srbench.method import MethodInfo
-from srbench.protocols.protocol import Floats, Protocol
+from srbench.protocols.method_input import MethodInput, ProtocolInput, as_planes
+from srbench.protocols.planes import Floats, Target
+from srbench.protocols.protocol import Protocol
 
 
 def _fit(name: str, hr: NDArray[Any], lr: NDArray[Any], scale: int) -> NDArray[Any]:
@@ -32,134 +33,81 @@ def _fit(name: str, hr: NDArray[Any], lr: NDArray[Any], scale: int) -> NDArray[A
 class Case:
     """One image under a protocol at a scale: what methods are given of it, and what their output is scored against.
 
-    Planes are made when first asked for and kept, so several methods share them. Arrays are on the scale 0..255,
-    (H, W) or (H, W, 3); only what methods get and return is (C, H, W) in [0, 1].
+    Several methods share it. Arrays are on the scale 0..255, (H, W) or (H, W, 3); only what methods get and return is
+    (C, H, W) in [0, 1].
+
+    Attributes:
+        protocol: by which.
+        scale: the factor.
+        input: the LR side.
+        target: the HR side.
     """
 
     def __init__(self, protocol: Protocol, scale: int, hr: NDArray[np.uint8], lr: NDArray[np.uint8] | None) -> None:
         self.protocol = protocol
         self.scale = scale
-        self.hr = hr
-        self._supplied = lr
+        self.target = Target(hr)
+        self.input: MethodInput = ProtocolInput(
+            protocol,
+            (hr.shape[0], hr.shape[1]),
+            gray=hr.ndim == 2,
+            lr=self._downsampled if lr is None else lambda: lr if protocol.lr == "uint8" else lr.astype(np.float64),
+            y=self._downsampled_y if protocol.degraded == "y" else None,
+        )
 
-    @cached_property
-    def target(self) -> Floats:
-        """The HR pixels that SR is compared with, not yet shaved."""
-        return self._scored(self.hr.astype(np.float64))
-
-    @cached_property
-    def lr(self) -> NDArray[Any]:
-        """LR as the protocol makes or finds it, gray (h, w) or RGB (h, w, 3): uint8, or float64 that is not rounded."""
-        if self._supplied is not None:
-            return self._supplied if self.protocol.lr == "uint8" else self._supplied.astype(np.float64)
-        return self._shrink(self.hr)
-
-    @cached_property
-    def degraded_y(self) -> NDArray[Any]:
-        """Luma made small alone, (h, w): the LR of protocols that degrade only luma. Typed as :attr:`lr` is."""
-        y = luma(self.hr)
-        y = round_half_up(y) if self.protocol.luma == "uint8" else y
-        return self._shrink(y)
+    @property
+    def hr(self) -> NDArray[np.uint8]:
+        """HR, cropped to what SR covers."""
+        return self.target.hr
 
     def method_input(self, info: MethodInfo) -> NDArray[np.float32]:
         """(C, h, w) float32 in [0, 1], C and the size being what the method asks for."""
-        if not self.protocol.suits(info):
-            raise MethodError(
-                f"{info.name} enlarges LR itself, and protocol '{self.protocol.name}' brings LR to HR's size first"
-            )
-        enlarged = info.input == "upsampled"
-        if info.channels == "y" or (info.channels == "any" and self.protocol.degraded == "y"):
-            planes = self._enlarged_y if enlarged else self._lr_y
-        else:
-            planes = self._up if enlarged else self.lr.astype(np.float64)
-            if info.channels == "rgb" and planes.ndim == 2:
-                planes = in_colour(planes)
-        stacked = planes[None] if planes.ndim == 2 else planes.transpose(2, 0, 1)
-        return np.ascontiguousarray(stacked / 255.0, dtype=np.float32)
+        return self.input.given(info)
 
     def method_target(self, info: MethodInfo) -> NDArray[np.float32]:
         """(C, H, W) float32 in [0, 1]: what a perfect method would return; what a learned one is trained towards."""
-        hr = self.hr.astype(np.float64)
-        if info.channels == "y" or (info.channels == "any" and self.protocol.degraded == "y"):
-            y = luma(hr)
-            stacked = (round_half_up(y) if self.protocol.luma == "uint8" else y)[None]
-        else:
-            stacked = hr[None] if hr.ndim == 2 else hr.transpose(2, 0, 1)
-            if info.channels == "rgb" and hr.ndim == 2:
-                stacked = np.repeat(stacked, 3, axis=0)
-        return np.ascontiguousarray(stacked / 255.0, dtype=np.float32)
+        if info.channels == "y" or (info.channels == "any" and self.input.luma_alone):
+            return as_planes(self._y)
+        return as_planes(in_colour(self.hr) if info.channels == "rgb" else self.hr)
 
     def finish(self, info: MethodInfo, output: NDArray[np.float32]) -> Floats:
         """From a method's (C, H, W) in [0, 1] to the SR planes, rounded as the protocol says, that :meth:`pair` takes.
 
-        (H, W) luma where luma alone was degraded and asked for; else the gray (H, W) or RGB (H, W, 3) picture.
+        (H, W) luma where luma alone was degraded and asked for; else the gray (H, W) or RGB (H, W, 3) image.
         """
-        sr = output.astype(np.float64) * 255.0
-        picture: Floats = sr[0] if sr.shape[0] == 1 else sr.transpose(1, 2, 0)
-        if info.channels == "y" and self.protocol.degraded != "y" and self.hr.ndim == 3:
-            picture = self._with_chroma(picture)
-        if picture.ndim == 3 and self.hr.ndim == 2:
-            picture = gray_of(picture)
-        return self._rounded(picture)
-
-    def pair(self, sr: Floats) -> tuple[Floats, Floats]:
-        """SR and target as they are scored: luma or RGB, shaved."""
-        width = self.protocol.shave(self.scale)
-        pair = shave(self._scored(sr), width), shave(self.target, width)
-        for pixels in pair:
-            pixels.setflags(write=False)  # every metric sees the same, and the target is kept for other methods
-        return pair
-
-    def picture(self, sr: Floats) -> NDArray[np.uint8]:
-        """The SR image to look at: uint8 gray or RGB; a lone luma gets its chroma from the enlarged LR."""
-        if sr.ndim == 2 and self.hr.ndim == 3:
-            sr = self._with_chroma(sr)
-        return round_half_up(sr).astype(np.uint8)
-
-    # planes, each on the scale 0..255 -----------------------------------------------------------------------------
-
-    def _scored(self, image: Floats) -> Floats:
-        """An RGB or gray picture to the planes that are scored."""
-        if self.protocol.scored == "rgb":
-            return image
-        y = luma(image)
-        return round_half_up(y) if self.protocol.luma == "uint8" else y
-
-    def _rounded(self, sr: Floats) -> Floats:
+        sr = self.input.image(info, output)
         return round_half_up(sr) if self.protocol.sr == "uint8" else np.clip(sr, 0.0, 255.0)
 
-    def _shrink(self, image: NDArray[Any]) -> NDArray[Any]:
+    def pair(self, sr: Floats) -> tuple[Floats, Floats]:
+        """SR and HR as they are scored: luma or RGB, shaved."""
+        pair = self.target.pair(sr, self.protocol.plane, self.protocol.shave(self.scale))
+        for pixels in pair:
+            pixels.setflags(write=False)  # every metric sees the same, and HR's is kept for other methods
+        return pair
+
+    def image(self, sr: Floats) -> NDArray[np.uint8]:
+        """The SR image to look at: uint8 gray or RGB; a lone luma gets its chroma from the upsampled LR."""
+        if sr.ndim == 2 and self.hr.ndim == 3:
+            sr = self.input.with_chroma(sr)
+        return round_half_up(sr).astype(np.uint8)
+
+    @property
+    def _y(self) -> Floats:
+        y = luma(self.hr)
+        return round_half_up(y) if self.protocol.luma == "uint8" else y
+
+    def _downsampled(self) -> NDArray[Any]:
+        return self._downsample(self.hr)
+
+    def _downsampled_y(self) -> NDArray[Any]:
+        return self._downsample(self._y)
+
+    def _downsample(self, image: NDArray[Any]) -> NDArray[Any]:
         p = self.protocol
         size = (self.hr.shape[0] // self.scale, self.hr.shape[1] // self.scale)
         image = round_half_up(image).astype(np.uint8) if p.lr == "uint8" else image.astype(np.float64)
         lr = imresize(image, size=size, kernel=p.kernel, antialias=p.antialias, border=p.border)
         return round_half_up(lr) if p.lr == "rounded" else lr
-
-    def _enlarge(self, image: NDArray[Any]) -> Floats:
-        p = self.protocol
-        return imresize(
-            image, size=(self.hr.shape[0], self.hr.shape[1]), kernel=p.kernel, antialias=p.antialias, border=p.border
-        ).astype(np.float64)
-
-    @cached_property
-    def _up(self) -> Floats:
-        return self._enlarge(self.lr)
-
-    @cached_property
-    def _enlarged_y(self) -> Floats:
-        if self.protocol.degraded != "y":
-            return luma(self._up)
-        up = self._enlarge(self.degraded_y)
-        return up if self.protocol.enlarged_range is None else np.clip(up, *self.protocol.enlarged_range)
-
-    @property
-    def _lr_y(self) -> Floats:
-        return self.degraded_y.astype(np.float64) if self.protocol.degraded == "y" else luma(self.lr)
-
-    def _with_chroma(self, y: Floats) -> Floats:
-        ycbcr = rgb_to_ycbcr(self._up).astype(np.float64)
-        ycbcr[..., 0] = y
-        return ycbcr_to_rgb(ycbcr).astype(np.float64)
 
 
 def prepare(protocol: Protocol, name: str, hr: NDArray[Any], scale: int, lr: NDArray[Any] | None = None) -> Case:
@@ -197,4 +145,4 @@ def prepare(protocol: Protocol, name: str, hr: NDArray[Any], scale: int, lr: NDA
             f"{name} is {hr.shape[1]}x{hr.shape[0]} {made}: nothing is left "
             f"once {cut // 2} pixels are shaved from every side; leave it out or use a smaller scale"
         )
-    return Case(protocol, scale, np.ascontiguousarray(hr), lr)
+    return Case(protocol, scale, hr, lr)

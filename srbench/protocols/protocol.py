@@ -11,15 +11,11 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from srbench.errors import UsageError
 from srbench.imaging.resize import Border, Kernel
 from srbench.method import MethodInfo
+from srbench.protocols.planes import Plane
 from srbench.system.hashes import digest
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +98,13 @@ class Protocol:
     def shave(self, scale: int) -> int:
         """Pixels cut from every side before scoring."""
         return self.shave_per_scale * scale + self.shave_extra
+
+    @property
+    def plane(self) -> Plane:
+        """What of SR and HR is compared."""
+        if self.scored == "rgb":
+            return "rgb"
+        return "y8" if self.luma == "uint8" else "y"
 
     def suits(self, info: MethodInfo) -> bool:
         """Whether a method can be scored: on a canvas only one that does not enlarge the image itself."""

@@ -62,7 +62,7 @@ def _glyph(character: str) -> str:
     return character if character <= "\u017f" and character.isprintable() else f"{{[}}U+{ord(character):04X}{{]}}"
 
 
-def safe_name(text: str) -> str:
+def safe_file_name(text: str) -> str:
     """A file name for any text: two texts never share one, and plain names stay as they are."""
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")[:80]
     reserved = re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?", safe)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from srbench.analysis.references import load_references
 from srbench.bench.store import LoadedRun
-from srbench.report.escape import markdown, safe_name
+from srbench.report.escape import markdown, safe_file_name
 from srbench.report.merge import by_protocol, merge
 from srbench.report.tables.every_table import every_table
 from srbench.report.text.markup import markdown_table
 from srbench.report.write import FORMATS, write_report, writing_report
 from srbench.system.files import write_atomically
+from srbench.system.text import counted
 
 PAGE = "leaderboard.md"
 
@@ -24,7 +25,7 @@ def leaderboards(runs: Sequence[LoadedRun], out: Path) -> list[LoadedRun]:
 
 def board_name(run: LoadedRun) -> str:
     """The folder of a protocol's leaderboard: ``vdsr-338ce1a3``."""
-    return safe_name(f"{run.record.protocol}-{run.record.protocol_hash}")
+    return safe_file_name(f"{run.record.protocol}-{run.record.protocol_hash}")
 
 
 def write_leaderboards(
@@ -63,14 +64,14 @@ def write_leaderboards(
 def leaderboard_page(boards: Sequence[LoadedRun]) -> str:
     """leaderboard.md: the main tables, each protocol under its own heading."""
     references = load_references()
-    several = "Figures of different protocols cannot be compared: each protocol stands apart."
+    several = "Values of different protocols cannot be compared: each protocol stands apart."
     parts = ["# srbench leaderboard", *([several] if len(boards) > 1 else [])]
     for board in boards:
         record, name = board.record, board_name(board)
         parts.append(f"## Protocol {markdown(record.protocol)} (`{record.protocol_hash}`)")
         parts.append(f"{markdown(record.protocol_words)}. Means over the images, best in bold, second underlined.")
         for grid in every_table(board, references).main:
-            images = f"{grid.dataset.images} image{'' if grid.dataset.images == 1 else 's'}"
+            images = counted(grid.dataset.images, "image")
             parts.append(f"### {markdown(grid.dataset.name)} ({images}): {markdown(grid.heading)}")
             parts.append(markdown_table(grid).rstrip("\n"))
         parts.append(f"More of it, intervals and plots: the folder [{markdown(name)}]({name}/).")

@@ -8,14 +8,14 @@ from pathlib import Path
 from statistics import fmean
 
 from srbench.bench.results import CellId, CellResult, DatasetRecord, FailedCell, MetricRecord, PlannedCell, RunRecord
-from srbench.bench.store import LoadedRun, Origin, RunFolder
+from srbench.bench.store import CellOrigin, LoadedRun, RunFolder
 from srbench.report.select import only
 from srbench.report.tables.grid import main_metrics
 from srbench.speed.record import RunSpeed, SpeedRow
 
 
 def by_protocol(runs: Iterable[LoadedRun]) -> list[list[LoadedRun]]:
-    """The runs in groups of one protocol each: figures of two protocols cannot stand in one table."""
+    """The runs in groups of one protocol each: values of two protocols cannot stand in one table."""
     groups: dict[str, list[LoadedRun]] = {}
     for run in runs:
         groups.setdefault(run.record.protocol_hash, []).append(run)
@@ -34,11 +34,11 @@ def merge(runs: Sequence[LoadedRun], out: Path) -> LoadedRun:
     """
     newest = sorted(map(_with_distinct_sets(runs), runs), key=lambda run: run.record.started, reverse=True)
     cells: dict[CellId, CellResult] = {}
-    origins: dict[CellId, Origin] = {}
+    origins: dict[CellId, CellOrigin] = {}
     for run in newest:
         for cell in run.cells:
             known = cells.setdefault(cell.id, cell)
-            origin = origins.setdefault(cell.id, Origin(run.record.id, run.folder))
+            origin = origins.setdefault(cell.id, CellOrigin(run.record.id, run.folder))
             if any(known.values.get(name, value) != value for name, value in cell.values.items()):
                 others = (*origin.others, (run.record.id, cell.values))
                 origins[cell.id] = replace(origin, others=others)
@@ -162,12 +162,12 @@ def _best_first(run: LoadedRun) -> list[str]:
     metric = next(iter(main_metrics(run)), None)
     if metric is None:
         return labels
-    figures: dict[tuple[str, int], dict[str, list[float]]] = {}
+    values: dict[tuple[str, int], dict[str, list[float]]] = {}
     for cell in run.cells:
         if metric.name in cell.values:
-            place = figures.setdefault((cell.id.dataset, cell.id.scale), {})
+            place = values.setdefault((cell.id.dataset, cell.id.scale), {})
             place.setdefault(cell.id.method_label, []).append(cell.values[metric.name])
-    common = [place for place in figures.values() if len(place) == len(labels)]
+    common = [place for place in values.values() if len(place) == len(labels)]
     if not common:
         return labels
     means = {label: fmean(fmean(place[label]) for place in common) for label in labels}

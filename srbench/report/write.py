@@ -1,4 +1,4 @@
-"""A run's report folder: tables, comparisons, figures at full precision, plots and crop sheets.
+"""A run's report folder: tables, comparisons, values at full precision, plots and crop sheets.
 
 What went in, and each file that came of it, is hashed into ``report.json``: a report that is up to date is not made
 again, and one of which a file was altered or removed is.
@@ -106,9 +106,9 @@ def check_formats(formats: Collection[str]) -> None:
 
 
 def _inputs(run: LoadedRun, references: Sequence[Reference], baseline: str) -> str:
-    """A hash of all that a report shows. Kept pictures count by name, size and time: there may be thousands."""
+    """A hash of all that a report shows. Kept images count by name, size and time: there may be thousands."""
     folders = {origin.folder.path for origin in run.origins.values()} or {run.folder.path}
-    pictures = sorted(
+    images = sorted(
         (path.relative_to(folder).as_posix(), path.stat().st_size, path.stat().st_mtime_ns)
         for folder in folders
         for path in (folder / "images").rglob("*.png")
@@ -125,7 +125,7 @@ def _inputs(run: LoadedRun, references: Sequence[Reference], baseline: str) -> s
             "origins": [[str(cell), repr(origin)] for cell, origin in run.origins.items()],
             "trainings": [training.model_dump_json() for training in run.trainings.values()],
             "speed": run.speed.model_dump(mode="json") if run.speed else None,
-            "pictures": pictures,
+            "images": images,
             "references": shown,
         }
     )
@@ -160,15 +160,15 @@ def _contents(
     run: LoadedRun, references: Sequence[Reference], wanted: set[str], baseline: str
 ) -> Iterator[tuple[str, str | bytes]]:
     """The files to write, heavy libraries imported only for those that need them."""
-    pictures: list[str] = []
+    images: list[str] = []
     if "plots" in wanted:
         from srbench.report.plots.crops import crop_sheets
         from srbench.report.plots.every_plot import plots
 
         for folder, drawn in (("plots", plots(run, references, baseline)), ("crops", crop_sheets(run))):
             for name, content in drawn:
-                pictures.append(f"{folder}/{name}")
-                yield pictures[-1], content
+                images.append(f"{folder}/{name}")
+                yield images[-1], content
     comparisons = _comparisons(run, baseline) if wanted & {"md", "csv", "html"} or baseline else []
     intervals = cell_intervals(run) if wanted & {"csv", "json"} else {}
     if wanted & {"md", "latex"}:
@@ -179,7 +179,7 @@ def _contents(
         from srbench.report.tables.matrix import matrix_page
         from srbench.report.text.page import markdown_report
 
-        shown = [path for path in pictures if path.endswith(".png")]
+        shown = [path for path in images if path.endswith(".png")]
         yield "report.md", markdown_report(run, tables, shown)
         if comparisons:
             yield "compare.md", matrix_page(run, comparisons)

@@ -83,7 +83,7 @@ class NewMethod:
         return f"{name}Method" if name in IMPORTED or keyword.iskeyword(name) else name
 
 
-def render(new: NewMethod) -> dict[str, str]:
+def render_package(new: NewMethod) -> dict[str, str]:
     """The package's files: what is in them, by their paths."""
     environment = Environment(
         loader=FunctionLoader(_template),
@@ -109,7 +109,7 @@ def write(new: NewMethod, out: Path, registry: Registry) -> Path:
     folder = out / new.distribution
     if folder.exists() or folder.is_symlink():
         raise UsageError(f"{folder} is there already; choose another name, or another folder by --out.")
-    for name, content in render(new).items():
+    for name, content in render_package(new).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, "utf-8")

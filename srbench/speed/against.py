@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from srbench.errors import UsageError
 from srbench.speed.record import SpeedRecord, SpeedRow
 
-Place = tuple[str, int, str, str, str, object, int | None]
+RowKey = tuple[str, int, str, str, str, object, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,12 @@ def require_same_machine(old: SpeedRecord, device: str, machine: Mapping[str, st
 
 
 def pair_speeds(old: SpeedRecord, new: SpeedRecord) -> tuple[SpeedPair, ...]:
-    """The rows that both records have figures of, in the order of the new one."""
+    """The rows that both records have values of, in the order of the new one."""
     known = {_place(row): row for row in old.rows if row.median_ms}
     return tuple(_pair(known[_place(row)], row) for row in new.rows if row.median_ms and _place(row) in known)
 
 
-def _place(row: SpeedRow) -> Place:
+def _place(row: SpeedRow) -> RowKey:
     batch = "max" if row.saturating else row.batch
     return (row.method, row.scale, row.size, row.part, row.mode, batch, row.tile)
 

@@ -1,6 +1,6 @@
 """How fast methods are: latency, throughput, memory, and the share of what the device could do at best.
 
-Only ``upscale`` on fixed inputs is timed, with the protocol's enlargement where a method asks for it; reading, scoring
+Only ``upscale`` on fixed inputs is timed, with the protocol's upsampling if a method asks for it; reading, scoring
 and writing are not. All rows of one size are timed in turn, so that what else the machine does meets them alike.
 Quality never comes from here: it is that of the fp32 pass of ``srbench run``.
 """
@@ -26,7 +26,7 @@ from srbench.inference import is_out_of_memory, tiled
 from srbench.isolation.host import RemoteError
 from srbench.isolation.hosts import Origin
 from srbench.method import LearnedMethod, Method
-from srbench.models.model import ExportedWeights, Model
+from srbench.models.model import ExportedWeights, FileMethod
 from srbench.plugins.card import Card, Choice
 from srbench.plugins.registry import Registry
 from srbench.protocols.protocol import Protocol
@@ -51,7 +51,7 @@ Part = Literal["whole", "network"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class SpeedRequest:
     """What to time.
 
     Attributes:
@@ -61,7 +61,7 @@ class Request:
         modes: ways to run networks; what a method or device has not is left out.
         batches: numbers of images, or ``max`` for the batch that saturates the device.
         runs: timed runs of each row.
-        parts: whether the whole method, or a network that takes the enlarged image alone as well.
+        parts: whether the whole method, or a network that takes the upsampled image alone as well.
         seconds: stop short of ``runs`` where a row would take longer than this, but not before five.
     """
 
@@ -128,7 +128,7 @@ class SpeedTest:
 
     Args:
         registry: where the methods come from.
-        protocol: whose resizer enlarges LR for methods that ask for it.
+        protocol: whose resizer upsamples LR for methods that ask for it.
         device: where to run.
         tell: called with a line about what is being done.
         threads: CPU threads of torch in hosts, which time the methods that are not srbench's own; 0 leaves it to torch.
@@ -159,7 +159,7 @@ class SpeedTest:
         self._tell("measuring bandwidth and matrix products")
         return measure_peaks(self._device, self._clock, {mode.precision: mode.active for mode in modes})
 
-    def rows(self, request: Request, peaks: Peaks | None = None) -> Iterator[SpeedRow]:
+    def rows(self, request: SpeedRequest, peaks: Peaks | None = None) -> Iterator[SpeedRow]:
         """Every row, in the order of sizes, scales, methods and modes; those of a size and scale at once.
 
         Without ``peaks`` no row has a share of the roofline. What runs in a host is timed there, after the others.
@@ -171,7 +171,7 @@ class SpeedTest:
             theirs = tuple(choice for choice, other in origins if other == origin)
             yield from self._hosted_rows(origin, dataclasses.replace(request, choices=theirs), peaks)
 
-    def _hosted_rows(self, origin: Origin, request: Request, peaks: Peaks | None) -> Iterator[SpeedRow]:
+    def _hosted_rows(self, origin: Origin, request: SpeedRequest, peaks: Peaks | None) -> Iterator[SpeedRow]:
         """The rows of methods in a host; rows with an error if that ends."""
         names = [choice.card.name for choice in request.choices]
         self._tell(f"timing {', '.join(names)} in a process of its own")
@@ -188,10 +188,10 @@ class SpeedTest:
                     yield row.model_copy(update={"error": str(error) or type(error).__name__})
             return
         finally:
-            host.close()  # what timing has left there must not decide a figure
+            host.close()  # what timing has left there must not decide a value
         yield from rows
 
-    def _own_rows(self, request: Request, peaks: Peaks | None) -> Iterator[SpeedRow]:
+    def _own_rows(self, request: SpeedRequest, peaks: Peaks | None) -> Iterator[SpeedRow]:
         """Of methods in this process."""
         for size in request.sizes:
             for scale in request.scales:
@@ -209,12 +209,12 @@ class SpeedTest:
                     row = self._finished(entry, measured.samples[str(k)], peaks)
                     yield row.model_copy(update={"pace_ms": measured.pace})
 
-    def _runs(self, run: Callable[[], object], request: Request) -> int:
+    def _runs(self, run: Callable[[], object], request: SpeedRequest) -> int:
         if math.isinf(request.seconds):
             return request.runs
         return affordable(run, self._clock, request.seconds, FEWEST, request.runs)
 
-    def _prepared(self, request: Request, size: str, scale: int) -> Iterator[_Contender | SpeedRow]:
+    def _prepared(self, request: SpeedRequest, size: str, scale: int) -> Iterator[_Contender | SpeedRow]:
         """Rows that are warm, and rows that failed."""
         for choice, mode, part, batch in request.ways(scale, self._device):
             self._tell(f"warming up {choice.card.name} x{scale} {size} {mode} {part} batch {batch}")
@@ -266,17 +266,17 @@ class SpeedTest:
         """What is timed: from LR on the device to SR on the device."""
         lr = torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(self._device)
         size = (shape[2] * scale, shape[3] * scale)
-        enlarges = method.info.input == "upsampled"
+        upsamples = method.info.input == "upsampled"
 
-        def enlarge(x: Tensor) -> Tensor:
+        def upsample(x: Tensor) -> Tensor:
             p = self._protocol
             return resize(x, size=size, kernel=p.kernel, antialias=p.antialias, border=p.border)
 
-        fixed = as_input(mode, enlarge(lr) if enlarges and part == "network" else lr)
+        fixed = as_input(mode, upsample(lr) if upsamples and part == "network" else lr)
 
         def run() -> Tensor:
             with mode.active():
-                x = as_input(mode, enlarge(lr)) if enlarges and part == "whole" else fixed
+                x = as_input(mode, upsample(lr)) if upsamples and part == "whole" else fixed
                 if tile is None or method.info.halo is None:
                     return method.upscale(x, scale)
                 return tiled(method, x, scale, tile, method.info.halo)
@@ -364,10 +364,10 @@ def _row(choice: Choice, scale: int, size: str, mode: Mode, part: Part) -> Speed
 def _parameters(method: Method, scale: int) -> int:
     if isinstance(method, LearnedMethod):
         return sum(tensor.numel() for tensor in method.model.state_dict().values())  # buffers may be weights too
-    return method.parameters(scale) if isinstance(method, Model | ExportedWeights) else 0
+    return method.parameters(scale) if isinstance(method, FileMethod | ExportedWeights) else 0
 
 
-def describe(device: torch.device) -> dict[str, str]:
+def describe_machine(device: torch.device) -> dict[str, str]:
     """The machine as far as it bears on speed: model, driver, clocks, threads, and what else it was doing."""
     found = machine() | {"threads": str(torch.get_num_threads())}
     if hasattr(os, "getloadavg"):

@@ -26,7 +26,7 @@ class SpeedRow(Frozen):
     lr_height: Side
     lr_width: Side
     part: Literal["whole", "network"]
-    """From LR to SR with all enlargement, or the network alone; one and the same for a method that takes LR."""
+    """From LR to SR with all upsampling, or the network alone; the same for a method that takes LR."""
     mode: Name
     batch: Side
     saturating: bool = False
@@ -52,7 +52,7 @@ class SpeedRow(Frozen):
     roofline: Measured | None = None
     """The shortest time that the device's measured limits allow, over the median."""
     error: Sentence = ""
-    """Why there are no figures."""
+    """Why there are no values."""
 
 
 class SpeedRecord(Frozen):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderHook
 from rich.segment import Segment
+from rich.table import Table
 from rich.text import Text
 
 from srbench.system.text import printable
@@ -21,6 +23,11 @@ def make_console(*, stderr: bool = False, **options: Any) -> Console:
     made = Console(stderr=stderr, **options)
     made.push_render_hook(_Hook())
     return made
+
+
+def make_table() -> Table:
+    """A table without vertical lines, for terminals of 80 columns."""
+    return Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
 
 
 def make_bars(console: Console, *columns: ProgressColumn) -> Progress:

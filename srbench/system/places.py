@@ -24,7 +24,7 @@ NOWHERE = Path(os.devnull, "no-home-folder")
 
 
 def reference_folder() -> Path:
-    """The folder of the reference figures: ``srbench/reference`` in a wheel, ``results/reference`` in a checkout."""
+    """The folder of the reference values: ``srbench/reference`` in a wheel, ``results/reference`` in a checkout."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "reference"
     return installed if installed.is_dir() else package.parent / "results" / "reference"

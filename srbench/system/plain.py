@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Annotated, Any, Final
 
@@ -29,9 +30,11 @@ DEEPEST: Final = 20
 """Tables and lists in one another, in what a file says of a protocol or a cell's inputs."""
 
 
-def plain_number(value: float) -> float | str:
-    """A number as JSON can hold it."""
-    return value if abs(value) != float("inf") else ("inf" if value > 0 else "-inf")
+def json_number(value: Any) -> Any:
+    """A float as JSON can hold it: infinities as ``inf`` and ``-inf``, NaN as null. Other values are returned as is."""
+    if not isinstance(value, float) or math.isfinite(value):
+        return value
+    return None if math.isnan(value) else str(value)
 
 
 def _number(value: Any) -> float:
@@ -40,7 +43,7 @@ def _number(value: Any) -> float:
     except (TypeError, OverflowError) as error:
         raise ValueError(str(error)) from None
     if number != number:
-        raise ValueError("NaN is no figure")
+        raise ValueError("NaN is no value")
     return number
 
 
@@ -57,7 +60,7 @@ def _short(longest: int) -> Callable[[Any], Any]:
     return lambda text: cut(text, longest) if isinstance(text, str) else text
 
 
-Number = Annotated[float, BeforeValidator(_number), PlainSerializer(plain_number, when_used="json")]
+Number = Annotated[float, BeforeValidator(_number), PlainSerializer(json_number, when_used="json")]
 
 
 Name = Annotated[str, StringConstraints(max_length=5_000)]

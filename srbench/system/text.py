@@ -45,6 +45,16 @@ def _visible(character: str) -> str:
     return character.encode("unicode_escape").decode()
 
 
+def first_line(error: BaseException, default: str = "") -> str:
+    """The first line of an error's message; without a message the default, or the name of its class."""
+    return (str(error).strip().splitlines() or [default or type(error).__name__])[0]
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 image``, ``5 images``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def cut(text: str, longest: int) -> str:
     """Text of at most so many characters, which says how many it lacks; such as can be written in UTF-8."""
     if len(text) > longest:

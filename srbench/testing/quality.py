@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from srbench.api.arguments import OneOrMore, several, whole_number
 from srbench.api.progress import Silent
 from srbench.api.running import name_of, threads_kept
-from srbench.bench.options import Options
-from srbench.bench.plan import Request
+from srbench.bench.options import Options, Request
 from srbench.bench.results import CellResult
 from srbench.bench.run import execute, prepare
 from srbench.errors import DataError, MethodError, UsageError

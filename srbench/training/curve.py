@@ -1,4 +1,4 @@
-"""The curve of a training: a table for programs, a picture for people, beside the weights."""
+"""The curve of a training: a CSV table and a plot beside the weights."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def write_csv(path: Path, points: Sequence[Point]) -> None:
     write_atomically(path, text.getvalue())
 
 
-def write_pictures(stem: Path, title: str, points: Sequence[Point]) -> None:
+def write_plots(stem: Path, title: str, points: Sequence[Point]) -> None:
     """``stem.png`` and ``stem.svg``: PSNR of training patches and validation images, and the training loss.
 
     A dashed line is the PSNR of the upsampled images.

@@ -1,4 +1,4 @@
-"""From a recipe to what is trained and validated on: images prepared once by its protocol, and batches of patches."""
+"""The training and validation data of a recipe: images prepared by its protocol, and batches of patches."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def training_images(info: MethodInfo, recipe: Recipe, scale: int) -> list[tuple[
 
 
 def validation_cases(recipe: Recipe, scale: int) -> list[Case]:
-    """The validation images, at each scale that the network is for; pairs at their own.
+    """The validation images, at each scale of the network; pairs at their own scale.
 
     Raises:
         DataError: data are missing, belong to a test set, or are smaller than a patch.
@@ -77,7 +77,7 @@ def validation_cases(recipe: Recipe, scale: int) -> list[Case]:
 
 
 def _scales(recipe: Recipe, scale: int) -> tuple[int, ...]:
-    """The scales to make examples at: one where LR is supplied, since pairs have their own."""
+    """The scales of examples: one if LR is supplied, since pairs have their own."""
     supplied = get_protocol(recipe.protocol).degraded == "none"
     return (recipe.scales or (scale,))[:1] if supplied else recipe.scales or (scale,)
 
@@ -85,9 +85,9 @@ def _scales(recipe: Recipe, scale: int) -> tuple[int, ...]:
 def _cases(
     datasets: Iterable[Dataset], recipe: Recipe, scale: int, shrink: tuple[float, ...] = (1.0,)
 ) -> Iterator[Case]:
-    """The images of data sets, each at every size asked for, as the recipe's protocol prepares them.
+    """The images of data sets at every size of the recipe, prepared by its protocol.
 
-    A network for several scales takes the enlarged image, so it takes pairs of any factor, each at its own.
+    A network for several scales takes the upsampled image, so pairs may have any scale.
     """
     protocol = get_protocol(recipe.protocol)
     for dataset in datasets:
@@ -104,7 +104,7 @@ def _cases(
 
 
 def _training_sets(recipe: Recipe) -> list[Dataset]:
-    """The training sets, without what validation shows where the recipe says so."""
+    """The training sets, without the validation images if the recipe says so."""
     datasets = [resolve(spec) for spec in recipe.train]
     if not recipe.hold_out:
         return datasets
@@ -120,12 +120,12 @@ def _validation_sets(recipe: Recipe) -> list[Dataset]:
 
 
 def _key(item: Item) -> str:
-    """What tells an image from others, in whatever data set it comes."""
+    """Identifies an image across data sets."""
     return item.hr.identity or str(item.hr.path.resolve())
 
 
 def _spread(dataset: Dataset, most: int | None) -> Dataset:
-    """A data set's images, or ``most`` of them, evenly spread."""
+    """A data set with at most ``most`` images, evenly spread."""
     count = len(dataset.items)
     if most is None or most >= count:
         return dataset

@@ -1,6 +1,6 @@
 """Methods that fit themselves: examples from a recipe, the method's own algorithm, and a validation at the end.
 
-A fit is not interrupted and resumed: it begins anew.
+An interrupted fit starts again from the beginning.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import torch
 from torch import Tensor
 
 from srbench.errors import DataError, MethodError, UsageError
-from srbench.inference import blamed_on, run_method
+from srbench.inference import method_errors, run_method
 from srbench.method import FittedMethod
 from srbench.recipe import Recipe
 from srbench.training.examples import training_images, validation_cases
-from srbench.training.progress import Point, Progress, Report
+from srbench.training.progress import Point, Report, TrainingProgress
 from srbench.training.validation import Trained, mean_psnr, psnrs, upsampled_psnr
 
 CHECKED = 20
-"""Training images whose error after the fit is noted."""
+"""Training images whose error is computed after the fit."""
 
 
 def fit(
@@ -32,10 +32,10 @@ def fit(
     report: Report,
     validated: Callable[[Sequence[Point]], None],
 ) -> Trained:
-    """Let a method fit itself; leaves its network in ``method.model``.
+    """Fit a method by its own algorithm; sets ``method.model``.
 
     Raises:
-        UsageError: the recipe asks for what only training in steps can do, or has a setting that the method has not.
+        UsageError: the recipe has settings of training in steps, or one that the method does not have.
         DataError: data are missing, belong to a test set, or are too small.
         MethodError: its own code raised, or a weight is not a number.
     """
@@ -45,17 +45,17 @@ def fit(
     began = time.monotonic()
     examples = training_images(method.info, recipe, scale)
     cases = validation_cases(recipe, scale)
-    with blamed_on(name):
+    with method_errors(name):
         network = method.network(scale).to(device)
     total = 1
 
     def tell(done: int, of: int) -> None:
         nonlocal total
         total = of
-        report(Progress(step=done, steps=of + 1))  # the validation is still to come
+        report(TrainingProgress(step=done, steps=of + 1))  # the validation is still to come
 
     tell(0, 1)
-    with blamed_on(name):
+    with method_errors(name):
         try:
             method.fit(network, examples, recipe, scale, torch.Generator().manual_seed(recipe.seed), tell)
         except ValueError as error:
@@ -65,7 +65,7 @@ def fit(
         if not bool(torch.isfinite(value).all()):
             raise MethodError(f"{name} x{scale} fitted '{key}' to values that are not finite; change its settings")
     method.model = network.eval()
-    with blamed_on(name):
+    with method_errors(name):
         mse = _error(method, examples[:: -(-len(examples) // CHECKED)], scale, device)
         values = psnrs(method, cases, device)
     best = mean_psnr(values)
@@ -79,7 +79,7 @@ def fit(
         upsampled_psnr=upsampled_psnr(cases),
     )
     validated([point])
-    report(Progress(step=total + 1, steps=total + 1, loss=mse, psnr=best, best=best))
+    report(TrainingProgress(step=total + 1, steps=total + 1, loss=mse, psnr=best, best=best))
     return Trained(state, best, (point,), time.monotonic() - began)
 
 

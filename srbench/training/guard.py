@@ -11,17 +11,16 @@ from srbench.recipe import Recipe
 
 
 def refuse_test_images(dataset: Dataset) -> None:
-    """Raise unless a data set may be trained on, or validated on: both decide the weights.
+    """Refuse a data set that contains test images, for training and for validation.
 
-    A test set is refused by its role, and an image of one is refused by the hash of its pixels, whatever data set it
-    comes in.
+    A test set is refused by its role, and its images by the hashes of their pixels, in whatever data set they are.
 
     Raises:
-        DataError: naming the data set and what is wrong with it.
+        DataError: names the data set and the reason.
     """
     if dataset.role == "test":
         raise DataError(
-            f"'{dataset.spec}' is a test set: training or validating on it would make its figures worthless."
+            f"'{dataset.spec}' is a test set: training or validating on it would make its values worthless."
         )
     protected = protected_pixels()
     seen = protected.keys() & pixel_hashes(dataset)
@@ -31,13 +30,13 @@ def refuse_test_images(dataset: Dataset) -> None:
 
 
 def has_seen(recipe: Recipe, dataset: Dataset) -> bool:
-    """Whether a recipe lets test images in, and a data set shows some of the pictures that it lets in."""
+    """Whether a recipe allows test images, and a data set contains some of them."""
     seen = frozenset().union(*map(_pixels_of, recipe.test_data))
     return bool(seen) and not seen.isdisjoint(_pixels(dataset))
 
 
 def trains_on(recipe: Recipe, dataset: Dataset) -> bool:
-    """Whether a recipe trains on some of a data set's very images, by what their files are known by; none is read."""
+    """Whether a recipe trains on images of a data set, by the identity of their files; none is read."""
     own = _identities(dataset)
     stages = [recipe]
     while (before := stages[-1].init_from) is not None:
@@ -66,7 +65,7 @@ def _pixels_of(spec: str) -> frozenset[str]:
 
 
 def _pixels(dataset: Dataset) -> frozenset[str]:
-    """The hashes of a data set's pictures; none where they cannot be had, which its own cell or training will say."""
+    """The hashes of a data set's images; none if they cannot be read, which its own cell or training reports."""
     try:
         return pixel_hashes(dataset)
     except SrbenchError:

@@ -1,4 +1,4 @@
-"""Trains a method whose code runs in a host."""
+"""Training of methods whose code runs in a host."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 from srbench.data.catalog import supplied
 from srbench.errors import MethodError
-from srbench.isolation.host import TO_SAVE, Host, RemoteError
+from srbench.isolation.host import SAVE_SECONDS, Host, RemoteError
 from srbench.training.job import Training
-from srbench.training.progress import Progress, Report
+from srbench.training.progress import Report, TrainingProgress
 
 
 def obtain_hosted(
@@ -23,7 +23,7 @@ def obtain_hosted(
     done: set[str],
     waiting: Callable[[str], None],
 ) -> Path:
-    """As :func:`srbench.training.trainer.obtain`, in a host. Interrupted, it leaves its checkpoint there.
+    """As :func:`srbench.training.trainer.obtain`, in a host. If interrupted, it saves its checkpoint.
 
     Raises:
         SrbenchError: as there; also if the host ends.
@@ -35,25 +35,27 @@ def obtain_hosted(
         stage = stage.after
     reports: list[Report] = []
 
-    def hear(event: dict[str, Any]) -> None:
+    def on_event(event: dict[str, Any]) -> None:
         try:
             if "began" in event:
                 reports.append(watch(stages[event["began"]]))
             elif "waiting" in event:
                 waiting(str(event["waiting"]))
             elif reports:
-                reports[-1](Progress(**event["progress"]))
+                reports[-1](TrainingProgress(**event["progress"]))
         except (KeyError, TypeError) as error:
-            raise MethodError(f"{training.method}'s process tells what makes no sense") from error
+            raise MethodError(f"{training.method}'s process sends invalid progress") from error
 
     try:
-        told = host.ask("train", training, supplied(), device, threads, again, done, hear=hear, saving=TO_SAVE)
+        told = host.ask(
+            "train", training, supplied(), device, threads, again, done, on_event=on_event, saving=SAVE_SECONDS
+        )
         path = Path(str(told.head["path"]))
     except RemoteError as error:
         raise MethodError(f"{training.method} raised {error.kind} in training: {error}") from error
     except KeyError:
-        raise MethodError(f"{training.method}'s process answered what is no answer") from None
+        raise MethodError(f"{training.method}'s process sent an invalid message") from None
     if path.name != training.file_name or not path.is_file():
-        raise MethodError(f"{training.method}'s process trained other weights than it was asked for")
-    host.close()  # what a training leaves behind must not decide a figure
+        raise MethodError(f"{training.method}'s process trained other weights than requested")
+    host.close()  # state that a training leaves behind must not change a value
     return path

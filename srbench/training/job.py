@@ -1,4 +1,4 @@
-"""Which weights a method needs, where they lie, and which must be there before them. Free of torch."""
+"""Trainings: which weights a method needs, where they are, and which ones they start from. Free of torch."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from srbench.recipe import Recipe
 from srbench.weights import find_weights, weights_name
 
 QUICK = "quick"
-"""The recipe that takes seconds to minutes; the only one that a run with a glob trains on the spot."""
+"""The recipe that takes seconds to minutes; the only one that a run trains for methods selected by a glob."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """Weights to be had: a method, a recipe with its seed, a scale, and the file that they lead to.
+    """The training of weights: a method, a recipe with its seed, a scale, and the weights file.
 
     Attributes:
         method: the method's name.
-        label: ``name:recipe``, for people.
-        recipe: the seed included.
-        scale: of the cell that asks for it; with ``recipe.scales`` one file serves them all.
-        file_name: of the weights, wherever they lie.
-        shipped: the folder with weights that come with the method.
-        data: the content of the recipe's data sets, which the file's name follows from; empty where they are not here.
-        after: the training whose weights this one begins with.
+        label: ``name:recipe``, for messages.
+        recipe: with the seed.
+        scale: of the cell; with ``recipe.scales`` one file is for all scales.
+        file_name: of the weights.
+        shipped: the folder of weights that come with the method.
+        data: content hashes of the recipe's data sets, part of the file name; empty for missing ones.
+        after: the training whose weights this one starts from.
     """
 
     method: str
@@ -42,11 +42,11 @@ class Training:
     after: Training | None = None
 
     def find(self) -> Path | None:
-        """The weights, if they are here."""
+        """The weights file, if it exists."""
         return find_weights(self.file_name, self.shipped)
 
     def check_data(self) -> None:
-        """Refuse to train on other images than those that the weights' file name was made of.
+        """Refuse to train if the data have changed since the file name was made.
 
         Raises:
             DataError: a folder has changed since.
@@ -69,7 +69,7 @@ def plan_training(card: Card, recipe: Recipe, scale: int, seed: int, label: str 
         recipe: without the seed that is asked for.
         scale: the scale.
         seed: added to the recipe's.
-        label: for people; by default the method and the name that it has for the recipe.
+        label: for messages; by default the method and its name of the recipe.
 
     Raises:
         UsageError: the recipe's stages do not fit together.
@@ -99,12 +99,12 @@ def _planned(card: Card, recipe: Recipe, scale: int, label: str) -> Training:
 
 
 def training_command(label: str, scale: int, seed: int) -> str:
-    """The command that makes weights, for messages that miss them."""
+    """The command that trains weights, for messages."""
     return f"srbench train {label} --scales {scale}{f' --seeds {seed}' if seed else ''}"
 
 
 def _check(card: Card, recipe: Recipe, scale: int, label: str) -> None:
-    """Refuse scales that do not fit the method, or one another."""
+    """Refuse scales that do not fit the method or each other."""
     if recipe.scales and (card.info.input == "lr" or recipe.transfer is not None):
         raise UsageError(f"{label}: one network for several scales takes the upsampled image, and no transfer.")
     scales = recipe.scales or (scale,)
@@ -121,7 +121,7 @@ def _check(card: Card, recipe: Recipe, scale: int, label: str) -> None:
 
 @lru_cache(maxsize=64)
 def _content_hash(spec: str) -> str:
-    """The content of a data set; empty where it is not here, which its training will say in a cell of its own."""
+    """The content hash of a data set; empty if it is missing, which its training reports."""
     try:
         return resolve(spec).content_hash
     except SrbenchError:

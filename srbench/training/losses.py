@@ -1,4 +1,4 @@
-"""Losses between SR and HR, by the names that recipes use."""
+"""Losses between SR and HR, by their names in recipes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Loss = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 FLOOR = 1e-4
-"""Of a patch's mean squared error: 40 dB."""
+"""Added to a patch's mean squared error: 40 dB."""
 
 
 def charbonnier(sr: Tensor, hr: Tensor) -> Tensor:
@@ -51,7 +51,7 @@ def make_loss(recipe: Recipe, device: torch.device) -> Loss:
     """The loss of a recipe: on pixels, and on features where it says so.
 
     Raises:
-        DataError: the feature network's weights cannot be had.
+        DataError: the feature network's weights are missing and cannot be fetched.
     """
     pixels = LOSSES[recipe.loss]
     features = None
@@ -72,12 +72,12 @@ def centred(sr: Tensor, hr: Tensor, margin: int) -> tuple[Tensor, Tensor]:
     """SR and the middle of HR of SR's size (networks without padding give smaller images), both without a margin.
 
     Raises:
-        UsageError: the margin leaves nothing, and the mean of nothing is no number.
+        UsageError: the margin leaves no pixels.
     """
     if min(sr.shape[2:]) <= 2 * margin:
         raise UsageError(
             f"The recipe's margin of {margin} leaves nothing of an output of {sr.shape[3]}x{sr.shape[2]} pixels: lower "
-            "it, or enlarge the patch."
+            "it, or use a larger patch."
         )
     top, left = (hr.shape[2] - sr.shape[2]) // 2, (hr.shape[3] - sr.shape[3]) // 2
     hr = hr[..., top : top + sr.shape[2], left : left + sr.shape[3]]

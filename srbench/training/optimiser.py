@@ -1,4 +1,4 @@
-"""Where a network's weights begin, and how they are changed: initialisation, optimiser and rates, from a recipe."""
+"""Initialisation, optimiser and learning rates of a recipe."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from srbench.weights import read_tensors
 
 
 def initialise(network: nn.Module, recipe: Recipe) -> None:
-    """Draw the weights that the recipe's ``init`` names anew, in the network's order, from torch's generator."""
+    """Initialise the weights that the recipe's ``init`` names, in the network's order, from torch's generator."""
     for name, module in network.named_modules():
         weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
         if not isinstance(weight, nn.Parameter) or weight.ndim < 2:
@@ -32,12 +32,12 @@ def initialise(network: nn.Module, recipe: Recipe) -> None:
 
 
 def start_from(network: nn.Module, path: Path, reset: tuple[str, ...] = ()) -> None:
-    """Take over from a weights file every tensor that the network has in the same shape.
+    """Load from a weights file every tensor that the network has in the same shape.
 
     Tensors whose name starts with one of ``reset`` stay as they are.
 
     Raises:
-        DataError: there is none, or the file is damaged.
+        DataError: no tensor fits, or the file is damaged.
     """
     own = network.state_dict()
     fitting = {
@@ -46,12 +46,12 @@ def start_from(network: nn.Module, path: Path, reset: tuple[str, ...] = ()) -> N
         if name in own and own[name].shape == tensor.shape and not name.startswith(reset or "\0")
     }
     if not fitting:
-        raise DataError(f"The weights {path} do not fit the network that shall begin with them.")
+        raise DataError(f"The weights {path} do not fit the network that starts from them.")
     network.load_state_dict(fitting, strict=False)
 
 
 def make_optimizer(network: nn.Module, recipe: Recipe, frozen: tuple[str, ...] = ()) -> torch.optim.Optimizer:
-    """One group of parameters a rate; parameters whose name starts with one of ``frozen`` are left alone.
+    """The optimiser, with one group of parameters per rate; names that start with one of ``frozen`` are not trained.
 
     Raises:
         DataError: nothing is left to train.
@@ -91,6 +91,6 @@ def rate(recipe: Recipe, step: int, steps: int) -> float:
 
 
 def set_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
-    """Give each group its share of a learning rate."""
+    """Set the learning rate, times the factor of each group."""
     for group in optimizer.param_groups:
         group["lr"] = value * group["factor"]

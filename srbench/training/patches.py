@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 
-def cut(image: Tensor, side: int, stride: int) -> Tensor:
+def cut_patches(image: Tensor, side: int, stride: int) -> Tensor:
     """All (side, side) patches of (C, H, W) at a stride, in row order: (n, C, side, side); none if it is too small."""
     if min(image.shape[1:]) < side:
         return image.new_empty((0, image.shape[0], side, side))
@@ -35,8 +35,8 @@ def cut_pairs(
     for lr, hr in pairs:
         factor = hr.shape[-1] // lr.shape[-1]
         small, step = side // factor, max(stride // factor, 1)
-        inputs.append(cut(lr, small, step))
-        targets.append(cut(hr, small * factor, step * factor))
+        inputs.append(cut_patches(lr, small, step))
+        targets.append(cut_patches(hr, small * factor, step * factor))
     if not sum(map(len, inputs)):
         raise ValueError(f"no training image is as large as a patch of {side}x{side} pixels")
     return torch.cat(inputs).to(device), torch.cat(targets).to(device)

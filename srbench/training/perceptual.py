@@ -1,4 +1,4 @@
-"""The perceptual loss: how far apart SR and HR are in the features of a VGG network (Johnson et al., ECCV 2016)."""
+"""The perceptual loss: the distance of SR and HR in the features of a VGG network (Johnson et al., ECCV 2016)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class FeatureLoss(nn.Module):
         state: the network's ``features.*`` weights; by default torchvision's for ImageNet, fetched once.
 
     Raises:
-        DataError: the weights cannot be had, or a layer is not there.
+        DataError: the weights cannot be fetched, or a layer does not exist.
     """
 
     def __init__(self, settings: Perceptual, state: Mapping[str, Tensor] | None = None) -> None:
@@ -48,10 +48,10 @@ class FeatureLoss(nn.Module):
 
 
 def vgg_state(network: str) -> Mapping[str, Tensor]:
-    """torchvision's ImageNet weights of ``vgg16`` or ``vgg19``, from wherever they are; fetched if they are not here.
+    """torchvision's ImageNet weights of ``vgg16`` or ``vgg19``, fetched if they are missing.
 
     Raises:
-        DataError: they are not here and cannot be fetched, or the file is not the right one.
+        DataError: they cannot be fetched, or the file is wrong.
     """
     with suppress(DataError):
         return read_weights(find((network,), network)[network])

@@ -1,4 +1,4 @@
-"""What a training tells of itself while it goes on. Free of torch."""
+"""The progress of a training. Free of torch."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a training is.
+class TrainingProgress:
+    """The state of a training.
 
     Attributes:
-        step: batches done; in the first report those that had been done before, so that rates are right.
+        step: batches done; in the first report those of earlier runs, so that rates are right.
         steps: batches in all.
         loss: the training loss of the last batches, once there is one.
         psnr: the last validation's PSNR in dB, once there is one.
@@ -25,8 +25,8 @@ class Progress:
     best: float | None = None
 
 
-Report = Callable[[Progress], None]
-"""Told how a training goes on. A KeyboardInterrupt that it raises stops the training, with a checkpoint kept."""
+Report = Callable[[TrainingProgress], None]
+"""Called with the progress of a training. If it raises KeyboardInterrupt, the training stops and saves a checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ class Point:
         train_psnr: of the training patches since then, in dB: from their pooled squared error.
         validation_psnr: mean over the images under the protocol, in dB; more than 100 of an image counts as 100.
         validation_mse: the same images' mean squared error, on the scale 0..1.
-        upsampled_psnr: as ``validation_psnr``, of the images as the protocol enlarges them: what training starts from,
-            the same at every validation; None in curves of before it was kept.
+        upsampled_psnr: as ``validation_psnr``, of the images as the protocol upsamples them, the same at every
+            validation; None in older curves.
     """
 
     step: int

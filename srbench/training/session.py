@@ -1,4 +1,4 @@
-"""The state of a training: everything that must survive a break for it to go on as if there had been none."""
+"""The state of a training: everything that it needs to resume as if never interrupted."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from srbench.training.validation import mean_psnr
 from srbench.weights import read_metadata, read_tensors, save_weights, weights_fault
 
 FORMAT = 1
-"""Of checkpoints; raised when a training would go on differently from one of the format before."""
+"""The version of checkpoints; raised if a training would resume differently from an older one."""
 
 
 class Session:
     """A training between two batches.
 
     Args:
-        network: fresh, on the CPU.
-        recipe: how it is trained.
+        network: new, on the CPU.
+        recipe: the recipe.
         info: the method, for messages.
         scale: the scale.
         device: where to train.
-        start: weights to begin with.
+        start: weights to start from.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Session:
 
     @property
     def seconds(self) -> float:
-        """How long it has taken, without the breaks."""
+        """Training time without interruptions."""
         return self._before + time.monotonic() - self._began
 
     @property
@@ -94,7 +94,7 @@ class Session:
         self._follow()
 
     def _follow(self) -> None:
-        """Move the average towards the weights; at first faster, so that it does not remember where they began."""
+        """Move the average towards the weights; faster at first, so that it forgets the initial weights."""
         if self.average is None:
             return
         decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
@@ -108,10 +108,10 @@ class Session:
         return float(torch.stack(self.losses[-batches:]).mean()) if self.losses else None
 
     def check(self) -> None:
-        """Raise if a loss or a weight is no longer a number.
+        """Raise if a loss or a weight is not finite.
 
         Raises:
-            MethodError: naming the batch.
+            MethodError: names the batch.
         """
         bad = None
         if self.losses:
@@ -124,7 +124,7 @@ class Session:
             raise MethodError(f"training {self.label} diverged at step {bad} of {self.steps}; lower its learning rate")
 
     def record(self, psnrs: list[float], upsampled: float) -> None:
-        """Take note of a validation: the PSNR in dB of each image, and the mean of the upsampled images'."""
+        """Record a validation: the PSNR in dB of each image, and the mean of the upsampled images."""
         mean = mean_psnr(psnrs)
         mse = float(torch.stack(self.errors).mean())
         self.curve.append(
@@ -184,17 +184,17 @@ class Session:
             yield "errors", torch.stack(self.errors)
 
     def resume(self, path: Path, key: str) -> bool:
-        """Go on from a checkpoint; False if there is none of this training, or it is damaged, which is said."""
+        """Resume from a checkpoint; False if this training has none, or it is damaged, which is reported."""
         if not path.is_file():
             return False
         if fault := weights_fault(path):
-            warn(f"The checkpoint {path} is damaged ({fault}): the training begins anew.")
+            warn(f"The checkpoint {path} is damaged ({fault}): the training starts again.")
             return False
         metadata, tensors = read_metadata(path), read_tensors(path)
         wanted = {"format": FORMAT, "key": key, "recipe_hash": self.recipe.hash}
         if any(metadata.get(name) != value for name, value in wanted.items()):
             return False
-        if metadata.get("best_psnr") == math.inf:  # of a version that chose by infinite means: nothing would be better
+        if metadata.get("best_psnr") == math.inf:  # of a version with infinite means: nothing would be better
             return False
         try:
             self._restore(metadata, tensors)
@@ -234,12 +234,12 @@ class Session:
 
 
 def _has_bf16(device: torch.device) -> bool:
-    """Whether a device multiplies matrices of bfloat16 faster than of float32."""
+    """Whether a device multiplies matrices faster in bfloat16 than in float32."""
     return device.type == "cuda" or (device.type == "cpu" and torch.cpu._is_avx512_bf16_supported())
 
 
 def _like(value: Tensor, parameter: nn.Parameter) -> Tensor:
-    """An optimiser's tensor as it had been: fused optimisers read it in the parameter's memory layout."""
+    """An optimiser's tensor in the parameter's memory layout, which fused optimisers need."""
     if value.shape != parameter.shape:
         return value.to(parameter.device)
     return torch.empty_like(parameter, requires_grad=False).copy_(value)

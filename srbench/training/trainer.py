@@ -1,8 +1,8 @@
-"""Trains a learned method by a recipe and keeps the weights that validate best.
+"""Trains a learned method by a recipe and keeps the weights with the best validation.
 
-Images are prepared once by the protocol, their patches stay on the device and are drawn there in batches. The test
-sets are out of bounds: refused by name, and by the hash of their pixels under whatever name they come. What is
-interrupted goes on from its checkpoint, to the same bits.
+Images are prepared once by the protocol; their patches stay on the device, where batches are drawn. Test sets are
+refused, by name and by the hashes of their pixels. An interrupted training resumes from its
+checkpoint, to the same bits.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ import torch
 from torch import Tensor
 
 from srbench.errors import DataError, MethodError, UsageError
-from srbench.inference import blamed_on
+from srbench.inference import method_errors
 from srbench.method import FittedMethod, LearnedMethod, Method
 from srbench.protocols.case import Case
 from srbench.recipe import Recipe
 from srbench.system.locks import locked
 from srbench.system.places import require_home
-from srbench.training.curve import write_csv, write_pictures
+from srbench.training.curve import write_csv, write_plots
 from srbench.training.examples import training_batches, validation_cases
 from srbench.training.fitting import fit
 from srbench.training.job import Training
-from srbench.training.progress import Point, Progress, Report
+from srbench.training.progress import Point, Report, TrainingProgress
 from srbench.training.session import Session
 from srbench.training.validation import Trained, psnrs, upsampled_psnr, validate
 from srbench.weights import save_weights, trained_folder
@@ -48,7 +48,7 @@ CHECKPOINT_EVERY = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Where a training leaves its state, and what tells it from every other training."""
+    """Where a training saves its state, and the key that identifies the training."""
 
     path: Path
     key: str
@@ -65,19 +65,19 @@ def obtain(
     failed: dict[str, MethodError] | None = None,
     waiting: Callable[[Training], None] = lambda training: None,
 ) -> Path:
-    """The weights that are asked for: found, or trained, after those that they begin with.
+    """Find weights, or train them, after those that they start from.
 
-    No two processes train the same weights at once: the second waits for the first, and takes what that one has made.
+    No two processes train the same weights at a time: the second waits for the first, and takes its weights.
 
     Args:
-        training: which.
+        training: the training.
         method_class: the method.
         device: where to train.
-        watch: returns whom to tell how a training goes on.
-        again: train them although they are here.
-        done: file names of what has been trained in this run, which is not trained again; new ones are added.
-        failed: what has failed in this run, by file name, and is not tried again by what begins with it; likewise.
-        waiting: told if another process is training them.
+        watch: called when a training starts; returns what to call with its progress.
+        again: train even if the weights exist.
+        done: file names of weights trained in this run, which are not trained again; new ones are added.
+        failed: errors of trainings in this run by file name, which are not tried again; new ones are added.
+        waiting: called if another process is training them.
 
     Raises:
         DataError: training or validation data are missing, or belong to a test set.
@@ -111,8 +111,8 @@ def obtain(
 def train_and_save(
     training: Training, method_class: type[Method], device: torch.device, report: Report, start: Path | None = None
 ) -> Path:
-    """Train, and keep the weights among the user's own, with curve and figures beside them; returns the file."""
-    with blamed_on(training.method):
+    """Train, and store the weights in the user's cache with their curve; returns the file."""
+    with method_errors(training.method):
         method = method_class()
     if not isinstance(method, LearnedMethod):
         raise MethodError(f"{method.info.name} is not a learned method")
@@ -151,14 +151,14 @@ def train_and_save(
     }
     with _writing(path):
         save_weights(path, trained.state, metadata)
-        write_pictures(path.with_suffix(""), str(training), trained.curve)
+        write_plots(path.with_suffix(""), str(training), trained.curve)
     checkpoint.path.unlink(missing_ok=True)
     return path
 
 
 @contextlib.contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    """Turn what keeps weights, or their curve, from being written into one sentence."""
+    """Turn errors of writing weights or curves into one sentence."""
     try:
         yield
     except OSError as error:
@@ -176,17 +176,17 @@ def train(
     checkpoint: Checkpoint | None = None,
     validated: Callable[[Sequence[Point]], None] = lambda points: None,
 ) -> Trained:
-    """Train a network of a method; leaves the best weights in ``method.model``.
+    """Train a network of a method; sets ``method.model`` to the best weights.
 
     Args:
         method: its ``network`` is trained.
-        recipe: how.
+        recipe: the recipe.
         scale: the scale; with ``recipe.scales`` all of those together.
-        device: where.
-        report: told how it goes on.
-        start: weights to begin with.
-        checkpoint: where to leave the state every few minutes, after each validation and when interrupted, and to find
-            it again.
+        device: where to train.
+        report: called with the progress.
+        start: weights to start from.
+        checkpoint: where the state is saved every few minutes, after each validation and when interrupted, and from
+            where it is resumed.
         validated: called after each validation with all of them.
 
     Raises:
@@ -200,7 +200,7 @@ def train(
             return fit(method, recipe, scale, device, report, validated)
         if recipe.fit:
             raise UsageError(f"{name} is trained in steps, so its recipe has no settings to fit by.")
-        with blamed_on(name):
+        with method_errors(name):
             network = method.network((recipe.scales or (scale,))[0])
             session = Session(network, recipe, method.info, scale, device, start)
         batches = training_batches(method.info, recipe, scale, device, session.generator)
@@ -222,7 +222,7 @@ def _run(
     checkpoint: Checkpoint | None,
     validated: Callable[[Sequence[Point]], None],
 ) -> None:
-    """All batches that are left. Between two of them the state is whole, and only there can it be interrupted."""
+    """Train on the remaining batches. Interrupts take effect only between batches, where the state is complete."""
     last_saved = time.monotonic()
     upsampled = upsampled_psnr(cases)
 
@@ -252,13 +252,13 @@ def _run(
         tell()
         while session.step < session.steps:
             batch = draw()
-            with blamed_on(method.info.name):
+            with method_errors(method.info.name):
                 session.advance(*batch)
             due = session.step % session.recipe.validate_every == 0 or session.step == session.steps
             if due:
                 check()
                 method.model = session.kept.eval()
-                with blamed_on(method.info.name):
+                with method_errors(method.info.name):
                     values = psnrs(method, cases, session.device)
                 session.record(values, upsampled)
                 validated(session.curve)
@@ -273,7 +273,7 @@ def _run(
 
 @contextlib.contextmanager
 def _own_random_numbers(device: torch.device, seed: int) -> Iterator[None]:
-    """Torch's generators at a seed, for initialisation and for networks that draw; as they were before, afterwards."""
+    """Seed torch's generators, for initialisation and random layers; restore them afterwards."""
     devices = [torch.cuda.current_device() if device.index is None else device.index] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
@@ -286,10 +286,10 @@ def _device_name(device: torch.device) -> str:
     return f"{device.type} ({platform.machine()}, {torch.get_num_threads()} threads)"
 
 
-def _progress(session: Session) -> Progress:
+def _progress(session: Session) -> TrainingProgress:
     last = session.curve[-1] if session.curve else None
     loss = session.recent_loss(REPORT_EVERY)
-    return Progress(
+    return TrainingProgress(
         step=session.step,
         steps=session.steps,
         loss=loss if loss is not None else (last.train_loss if last else None),
@@ -300,7 +300,7 @@ def _progress(session: Session) -> Progress:
 
 @contextmanager
 def deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Note the first Ctrl-C instead of raising it; the second one raises KeyboardInterrupt at once.
+    """Record the first Ctrl-C instead of raising it; the second one raises KeyboardInterrupt.
 
     Yields:
         Whether Ctrl-C has been pressed. In a thread other than the main one, which signals do not reach, never.

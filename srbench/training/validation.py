@@ -1,4 +1,4 @@
-"""What a training leaves, and how good it is on the images that it is validated with."""
+"""The result of a training, and its quality on the validation images."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from srbench.protocols.case import Case
 from srbench.training.progress import Point
 
 EXACT = 100.0
-"""The PSNR in dB that an image counts with if it has more.
+"""The upper limit in dB of an image's PSNR in the mean.
 
-A flat image may be restored exactly: its infinity would make every mean infinite, and the first validation the best for
-good. A limit, unlike leaving such an image out, never lets a better image lower the mean.
+A flat image may be restored exactly: its infinite PSNR would make every mean infinite, and the first validation the
+best. With a limit, unlike without such images, a better image never lowers the mean.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What a training leaves: the best weights, their PSNR in dB, the validations on the way, and how long it took."""
+    """The result of a training: the best weights, their PSNR in dB, all validations, and the training time."""
 
     state: dict[str, Tensor]
     best_psnr: float
@@ -43,13 +43,13 @@ def psnrs(method: Method, cases: Sequence[Case], device: torch.device) -> list[f
 
 
 def upsampled_psnr(cases: Sequence[Case]) -> float:
-    """The mean PSNR in dB of the images as the protocol enlarges them, counted as validations are."""
+    """The mean PSNR in dB of the images as the protocol upsamples them, computed as for validations."""
     info = MethodInfo(name="upsampled", family="interpolation", channels="any", input="upsampled")
     return mean_psnr([psnr(*case.pair(case.finish(info, case.method_input(info)))) for case in cases])
 
 
 def mean_psnr(values: Sequence[float]) -> float:
-    """The mean by which validations are compared, in dB; always finite."""
+    """The mean in dB by which validations are compared; always finite."""
     return sum(min(value, EXACT) for value in values) / len(values)
 
 

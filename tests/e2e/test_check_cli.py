@@ -137,7 +137,7 @@ def test_a_written_baseline_passes_and_catches_a_change(good: str, bad: str, tmp
     baseline = tmp_path / "base" / "line.csv"
     written = CliRunner(env=ENV).invoke(app, [good, "--write", str(baseline)])
     assert (written.exit_code, written.stdout) == (0, "")
-    assert "18 figures written" in written.stderr
+    assert "18 values written" in written.stderr
     assert CliRunner(env=ENV).invoke(app, [good, "--reference", str(baseline)]).exit_code == 0
     assert CliRunner(env=ENV).invoke(app, [bad, "--reference", str(baseline)]).exit_code == 1
 

@@ -135,9 +135,9 @@ def test_torch_is_not_imported(out: Path) -> None:
 
 
 def test_a_report_holds_the_matrix_and_the_intervals(out: Path, tmp_path: Path) -> None:
-    from srbench.bench.store import load_run
+    from srbench.bench.store import read_run
 
-    write_report(load_run(out / "new"), tmp_path / "report", plots=False)
+    write_report(read_run(out / "new"), tmp_path / "report", plots=False)
     rows = list(csv.DictReader((tmp_path / "report" / "compare.csv").open(encoding="utf-8")))
     assert len(rows) == 3 * 6 * 2
     assert {row["p"] for row in rows if row["dataset"] == "set5"} == {""}

@@ -90,7 +90,7 @@ def test_a_hub_folder_is_filled_from_a_run(cli: Cli, tmp_path: Path, photos: Pat
 
     another = cli("export", "srcnn-y", "--scale", "4", "--format", "hub", "--run", "photos-vdsr", "--out", "other")
     assert another.returncode == 2
-    assert "has no figures of srcnn-y:standard x4" in another.stderr
+    assert "has no values of srcnn-y:standard x4" in another.stderr
     (tmp_path / "folder" / "notes.txt").touch()
     kept = cli("export", "srcnn-y", "--scale", "2", "--format", "hub", "--out", "folder", "--overwrite")
     assert kept.returncode == 2

@@ -16,7 +16,7 @@ from runs import METRICS, compared, write_run
 
 from srbench.analysis.references import load_references
 from srbench.bench.results import MetricRecord
-from srbench.bench.store import LoadedRun, load_run
+from srbench.bench.store import LoadedRun, read_run
 from srbench.report.html.page import html_page
 from srbench.speed.record import RunSpeed, SpeedRow
 from srbench.system.sealed import sealed
@@ -126,7 +126,7 @@ def timed(run: LoadedRun) -> LoadedRun:
     ]  # fmt: skip
     speed = RunSpeed(asked="cpu", device="cpu", size="128", scale=2, sources={}, rows=tuple(rows))
     (run.folder.path / "speed.json").write_text(sealed(speed), "utf-8")
-    return load_run(run.folder.path)
+    return read_run(run.folder.path)
 
 
 def written(run: LoadedRun, baseline: str | None = None) -> Path:
@@ -197,7 +197,7 @@ def test_data_set_scale_and_metric(opened: Callable[..., Opened], usual: Path) -
     seen.switch("scale", X3)
     assert f"best PSNR on set14 {X3}" in seen.page.locator("#tiles").inner_text()
     assert "30.20 dB" in seen.page.locator("#tiles").inner_text().replace("\n", " ")
-    assert "No pictures" not in seen.page.locator("#viewer-place").inner_text()
+    assert "No images" not in seen.page.locator("#viewer-place").inner_text()
     row = seen.page.locator("#table tbody tr", has=seen.page.get_by_role("rowheader", name="dcci", exact=True))
     assert "—1" in row.inner_text().replace("\n", "")
     assert "failed: dcci returned NaN." in seen.page.locator("#table-notes").inner_text()
@@ -241,7 +241,7 @@ def test_methods_images_and_zoom_of_the_viewer(opened: Callable[..., Opened], us
     assert seen.page.locator("#left").evaluate("s => s.selectedOptions[0].text") == "bicubic"
     assert seen.page.locator("#right").evaluate("s => s.selectedOptions[0].text") == "srcnn-y-955:t91-9-5-5"
     seen.page.locator("#left").select_option(label="nearest")
-    assert "28.26 dB" in seen.page.locator("#left-figure").inner_text()
+    assert "28.26 dB" in seen.page.locator("#left-value").inner_text()
     seen.page.locator("#film button", has_text="lanczos").click()
     assert seen.page.locator("#right").evaluate("s => s.selectedOptions[0].text") == "lanczos"
     seen.page.locator("#film button", has_text="dcci-ibp").click(modifiers=["Shift"])
@@ -285,7 +285,7 @@ def test_error_maps_are_of_the_pixels_of_the_run(opened: Callable[..., Opened], 
     from srbench.imaging.files import read_image
 
     seen = opened(usual)
-    run = load_run(usual.parent)
+    run = read_run(usual.parent)
     document = json.loads(seen.page.evaluate("document.querySelector('#document').textContent"))
     crop = next(crop for crop in document["crops"] if crop["dataset"] == 0)
     top, left, high, wide = crop["window"]
@@ -297,7 +297,7 @@ def test_error_maps_are_of_the_pixels_of_the_run(opened: Callable[..., Opened], 
     numbers = [crop["scales"]["4"]["sr"][str(labels.index("nearest"))], crop["scales"]["4"]["hr"]]
     measured = seen.page.evaluate(
         """async (numbers) => {
-          const sources = JSON.parse(document.querySelector('#pictures').textContent);
+          const sources = JSON.parse(document.querySelector('#images-data').textContent);
           const [a, b] = await Promise.all(numbers.map(async (number) => {
             const image = new Image(); image.src = 'data:image/webp;base64,' + sources[number]; await image.decode();
             const canvas = document.createElement('canvas');
@@ -434,7 +434,7 @@ def test_an_unfinished_run(opened: Callable[..., Opened], tmp_path: Path) -> Non
     for cell in lost:
         run.folder.cell_path(cell.key).unlink()
     run.folder.write_record(run.record.model_copy(update={"finished": None}))
-    seen = opened(written(load_run(run.folder.path), "nearest"))
+    seen = opened(written(read_run(run.folder.path), "nearest"))
     assert "not finished" in seen.page.locator(".masthead").inner_text()
     assert "not run yet" in seen.page.locator("#table-notes").inner_text()
     assert seen.page.locator("#baseline").evaluate("s => s.selectedOptions[0].text") == "nearest"

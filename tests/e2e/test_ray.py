@@ -23,7 +23,7 @@ pytest.importorskip("ray", reason="Ray is not installed: pip install '.[ray]'")
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 PLUGIN = """
-import os, time
+import os, signal, time
 from pathlib import Path
 from torch import nn
 from srbench.method import LearnedMethod, Method, MethodInfo, Recipe
@@ -46,6 +46,13 @@ class Deadly(Method):
     def upscale(self, x, scale):
         with open("NOTES/died", "a") as file:
             file.write("x")
+        stat = Path(f"/proc/{os.getppid()}/stat").read_text()  # of the server that this process was forked from
+        os.kill(int(stat.rpartition(")")[2].split()[1]), signal.SIGKILL)  # Ray's process, which started the server
+        time.sleep(60)
+
+class Exits(Method):
+    info = info("exits")
+    def upscale(self, x, scale):
         os._exit(7)
 
 class Net(LearnedMethod):
@@ -158,7 +165,7 @@ def test_a_node_is_lost_in_the_middle(
     assert {path: path.stat().st_mtime_ns for path in stored} == stored
     scales = [line.split()[0] for line in lines(began)]
     lost = [line.split()[0] for line in lines(began) if line.endswith("cache-other")]
-    assert sorted(scales) == sorted(["2", "2", "3", "3", *lost])  # each image once, but for what was under way
+    assert sorted(scales) == sorted([*"222333", *lost])  # each image, and the first again; but for what was under way
     # the nodes had the plugin, the images and what is trained from the run alone
     assert list(nodes.cache("other").glob("shipped/*/*.png"))
     # and the local engine, with weights of its own, leaves the same bytes
@@ -178,12 +185,12 @@ def test_a_node_is_lost_in_the_middle(
 
 def test_what_kills_its_process_fails_one_cell(cli: Cli, steady_nodes: Nodes, work: Path) -> None:
     (work / "go").touch()
-    words = (*WORDS, "--methods", "deadly,nearest,slow", "--scales", "2")
+    words = (*WORDS, "--methods", "deadly,exits,nearest,slow", "--scales", "2")
     result = cli(*words, "--engine", "ray", "--address", steady_nodes.address)
     assert result.returncode == 3, result.stderr
     document = json.loads(result.stdout)
     assert {row["method"] for row in document["results"]} == {"nearest", "slow"}
-    assert [row["error"] for row in document["failed"]] == ["its process crashed, twice"]
+    assert [row["error"] for row in document["failed"]] == ["its process crashed, twice", "its process exited with 7"]
     assert (work / "died").read_text() == "xx"  # once more, as an earlier cell may have broken the process; no more
 
 
@@ -215,7 +222,7 @@ def test_ctrl_c_keeps_what_is_done_and_what_limits_a_cell(
 def test_another_srbench_on_a_node_is_refused(steady_nodes: Nodes, work: Path) -> None:
     """The run takes its own code for another than it is, as nodes find the run's modules on one machine."""
     words = (*WORDS, "--methods", "nearest", "--scales", "2", "--engine", "ray", "--address", steady_nodes.address)
-    code = "import srbench.bench.engines.cluster as c, srbench.cli.main as m; c.code_hash = lambda: 'x'; m.main()"
+    code = "import srbench.bench.engines.cluster as c, srbench.cli.main as m; c.package_hash = lambda: 'x'; m.main()"
     result = subprocess.run([sys.executable, "-c", code, *words], cwd=work, capture_output=True, text=True, timeout=240)
     assert result.returncode == 2, result.stderr
     assert "has another srbench than this run: install the same on every node." in result.stderr

@@ -15,7 +15,7 @@ import typer
 from runs import METRICS, write_run
 from typer.testing import CliRunner
 
-from srbench.bench.store import load_run
+from srbench.bench.store import read_run
 from srbench.cli.report import report
 from srbench.cli.run import _show_results
 from srbench.errors import DataError, UsageError
@@ -88,7 +88,7 @@ def test_some_formats_elsewhere(folder: Path, tmp_path: Path) -> None:
 
 def test_the_page_names_the_plots_that_stand_beside_it(folder: Path, tmp_path: Path) -> None:
     """In whatever order its parts are asked for: a page made without plots is not the one with them."""
-    run, whole, parts = load_run(folder), tmp_path / "whole", tmp_path / "parts"
+    run, whole, parts = read_run(folder), tmp_path / "whole", tmp_path / "parts"
     write_report(run, whole, ["md"])
     expected = (whole / "report.md").read_text("utf-8")
     assert "(plots/" in expected
@@ -102,7 +102,7 @@ def test_the_page_names_the_plots_that_stand_beside_it(folder: Path, tmp_path: P
 
 
 def test_the_tables_are_those_that_run_printed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    _show_results(load_run(folder), as_json=False)
+    _show_results(read_run(folder), as_json=False)
     printed = capsys.readouterr().out
     assert "PSNR (dB) / SSIM" in printed and "MSE" in printed
     assert (
@@ -144,14 +144,14 @@ def test_a_metric_of_one_run_alone_is_printed_for_that_one(tmp_path: Path) -> No
 
 def test_the_page_on_reports_names_every_file(folder: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "reference" / "report.md").read_text("utf-8")
-    files = {path.relative_to(folder / "report") for path in write_report(load_run(folder))} | {Path(STAMP)}
+    files = {path.relative_to(folder / "report") for path in write_report(read_run(folder))} | {Path(STAMP)}
     names = {f"{file.parts[0]}/" if len(file.parts) > 1 else file.name for file in files}
     table = page[page.index("| file |") : page.index("A report that is up to date")]
     assert not {name for name in names if f"`{name}`" not in table}
 
 
 def test_an_up_to_date_report_is_not_made_again(folder: Path) -> None:
-    run = load_run(folder)
+    run = read_run(folder)
     first = {path: path.stat().st_mtime_ns for path in write_report(run)}
     code = (
         "import sys, time; from pathlib import Path\n"
@@ -168,7 +168,7 @@ def test_an_up_to_date_report_is_not_made_again(folder: Path) -> None:
 
 
 def test_a_changed_run_or_a_damaged_file_is_made_again(folder: Path) -> None:
-    run = load_run(folder)
+    run = read_run(folder)
     write_report(run, plots=False)
     table = folder / "report" / "report.md"
     whole = table.read_text("utf-8")
@@ -186,7 +186,7 @@ def test_a_stamp_that_is_not_ours_is_not_trusted(folder: Path, stamp: str) -> No
     (folder / "report").mkdir()
     (folder / "x").write_text("keep")
     (folder / "report" / "report.json").write_text(stamp)
-    write_report(load_run(folder), formats=["csv"], plots=False)
+    write_report(read_run(folder), formats=["csv"], plots=False)
     assert (folder / "x").read_text() == "keep"
     assert _files(folder / "report") == {"results.csv", "per_image.csv", "compare.csv"}
 

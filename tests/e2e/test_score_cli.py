@@ -73,7 +73,7 @@ def test_as_a_run_scores_them(folders: Path) -> None:
     assert notes == found["notes"]
     assert notes[1] == (
         "niqe-pirm rests on 2 blocks of 96x96 pixels of first, which has 6 (and so for 2 more images): "
-        "what is cut from the border changes the count, and so the figure"
+        "what is cut from the border changes the count, and so the value"
     )
 
 
@@ -133,9 +133,9 @@ def test_a_plugins_metric_sees_no_hr_unless_it_needs_it(folders: Path) -> None:
     (folders / "mine.py").write_text(
         "from srbench.metrics.metric import Metric\n"
         "def rows(pair):\n    return float(len(pair.target))\n"
-        "SEES = Metric('sees', rows, input='picture')\n"
-        "BLIND = Metric('blind', rows, input='picture', needs_hr=False)\n"
-        "NAN = Metric('nan', lambda pair: float('nan'), input='picture', needs_hr=False)\n"
+        "SEES = Metric('sees', rows, input='image')\n"
+        "BLIND = Metric('blind', rows, input='image', needs_hr=False)\n"
+        "NAN = Metric('nan', lambda pair: float('nan'), input='image', needs_hr=False)\n"
     )
     found = document("sr_x2", "--hr", "hr", "--metrics", "sees,blind", "--plugin", "mine.py")
     assert found["images"][0]["values"] == {"sees": 192.0, "blind": 0.0}

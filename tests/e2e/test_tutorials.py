@@ -46,7 +46,7 @@ def test_t1_and_t2(cli: Cli, tmp_path: Path, pairs: str) -> None:
     rgb = "tutorial-srcnn-rgb:t1-tiny.toml,tutorial-srcnn-rgb:t2-tiny.toml"
     words = ("--datasets", pairs, "--scales", "2", "--protocol")
     squashed = run(cli, "--methods", f"{rgb},tutorial-fsrcnn-rgb:f-tiny.toml,bicubic", *words, "paired-rgb-224")
-    assert "left out: tutorial-fsrcnn-rgb:f-tiny enlarges LR itself" in squashed.stderr
+    assert "left out: tutorial-fsrcnn-rgb:f-tiny upsamples LR itself" in squashed.stderr
     assert set(figures(squashed)) == {"tutorial-srcnn-rgb:t1-tiny", "tutorial-srcnn-rgb:t2-tiny", "bicubic:"}
     # these recipes let test images in, and were given these very pictures
     assert "trains on test images (hr=./p/hr,lr=./p/lr)" in squashed.stderr

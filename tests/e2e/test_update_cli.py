@@ -63,7 +63,7 @@ def test_what_changed_is_rewritten_and_nothing_else(baseline: Path, tmp_path: Pa
     assert shown[:2] == [f"--- {baseline}", f"+++ {baseline}"]
     assert [line[1:] for line in shown[2:] if line[0] == "-"] == [old for old, _ in changed]
     assert [line[1:] for line in shown[2:] if line[0] == "+"] == [new for _, new in changed]
-    assert "base.csv: 2 of the 18 figures that the runs hold rewritten" in result.stderr
+    assert "base.csv: 2 of the 18 values that the runs hold rewritten" in result.stderr
 
 
 def test_within_its_tolerance_a_figure_stays(baseline: Path, tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_new_figures_are_counted_and_left_out(baseline: Path, tmp_path: Path) ->
     run = made(tmp_path / "more", gains={"bicubic": 0.0, "dcci": 0.2})
     result = invoke(run.folder.path, "--update", "--reference", baseline)
     assert (result.exit_code, result.stdout) == (0, "")
-    assert "18 figures stand in no baseline yet: --write" in result.stderr
+    assert "18 values stand in no baseline yet: --write" in result.stderr
 
 
 @pytest.mark.parametrize("names", [("published",), ("BASELINE", "published")])
@@ -159,7 +159,7 @@ def test_published_figures_are_never_changed(baseline: Path, tmp_path: Path, nam
     options = [word for name in names for word in ("--reference", str(baseline) if name == "BASELINE" else name)]
     result = invoke(moved(tmp_path / "after", 0.1), "--update", *options)
     assert isinstance(result.exception, UsageError)
-    assert "published.csv holds published figures, which are never changed" in str(result.exception)
+    assert "published.csv holds published values, which are never changed" in str(result.exception)
     assert (reference_folder() / "published.csv").read_bytes() == before
 
 
@@ -187,7 +187,7 @@ def test_srbenchs_own_baseline_is_what_is_meant_without_a_name(
     [
         ({"failed": (("bicubic", "set5", 2),)}, "1 cells without a result"),
         ({"content": "0" * 64}, "holds other images than srbench's"),
-        ({"gains": {"dcci": 0.0}}, "hold no figure of a baseline"),
+        ({"gains": {"dcci": 0.0}}, "hold no value of a baseline"),
     ],
 )
 def test_a_run_that_is_no_baseline_updates_none(
@@ -204,7 +204,7 @@ def test_two_runs_of_one_figure_are_refused(baseline: Path, tmp_path: Path) -> N
     runs = [moved(tmp_path / name, by) for name, by in (("a", 0.1), ("b", 0.2))]
     result = invoke(*runs, "--update", "--reference", baseline)
     assert isinstance(result.exception, UsageError)
-    assert "Two of the runs hold the same figure" in str(result.exception)
+    assert "Two of the runs hold the same value" in str(result.exception)
 
 
 def test_json(baseline: Path, tmp_path: Path) -> None:

@@ -21,13 +21,12 @@ import torch
 from rich.console import Console
 
 from srbench.analysis.baseline import write_baseline
-from srbench.analysis.gate import check
+from srbench.analysis.gate import check_runs
 from srbench.analysis.references import load_references
 from srbench.analysis.sample import cell_intervals
-from srbench.bench.options import Options
-from srbench.bench.plan import Request
+from srbench.bench.options import Options, Request
 from srbench.bench.run import execute, prepare
-from srbench.bench.store import load_run
+from srbench.bench.store import read_run
 from srbench.cli.console import RunConsole
 from srbench.errors import DataError, SrbenchError
 from srbench.imaging.files import read_image
@@ -92,7 +91,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         checkpoint = folder / "checkpoint.safetensors"
         bench = Bench(folder, run, training, registry.method("fsrcnn-s"), own, shipped, checkpoint)
         assert bench.execute().computed == 2
-        write_report(load_run(run), formats=REPORT, plots=False)
+        write_report(read_run(run), formats=REPORT, plots=False)
         session = bench.session()
         for _ in range(3):
             session.advance(torch.rand(1, 1, 20, 20), torch.rand(1, 1, 40, 40))
@@ -114,7 +113,7 @@ Reader = Callable[[Path], str]
 
 def readers(bench: Bench) -> dict[str, Reader]:
     """By a file's kind, what reads it. What is right is read from the whole files first."""
-    whole = load_run(bench.run)
+    whole = read_run(bench.run)
     baseline = bench.folder / "baseline.csv"
     write_baseline([whole], baseline)
     references = load_references([str(baseline)])
@@ -127,9 +126,9 @@ def readers(bench: Bench) -> dict[str, Reader]:
     assert session.resume(bench.checkpoint, "key")
     state = dict(session._tensors())
 
-    def read_run(path: Path) -> str:
+    def reload_run(path: Path) -> str:
         try:
-            run = load_run(bench.run)
+            run = read_run(bench.run)
         except DataError as error:
             assert str(path) in str(error)
             return "refused"
@@ -139,7 +138,7 @@ def readers(bench: Bench) -> dict[str, Reader]:
         same = found == right and run.speed == whole.speed and run.record == whole.record
         assert run.trainings == whole.trainings or not run.trainings
         same = same and run.trainings == whole.trainings
-        assert check([run], references, complete=True).ok == (found == right)
+        assert check_runs([run], references, complete=True).ok == (found == right)
         return "unchanged" if same else "absent"
 
     def read_picture(path: Path) -> str:
@@ -152,7 +151,7 @@ def readers(bench: Bench) -> dict[str, Reader]:
 
     def read_report(path: Path) -> str:
         before = path.read_bytes()
-        write_report(load_run(bench.run), formats=REPORT, plots=False)
+        write_report(read_run(bench.run), formats=REPORT, plots=False)
         assert all(made.read_bytes() == content for made, content in report.items())
         return "made again" if path.read_bytes() != before else "unchanged"
 
@@ -177,10 +176,10 @@ def readers(bench: Bench) -> dict[str, Reader]:
     pictures = {path: read_image(path) for path in bench.run.rglob("images/**/*.png")}
     assert pictures
     return {
-        "run.json": read_run,
-        "speed.json": read_run,
-        "cells": read_run,
-        "trainings": read_run,
+        "run.json": reload_run,
+        "speed.json": reload_run,
+        "cells": reload_run,
+        "trainings": reload_run,
         "images": read_picture,
         "report": read_report,
         "weights": read_weights,
@@ -196,7 +195,7 @@ def kind_of(bench: Bench, path: Path) -> str:
 
 def tables_of(run: Path) -> str:
     text = io.StringIO()
-    print_tables(load_run(run), Console(file=text, width=200), ())
+    print_tables(read_run(run), Console(file=text, width=200), ())
     return text.getvalue()
 
 
@@ -259,7 +258,7 @@ def test_what_is_damaged_is_named_and_made_again(bench: Bench, capfd: pytest.Cap
         assert bench.execute().computed == computed
         said = capfd.readouterr().err
         assert (f"{path} is damaged" in said) == (path != cell)
-        load_run(bench.run)
+        read_run(bench.run)
         assert not capfd.readouterr().err, "it is whole again"
     assert numbers(tables_of(bench.run)) >= numbers(right) - numbers(right.partition("\n")[2])
 

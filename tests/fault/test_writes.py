@@ -13,10 +13,10 @@ import pytest
 
 from srbench.bench import record
 from srbench.bench.engine import Engine
-from srbench.bench.options import Options
-from srbench.bench.plan import Plan, PlannedJob, Request, make_plan
+from srbench.bench.options import Options, Request
+from srbench.bench.plan import Plan, PlannedJob, make_plan
 from srbench.bench.results import CellResult, FailedCell
-from srbench.bench.store import RunFolder, load_run
+from srbench.bench.store import RunFolder, read_run
 from srbench.plugins.registry import Registry
 from srbench.system.files import StoreError
 from srbench.training.job import Training
@@ -145,4 +145,4 @@ def test_a_clock_that_jumps_changes_nothing(plan: Plan, tmp_path: Path, monkeypa
     assert watcher.computed == 2
     assert files(tmp_path / "out") == files(tmp_path / "whole")
     (run,) = (tmp_path / "out").iterdir()
-    assert len(load_run(run).cells) == 2
+    assert len(read_run(run).cells) == 2

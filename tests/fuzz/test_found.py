@@ -175,7 +175,7 @@ def test_a_foreign_cell_writes_no_picture_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "mine" / "images" / KEY).mkdir(parents=True)
     cell = CellResult.model_validate(a_cell())
     with pytest.raises(DataError):
-        mine.copy_pictures(other, cell, "../x")
+        mine.copy_images(other, cell, "../x")
     assert not list((tmp_path / "mine").rglob("*.png"))
     assert PlannedCell(id=cell.id).key is None
 

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from srbench.bench import availability as module
-from srbench.bench.availability import availability
-from srbench.bench.plan import Request, make_plan
+from srbench.bench.availability import needs, scoring_of
+from srbench.bench.options import Request
+from srbench.bench.plan import make_plan
 from srbench.data.fetch.networks import NETWORKS, NetworkFile, networks_folder
 from srbench.errors import DataError
 from srbench.plugins.registry import Registry
+from srbench.protocols.builtin import PROTOCOLS
 from srbench.system.installed import install_command
 
 
@@ -39,11 +41,11 @@ def test_weights_are_in_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
         place(content, monkeypatch)
         plans.append(make_plan(request, registry))
     assert plans[0].unavailable.keys() == {"vgg"}
-    assert [metric.name for metric in plans[0].scored] == ["psnr"]
-    assert [metric.name for metric in plans[2].scored] == ["psnr", "vgg"]
+    assert [metric.name for metric in plans[0].scoring.metrics] == ["psnr"]
+    assert [metric.name for metric in plans[2].scoring.metrics] == ["psnr", "vgg"]
     assert not plans[2].unavailable
-    assert len({plan.metric_hashes.get("vgg", "") for plan in plans}) == 3
-    assert len({plan.metric_hashes["psnr"] for plan in plans}) == 1
+    assert len({plan.scoring.hashes.get("vgg", "") for plan in plans}) == 3
+    assert len({plan.scoring.hashes["psnr"] for plan in plans}) == 1
     assert len({plan.run_id for plan in plans}) == 1  # the same question: its folder is gone on with
 
 
@@ -53,7 +55,7 @@ def test_a_librarys_version_is_in_the_key(monkeypatch: pytest.MonkeyPatch) -> No
     hashes = []
     for number in ("0.8.0", "0.8.1"):
         monkeypatch.setattr(module, "version", lambda package, number=number: number)
-        hashes.append(availability([metric], registry).hashes["piq:fsim"])
+        hashes.append(needs(metric, registry)[0])
     assert hashes[0] != hashes[1]
 
 
@@ -63,8 +65,9 @@ def test_a_library_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(module, "version", lacking)
     registry = Registry()
-    found = availability([registry.metric(name) for name in ("psnr", "piq:fsim")], registry)
-    assert found.hashes.keys() == {"psnr"}
-    assert found.reasons == {"piq:fsim": f"piq is not installed: {install_command('perceptual')} brings it."}
+    metrics = [registry.metric(name) for name in ("psnr", "piq:fsim")]
+    scoring, reasons = scoring_of(PROTOCOLS["vdsr"], metrics, registry)
+    assert scoring.hashes.keys() == {"psnr"}
+    assert reasons == {"piq:fsim": f"piq is not installed: {install_command('perceptual')} brings it."}
     with pytest.raises(DataError, match="nothing to score with: piq:fsim: piq is not installed"):
         make_plan(Request(methods=("bicubic",), metrics=("piq:fsim",)), registry)

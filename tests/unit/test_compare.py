@@ -24,7 +24,7 @@ from srbench.analysis.compare import (
     labels_of,
     report_pairs,
 )
-from srbench.analysis.sample import Sample, cell_intervals, sample_intervals, samples
+from srbench.analysis.sample import ScoreSample, cell_intervals, sample_intervals, samples
 from srbench.analysis.significance import holm
 from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
@@ -41,12 +41,12 @@ PSNR, SSIM, MSE = METRICS
 LARGE = {"hundred": tuple(f"image{index}" for index in range(100)), "set5": ("a", "b", "c", "d", "e")}
 
 
-def _sample(label: str, values: list[float]) -> Sample:
+def _sample(label: str, values: list[float]) -> ScoreSample:
     array = np.array(values)
     names = tuple(f"image{index}" for index in range(len(values)))
     mean = float(array.mean())
-    return Sample(
-        label=label, dataset="d", scale=2, images=names, values=array, parts=array, figure=mean, seed_figures=(mean,)
+    return ScoreSample(
+        label=label, dataset="d", scale=2, images=names, values=array, parts=array, value=mean, seed_values=(mean,)
     )
 
 
@@ -207,7 +207,7 @@ def test_seeds_are_averaged_image_by_image_and_never_make_the_sample_larger(tmp_
     three = write_run(tmp_path / "three", seeds=(0, 10, 20), **options)  # type: ignore[arg-type]
     (c,) = compare_methods(three, "srcnn-y:t91", three, "bicubic", PSNR)
     assert c.n == len(c.a.values) == 12
-    assert c.a.seed_figures == pytest.approx((c.a.figure - 0.1, c.a.figure, c.a.figure + 0.1))
+    assert c.a.seed_values == pytest.approx((c.a.value - 0.1, c.a.value, c.a.value + 0.1))
     assert c.a.seed_sd == pytest.approx(0.1)
     assert c.b.seed_sd is None
     assert c.a.image_sd == pytest.approx(np.linspace(-3, 3, 12).std(ddof=1))

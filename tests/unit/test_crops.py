@@ -18,7 +18,7 @@ def test_the_window_is_where_the_methods_disagree(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", scales=(2, 4))
     sheet = choose(run, run.record.datasets[0], 4)
     assert sheet is not None
-    assert (sheet.image, len(sheet.pictures)) == ("baby", len(GAINS))
+    assert (sheet.image, len(sheet.srs)) == ("baby", len(GAINS))
     window = sheet.window
     assert window.top <= ARTEFACT[0].start and window.top + window.height >= ARTEFACT[0].stop
     assert window.left <= ARTEFACT[1].start and window.left + window.width >= ARTEFACT[1].stop
@@ -47,7 +47,7 @@ def test_a_damaged_picture_is_done_without(tmp_path: Path, caplog: pytest.LogCap
     cell = run.cells[0]
     run.folder.sr_path(cell.key, "baby").write_bytes(b"no image")
     sheet = choose(run, run.record.datasets[0], 2)
-    assert sheet is not None and cell.key not in sheet.pictures
+    assert sheet is not None and cell.key not in sheet.srs
     assert len(dict(crop_sheets(run))) == 4
     assert "baby.png is not an image" in caplog.text
 

@@ -21,9 +21,9 @@ from typer.main import get_command
 from srbench.bench.engines import node
 from srbench.bench.engines.cluster import Cluster
 from srbench.bench.engines.joining import require_answer
-from srbench.bench.engines.node import code_hash
-from srbench.bench.options import Options
-from srbench.bench.plan import Request, make_plan
+from srbench.bench.engines.node import package_hash
+from srbench.bench.options import Options, Request
+from srbench.bench.plan import make_plan
 from srbench.bench.workbench import Setting
 from srbench.cli.main import app
 from srbench.errors import UsageError
@@ -89,11 +89,11 @@ def test_the_code_of_the_engine_has_a_hash(monkeypatch: pytest.MonkeyPatch, tmp_
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x = 1\n")
     monkeypatch.setattr(node, "PACKAGE", tmp_path)
-    before = code_hash.__wrapped__()
+    before = package_hash.__wrapped__()
     (tmp_path / "methods" / "mine.py").write_text("x = 2\n")  # which has a hash of its own
-    assert code_hash.__wrapped__() == before
+    assert package_hash.__wrapped__() == before
     (tmp_path / "protocol.py").write_text("x = 2\n")
-    assert code_hash.__wrapped__() != before
+    assert package_hash.__wrapped__() != before
 
 
 def test_the_files_for_clusters_are_well_formed() -> None:

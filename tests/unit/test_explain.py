@@ -18,7 +18,6 @@ from skimage.metrics import structural_similarity
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.explain.catalogue import LIMIT, Candidate, candidates_for, candidates_for_images
 from srbench.explain.compute import figures_of_method, makings
-from srbench.explain.planes import plane_of
 from srbench.explain.resizers import RESIZERS
 from srbench.explain.search import Chance, Number, read_number, search
 from srbench.explain.variant import variant_of
@@ -30,6 +29,7 @@ from srbench.metrics.pixel import psnr
 from srbench.metrics.ssim import ssim
 from srbench.protocols.builtin import PROTOCOLS
 from srbench.protocols.case import prepare
+from srbench.protocols.planes import plane_of
 
 RGB = photograph(60, 72)
 CPU = torch.device("cpu")

@@ -18,13 +18,13 @@ from runs import write_run
 
 from srbench.bench.store import LoadedRun
 from srbench.errors import DataError, UsageError
-from srbench.export.figures import figures_of
-from srbench.export.folder import require_free
+from srbench.export.folder import require_replaceable
 from srbench.export.front_matter import front_matter
 from srbench.export.hub import FILES, write_hub
 from srbench.export.onnx import Graph, make_graph
 from srbench.export.snippet import snippet
-from srbench.export.subject import Subject, make_subjects
+from srbench.export.subject import ExportSubject, make_subjects
+from srbench.export.values import values_of
 from srbench.imaging.color import rgb_to_ycbcr, ycbcr_to_rgb
 from srbench.imaging.files import read_image
 from srbench.imaging.resize import imresize
@@ -37,11 +37,11 @@ REGISTRY = Registry()
 
 
 @pytest.fixture(scope="module")
-def subjects() -> tuple[Subject, ...]:
+def subjects() -> tuple[ExportSubject, ...]:
     return make_subjects(REGISTRY, "fsrcnn", (2, 4))
 
 
-def run_of(folder: Path, subjects: tuple[Subject, ...], **changed: Any) -> LoadedRun:
+def run_of(folder: Path, subjects: tuple[ExportSubject, ...], **changed: Any) -> LoadedRun:
     """A run with figures of these weights."""
     gains = {"bicubic": 0.0, "fsrcnn:standard": 3.5}
     run = write_run(folder, gains=gains, failed=(), pictures=0, **changed)
@@ -53,7 +53,7 @@ def run_of(folder: Path, subjects: tuple[Subject, ...], **changed: Any) -> Loade
     return replace(run, cells=tuple(cells))
 
 
-def test_the_hub_s_own_code_reads_the_run_s_numbers(tmp_path: Path, subjects: tuple[Subject, ...]) -> None:
+def test_the_hub_s_own_code_reads_the_run_s_numbers(tmp_path: Path, subjects: tuple[ExportSubject, ...]) -> None:
     hub = pytest.importorskip("huggingface_hub")
     run = run_of(tmp_path / "run", subjects)
     files = write_hub(tmp_path / "hub", subjects, {2: Graph(b"a graph", 0.0)}, run, ("bicubic",))
@@ -82,7 +82,9 @@ def test_the_hub_s_own_code_reads_the_run_s_numbers(tmp_path: Path, subjects: tu
     assert hub.ModelCard(str(card)).data.to_dict() == data.to_dict()
 
 
-def test_the_text_says_how_the_figures_and_the_weights_were_made(tmp_path: Path, subjects: tuple[Subject, ...]) -> None:
+def test_the_text_says_how_the_figures_and_the_weights_were_made(
+    tmp_path: Path, subjects: tuple[ExportSubject, ...]
+) -> None:
     run = run_of(tmp_path / "run", subjects)
     write_hub(tmp_path / "hub", subjects, {2: Graph(b"a graph", 0.0)}, run, ("bicubic", "lanczos"))
     text = (tmp_path / "hub" / "README.md").read_text("utf-8")
@@ -126,19 +128,19 @@ def test_config_says_which_file_is_what(tmp_path: Path) -> None:
     assert (tmp_path / "hub" / "autoencoder_x2-3-4.safetensors").read_bytes() == both[0].weights.read_bytes()
 
 
-def test_figures_of_something_else_are_refused(tmp_path: Path, subjects: tuple[Subject, ...]) -> None:
+def test_figures_of_something_else_are_refused(tmp_path: Path, subjects: tuple[ExportSubject, ...]) -> None:
     run = run_of(tmp_path / "run", subjects, scales=(2, 3))
-    with pytest.raises(UsageError, match=r"has no figures of fsrcnn:standard x4: run `srbench run --methods fsrcnn"):
-        figures_of(run, subjects)
-    with pytest.raises(UsageError, match="has no figures of fsrcnn:standard x2"):
-        figures_of(run, (replace(subjects[0], seed=1),))
+    with pytest.raises(UsageError, match=r"has no values of fsrcnn:standard x4: run `srbench run --methods fsrcnn"):
+        values_of(run, subjects)
+    with pytest.raises(UsageError, match="has no values of fsrcnn:standard x2"):
+        values_of(run, (replace(subjects[0], seed=1),))
     for key in ("weights", "source"):
         others = [cell.model_copy(update={"inputs": {**cell.inputs, key: "another"}}) for cell in run.cells]
         with pytest.raises(DataError, match="with other weights, or of another version of its code"):
-            figures_of(replace(run, cells=tuple(others)), subjects[:1])
+            values_of(replace(run, cells=tuple(others)), subjects[:1])
 
 
-def test_infinite_figures_are_left_out_of_the_index(tmp_path: Path, subjects: tuple[Subject, ...]) -> None:
+def test_infinite_figures_are_left_out_of_the_index(tmp_path: Path, subjects: tuple[ExportSubject, ...]) -> None:
     run = run_of(tmp_path / "run", subjects, figures={("fsrcnn:standard", "set5", 2): (float("inf"), 1.0)})
     write_hub(tmp_path / "hub", subjects[:1], {}, run)
     text = (tmp_path / "hub" / "README.md").read_text("utf-8")
@@ -195,24 +197,24 @@ def test_a_folder_that_cannot_be_put_back_is_not_lost(tmp_path: Path, monkeypatc
 
 def test_what_is_there_is_kept_unless_it_is_ours_and_may_go(tmp_path: Path) -> None:
     folder, file = tmp_path / "folder", tmp_path / "a.onnx"
-    require_free(folder, overwrite=False, own=FILES)
+    require_replaceable(folder, overwrite=False, own=FILES)
     folder.mkdir()
-    require_free(folder, overwrite=False, own=FILES)
+    require_replaceable(folder, overwrite=False, own=FILES)
     (folder / "README.md").touch()
     with pytest.raises(UsageError, match="is there already: pass --overwrite"):
-        require_free(folder, overwrite=False, own=FILES)
-    require_free(folder, overwrite=True, own=FILES)
+        require_replaceable(folder, overwrite=False, own=FILES)
+    require_replaceable(folder, overwrite=True, own=FILES)
     (folder / ".git").mkdir()
     with pytest.raises(UsageError, match=r"holds \.git, which is none of its files"):
-        require_free(folder, overwrite=True, own=FILES)
+        require_replaceable(folder, overwrite=True, own=FILES)
     with pytest.raises(UsageError, match="is a folder"):
-        require_free(folder, overwrite=True)
+        require_replaceable(folder, overwrite=True)
     file.touch()
     with pytest.raises(UsageError, match="is a file"):
-        require_free(file, overwrite=True, own=FILES)
+        require_replaceable(file, overwrite=True, own=FILES)
     with pytest.raises(UsageError, match="is there already"):
-        require_free(file, overwrite=False)
-    require_free(file, overwrite=True)
+        require_replaceable(file, overwrite=False)
+    require_replaceable(file, overwrite=True)
 
 
 @pytest.mark.parametrize("name", ["fsrcnn", "srcnn-y", "autoencoder"])
@@ -232,7 +234,7 @@ def test_the_card_s_program_gives_srbench_s_picture(name: str, tmp_path: Path, m
     assert np.abs(found - expected)[8:-8, 8:-8].mean() < 0.6
 
 
-def _by_srbench(exported: Subject, picture: np.ndarray) -> np.ndarray:
+def _by_srbench(exported: ExportSubject, picture: np.ndarray) -> np.ndarray:
     """The picture by srbench's own resizer and colours."""
     info = exported.card.info
     image = picture.astype(np.float64)

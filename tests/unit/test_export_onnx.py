@@ -17,7 +17,7 @@ import srbench
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.export import onnx as exporting
 from srbench.export.onnx import OPSET, NoGraph, make_graph
-from srbench.export.subject import Subject, make_subjects
+from srbench.export.subject import ExportSubject, make_subjects
 from srbench.inference import run_method
 from srbench.method import LearnedMethod, Method, MethodInfo
 from srbench.plugins.card import Choice
@@ -34,7 +34,7 @@ LEARNED = [name for name in REGISTRY.method_names if REGISTRY.card(name).learned
 NO_GRAPH = {"nearest", "bilinear", "lanczos", "bicubic-ibp", "dcci", "dcci-ibp", "gradient-prior"}
 
 
-def subject(name: str, scale: int) -> Subject:
+def subject(name: str, scale: int) -> ExportSubject:
     """A method with the weights that come with it, or with some that are no identity."""
     with suppress(DataError):
         return make_subjects(REGISTRY, name, (scale,))[0]
@@ -45,12 +45,12 @@ def subject(name: str, scale: int) -> Subject:
     with torch.no_grad():
         for parameter in method.model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.02)
-    return Subject(REGISTRY.select((name,))[0], scale, 0, method)
+    return ExportSubject(REGISTRY.select((name,))[0], scale, 0, method)
 
 
-def of_class(method_class: type[Method]) -> Subject:
+def of_class(method_class: type[Method]) -> ExportSubject:
     card = dataclasses.replace(REGISTRY.card("bicubic"), info=method_class.info)
-    return Subject(Choice(card, ""), 2, 0, method_class())
+    return ExportSubject(Choice(card, ""), 2, 0, method_class())
 
 
 def session(content: bytes) -> Any:

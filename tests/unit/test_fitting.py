@@ -22,7 +22,7 @@ from srbench.recipe import Recipe, Transfer, read_recipe
 from srbench.testing import CHECKS, Check
 from srbench.training.examples import training_images
 from srbench.training.job import Training
-from srbench.training.progress import Progress
+from srbench.training.progress import TrainingProgress
 from srbench.training.trainer import train, train_and_save
 from srbench.weights import load_weights, read_metadata
 
@@ -89,7 +89,7 @@ def recipe(tmp_path: Path) -> Recipe:
     )
 
 
-def silent(progress: Progress) -> None: ...
+def silent(progress: TrainingProgress) -> None: ...
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -98,7 +98,7 @@ def test_it_keeps_the_contract(check: Check) -> None:
 
 
 def test_a_fit_is_validated_and_repeats_itself(recipe: Recipe) -> None:
-    told: list[Progress] = []
+    told: list[TrainingProgress] = []
     method = Sharpen()
     first = train(method, recipe, 2, CPU, told.append)
     second = train(Sharpen(), recipe, 2, CPU, silent)
@@ -143,14 +143,14 @@ def test_its_weights_are_kept_as_any_others(recipe: Recipe, tmp_path: Path) -> N
 
 
 def test_an_interrupted_fit_leaves_nothing_and_begins_anew(recipe: Recipe, tmp_path: Path) -> None:
-    def interrupt(progress: Progress) -> None:
+    def interrupt(progress: TrainingProgress) -> None:
         if progress.step == 7:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         train_and_save(job(recipe, tmp_path), Sharpen, CPU, interrupt)
     assert job(recipe, tmp_path).find() is None
-    told: list[Progress] = []
+    told: list[TrainingProgress] = []
     train_and_save(job(recipe, tmp_path), Sharpen, CPU, told.append)
     assert told[0].step == 0
 

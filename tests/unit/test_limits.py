@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from runs import METRICS, speed_record, write_run
 
 from srbench.analysis.baseline import write_baseline
-from srbench.analysis.gate import check
+from srbench.analysis.gate import check_runs
 from srbench.analysis.references import COLUMNS, Reference, load_references
 from srbench.bench.results import MetricRecord
-from srbench.bench.store import LoadedRun, load_run
+from srbench.bench.store import LoadedRun, read_run
 from srbench.errors import DataError
 from srbench.report.text.ci import junit
 from srbench.system.sealed import sealed
@@ -56,14 +56,14 @@ def run(tmp_path: Path) -> LoadedRun:
 def test_a_rule_says_which_side_is_held(
     run: LoadedRun, tmp_path: Path, value: float, tolerance: float, rule: str, passes: bool
 ) -> None:
-    result = check([run], rows_of(tmp_path, line(value, tolerance, rule)), complete=True)
+    result = check_runs([run], rows_of(tmp_path, line(value, tolerance, rule)), complete=True)
     assert result.ok == passes
 
 
 def test_at_most_holds_what_is_better_low(run: LoadedRun, tmp_path: Path) -> None:
     mse = run.cells[0].values["mse"]
-    assert check([run], rows_of(tmp_path, line(mse + 1, 0, "at_most", "mse")), complete=True).ok
-    (failure,) = check([run], rows_of(tmp_path, line(round(mse - 1), 0.25, "at_most", "mse"))).failures
+    assert check_runs([run], rows_of(tmp_path, line(mse + 1, 0, "at_most", "mse")), complete=True).ok
+    (failure,) = check_runs([run], rows_of(tmp_path, line(round(mse - 1), 0.25, "at_most", "mse"))).failures
     assert f"where <= {round(mse - 1)} + 0.25 is expected (srbench baseline): worse than" in failure.message
 
 
@@ -72,7 +72,7 @@ def test_a_gate_that_lets_every_regression_through_is_refused(
     run: LoadedRun, tmp_path: Path, metric: str, rule: str, right: str
 ) -> None:
     with pytest.raises(DataError, match=rf"mine\.csv:2: {metric} is better where .* the rule must be {right} or equal"):
-        check([run], rows_of(tmp_path, line(30, 0, rule, metric)))
+        check_runs([run], rows_of(tmp_path, line(30, 0, rule, metric)))
 
 
 @given(
@@ -98,14 +98,14 @@ def test_rules_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
 
 
 def test_junit_names_the_side(run: LoadedRun, tmp_path: Path) -> None:
-    assert "psnr &gt;= 33.6" in junit(check([run], rows_of(tmp_path, line(33.6, 0, "at_least"))))
+    assert "psnr &gt;= 33.6" in junit(check_runs([run], rows_of(tmp_path, line(33.6, 0, "at_least"))))
 
 
 def timed(folder: Path, device: str = "cpu", **speeds: float | None) -> LoadedRun:
     """A run of bicubic and dcci, and how many megapixels a second each method gave."""
     run = write_run(folder, **ONLY | {"gains": {"bicubic": 0.0, "dcci": 0.1}})  # type: ignore[arg-type]
     (folder / "speed.json").write_text(sealed(speed_record(speeds, device)))
-    return load_run(run.folder.path)
+    return read_run(run.folder.path)
 
 
 def speed_line(value: float, tolerance: float = 0.0, rule: str = "at_least", **fields: str) -> str:
@@ -114,10 +114,10 @@ def speed_line(value: float, tolerance: float = 0.0, rule: str = "at_least", **f
 
 def test_a_speed_is_held_to_another_of_the_same_run(tmp_path: Path) -> None:
     run = timed(tmp_path / "run", bicubic=200.0, dcci=50.0)
-    assert check([run], rows_of(tmp_path, speed_line(0.25)), complete=True).ok
-    assert check([run], rows_of(tmp_path, speed_line(0.2, method="dcci:of-any-recipe")), complete=True).ok
-    assert check([run], rows_of(tmp_path, speed_line(0.3, 0.05)), complete=True).ok
-    (failure,) = check([run], rows_of(tmp_path, speed_line(0.26))).failures
+    assert check_runs([run], rows_of(tmp_path, speed_line(0.25)), complete=True).ok
+    assert check_runs([run], rows_of(tmp_path, speed_line(0.2, method="dcci:of-any-recipe")), complete=True).ok
+    assert check_runs([run], rows_of(tmp_path, speed_line(0.3, 0.05)), complete=True).ok
+    (failure,) = check_runs([run], rows_of(tmp_path, speed_line(0.26))).failures
     assert failure.message.startswith("dcci cpu x2 vdsr speed/bicubic: 0.25 where >= 0.26 is expected")
 
 
@@ -125,7 +125,7 @@ def test_only_the_ratio_counts(tmp_path: Path) -> None:
     """A machine of a tenth of the speed gives the same answer."""
     rows = rows_of(tmp_path, speed_line(0.25))
     for name, rate in (("fast", 1.0), ("slow", 0.1)):
-        assert check([timed(tmp_path / name, bicubic=200 * rate, dcci=50 * rate)], rows, complete=True).ok
+        assert check_runs([timed(tmp_path / name, bicubic=200 * rate, dcci=50 * rate)], rows, complete=True).ok
 
 
 def test_what_was_not_timed_so_is_missing(tmp_path: Path) -> None:
@@ -136,9 +136,9 @@ def test_what_was_not_timed_so_is_missing(tmp_path: Path) -> None:
         "no speed": write_run(tmp_path / "none", **ONLY),  # type: ignore[arg-type]
     }
     for run in runs.values():
-        assert [verdict.status for verdict in check([run], rows, complete=True).verdicts] == ["missing"]
-        assert check([run], rows).problems
-    (failed,) = check([timed(tmp_path / "error", bicubic=200.0, dcci=None)], rows).verdicts
+        assert [verdict.status for verdict in check_runs([run], rows, complete=True).verdicts] == ["missing"]
+        assert check_runs([run], rows).problems
+    (failed,) = check_runs([timed(tmp_path / "error", bicubic=200.0, dcci=None)], rows).verdicts
     assert (failed.status, failed.error) == ("missing", "RuntimeError: out of ideas.")
 
 

@@ -115,7 +115,7 @@ def test_protocols_stand_apart(older: LoadedRun, tmp_path: Path) -> None:
     first, second = page.split("## Protocol srcnn")
     assert "## Protocol vdsr (`338ce1a3`)" in first and "dcci" in first and "nearest" not in first
     assert "nearest" in second and "dcci" not in second
-    assert "Figures of different protocols cannot be compared" in first
+    assert "Values of different protocols cannot be compared" in first
 
 
 def test_files_tell_the_run_of_each_row(older: LoadedRun, newer: LoadedRun, tmp_path: Path) -> None:

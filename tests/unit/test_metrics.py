@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -261,3 +262,23 @@ def test_tensors_smaller_than_the_window_are_refused() -> None:
     with pytest.raises(ValueError, match="at least 11x11"):
         tensor.ssim(torch.zeros(1, 1, 10, 11), torch.zeros(1, 1, 10, 11))
     assert tensor.ssim(torch.zeros(1, 1, 1, 2), torch.zeros(1, 1, 1, 2), window="same").item() == 1.0
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("peak", [1.0, 255.0])
+def test_half_precision_gives_what_its_pixels_give_in_double(dtype: torch.dtype, peak: float) -> None:
+    """PSNR was infinite above 48 dB, SSIM NaN: half cannot hold the squares."""
+    generator = torch.Generator().manual_seed(0)
+    hr = torch.rand(2, 3, 40, 48, generator=generator).mul(peak).to(dtype)
+    sr = (hr.double() + 0.002 * peak * torch.randn(hr.shape, generator=generator)).to(dtype)
+    for metric in (tensor.mse, partial(tensor.psnr, peak=peak), partial(tensor.ssim, peak=peak)):
+        found = metric(sr, hr)
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found.double(), metric(sr.double(), hr.double()), rtol=1e-4, atol=1e-6)
+    assert tensor.mse(sr, hr.double()).dtype == torch.float64
+
+
+def test_integers_are_no_images() -> None:
+    whole = torch.zeros(1, 1, 16, 16, dtype=torch.uint8)
+    with pytest.raises(ValueError, match=r"uint8 and the target .*: both must be floating point"):
+        tensor.psnr(whole, whole.float())

@@ -16,7 +16,7 @@ from srbench.errors import DataError, UsageError
 from srbench.imaging.color import luma
 from srbench.models.model import method_class
 from srbench.models.parse import parse_options, parse_spec
-from srbench.models.spec import Options
+from srbench.models.spec import ModelOptions
 
 
 class Squared(nn.Module):
@@ -60,7 +60,7 @@ def test_a_network_of_full_range_luma_is_given_opencv_s(tmp_path: Path, monkeypa
 def test_luma_is_for_networks_of_luma(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SRBENCH_CACHE", str(tmp_path / "cache"))
     path = scripted(Squared(), tmp_path / "squared.pt")
-    assert parse_options("luma=full", "onnx:a") == Options(luma="full")
+    assert parse_options("luma=full", "onnx:a") == ModelOptions(luma="full")
     with pytest.raises(UsageError, match=r"luma is studio .* or full .*, not 'jpeg'"):
         parse_options("luma=jpeg", "onnx:a")
     with pytest.raises(UsageError, match="luma is for a model of luma: add channels=y or leave it out"):

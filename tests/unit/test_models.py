@@ -8,6 +8,7 @@ import pickle
 import re
 import shutil
 import sys
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -21,17 +22,19 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from srbench.bench.plan import Request, make_plan
+from srbench.bench.options import Request
+from srbench.bench.plan import make_plan
 from srbench.data.own.folders import EXTENSIONS
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.inference import run_method
-from srbench.method import MethodInfo
+from srbench.method import Method, MethodInfo
 from srbench.models import model
+from srbench.models.fitting import run_fitted
+from srbench.models.inspection import find_traits
+from srbench.models.loaded import LoadedModel, open_file
 from srbench.models.model import ANY_SCALE, SrImages, spec_hash
-from srbench.models.opened import Opened, open_file
-from srbench.models.parse import parse_options, parse_spec, told_apart
-from srbench.models.spec import IMAGES, MEASURED, Options
-from srbench.models.trial import find_traits, run_fitted
+from srbench.models.parse import parse_options, parse_spec, with_distinct_names
+from srbench.models.spec import IMAGES, MEASURED, ModelOptions
 from srbench.plugins.registry import Registry
 from srbench.system import source
 from srbench.system.installed import install_command
@@ -75,10 +78,10 @@ def test_no_method_is_called_as_a_kind_of_models() -> None:
 
 
 def test_options_are_read() -> None:
-    assert parse_options("", "onnx:a") == Options()
-    assert Options().halo == MEASURED
+    assert parse_options("", "onnx:a") == ModelOptions()
+    assert ModelOptions().halo == MEASURED
     found = parse_options("channels=y&range=255&halo=16&scale=2&input=upsampled", "onnx:a")
-    assert found == Options(channels="y", range=255.0, halo=16, scale=2, input="upsampled")
+    assert found == ModelOptions(channels="y", range=255.0, halo=16, scale=2, input="upsampled")
     assert parse_options("halo=none", "onnx:a").halo is None
 
 
@@ -163,7 +166,7 @@ def written(path: Path) -> None:
 
 def names(tmp_path: Path, *patterns: str) -> list[str]:
     specs = [parse_spec(pattern.replace(":", f":{tmp_path}/", 1)) for pattern in patterns]
-    return [spec.name for spec in told_apart(list(dict.fromkeys(specs)), ())]
+    return [spec.name for spec in with_distinct_names(list(dict.fromkeys(specs)), ())]
 
 
 def test_models_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
@@ -249,41 +252,46 @@ def test_missing_files_are_one_sentence(tmp_path: Path) -> None:
 # what is found out ---------------------------------------------------------------------------------------------------
 
 
-def tried(network: nn.Module | Any, options: Options | None = None, **known: Any) -> Any:
-    return find_traits(Opened(run=network, says="a model", **known), options or Options(), "model")
+def tried(network: nn.Module | Any, options: ModelOptions | None = None, **known: Any) -> Any:
+    return find_traits(LoadedModel(run=network, says="a model", **known), options or ModelOptions(), "model")
 
 
-# models of the enlarged image ----------------------------------------------------------------------------------------
+# models of the upsampled image ---------------------------------------------------------------------------------------
 
 
-def test_a_model_of_the_enlarged_image_has_the_scale_that_is_said() -> None:
+def test_a_model_of_the_upsampled_image_has_the_scale_that_is_said() -> None:
     network = nn.Conv2d(1, 1, 5, padding=2)
-    found = tried(network, Options(input="upsampled", scale=3))
+    found = tried(network, ModelOptions(input="upsampled", scale=3))
     assert (found.input, found.scale, found.factor, found.halo) == ("upsampled", 3, 1, 2)
     assert run_fitted(network, torch.rand(1, 1, 9, 7), found).shape == (1, 1, 9, 7)
-    told = tried(network, told=Options(input="upsampled", scale=4, channels="any"))
+    told = tried(network, told=ModelOptions(input="upsampled", scale=4, channels="any"))
     assert (told.input, told.scale, told.either) == ("upsampled", 4, True)
-    own = tried(network, Options(input="lr"), told=Options(input="upsampled", scale=4))
+    own = tried(network, ModelOptions(input="lr"), told=ModelOptions(input="upsampled", scale=4))
     assert (own.input, own.scale) == ("lr", 1)
 
 
 @pytest.mark.parametrize(
     ("network", "options", "told", "message"),
     [
-        (nn.Identity(), Options(scale=2), Options(), "x1, not x2; if it takes the enlarged image, add input=upsampled"),
-        (nn.Identity(), Options(input="upsampled"), Options(), "say which"),
-        (nn.Identity(), Options(scale=3), Options(input="upsampled", scale=2), "for x2, not x3"),
-        (nearest(), Options(input="upsampled", scale=2), Options(), "enlarges x2 itself"),
+        (
+            nn.Identity(),
+            ModelOptions(scale=2),
+            ModelOptions(),
+            "x1, not x2; if it takes the upsampled image, add input=upsampled",
+        ),
+        (nn.Identity(), ModelOptions(input="upsampled"), ModelOptions(), "say which"),
+        (nn.Identity(), ModelOptions(scale=3), ModelOptions(input="upsampled", scale=2), "for x2, not x3"),
+        (nearest(), ModelOptions(input="upsampled", scale=2), ModelOptions(), "upsamples x2 itself"),
     ],
 )
-def test_what_cannot_be_of_a_model_of_the_enlarged_image(
-    network: nn.Module, options: Options, told: Options, message: str
+def test_what_cannot_be_of_a_model_of_the_upsampled_image(
+    network: nn.Module, options: ModelOptions, told: ModelOptions, message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
         tried(network, options, told=told)
 
 
-def test_an_onnx_file_says_by_its_inputs_name_that_it_takes_the_enlarged_image(tmp_path: Path) -> None:
+def test_an_onnx_file_says_by_its_inputs_name_that_it_takes_the_upsampled_image(tmp_path: Path) -> None:
     path = small_models.save_onnx(nn.Conv2d(1, 1, 3, padding=1), tmp_path / "sharpener_x3.onnx", 1, name="upsampled")
     with pytest.raises(UsageError, match="say which"):
         Registry().select([f"onnx:{path}"])
@@ -313,13 +321,13 @@ def test_channels_and_scale_are_found_out() -> None:
 
 def test_what_the_user_says_is_held_to() -> None:
     luma = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.PixelShuffle(2))
-    assert tried(luma, Options(channels="any")).either
-    assert tried(luma, Options(halo=7)).halo == 7
-    assert tried(luma, Options(halo=None)).halo is None
+    assert tried(luma, ModelOptions(channels="any")).either
+    assert tried(luma, ModelOptions(halo=7)).halo == 7
+    assert tried(luma, ModelOptions(halo=None)).halo is None
     with pytest.raises(UsageError, match="is a model for x2, not x3"):
-        tried(luma, Options(scale=3))
+        tried(luma, ModelOptions(scale=3))
     with pytest.raises(UsageError, match="takes 1 channels, which channels=rgb is not"):
-        tried(luma, Options(channels="rgb"), channels=1)
+        tried(luma, ModelOptions(channels="rgb"), channels=1)
     with pytest.raises(DataError, match="takes images of 4 channels"):
         tried(luma, channels=4)
     with pytest.raises(DataError, match=r"takes no image of 3 or 1 channels, 96x64 pixels \(.+\)"):
@@ -548,17 +556,99 @@ def test_weights_of_no_known_architecture(tmp_path: Path) -> None:
         Registry().select([f"spandrel:{tmp_path}/odd.pth"])
 
 
-def test_an_onnx_model_of_one_size_is_refused(network: nn.Module, tmp_path: Path) -> None:
-    path = small_models.save_onnx(network, tmp_path / "fixed.onnx", free=False)
-    with pytest.raises(DataError, match="takes images of 18x16 only; export it with a free height and width"):
+class ChannelsLast(nn.Module):
+    """As TensorFlow has images: (N, h, w, C)."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        sr: torch.Tensor = self.inner(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        return sr
+
+
+class Downsampling(nn.Module):
+    """Works at a third of the resolution inside: parts have to begin at multiples of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, padding=1, groups=3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        small = self.conv(nn.functional.avg_pool2d(x, 4))
+        return nn.functional.interpolate(small, scale_factor=8, mode="nearest")
+
+
+class Averaging(nn.Module):
+    """Every pixel has influence everywhere."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.interpolate(x - x.mean((2, 3), keepdim=True), scale_factor=2, mode="nearest")
+
+
+def save_fixed(network: nn.Module, path: Path, shape: tuple[int, ...] = (1, 3, 32, 40), **axes: Any) -> Path:
+    """An ONNX model of one input size, but for the axes that are free."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        names = {"input_names": ["lr"], "output_names": ["sr"]}
+        torch.onnx.export(network, (torch.rand(shape),), str(path), **names, dynamic_axes=axes or None, dynamo=False)
+    return path
+
+
+def ready(spec: str) -> Method:
+    """A model, ready."""
+    registry = Registry()
+    (choice,) = registry.select([spec])
+    return registry.method(choice.card.name)()
+
+
+def test_models_of_one_size_give_what_those_of_any_size_give(network: nn.Module, tmp_path: Path) -> None:
+    """ONNX of 32x40 pixels, and of a batch of four; one exported: in parts that overlap by the halo."""
+    torch.export.save(torch.export.export(network, (torch.rand(1, 3, 32, 40),)), tmp_path / "fixed.pt2")
+    specs = [
+        f"onnx:{save_fixed(network, tmp_path / 'fixed.onnx')}",
+        f"onnx:{save_fixed(network, tmp_path / 'four.onnx', (4, 3, 32, 40))}",
+        f"exported:{tmp_path / 'fixed.pt2'}",
+    ]
+    for spec in specs:
+        method = ready(spec)
+        assert method.info.scales == {2} and "run in parts of 40x32" in method.info.paper
+        for height, width in ((32, 40), (33, 41), (70, 95), (64, 40)):
+            x = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(height))
+            with torch.inference_mode():
+                torch.testing.assert_close(method.upscale(x, 2), network(x), rtol=0, atol=1e-5)
+        with torch.inference_mode():
+            assert method.upscale(torch.rand(2, 3, 9, 11), 2).shape == (2, 3, 18, 22)  # padded
+
+
+def test_parts_begin_where_a_networks_strides_do(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = Downsampling().eval()
+    method = ready(f"onnx:{save_fixed(network, tmp_path / 'strides.onnx')}")
+    x = torch.rand(1, 3, 96, 120)
+    with torch.inference_mode():
+        torch.testing.assert_close(method.upscale(x, 2), network(x), rtol=0, atol=1e-5)
+
+
+def test_an_onnx_model_of_one_size_in_which_everything_has_influence_is_refused(tmp_path: Path) -> None:
+    path = save_fixed(Averaging(), tmp_path / "averaging.onnx")
+    with pytest.raises(DataError, match="takes images of 40x32 only, and larger ones cannot be put together"):
         Registry().select([f"onnx:{path}"])
 
 
-def test_an_exported_program_of_one_size_is_refused(network: nn.Module, tmp_path: Path) -> None:
-    path = tmp_path / "fixed.pt2"
-    torch.export.save(torch.export.export(network, (torch.rand(1, 3, 16, 18),)), path)
-    with pytest.raises(DataError, match="takes no image of 3 or 1 channels, 96x64"):
-        Registry().select([f"exported:{path}"])
+def test_onnx_models_with_channels_last_are_turned_round(network: nn.Module, tmp_path: Path) -> None:
+    free = {0: "n", 1: "h", 2: "w"}
+    last = ChannelsLast(network)
+    for path in (
+        save_fixed(last, tmp_path / "last.onnx", (1, 32, 40, 3), lr=free, sr=free),
+        save_fixed(last, tmp_path / "both.onnx", (1, 32, 40, 3)),
+    ):
+        method = ready(f"onnx:{path}")
+        assert "channels last" in method.info.paper
+        x = torch.rand(1, 3, 50, 61)
+        with torch.inference_mode():
+            torch.testing.assert_close(method.upscale(x, 2), network(x), rtol=0, atol=1e-5)
 
 
 def altered(source: Path, path: Path, name: str, change: Any) -> Path:

@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from srbench.errors import DataError
 from srbench.inference import run_method
 from srbench.models import probe
-from srbench.models.opened import Opened, open_file
-from srbench.models.spec import Options
-from srbench.models.trial import find_traits
+from srbench.models.inspection import find_traits
+from srbench.models.loaded import LoadedModel, open_file
+from srbench.models.spec import ModelOptions
 from srbench.plugins.registry import Registry
 
 CPU = torch.device("cpu")
-HEADER = "import os, signal, time\nimport torch\nfrom srbench.models.opened import Opened\n"
+HEADER = "import os, signal, time\nimport torch\nfrom srbench.models.loaded import LoadedModel\n"
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, 
         (tmp_path / "stand_in_reader.py").write_text(
             f"{HEADER}\ndef open_file(path, device):\n    {opening}\n"
             f"    def run(x):\n        {running}\n        return x.repeat_interleave(2, 2).repeat_interleave(2, 3)\n"
-            "    return Opened(run=run, says='stand-in')\n"
+            "    return LoadedModel(run=run, says='stand-in')\n"
         )
         (tmp_path / "sitecustomize.py").write_text(
             "import sys, importlib.util as u\n"
@@ -66,16 +66,16 @@ CRASHES = {
 }
 
 
-@pytest.mark.parametrize("deed", CRASHES)
+@pytest.mark.parametrize("code", CRASHES)
 def test_what_crashes_or_hangs_at_every_size_is_one_sentence(
-    deed: str, stand_in: Callable[[str, str], str], monkeypatch: pytest.MonkeyPatch
+    code: str, stand_in: Callable[[str, str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probe, "SECONDS", 6 if "sleep" in deed else 60)
-    pattern = stand_in("pass", deed)
+    monkeypatch.setattr(probe, "SECONDS", 6 if "sleep" in code else 60)
+    pattern = stand_in("pass", code)
     with pytest.raises(DataError) as raised:
         described(pattern)
     assert "model.pt takes no image of 3 or 1 channels, 96x64 pixels (the process that ran it " in str(raised.value)
-    assert CRASHES[deed] in str(raised.value)
+    assert CRASHES[code] in str(raised.value)
 
 
 def test_what_crashes_when_it_is_opened_is_one_sentence(stand_in: Callable[[str, str], str]) -> None:
@@ -128,7 +128,7 @@ def test_a_network_that_pools_runs_on_images_of_any_size(tmp_path: Path) -> None
 def test_sizes_are_tried_from_above() -> None:
     seen: list[tuple[int, ...]] = []
     up = nn.Upsample(scale_factor=2)
-    found = find_traits(Opened(run=up, says="a model"), Options(), "model", before=seen.append)
+    found = find_traits(LoadedModel(run=up, says="a model"), ModelOptions(), "model", before=seen.append)
     squares = [shape[2] for shape in seen if shape[0] == 1 and shape[2] == shape[3] <= 32]
     assert squares[:6] == [32, 16, 8, 4, 2, 1]
     assert found.least == 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -12,9 +14,11 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srbench.bench.options import Options
+import srbench
+from srbench.bench.options import Options, Request
 from srbench.cli.main import app
 from srbench.cli.options import _as_given, _use_config, numbers
+from srbench.cli.run import run as run_verb
 from srbench.errors import UsageError
 from srbench.system.names import join_names, split_names
 
@@ -54,15 +58,23 @@ def test_a_list_in_a_config_file_may_hold_names_with_commas() -> None:
     assert split_names(_as_given(Path("c.toml"), "datasets", ["./a, b", "hr=x,lr=y"], str)) == ("./a, b", "hr=x,lr=y")
 
 
-@pytest.mark.parametrize("verb", sorted(typer.main.get_command(app).commands))
+VERBS = typer.main.get_command(app).commands
+
+
+@pytest.mark.parametrize(
+    "verb",
+    sorted(
+        name
+        for name, verb in VERBS.items()
+        if verb.callback and "config" in inspect.signature(verb.callback).parameters
+    ),
+)
 def test_every_option_may_stand_in_a_config_file(verb: str, tmp_path: Path) -> None:
     """Whatever its default: the number of workers has none, and could not be set."""
-    command = typer.main.get_command(app).commands[verb]
+    command = VERBS[verb]
     given: dict[str, Any] = {}
     expected: dict[str, Any] = {}
-    hints = get_type_hints(command.callback) if command.callback else {}
-    if "config" not in hints:
-        pytest.skip(f"{verb} takes no config file")
+    hints = get_type_hints(command.callback)
     for parameter in command.params:
         name = parameter.opts[0].removeprefix("--")
         if not parameter.opts[0].startswith("--") or name in ("config", "help"):
@@ -125,3 +137,19 @@ def test_whole_numbers_have_limits() -> None:
     assert numbers("seeds", "0,7", 0, 7) == (0, 7)
     with pytest.raises(UsageError, match="--seeds takes whole numbers up to 7, not '1,8'"):
         numbers("seeds", "1,8", 0, 7)
+
+
+def test_a_runs_options_are_the_same_in_python_and_on_the_command_line() -> None:
+    """Names, order of meaning and defaults have one source; Python's signature shows them as literals."""
+    asked = {option.name: option.default for kind in (Request, Options) for option in fields(kind)}
+    del asked["command"]
+    python = {name: p.default for name, p in inspect.signature(srbench.run).parameters.items()}
+    line = {name: p.default for name, p in inspect.signature(run_verb).parameters.items()}
+    for name, default in asked.items():
+        many = isinstance(default, tuple)
+        assert python[name] in (default, default[0] if many and len(default) == 1 else default), name
+        assert line[name] == (join_names(default) if many and default else default) or line[name] is None, name
+    own = {"speed", "plugins", "progress"}
+    assert python.keys() - asked.keys() == own
+    for name in python:
+        assert f"\n        {name}: " in (srbench.run.__doc__ or ""), name

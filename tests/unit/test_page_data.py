@@ -17,10 +17,10 @@ from runs import ARTEFACT, BICUBIC, compared, write_run
 from srbench.analysis.references import load_references
 from srbench.errors import UsageError
 from srbench.imaging.files import read_image
-from srbench.report.html.assets import SCRIPTS, library, program, script_json, source_hash
+from srbench.report.html.album import album, widest
+from srbench.report.html.assets import SCRIPTS, csp_hash, library, program, script_json
 from srbench.report.html.data import page_document
 from srbench.report.html.page import html_page
-from srbench.report.html.pictures import album, widest
 
 
 @settings(deadline=None)
@@ -44,10 +44,10 @@ def test_figures_of_the_document_are_those_of_the_run(tmp_path: Path) -> None:
     document = page_document(run, load_references(), compared(run))
     assert [len(matrix["cells"]) for matrix in document["comparisons"]] == [56, 56, 56, 56, 42, 56] * 2
     labels = [method["label"] for method in document["methods"]]
-    assert len(document["figures"]) == len(labels) * 2 * 3 * 3
+    assert len(document["results"]) == len(labels) * 2 * 3 * 3
     bicubic = next(
         figure
-        for figure in document["figures"]
+        for figure in document["results"]
         if (figure["method"], figure["dataset"], figure["scale"], figure["metric"])
         == (labels.index("bicubic"), 0, 2, 0)
     )
@@ -56,7 +56,7 @@ def test_figures_of_the_document_are_those_of_the_run(tmp_path: Path) -> None:
     assert bicubic["low"] < bicubic["value"] < bicubic["high"]
     assert len(bicubic["images"]) == 5
     assert [(row["text"], row["difference"]) for row in bicubic["published"]] == [("33.66", ".00")]
-    failed = next(figure for figure in document["figures"] if figure["value"] is None)
+    failed = next(figure for figure in document["results"] if figure["value"] is None)
     assert failed["notes"] == ("failed: dcci returned NaN.",)
     assert document["baseline"] == labels.index("bicubic")
 
@@ -104,7 +104,7 @@ def test_crops_are_lossless_and_the_same_place_at_every_scale(tmp_path: Path) ->
     assert top + high >= ARTEFACT[0].stop
     assert list(first["scales"]) == [2, 3, 4]
     hr = read_image(run.folder.hr_path(run.record.datasets[0].content_hash, 2, first["image"]))
-    stored = base64.b64decode(made.pictures[first["scales"][2]["hr"]])
+    stored = base64.b64decode(made.images[first["scales"][2]["hr"]])
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(stored))), hr[top : top + high, left : left + wide])
     assert first["scales"][2]["hr"] == first["scales"][4]["hr"], "HR is stored once"
 
@@ -126,7 +126,7 @@ def test_damaged_pictures_are_left_out(tmp_path: Path) -> None:
 
 def test_the_page_allows_its_own_script_alone(tmp_path: Path) -> None:
     text = html_page(write_run(tmp_path / "run", scales=(2,)), (), ())
-    assert f"script-src {source_hash(program())} blob:" in text
+    assert f"script-src {csp_hash(program())} blob:" in text
     assert "http-equiv" in text
     assert 'src="http' not in text
     assert len(text) < 3_500_000

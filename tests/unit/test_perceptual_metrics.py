@@ -296,7 +296,7 @@ def test_the_least_size(name: str, least: int, files: dict[str, Path]) -> None:
     assert np.isfinite(DEEP[name].function(pair(sr, target, files)))
     if least > 1:
         with pytest.raises(
-            ValueError, match=rf"needs at least {least}x{least} pixels, and the picture is 50x{least - 1}"
+            ValueError, match=rf"needs at least {least}x{least} pixels, and the image is 50x{least - 1}"
         ):
             DEEP[name].function(pair(*pictures((least - 1, 50, 3), 1), files))
 
@@ -374,7 +374,7 @@ def test_bridged_metrics_are_the_librarys() -> None:
 @pytest.mark.parametrize("name", ["piq:vif_p", "piq:multi_scale_ssim", "torchmetrics:visual_information_fidelity"])
 def test_bridged_metrics_refuse_small_pictures_in_a_sentence(name: str) -> None:
     pytest.importorskip(name.partition(":")[0])
-    with pytest.raises(ValueError, match=r"refuses a picture of 9x8: ") as error:
+    with pytest.raises(ValueError, match=r"refuses an image of 9x8: ") as error:
         bridged(name).function(pair(*pictures((8, 9, 3), 1)))
     assert "\n" not in str(error.value)
 

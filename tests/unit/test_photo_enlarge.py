@@ -16,14 +16,13 @@ from srbench.errors import MethodError
 from srbench.imaging.resize import imresize, imresize_part
 from srbench.inference import run_method
 from srbench.method import Method, MethodInfo
-from srbench.photo.enlarge import Enlarger
-from srbench.photo.enlarge import given as given_to
+from srbench.photo.enlarge import Enlarger, PartInput
 from srbench.photo.picture import Picture
 from srbench.photo.side_by_side import BAR, GAP, Looker, bicubic, busiest, side_by_side
 from srbench.plugins.registry import Registry
 from srbench.protocols.case import prepare
 from srbench.protocols.protocol import Protocol
-from srbench.training.ready import ready_method
+from srbench.training.loading import load_method
 
 CPU = torch.device("cpu")
 METHODS = ("bicubic", "nearest", "lanczos", "bicubic-ibp", "dcci", "fsrcnn", "srcnn-y", "autoencoder")
@@ -33,7 +32,7 @@ METHODS = ("bicubic", "nearest", "lanczos", "bicubic-ibp", "dcci", "fsrcnn", "sr
 def enlarger(name: str, scale: int = 2, tile: int | None = None) -> Enlarger:
     registry = Registry()
     (choice,) = registry.select((name,))
-    return Enlarger(ready_method(registry, choice, scale, CPU), scale, CPU, tile)
+    return Enlarger(load_method(registry, choice, scale, CPU), scale, CPU, tile)
 
 
 def enlarged(picture: Picture, name: str, scale: int = 2, tile: int | None = None, depth: int = 0) -> np.ndarray:
@@ -92,7 +91,7 @@ def test_the_picture_is_what_a_run_would_score(name: str, channels: int) -> None
     case = prepare(protocol, "a", hr, 2, lr)
     made = enlarger(name)
     info = made.method.info
-    expected = case.picture(case.finish(info, run_method(made.method, case.method_input(info), 2, CPU)))
+    expected = case.image(case.finish(info, run_method(made.method, case.method_input(info), 2, CPU)))
     ours = enlarged(picture, name)
     assert np.abs(expected.reshape(ours.shape).astype(int) - ours).max() <= 1
     assert (expected.reshape(ours.shape) != ours).mean() < 1e-3
@@ -126,7 +125,7 @@ def test_luma_is_in_studio_range_whatever_the_depth() -> None:
         for channels in (1, 3):
             colour = np.zeros((2, 2, channels), kind)
             colour[0] = peak
-            seen = given_to(Picture("a", colour), info, 2, whole, whole)
+            seen = PartInput(Picture("a", colour), 2, whole, whole).given(info)
             np.testing.assert_allclose(seen[0] * 255, [[235, 235], [16, 16]], atol=1e-4)
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from srbench.bench.plan import Plan, Request, make_plan, run_command
+from srbench.bench.options import Request
+from srbench.bench.plan import Plan, make_plan, run_command
 from srbench.bench.speed_column import due
 from srbench.errors import UsageError
 from srbench.metrics.pooling import POOLS
@@ -55,7 +56,7 @@ def test_what_a_method_cannot_do_is_left_out_and_said(registry: Registry, photos
 def test_the_key_changes_with_all_that_decides_numbers(registry: Registry, photos: Path) -> None:
     request = Request(methods=("bicubic",), datasets=(str(photos),), scales=(2,))
     plan = make_plan(request, registry)
-    inputs = plan.inputs(plan.jobs[0], None)
+    inputs = plan.jobs[0].inputs(plan.scoring, None)
     keys = {digest(inputs)}
     for changed in (
         dataclasses.replace(request, protocol="srcnn"),
@@ -65,12 +66,12 @@ def test_the_key_changes_with_all_that_decides_numbers(registry: Registry, photo
         dataclasses.replace(request, datasets=("embedded",)),
     ):
         other = make_plan(changed, registry)
-        keys.add(digest(other.inputs(other.jobs[0], None)))
-    keys.add(digest(plan.inputs(plan.jobs[0], "0" * 64)))
+        keys.add(digest(other.jobs[0].inputs(other.scoring, None)))
+    keys.add(digest(plan.jobs[0].inputs(plan.scoring, "0" * 64)))
     for field in ("source", "version", "engine", "schema", "seed"):
         keys.add(digest(inputs | {field: "other"}))
     assert len(keys) == 12
-    assert digest(make_plan(request, registry).inputs(plan.jobs[0], None)) == digest(inputs)
+    assert digest(plan.jobs[0].inputs(make_plan(request, registry).scoring, None)) == digest(inputs)
 
 
 def test_the_same_question_has_the_same_run(registry: Registry, photos: Path) -> None:

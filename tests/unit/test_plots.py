@@ -25,7 +25,7 @@ from srbench.bench.store import LoadedRun
 from srbench.imaging.files import read_image
 from srbench.report.plots.crops import crop_sheets
 from srbench.report.plots.curves import curves, draw_curves
-from srbench.report.plots.dots import Dots, difference_lines, draw_dots, figure_lines
+from srbench.report.plots.dots import Dots, difference_lines, draw_dots, value_lines
 from srbench.report.plots.every_plot import figures, plots
 from srbench.report.plots.figures import COLUMN, DPI
 from srbench.report.plots.palette import MARKERS, PALETTE, looks
@@ -50,7 +50,7 @@ def _lines(run: LoadedRun, dataset: int = 0, references: Sequence[Reference] = (
     record = run.record.datasets[dataset]
     found = [sample for (name, _, _), sample in samples(run, "psnr").items() if name == record.name]
     pairs = zip(found, sample_intervals(found), strict=True)
-    return figure_lines(run, record, 2, PSNR, pairs, references)
+    return value_lines(run, record, 2, PSNR, pairs, references)
 
 
 def _speed(costs: dict[str, tuple[float, int]], scale: int = 2) -> RunSpeed:

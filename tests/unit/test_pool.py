@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from stand_in import Do, Setting
 
-from srbench.bench.engines.pool import Pool
+from srbench.bench.engines.pool import WorkerPool
 from srbench.bench.task import Began, Failure
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals")
-Make = Callable[..., Pool]
+Make = Callable[..., WorkerPool]
 
 
 @pytest.fixture
@@ -31,11 +31,11 @@ def printed() -> list[str]:
 @pytest.fixture
 def make(heard: list[tuple[Any, Any]], printed: list[str]) -> Iterator[Make]:
     """Makes a pool, and closes it."""
-    pools: list[Pool] = []
+    pools: list[WorkerPool] = []
 
-    def build(workers: int = 1, **limits: Any) -> Pool:
+    def build(workers: int = 1, **limits: Any) -> WorkerPool:
         stand_in: Any = Setting()
-        pools.append(Pool(stand_in, lambda *told: heard.append(told), printed.append, workers=workers, **limits))
+        pools.append(WorkerPool(stand_in, lambda *told: heard.append(told), printed.append, workers=workers, **limits))
         return pools[-1]
 
     yield build
@@ -43,7 +43,7 @@ def make(heard: list[tuple[Any, Any]], printed: list[str]) -> Iterator[Make]:
         pool.close(interrupted=False)
 
 
-def run(pool: Pool, code: str) -> Any:
+def run(pool: WorkerPool, code: str) -> Any:
     """The outcome of one task."""
     task: Any = Do(code)
     pool.start(task)

@@ -123,7 +123,9 @@ def test_gray_images_are_their_own_luma() -> None:
     assert {p.name for p in PROTOCOLS.values() if p.gray == "rgb"} == READ_AS_RGB
     for protocol in PROTOCOLS.values():
         if protocol.name not in READ_AS_RGB:
-            np.testing.assert_array_equal(prepare(protocol, "x", GRAY, 2).target, GRAY[:36, :50].astype(float))
+            np.testing.assert_array_equal(
+                prepare(protocol, "x", GRAY, 2).target.plane(protocol.plane), GRAY[:36, :50].astype(float)
+            )
 
 
 def test_reading_gray_as_rgb_is_a_field_of_its_own() -> None:
@@ -151,7 +153,7 @@ def test_a_gray_image_is_scored_as_if_it_were_stored_as_rgb(name: str, channels:
     output = (cases[0].method_target(method) + rng.normal(0, 0.02, cases[0].method_target(method).shape)).astype("f4")
     pairs = [case.pair(case.finish(method, output)) for case in cases]
     np.testing.assert_array_equal(pairs[0], pairs[1])
-    np.testing.assert_array_equal(*(case.picture(case.finish(method, output)) for case in cases))
+    np.testing.assert_array_equal(*(case.image(case.finish(method, output)) for case in cases))
 
 
 def test_the_psnr_of_a_gray_image_read_as_rgb_is_219_255ths_of_the_errors() -> None:
@@ -203,7 +205,7 @@ def test_of_a_gray_pair_one_may_be_stored_in_three_channels() -> None:
     threefold = np.repeat(GRAY[..., None], 3, axis=2)
     for hr, small in ((threefold, lr), (GRAY, np.repeat(lr[..., None], 3, axis=2))):
         case = prepare(PROTOCOLS["paired"], "x", hr, 2, small)
-        np.testing.assert_array_equal(case.lr, np.repeat(lr[..., None], 3, axis=2))
+        np.testing.assert_array_equal(case.input.lr, np.repeat(lr[..., None], 3, axis=2))
         np.testing.assert_array_equal(case.hr, threefold[:36, :50])
 
 
@@ -232,7 +234,7 @@ def test_a_canvas_is_for_the_enlarged_image_alone() -> None:
     case = prepare(protocol, "x", RGB, 2, lr)
     assert case.method_input(info("y", "upsampled")).shape == (1, 224, 224)
     assert not protocol.suits(info("rgb", "lr"))
-    with pytest.raises(MethodError, match="enlarges LR itself"):
+    with pytest.raises(MethodError, match="upsamples LR itself"):
         case.method_input(info("rgb", "lr"))
     with pytest.raises(DataError, match="not 3 times as large"):
         prepare(protocol, "x", RGB, 3, lr)

@@ -39,7 +39,7 @@ def test_built_in_rows_name_a_source_and_a_hash() -> None:
 
 
 def test_known_figures_are_there() -> None:
-    rows = {(row.figure, row.text) for row in load_references(["published"])}
+    rows = {(row.title, row.text) for row in load_references(["published"])}
     assert ("bicubic set5 x2 vdsr psnr", "33.66") in rows
     assert ("bicubic set5 x2 vdsr psnr", "33.6615") in rows
     assert ("bicubic set5 x2 edsr ssim", "0.93029") in rows

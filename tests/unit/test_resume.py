@@ -23,7 +23,7 @@ from srbench.plugins.registry import Registry
 from srbench.recipe import Recipe, Transfer
 from srbench.training import trainer
 from srbench.training.job import Training, plan_training
-from srbench.training.progress import Progress
+from srbench.training.progress import TrainingProgress
 from srbench.training.session import Session
 from srbench.training.trainer import Checkpoint, obtain, train
 from srbench.weights import read_metadata, read_tensors, save_weights, trained_folder, weights_sha256
@@ -31,18 +31,18 @@ from srbench.weights import read_metadata, read_tensors, save_weights, trained_f
 CPU = torch.device("cpu")
 
 
-def silent(progress: Progress) -> None: ...
+def silent(progress: TrainingProgress) -> None: ...
 
 
-def stopping_at(step: int) -> Callable[[Progress], None]:
-    def report(progress: Progress) -> None:
+def stopping_at(step: int) -> Callable[[TrainingProgress], None]:
+    def report(progress: TrainingProgress) -> None:
         if progress.step == step:
             raise KeyboardInterrupt
 
     return report
 
 
-def watch(training: Training) -> Callable[[Progress], None]:
+def watch(training: Training) -> Callable[[TrainingProgress], None]:
     return silent
 
 
@@ -106,7 +106,7 @@ def test_checkpoints_of_other_trainings_are_not_used(recipe: Recipe, tmp_path: P
         train(learned("srcnn-y"), recipe, 2, CPU, stopping_at(20), checkpoint=checkpoint)
     first: list[int] = []
 
-    def note(progress: Progress) -> None:
+    def note(progress: TrainingProgress) -> None:
         first.append(progress.step)
         raise KeyboardInterrupt
 
@@ -134,7 +134,7 @@ def test_a_checkpoint_is_left_every_few_minutes(
     checkpoint = Checkpoint(tmp_path / "c.safetensors", "key")
     seen: list[int] = []
 
-    def report(progress: Progress) -> None:
+    def report(progress: TrainingProgress) -> None:
         if progress.step:
             seen.append(read_metadata(checkpoint.path)["step"] - progress.step)
 
@@ -206,7 +206,7 @@ def test_other_scales_begin_with_the_first(recipe: Recipe) -> None:
     assert training.after.after.recipe.seed == 1
     steps: list[int] = []
 
-    def count(which: Training) -> Callable[[Progress], None]:
+    def count(which: Training) -> Callable[[TrainingProgress], None]:
         return lambda progress: steps.append(progress.steps) if progress.step == 0 else None
 
     path = obtain(training, type(learned("fsrcnn-s")), CPU, count)

@@ -19,7 +19,7 @@ from srbench.cli.main import app
 from srbench.errors import UsageError
 from srbench.method import Method
 from srbench.plugins.registry import Registry
-from srbench.scaffold.package import NewMethod, render, write
+from srbench.scaffold.package import NewMethod, render_package, write
 from srbench.testing import CHECKS
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "srbench-plugin-espcn"
@@ -74,7 +74,7 @@ name_of_a_method = st.from_regex(r"[a-z0-9]{1,8}(-[a-z0-9]{1,8}){0,3}", fullmatc
 def test_any_name_makes_a_module_with_its_class(name: str) -> None:
     for learned in (True, False):
         new = NewMethod(name=name, learned=learned, channels="y")
-        files = render(new)
+        files = render_package(new)
         project = tomllib.loads(files["pyproject.toml"])["project"]
         assert project["entry-points"]["srbench.methods"] == {name: f"{new.module}:{new.class_name}"}
         tree = ast.parse(files[f"src/{new.module}/__init__.py"])
@@ -121,7 +121,7 @@ def test_the_folder_is_printed(tmp_path: Path) -> None:
 
 def test_the_example_is_what_the_template_gives_and_a_network() -> None:
     """And the recipes, the floor, and what its README says of it."""
-    files = render(NewMethod(name="espcn"))
+    files = render_package(NewMethod(name="espcn"))
     for name, content in files.items():
         ours = (EXAMPLE / name).read_text("utf-8")
         if name in ("README.md", "tests/test_method.py"):

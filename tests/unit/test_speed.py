@@ -18,7 +18,7 @@ from srbench.inference import tiled
 from srbench.method import LearnedMethod
 from srbench.plugins.registry import Registry
 from srbench.protocols.builtin import get_protocol
-from srbench.speed.measure import Request, SpeedTest, lr_size
+from srbench.speed.measure import SpeedRequest, SpeedTest, lr_size
 from srbench.speed.memory import peak_bytes
 from srbench.speed.modes import FEATURES, PRECISIONS, Mode, as_input, parse_mode, put_into
 from srbench.speed.record import SpeedRow
@@ -101,7 +101,7 @@ def test_a_slow_row_is_run_less_often() -> None:
 def test_no_request_has_a_size_that_there_is_not(wrong: tuple[str, ...]) -> None:
     """Or what is timed before its turn comes would be lost."""
     with pytest.raises(UsageError, match="A size is"):
-        Request(choices=(), scales=(2,), sizes=wrong, modes=(Mode(),))
+        SpeedRequest(choices=(), scales=(2,), sizes=wrong, modes=(Mode(),))
 
 
 @given(st.lists(st.floats(0.01, 1e4), min_size=1))
@@ -191,14 +191,14 @@ def test_sizes() -> None:
                 lr_size(wrong, 2)
 
 
-def request(*names: str, modes: tuple[str, ...] = ("fp32",), batches: tuple[str, ...] = ("1",)) -> Request:
+def request(*names: str, modes: tuple[str, ...] = ("fp32",), batches: tuple[str, ...] = ("1",)) -> SpeedRequest:
     choices = tuple(Registry().select(names))
-    return Request(
+    return SpeedRequest(
         choices=choices, scales=(2,), sizes=("32",), modes=tuple(map(parse_mode, modes)), batches=batches, runs=5
     )
 
 
-def rows(wanted: Request) -> list[SpeedRow]:
+def rows(wanted: SpeedRequest) -> list[SpeedRow]:
     test = SpeedTest(Registry(), get_protocol("vdsr"), CPU)
     return list(test.rows(wanted, Peaks(1e10, {"fp32": 1e11, "bf16": 1e11})))
 

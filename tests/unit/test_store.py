@@ -12,7 +12,7 @@ import pytest
 from runs import write_run
 
 from srbench.bench.results import CellId, CellResult, CurvePoint, ImageResult, TrainingRecord
-from srbench.bench.store import RunFolder, find_run, load_run
+from srbench.bench.store import RunFolder, find_run, read_run
 from srbench.errors import DataError, UsageError
 from srbench.system.files import StoreError, write_atomically
 from srbench.system.hashes import digest
@@ -173,7 +173,7 @@ def test_no_name_is_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_damaged_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no run\.json"):
-        load_run(tmp_path)
+        read_run(tmp_path)
     for content, message in (
         ("{", "damaged"),
         ("[]", "damaged"),
@@ -184,7 +184,7 @@ def test_a_damaged_run_is_named(tmp_path: Path) -> None:
     ):
         (tmp_path / "run.json").write_text(content)
         with pytest.raises(DataError, match=message) as error:
-            load_run(tmp_path)
+            read_run(tmp_path)
         assert "\n" not in str(error.value)
 
 
@@ -206,7 +206,7 @@ def test_a_training_that_is_damaged_another_s_or_outside_is_done_without(tmp_pat
 
     def read(weights: object) -> dict[str, TrainingRecord]:
         folder.write_cell(known.model_copy(update={"inputs": {"weights": weights}}))
-        return dict(load_run(folder.path).trainings)
+        return dict(read_run(folder.path).trainings)
 
     assert read("w") == {"w": training}
     path.with_name("other.json").write_bytes(path.read_bytes())

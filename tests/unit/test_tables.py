@@ -18,7 +18,7 @@ from srbench.analysis.references import load_references
 from srbench.analysis.sample import cell_intervals
 from srbench.bench.results import MetricRecord
 from srbench.bench.store import LoadedRun
-from srbench.report.escape import latex, markdown, markdown_code, safe_name
+from srbench.report.escape import latex, markdown, markdown_code, safe_file_name
 from srbench.report.plots.every_plot import plots
 from srbench.report.tables.every_table import every_table
 from srbench.report.tables.frame import (
@@ -186,7 +186,7 @@ def test_latex_compiles(run: LoadedRun, nasty: LoadedRun, tmp_path: Path) -> Non
 
 def test_file_names_are_safe_and_distinct() -> None:
     names = ["set5", "a/b", "a?b", "../../etc/passwd", "", ".", "con", "é", "x" * 300, "x" * 301, NASTY]
-    safe = [safe_name(name) for name in names]
+    safe = [safe_file_name(name) for name in names]
     assert safe[0] == "set5"
     assert len(set(safe)) == len(names)
     assert all(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name) and len(name) < 100 for name in safe)

@@ -29,8 +29,8 @@ from srbench.recipe import Recipe, Transfer
 from srbench.training.examples import training_batches, validation_cases
 from srbench.training.guard import has_seen
 from srbench.training.job import plan_training
-from srbench.training.patches import batches, cut, cut_pairs
-from srbench.training.progress import Progress
+from srbench.training.patches import batches, cut_pairs, cut_patches
+from srbench.training.progress import TrainingProgress
 from srbench.training.session import Session
 from srbench.training.trainer import Checkpoint, train, train_and_save, validate
 from srbench.training.validation import EXACT, mean_psnr
@@ -39,7 +39,7 @@ from srbench.weights import load_weights, read_metadata, read_tensors, save_weig
 CPU = torch.device("cpu")
 
 
-def silent(progress: Progress) -> None: ...
+def silent(progress: TrainingProgress) -> None: ...
 
 
 def srcnn() -> LearnedMethod:
@@ -184,7 +184,7 @@ def test_patches_of_input_and_target_match() -> None:
 
 
 def test_patches_need_an_image_as_large_as_they_are() -> None:
-    assert len(cut(torch.zeros(1, 5, 50), 6, 3)) == 0
+    assert len(cut_patches(torch.zeros(1, 5, 50), 6, 3)) == 0
     with pytest.raises(ValueError, match="as large as a patch"):
         cut_pairs([(torch.zeros(1, 5, 5), torch.zeros(1, 10, 10))], 12, 6, CPU)
 
@@ -417,7 +417,7 @@ def test_a_patch_that_is_smaller_than_a_kernel_is_the_methods_failure(recipe: Re
 
 
 def test_what_a_listener_raises_is_not_the_methods(recipe: Recipe) -> None:
-    def report(progress: Progress) -> None:
+    def report(progress: TrainingProgress) -> None:
         raise BrokenPipeError
 
     with pytest.raises(BrokenPipeError):

@@ -1,1 +1,1 @@
-"""Where tasks are carried out: this process, workers, a Ray cluster. Imported by bench's engine alone."""
+"""Executors of tasks: this process, worker processes, a Ray cluster. Imported by bench's engine alone."""

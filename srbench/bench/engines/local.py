@@ -1,4 +1,4 @@
-"""Carries out tasks in this process, one after the other."""
+"""Executes tasks in this process, one after the other."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from srbench.bench.workbench import Workbench
 
 
 class InProcess:
-    """An :class:`srbench.bench.engine.Executor` with room for one task.
+    """An :class:`srbench.bench.interfaces.Executor` with room for one task.
 
     Args:
-        workbench: does the work.
-        hear: told what a task tells.
+        workbench: executes the tasks.
+        on_event: called with each event of a task.
     """
 
-    def __init__(self, workbench: Workbench, hear: Callable[[Task, Event], None]) -> None:
+    def __init__(self, workbench: Workbench, on_event: Callable[[Task, Event], None]) -> None:
         self._workbench = workbench
-        self._hear = hear
+        self._on_event = on_event
         self._task: Task | None = None
 
     def has_room(self) -> bool:
-        """Whether no task waits to be carried out."""
+        """Whether no task is waiting."""
         return self._task is None
 
     def start(self, task: Task) -> None:
@@ -30,10 +30,10 @@ class InProcess:
         self._task = task
 
     def next(self, timeout: float | None = None) -> tuple[Task, Outcome] | None:
-        """Carry it out; it takes the time that it takes."""
+        """Execute the task, whatever the timeout."""
         assert self._task is not None
         task, self._task = self._task, None
-        return task, self._workbench.carry_out(task, lambda event: self._hear(task, event))
+        return task, self._workbench.carry_out(task, lambda event: self._on_event(task, event))
 
     def close(self, *, interrupted: bool) -> None:
-        """Nothing is left to be ended."""
+        """Nothing to end."""

@@ -1,4 +1,4 @@
-"""What runs on the nodes of a Ray cluster: carries out errands, and tells the run how they go on."""
+"""What runs on the nodes of a Ray cluster: executes tasks and sends their events to the run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from srbench.data.catalog import supply
 from srbench.errors import SrbenchError
 from srbench.models.spec import Spec
 from srbench.system.files import write_atomically
-from srbench.training.progress import Progress
+from srbench.training.progress import TrainingProgress
 from srbench.weights import trained_folder
 
 PACKAGE = Path(__file__).resolve().parents[2]
@@ -26,17 +26,17 @@ PACKAGE = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Office:
-    """What all errands of a run have in common.
+class RunContext:
+    """What all tasks of a run share.
 
     Attributes:
         setting: what tasks need, without plugins and models.
-        code: the hash of the run's srbench.
-        plugins: the files of each plugin, and its path where the run is.
-        models: the files of each model, and what it is where the run is.
-        networks: the files that metrics need.
-        environment: variables that are to be set.
-        ear: the actor that hears events.
+        code: the :func:`package_hash` of the run.
+        plugins: path on the run's node and files, per plugin.
+        models: spec on the run's node and files, per model.
+        networks: the files of networks that metrics need.
+        environment: variables to set.
+        sink: the :class:`EventSink` actor.
     """
 
     setting: Setting
@@ -45,79 +45,79 @@ class Office:
     models: tuple[tuple[Spec, Shipment], ...]
     networks: Shipment
     environment: Mapping[str, str]
-    ear: Any
+    sink: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Errand:
-    """A task on its way to a node.
+class TaskMessage:
+    """A task as it is sent to a node.
 
     Attributes:
         task: without the images of its data set.
-        number: tells the tasks of a run apart.
-        attempt: tells apart the times that it was sent.
-        office: a reference to the run's.
-        datasets: of a cell its data set; of a training all that have a part in it.
-        weights: files that it begins with.
+        number: identifies the task within the run.
+        attempt: how often it was sent before.
+        context: a reference to the :class:`RunContext`.
+        datasets: the data set of a cell; all data sets of a training.
+        weights: weights files that it starts from.
     """
 
     task: Task
     number: int
     attempt: int
-    office: list[Any]
+    context: Any
     datasets: tuple[Shipment, ...] = ()
     weights: tuple[Shipment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """What comes of an errand: the outcome, and of a training the files that it has made, by name."""
+class TaskResult:
+    """The outcome of a task, and the files that a training wrote, by name."""
 
     outcome: Outcome
     files: dict[str, bytes] = field(default_factory=dict)
 
 
-class Ear:
-    """Hears what errands tell, until the run asks: an actor beside the run."""
+class EventSink:
+    """An actor beside the run that collects events until the run takes them."""
 
     def __init__(self) -> None:
-        self._told: list[tuple[int, int, Event]] = []
-        self._is_over = False
+        self._events: list[tuple[int, int, Event]] = []
+        self._is_stopped = False
 
-    def tell(self, number: int, attempt: int, event: Event) -> bool:
-        """Note an event; returns whether the run is over."""
-        self._told.append((number, attempt, event))
-        return self._is_over
+    def put(self, number: int, attempt: int, event: Event) -> bool:
+        """Add an event; returns whether trainings are to stop."""
+        self._events.append((number, attempt, event))
+        return self._is_stopped
 
-    def told(self) -> list[tuple[int, int, Event]]:
-        """What was told since the last time."""
-        told, self._told = self._told, []
-        return told
+    def take(self) -> list[tuple[int, int, Event]]:
+        """The events since the last call: task number, attempt, event."""
+        events, self._events = self._events, []
+        return events
 
-    def end(self) -> None:
-        """Trainings are to leave their checkpoints."""
-        self._is_over = True
+    def stop(self) -> None:
+        """Have trainings stop and save their checkpoints."""
+        self._is_stopped = True
 
 
-class _Line:
-    """Tells the ear. What is told in a row arrives in a row, and all of it before the errand ends."""
+class _EventSender:
+    """Sends the events of a task to the sink, in order."""
 
-    def __init__(self, office: Office, errand: Errand) -> None:
-        self._ear = office.ear
-        self._errand = errand
+    def __init__(self, sink: Any, message: TaskMessage) -> None:
+        self._sink = sink
+        self._message = message
         self._last: Any = None
 
     def __call__(self, event: Event) -> None:
         import ray
 
-        self._last = self._ear.tell.remote(self._errand.number, self._errand.attempt, event)
+        self._last = self._sink.put.remote(self._message.number, self._message.attempt, event)
         if isinstance(event, ImageDone) and event.sr is not None:
-            ray.get(self._last)  # pictures are not to pile up
-        elif isinstance(event, Progress) and ray.get(self._last):
+            ray.get(self._last)  # so that images do not pile up
+        elif isinstance(event, TrainingProgress) and ray.get(self._last):
             _interrupt()
 
-    def hang_up(self) -> None:
-        """Wait until all was heard."""
+    def flush(self) -> None:
+        """Wait until the sink has all events."""
         import ray
 
         if self._last is not None:
@@ -125,98 +125,107 @@ class _Line:
 
 
 def _interrupt() -> None:
-    """What Ctrl-C does here: a training ends with its batch, and leaves a checkpoint. Ray blocks the signal itself."""
+    """Do what Ctrl-C does: a training ends after its batch and saves a checkpoint. Ray blocks the signal itself."""
     handler = signal.getsignal(signal.SIGINT)
     if callable(handler):
         handler(signal.SIGINT, None)
 
 
-class _Desk:
-    """Where a process does a run's errands: it stays for the next one, with torch and images in memory."""
+class _Worker:
+    """Executes the tasks of one run in this process, which keeps torch and images in memory between tasks."""
 
-    def __init__(self, office: Office, node: str) -> None:
-        self.office = office
-        self.receiver = Receiver(node)
-        os.environ.update(office.environment)
-        trees = [(path, self.receiver.tree(shipment)) for path, shipment in office.plugins]
-        models = [_there(spec, self.receiver.tree(shipment)) for spec, shipment in office.models]
-        networks = self.receiver.files(office.networks)
-        setting = office.setting
-        weights = {name: networks[str(path.absolute())] for name, path in setting.plan.weights.items()}
+    def __init__(self, context: RunContext, node: str) -> None:
+        self.context = context
+        self._receiver = Receiver(node)
+        os.environ.update(context.environment)
+        plugins = [self._receiver.tree(shipment)[path] for path, shipment in context.plugins]
+        models = [_moved(spec, self._receiver.tree(shipment)) for spec, shipment in context.models]
+        networks = self._receiver.files(context.networks)
+        setting = context.setting
         self._setting = replace(
             setting,
-            plan=replace(setting.plan, weights=weights),
-            plugins=tuple(places[path] for path, places in trees),
+            networks={name: networks[str(path.absolute())] for name, path in setting.networks.items()},
+            plugins=tuple(plugins),
             models=tuple(models),
         )
         self._workbench: Workbench | None = None
 
-    def carry_out(self, errand: Errand) -> Delivery:
-        """Do it, with its files where they lie on this node."""
-        if code_hash() != self.office.code:
+    def run(self, message: TaskMessage) -> TaskResult:
+        """Execute a task."""
+        if package_hash() != self.context.code:
             error = f"Node {os.uname().nodename} has another srbench than this run: install the same on every node."
-            return Delivery(Failure(kind="device", error=error))
-        line = _Line(self.office, errand)
+            return TaskResult(Failure(kind="device", error=error))
+        sender = _EventSender(self.context.sink, message)
         try:
             if self._workbench is None:
                 self._workbench = self._setting.workbench()
-            outcome = self._workbench.carry_out(self._unpacked(errand), line)
+            outcome = self._workbench.carry_out(self._unpack(message), sender)
         except SrbenchError as error:
             outcome = Failure.of(error)
-        line.hang_up()
-        return Delivery(outcome, _made(outcome) if isinstance(outcome, Path) else {})
+        sender.flush()
+        return TaskResult(outcome, _trained_files(outcome) if isinstance(outcome, Path) else {})
 
-    def _unpacked(self, errand: Errand) -> Task:
-        task = errand.task
-        datasets = [self.receiver.dataset(shipment) for shipment in errand.datasets]
-        files = {path: place for shipment in errand.weights for path, place in self.receiver.files(shipment).items()}
+    def _unpack(self, message: TaskMessage) -> Task:
+        """The task, with its files on this node."""
+        task = message.task
+        datasets = [self._receiver.dataset(shipment) for shipment in message.datasets]
+        files = {path: own for shipment in message.weights for path, own in self._receiver.files(shipment).items()}
         if isinstance(task, CellTask):
             weights = None if task.weights is None else files[str(task.weights)]
             return replace(task, job=replace(task.job, dataset=datasets[0]), weights=weights)
         if isinstance(task, TrainTask):
             for dataset in datasets:
                 supply(dataset)
-            for path, place in files.items():  # the trainer looks for what it begins with by name
+            for path, place in files.items():  # the trainer looks for them by name
                 own = trained_folder() / Path(path).name
-                if own != place and not (own.is_file() and own.read_bytes() == place.read_bytes()):
-                    write_atomically(own, place.read_bytes())
+                if own != place:
+                    write_if_changed(own, place.read_bytes())
         return task
 
 
-def _there(spec: Spec, places: Mapping[str, Path]) -> Spec:
-    """A model whose files lie on this node."""
-    return spec.moved(lambda path: places[str(path.absolute())])
+def write_if_changed(path: Path, content: bytes) -> None:
+    """Write a file unless it holds this already: other processes may be reading it.
+
+    Raises:
+        OSError: it cannot be read or written.
+    """
+    if not (path.is_file() and path.read_bytes() == content):
+        write_atomically(path, content)
 
 
-_desks: dict[str, _Desk] = {}
+def _moved(spec: Spec, paths: Mapping[str, Path]) -> Spec:
+    """A model with its files on this node."""
+    return spec.moved(lambda path: paths[str(path.absolute())])
 
 
-def run_errand(errand: Errand) -> Delivery:
-    """Do an errand in this process: the body of a Ray task."""
+_workers: dict[str, _Worker] = {}
+
+
+def run_task(message: TaskMessage) -> TaskResult:
+    """Execute a task in this process: the body of a Ray task."""
     import ray
 
-    known = errand.office[0].hex()
-    if known not in _desks:
-        _desks.clear()
-        _desks[known] = _Desk(ray.get(errand.office[0]), ray.get_runtime_context().get_node_id())
+    run = message.context.hex()
+    if run not in _workers:
+        _workers.clear()
+        _workers[run] = _Worker(ray.get(message.context), ray.get_runtime_context().get_node_id())
     try:
-        return _desks[known].carry_out(errand)
+        return _workers[run].run(message)
     except KeyboardInterrupt:
-        return Delivery(Failure(kind="method", error="interrupted"))
+        return TaskResult(Failure(kind="method", error="interrupted"))
 
 
-def _made(weights: Path) -> dict[str, bytes]:
-    """Weights, with the curve and the figures beside them."""
+def _trained_files(weights: Path) -> dict[str, bytes]:
+    """A weights file, with the curve and its plot."""
     return {path.name: path.read_bytes() for path in [weights, *weights.parent.glob(f"{weights.stem}.*")]}
 
 
 @lru_cache(maxsize=1)
-def code_hash() -> str:
+def package_hash() -> str:
     """The hash of srbench's own code. Methods and metrics have hashes of their own, which each cell checks."""
-    root = PACKAGE
     digest = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
-        name = path.relative_to(root).as_posix()
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = path.relative_to(PACKAGE).as_posix()
         if not name.startswith(("methods/", "datasets/", "reference/")):
             digest.update(f"{name}\n".encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""A worker: a process that carries out tasks one by one, until its pipe closes. Here runs what may crash."""
+"""A worker process: executes tasks one by one until its pipe closes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from srbench.errors import SrbenchError
 from srbench.isolation.settle import die_with_parent, lead_own_group, print_to
 
 
-def serve(setting: Setting, tasks: Connection, output: Connection) -> None:
-    """The life of a worker.
+def work(setting: Setting, tasks: Connection, output: Connection) -> None:
+    """Run a worker.
 
     Args:
         setting: what tasks need.
-        tasks: brings them; events and outcomes go back.
-        output: gets all that is printed here.
+        tasks: receives tasks; sends events and outcomes.
+        output: receives everything that is printed.
     """
     try:
         print_to(output)
@@ -26,7 +26,7 @@ def serve(setting: Setting, tasks: Connection, output: Connection) -> None:
         die_with_parent()
         try:
             workbench = setting.workbench()
-        except SrbenchError as error:  # a plugin that was edited meanwhile
+        except SrbenchError as error:  # for example a plugin that was edited meanwhile
             while True:
                 tasks.recv()
                 tasks.send(Failure.of(error))
@@ -35,4 +35,4 @@ def serve(setting: Setting, tasks: Connection, output: Connection) -> None:
                 tasks.send(workbench.carry_out(tasks.recv(), tasks.send))
                 sys.stdout.flush()
     except (EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
-        return  # the run is over, or gone
+        return  # the run has ended or died

@@ -55,7 +55,7 @@ def _static(name: str) -> str:
     return (files("srbench.report.html") / "static" / name).read_text("utf-8")
 
 
-def source_hash(script: str) -> str:
+def csp_hash(script: str) -> str:
     """How a content security policy allows one inline script and no other."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from srbench.analysis.bootstrap import Interval
-from srbench.analysis.compare import BASELINE, Comparison, find_labels, labels_of
-from srbench.analysis.references import Reference, is_genuine
-from srbench.analysis.sample import Sample, sample_intervals, samples
-from srbench.bench.results import MetricRecord
+from srbench.analysis.compare import Comparison, default_baseline, find_labels, labels_of
+from srbench.analysis.references import Reference, shown_beside
+from srbench.analysis.sample import ScoreSample, intervals_by_key, samples
+from srbench.bench.results import DatasetRecord, MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.report.plots.palette import PLOTLY_MARKERS, looks
 from srbench.report.tables.grid import Entry, grids, main_metrics, metric_title, printed
 from srbench.report.tables.intervals import printed_p, signed
 from srbench.report.tables.matrix import matrices
 from srbench.system.names import method_of
+from srbench.system.plain import json_number
 
 Number = float | str | None
 """As JSON has it: infinities are the strings ``inf`` and ``-inf``, and what is not a number is null."""
@@ -38,7 +38,7 @@ _ON_DARK = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """A publication's figure beside one of ours."""
+    """A publication's value beside one of ours."""
 
     name: str
     text: str
@@ -48,8 +48,8 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """One method's figure on a data set at a scale by a metric; without ``value`` the notes say why."""
+class CellValue:
+    """One method's value on a data set at a scale by a metric; without ``value`` the notes say why."""
 
     dataset: int
     scale: int
@@ -74,11 +74,11 @@ def page_document(
     comparisons: Sequence[Comparison],
     baseline: str | None = None,
 ) -> dict[str, Any]:
-    """All of the page but its pictures, ready for JSON.
+    """All of the page but its images, ready for JSON.
 
     Args:
         run: the run.
-        references: published figures; those for other protocols or images are left out.
+        references: published values; those for other protocols or images are left out.
         comparisons: of pairs of its methods, for the matrices.
         baseline: the method that differences are taken from at first; bicubic, or the first, if None.
 
@@ -94,17 +94,11 @@ def page_document(
         "methods": _methods(run, labels),
         "datasets": _datasets(run, found),
         "scales": list(run.record.scales),
-        "figures": [asdict(figure) for figure in _figures(run, labels, found, references)],
+        "results": [asdict(result) for result in _results(run, labels, found, references)],
         "speed": _speed(run, labels),
         "comparisons": list(_matrices(run, labels, comparisons)),
-        "baseline": labels.index(_baseline(run, labels, baseline)) if labels else 0,
+        "baseline": labels.index(find_labels(run, baseline)[0] if baseline else default_baseline(run)) if labels else 0,
     }
-
-
-def _baseline(run: LoadedRun, labels: Sequence[str], asked: str | None) -> str:
-    if asked is not None:
-        return find_labels(run, asked)[0]
-    return BASELINE if BASELINE in labels else labels[0]
 
 
 def _metric(metric: MetricRecord) -> dict[str, Any]:
@@ -137,7 +131,7 @@ def _methods(run: LoadedRun, labels: Sequence[str]) -> list[dict[str, Any]]:
     return methods
 
 
-def _datasets(run: LoadedRun, found: dict[str, dict[Any, Sample]]) -> list[dict[str, Any]]:
+def _datasets(run: LoadedRun, found: dict[str, dict[Any, ScoreSample]]) -> list[dict[str, Any]]:
     images: dict[str, tuple[str, ...]] = {}
     for by_place in found.values():
         for sample in by_place.values():
@@ -148,20 +142,20 @@ def _datasets(run: LoadedRun, found: dict[str, dict[Any, Sample]]) -> list[dict[
     ]
 
 
-def _figures(
-    run: LoadedRun, labels: Sequence[str], found: dict[str, dict[Any, Sample]], references: Sequence[Reference]
-) -> Iterator[Figure]:
+def _results(
+    run: LoadedRun, labels: Sequence[str], found: dict[str, dict[Any, ScoreSample]], references: Sequence[Reference]
+) -> Iterator[CellValue]:
     names = [dataset.name for dataset in run.record.datasets]
     for number, metric in enumerate(run.record.metrics):
         by_place = found[metric.name]
-        ends = dict(zip(by_place, sample_intervals(list(by_place.values())), strict=True))
+        ends = intervals_by_key(by_place)
         for grid in grids(run, metrics=[metric]):
             for row in grid.rows:
                 for scale, entry in row.entries.items():
                     place = (grid.dataset.name, scale, row.name)
                     sample = by_place.get(place)
-                    shown = list(_published(run, references, sample, metric)) if sample else []
-                    yield Figure(
+                    shown = list(_published(run, references, grid.dataset, sample, metric)) if sample else []
+                    yield CellValue(
                         dataset=names.index(grid.dataset.name),
                         scale=scale,
                         method=labels.index(row.name),
@@ -179,32 +173,27 @@ def _notes(entry: Entry, footnotes: Sequence[str]) -> tuple[str, ...]:
     return tuple(footnotes[number - 1] for number in entry.notes)
 
 
-def _numbers(sample: Sample | None, interval: Interval | None, metric: MetricRecord) -> dict[str, Any]:
+def _numbers(sample: ScoreSample | None, interval: Interval | None, metric: MetricRecord) -> dict[str, Any]:
     if sample is None:
         return {}
     return {
-        "value": _plain(sample.figure),
+        "value": json_number(sample.value),
         "low": interval and interval.low,
         "high": interval and interval.high,
-        "seeds": len(sample.seed_figures),
-        "images": tuple(_plain(round(value, metric.digits + 2)) for value in sample.values.tolist()),
+        "seeds": len(sample.seed_values),
+        "images": tuple(json_number(round(value, metric.digits + 2)) for value in sample.values.tolist()),
     }
 
 
 def _published(
-    run: LoadedRun, references: Sequence[Reference], sample: Sample, metric: MetricRecord
+    run: LoadedRun, references: Sequence[Reference], dataset: DatasetRecord, sample: ScoreSample, metric: MetricRecord
 ) -> Iterator[Published]:
-    """Figures of the same protocol, images and metric that are to be shown for this method."""
-    genuine = any(record.name == sample.dataset and is_genuine(record) for record in run.record.datasets)
-    for row in references if genuine else ():
-        if (
-            row.shown_for in (sample.label, method_of(sample.label))
-            and (row.dataset, row.scale, row.metric) == (sample.dataset, sample.scale, metric.name)
-            and row.protocol_hash == run.record.protocol_hash
-        ):
-            digits = len(row.text.partition(".")[2])
-            difference = signed(round(sample.figure - row.value, digits) + 0.0, digits)
-            yield Published(name=row.method, text=printed(row.value, digits), difference=difference, source=row.source)
+    """The published values to show beside a method's."""
+    for row in shown_beside(references, run.record, dataset, (sample.label, method_of(sample.label))):
+        if (row.scale, row.metric) == (sample.scale, metric.name):
+            difference = signed(round(sample.value - row.value, row.digits) + 0.0, row.digits)
+            text = printed(row.value, row.digits)
+            yield Published(name=row.method, text=text, difference=difference, source=row.source)
 
 
 def _speed(run: LoadedRun, labels: Sequence[str]) -> dict[str, Any] | None:
@@ -253,7 +242,7 @@ def _comparison(comparison: Comparison, labels: Sequence[str]) -> dict[str, Any]
     return {
         "row": labels.index(comparison.a.label),
         "column": labels.index(comparison.b.label),
-        "difference": _plain(comparison.difference),
+        "difference": json_number(comparison.difference),
         "low": interval and interval.low,
         "high": interval and interval.high,
         "wins": [comparison.wins, comparison.ties, comparison.losses],
@@ -261,9 +250,3 @@ def _comparison(comparison: Comparison, labels: Sequence[str]) -> dict[str, Any]
         "holm": printed_p(comparison.holm),
         "star": comparison.significant,
     }
-
-
-def _plain(value: float) -> Number:
-    if math.isnan(value):
-        return None
-    return value if math.isfinite(value) else str(value)

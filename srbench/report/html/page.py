@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -11,9 +10,9 @@ from markupsafe import Markup
 from srbench.analysis.compare import Comparison
 from srbench.analysis.references import Reference
 from srbench.bench.store import LoadedRun
-from srbench.report.html.assets import library, program, script_json, source_hash, style
+from srbench.report.html.album import album
+from srbench.report.html.assets import csp_hash, library, program, script_json, style
 from srbench.report.html.data import page_document
-from srbench.report.html.pictures import album
 from srbench.version import __version__
 
 
@@ -27,7 +26,7 @@ def html_page(
 
     Args:
         run: the run.
-        references: published figures to print beside ours.
+        references: published values to print beside ours.
         comparisons: of pairs of its methods: what the matrix shows.
         baseline: the method that differences are taken from at first; the reader may choose another.
 
@@ -35,8 +34,8 @@ def html_page(
         UsageError: the run has no such baseline.
         DataError: a library whose JavaScript the page needs is not installed whole.
     """
-    pictures = album(run)
-    document = page_document(run, references, comparisons, baseline) | {"crops": pictures.crops}
+    crops = album(run)
+    document = page_document(run, references, comparisons, baseline) | {"crops": crops.crops}
     script = program()
     environment = Environment(
         loader=PackageLoader("srbench.report.html"),
@@ -48,23 +47,17 @@ def html_page(
     # Markup: our own files, base64, and JSON in which no character ends a script
     return environment.get_template("page.html.j2").render(
         run=run.record,
-        facts=_facts(run),
+        facts=run.environment,
         methods=len(document["methods"]),
         done=len(run.cells),
-        has_pictures=bool(pictures.crops),
+        has_images=bool(crops.crops),
         has_speed=run.speed is not None,
         version=__version__,
         style=Markup(style()),
         script=Markup(script),
-        script_hash=Markup(source_hash(script)),
+        script_hash=Markup(csp_hash(script)),
         document=Markup(script_json(document)),
-        pictures=Markup(script_json(pictures.pictures)),
+        images=Markup(script_json(crops.images)),
         plotly=Markup(library("plotly")),
         datatables=Markup(library("itables")),
     )
-
-
-def _facts(run: LoadedRun) -> dict[str, Any]:
-    """The machine and the code, with the devices that the cells ran on."""
-    devices = sorted({cell.environment["device"] for cell in run.cells if "device" in cell.environment})
-    return run.record.environment | ({"device": ", ".join(devices)} if devices else {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,8 @@ from srbench.bench.results import CellResult, DatasetRecord
 from srbench.bench.store import LoadedRun
 from srbench.errors import DataError
 from srbench.imaging.files import read_image, to_uint8
-from srbench.report.escape import one_line, safe_name
-from srbench.report.plots.figures import STYLE, render
+from srbench.report.escape import one_line, safe_file_name
+from srbench.report.plots.figures import STYLE, render_figure
 from srbench.report.tables.grid import main_metrics, printed
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ _CROP, _CAPTION, _GAP = 0.98, 0.24, 0.05
 """Inches: how wide a crop is, how high its caption, and between panels."""
 _log = logging.getLogger(__name__)
 
-Picture = NDArray[np.uint8]
+Uint8Image = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class CropBox:
     """A place in an image, in pixels of HR."""
 
     top: int
@@ -44,9 +44,9 @@ class Window:
     height: int
     width: int
 
-    def cut(self, picture: Picture) -> Picture:
-        """The part of a picture inside."""
-        return picture[self.top : self.top + self.height, self.left : self.left + self.width]
+    def cut(self, image: Uint8Image) -> Uint8Image:
+        """The part of an image inside the box."""
+        return image[self.top : self.top + self.height, self.left : self.left + self.width]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,39 +56,38 @@ class Sheet:
     dataset: DatasetRecord
     scale: int
     image: str
-    hr: Picture
-    pictures: dict[str, Picture]
+    hr: Uint8Image
+    srs: dict[str, Uint8Image]
     """By the key of the cell."""
-    window: Window
+    window: CropBox
 
 
 def crop_sheets(run: LoadedRun) -> Iterator[tuple[str, bytes]]:
-    """The (file name, content) of a sheet, PNG and SVG, for each data set, at the largest scale with kept pictures."""
+    """The (file name, content) of a sheet, PNG and SVG, for each data set, at the largest scale with kept images."""
     for dataset in run.record.datasets if main_metrics(run) else ():
         sheet = next(filter(None, (choose(run, dataset, scale) for scale in sorted(run.record.scales)[::-1])), None)
         if sheet is None:
-            _log.info("No crops of %s: fewer than two methods have kept pictures of it.", dataset.name)
+            _log.info("No crops of %s: fewer than two methods have kept images of it.", dataset.name)
             continue
         figure = draw(run, sheet)
         for kind in ("png", "svg"):
-            yield f"{safe_name(f'crops-{dataset.name}-x{sheet.scale}')}.{kind}", render(figure, kind)
+            yield f"{safe_file_name(f'crops-{dataset.name}-x{sheet.scale}')}.{kind}", render_figure(figure, kind)
 
 
 def choose(run: LoadedRun, dataset: DatasetRecord, scale: int) -> Sheet | None:
-    """The image and the window in which the methods disagree most, or None where no pictures were kept."""
+    """The image and the window in which the methods disagree most, or None where no images were kept."""
     cells = panels([cell for cell in run.cells if (cell.id.dataset, cell.id.scale) == (dataset.name, scale)], run)
     best: tuple[float, Sheet] | None = None
     for image in _spaced(_kept_images(run, dataset, scale, cells)):
         hr = read_hr(run, dataset, scale, image)
         if hr is None:
             continue
-        found = ((cell.key, read_picture(run, run.folder_of(cell.id).sr_path(cell.key, image))) for cell in cells)
-        alike = {key: sr for key, sr in found if sr is not None and sr.shape[:2] == hr.shape[:2]}
-        if len(alike) < 2:
+        srs = {cell.key: sr for cell, sr in kept_srs(run, image, cells, hr)}
+        if len(srs) < 2:
             continue
-        window, disagreement = widest_disagreement([gray(picture) for picture in alike.values()])
+        window, disagreement = widest_disagreement([gray(sr) for sr in srs.values()])
         if best is None or disagreement > best[0]:
-            best = disagreement, Sheet(dataset, scale, image, hr, alike, window)
+            best = disagreement, Sheet(dataset, scale, image, hr, srs, window)
     return None if best is None else best[1]
 
 
@@ -107,19 +106,33 @@ def panels(cells: Sequence[CellResult], run: LoadedRun) -> list[CellResult]:
     return [cell for cell in ranked if cell in plain or cell in best]
 
 
-def widest_disagreement(pictures: Sequence[NDArray[np.float32]]) -> tuple[Window, float]:
+def widest_disagreement(images: Sequence[NDArray[np.float32]]) -> tuple[CropBox, float]:
     """The window with the largest mean of the per-pixel range over the methods, and that mean."""
+    height, width = images[0].shape
+    side = int(np.clip(min(height, width) // 5, 24, 96))
+    return next(disagreements(images, min(side, height), min(side * 4 // 3, width)))
+
+
+def disagreements(images: Sequence[NDArray[np.float32]], high: int, wide: int) -> Iterator[tuple[CropBox, float]]:
+    """Windows that do not overlap and the mean of the per-pixel range over the images in each, the largest first.
+
+    Args:
+        images: (H, W), at least one.
+        high: height of the windows, at most H.
+        wide: width of the windows, at most W.
+    """
     import cv2
 
-    stack = np.stack(pictures)
+    stack = np.stack(images)
     spread = np.ascontiguousarray(stack.max(axis=0) - stack.min(axis=0))
-    height, width = spread.shape
-    side = int(np.clip(min(height, width) // 5, 24, 96))
-    high, wide = min(side, height), min(side * 4 // 3, width)
     sums = cv2.integral(spread, sdepth=cv2.CV_64F)
     means = (sums[high:, wide:] - sums[:-high, wide:] - sums[high:, :-wide] + sums[:-high, :-wide]) / (high * wide)
-    top, left = np.unravel_index(int(means.argmax()), means.shape)
-    return Window(int(top), int(left), high, wide), float(means.max())
+    while True:
+        top, left = (int(index) for index in np.unravel_index(int(means.argmax()), means.shape))
+        if means[top, left] < 0:  # all that is left overlaps
+            return
+        yield CropBox(top, left, high, wide), float(means[top, left])
+        means[max(0, top - high + 1) : top + high, max(0, left - wide + 1) : left + wide] = -1
 
 
 def _kept_images(run: LoadedRun, dataset: DatasetRecord, scale: int, cells: Sequence[CellResult]) -> list[str]:
@@ -128,23 +141,33 @@ def _kept_images(run: LoadedRun, dataset: DatasetRecord, scale: int, cells: Sequ
 
 
 def hr_paths(run: LoadedRun, dataset: DatasetRecord, scale: int, image: str) -> list[Path]:
-    """Where an image's HR picture may have been kept: merged runs have a folder each."""
+    """Where an HR image may have been kept: merged runs have a folder each."""
     folders = dict.fromkeys(origin.folder for origin in run.origins.values()) or [run.folder]
     return [folder.hr_path(dataset.content_hash, scale, image) for folder in folders]
 
 
-def read_hr(run: LoadedRun, dataset: DatasetRecord, scale: int, image: str) -> Picture | None:
-    """The HR picture that was kept of an image; None where there is none that is whole."""
-    pictures = (read_picture(run, path) for path in hr_paths(run, dataset, scale, image))
-    return next((hr for hr in pictures if hr is not None), None)
+def read_hr(run: LoadedRun, dataset: DatasetRecord, scale: int, image: str) -> Uint8Image | None:
+    """The kept HR image; None where there is none that is whole."""
+    found = (read_kept_image(run, path) for path in hr_paths(run, dataset, scale, image))
+    return next((hr for hr in found if hr is not None), None)
+
+
+def kept_srs(
+    run: LoadedRun, image: str, cells: Iterable[CellResult], hr: Uint8Image
+) -> Iterator[tuple[CellResult, Uint8Image]]:
+    """The SR images of cells that were kept whole and have the size of HR."""
+    for cell in cells:
+        sr = read_kept_image(run, run.folder_of(cell.id).sr_path(cell.key, image))
+        if sr is not None and sr.shape[:2] == hr.shape[:2]:
+            yield cell, sr
 
 
 def _spaced(names: list[str]) -> list[str]:
     return names[:: math.ceil(len(names) / MAX_IMAGES)] if names else names
 
 
-def read_picture(run: LoadedRun, path: Path) -> Picture | None:
-    """A kept picture; None where it is not there or damaged: a report does without it."""
+def read_kept_image(run: LoadedRun, path: Path) -> Uint8Image | None:
+    """A kept image; None where it is not there or damaged: a report does without it."""
     if not path.is_file():
         return None
     try:
@@ -154,17 +177,17 @@ def read_picture(run: LoadedRun, path: Path) -> Picture | None:
         return None
 
 
-def gray(picture: Picture) -> NDArray[np.float32]:
-    """A picture's mean over its channels."""
-    return picture.astype(np.float32) if picture.ndim == 2 else picture.mean(axis=2, dtype=np.float32)
+def gray(image: Uint8Image) -> NDArray[np.float32]:
+    """An image's mean over its channels."""
+    return image.astype(np.float32) if image.ndim == 2 else image.mean(axis=2, dtype=np.float32)
 
 
 def draw(run: LoadedRun, sheet: Sheet) -> Figure:
-    """HR with the window marked at left; to its right the crops, each with its method and figures below."""
+    """HR with the window marked at left; to its right the crops, each with its method and values below."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    count = len(sheet.pictures) + 1
+    count = len(sheet.srs) + 1
     lines = 1 if count <= 3 else 2
     columns = math.ceil(count / lines)
     crop_high = _CROP * sheet.window.height / sheet.window.width
@@ -187,7 +210,7 @@ def draw(run: LoadedRun, sheet: Sheet) -> Figure:
         _draw_whole(axes_at(_GAP, _GAP, whole_wide, whole_wide * shape[0] / shape[1]), sheet, _protocol(run))
         _draw_crop(panel(0), sheet.window.cut(sheet.hr), ["HR", _heading(run)], [False, False])
         for index, (cell, caption, bold) in enumerate(_captions(run, sheet), 1):
-            _draw_crop(panel(index), sheet.window.cut(sheet.pictures[cell.key]), caption, bold)
+            _draw_crop(panel(index), sheet.window.cut(sheet.srs[cell.key]), caption, bold)
     return figure
 
 
@@ -202,13 +225,13 @@ def _draw_whole(axes: Any, sheet: Sheet, protocol: str) -> None:
     _caption(axes, [f"{sheet.image} ({sheet.dataset.name}), x{sheet.scale}", protocol], [False, False], longest=60)
 
 
-def _draw_crop(axes: Any, picture: Picture, caption: Sequence[str], bold: Sequence[bool]) -> None:
-    _show(axes, picture)
+def _draw_crop(axes: Any, image: Uint8Image, caption: Sequence[str], bold: Sequence[bool]) -> None:
+    _show(axes, image)
     _caption(axes, caption, bold)
 
 
-def _show(axes: Any, picture: Picture) -> None:
-    axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+def _show(axes: Any, image: Uint8Image) -> None:
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axes.set_anchor("N")
     axes.set_axis_off()
 
@@ -238,17 +261,17 @@ def _heading(run: LoadedRun) -> str:
 
 
 def _captions(run: LoadedRun, sheet: Sheet) -> list[tuple[CellResult, list[str], list[bool]]]:
-    """For each panel its cell, its name and its figures; the figures of the best by the first metric are bold."""
+    """For each panel its cell, its name and its values; the values of the best by the first metric are bold."""
     metrics = main_metrics(run)
     place = (sheet.dataset.name, sheet.scale)  # the same images under another name have the same key
-    cells = [c for c in run.cells if c.key in sheet.pictures and (c.id.dataset, c.id.scale) == place]
-    cells.sort(key=lambda cell: list(sheet.pictures).index(cell.key))
+    cells = [c for c in run.cells if c.key in sheet.srs and (c.id.dataset, c.id.scale) == place]
+    cells.sort(key=lambda cell: list(sheet.srs).index(cell.key))
     values = {cell.key: next(i.values for i in cell.images if i.name == sheet.image) for cell in cells}
     sign = 1 if metrics[0].higher_is_better else -1
     best = max(sign * value[metrics[0].name] for value in values.values())
     captions = []
     for cell in cells:
-        figures = " / ".join(printed(values[cell.key][metric.name], metric.digits) for metric in metrics)
+        text = " / ".join(printed(values[cell.key][metric.name], metric.digits) for metric in metrics)
         is_best = sign * values[cell.key][metrics[0].name] == best
-        captions.append((cell, [one_line(cell.id.method_label), figures], [False, is_best]))
+        captions.append((cell, [one_line(cell.id.method_label), text], [False, is_best]))
     return captions

@@ -1,4 +1,4 @@
-"""The curves of the trainings behind a run's figures, as the run keeps them."""
+"""The curves of the trainings behind a run's values, as the run keeps them."""
 
 from __future__ import annotations
 

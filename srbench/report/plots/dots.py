@@ -1,4 +1,4 @@
-"""Dot plots: for a data set and a scale a line a method, with every image's figure, the mean and its interval."""
+"""Dot plots: for a data set and a scale a line a method, with every image's value, the mean and its interval."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from srbench.analysis.bootstrap import Interval
 from srbench.analysis.compare import Comparison
-from srbench.analysis.references import Reference, is_genuine
-from srbench.analysis.sample import Sample
+from srbench.analysis.references import Reference, shown_beside
+from srbench.analysis.sample import ScoreSample
 from srbench.bench.results import DatasetRecord, MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.report.plots.figures import COLUMN, FAINT, GRID, INK, STYLE, legend, place, short, title
@@ -35,9 +35,9 @@ class Dots:
     Attributes:
         label: the method.
         mean: over the images; it may be infinite.
-        images: every finite figure.
+        images: every finite value.
         interval: of the mean, where there is one.
-        published: (whose figure, value).
+        published: (method, value).
     """
 
     label: str
@@ -47,42 +47,35 @@ class Dots:
     published: tuple[tuple[str, float], ...] = ()
 
 
-def figure_lines(
+def value_lines(
     run: LoadedRun,
     dataset: DatasetRecord,
     scale: int,
     metric: MetricRecord,
-    samples: Iterable[tuple[Sample, Interval | None]],
+    samples: Iterable[tuple[ScoreSample, Interval | None]],
     references: Sequence[Reference],
 ) -> list[Dots]:
-    """The lines of a plot of figures, the best first.
+    """The lines of a plot of values, the best first.
 
     Args:
         run: the run.
         dataset: of which.
         scale: of which.
         metric: what is shown.
-        samples: the methods' figures there.
-        references: published figures, drawn where they are of the same images and protocol.
+        samples: the methods' values there.
+        references: published values, drawn where they are of the same images and protocol.
     """
-    genuine = is_genuine(dataset)
     dots = []
     for sample, interval in samples:
-        published = tuple(
-            (row.method, row.value)
-            for row in references
-            if genuine
-            and row.shown_for in (sample.label, method_of(sample.label))
-            and (row.dataset, row.scale, row.metric) == (dataset.name, scale, metric.name)
-            and row.protocol_hash == run.record.protocol_hash
-        )
+        rows = shown_beside(references, run.record, dataset, (sample.label, method_of(sample.label)))
+        published = tuple((row.method, row.value) for row in rows if (row.scale, row.metric) == (scale, metric.name))
         finite = tuple(filter(math.isfinite, sample.values.tolist()))
-        dots.append(Dots(sample.label, sample.figure, finite, interval, published))
+        dots.append(Dots(sample.label, sample.value, finite, interval, published))
     return sorted(dots, key=lambda line: line.mean, reverse=metric.higher_is_better)
 
 
 def difference_lines(comparisons: Iterable[Comparison], metric: MetricRecord) -> list[Dots]:
-    """The lines of a plot of differences, the best first; those of infinite figures alone are left out."""
+    """The lines of a plot of differences, the best first; those of infinite values alone are left out."""
     dots = []
     for c in comparisons:
         differences = (a - b for a, b in zip(c.a.values.tolist(), c.b.values.tolist(), strict=True) if a != b)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from srbench.analysis.bootstrap import Interval
 from srbench.analysis.compare import Comparison, compare_all, default_baseline, labels_of, report_pairs
 from srbench.analysis.references import Reference
-from srbench.analysis.sample import Sample, sample_intervals, samples
+from srbench.analysis.sample import ScoreSample, intervals_by_key, samples
 from srbench.bench.results import DatasetRecord, MetricRecord
 from srbench.bench.store import LoadedRun
-from srbench.report.escape import safe_name
+from srbench.report.escape import safe_file_name
 from srbench.report.plots.curves import draw_all
-from srbench.report.plots.dots import difference_lines, draw_dots, figure_lines
-from srbench.report.plots.figures import render
+from srbench.report.plots.dots import difference_lines, draw_dots, value_lines
+from srbench.report.plots.figures import render_figure
 from srbench.report.plots.palette import Look, looks
 from srbench.report.plots.pareto import COSTS, choices, draw_pareto
 from srbench.report.plots.scatter import draw_scatter
@@ -29,18 +29,18 @@ KINDS = ("png", "svg")
 def plots(run: LoadedRun, references: Sequence[Reference] = (), baseline: str = "") -> Iterator[tuple[str, bytes]]:
     """The (file name, content) of every plot of a run.
 
-    For each data set and scale the main metrics' figures, and the first of them image by image against the baseline;
+    For each data set and scale the main metrics' values, and the first of them image by image against the baseline;
     with a baseline the differences to it; where methods were timed quality against time and parameters; of
     learned methods the training curves that the run keeps.
 
     Args:
         run: the run.
-        references: published figures.
+        references: published values.
         baseline: a label; by default bicubic, or else the first, and no plots of differences.
     """
     for name, figure in figures(run, references, baseline):
         for kind in KINDS:
-            yield f"{safe_name(name)}.{kind}", render(figure, kind)
+            yield f"{safe_file_name(name)}.{kind}", render_figure(figure, kind)
 
 
 def figures(run: LoadedRun, references: Sequence[Reference], baseline: str) -> Iterator[tuple[str, Figure]]:
@@ -65,7 +65,7 @@ def _of_metric(
     with_scatter: bool,
 ) -> Iterator[tuple[str, Figure]]:
     found = samples(run, metric.name)
-    intervals = dict(zip(found, sample_intervals(list(found.values())), strict=True))
+    intervals = intervals_by_key(found)
     pairs = report_pairs(run, baseline or default_baseline(run)) if baseline or with_scatter else []
     compared: dict[tuple[str, int], list[Comparison]] = {}
     for c in compare_all(run, metric, pairs):
@@ -76,7 +76,7 @@ def _of_metric(
             if not here:
                 continue
             where = f"{dataset.name}-x{scale}"
-            lines = figure_lines(run, dataset, scale, metric, here, references)
+            lines = value_lines(run, dataset, scale, metric, here, references)
             yield f"{metric.name}-{where}", draw_dots(run, dataset, scale, metric, lines, look_of)
             against = compared.get((dataset.name, scale), [])
             differences = difference_lines(against, metric) if baseline else []
@@ -92,7 +92,7 @@ def _per_place(
     dataset: DatasetRecord,
     scale: int,
     metric: MetricRecord,
-    here: Sequence[tuple[Sample, Interval | None]],
+    here: Sequence[tuple[ScoreSample, Interval | None]],
     against: Sequence[Comparison],
     look_of: dict[str, Look],
 ) -> Iterator[tuple[str, Figure]]:
@@ -101,7 +101,7 @@ def _per_place(
     if scatter is not None:
         yield f"{metric.name}-scatter-{where}", scatter
     if run.speed is not None and run.speed.scale == scale:
-        means = {sample.label: sample.figure for sample, _ in here}
+        means = {sample.label: sample.value for sample, _ in here}
         for cost in COSTS:
             figure = draw_pareto(run, dataset, metric, cost, choices(run.speed, cost, means), look_of)
             if figure is not None:

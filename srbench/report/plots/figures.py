@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from srbench.bench.results import DatasetRecord
 from srbench.bench.store import LoadedRun
 from srbench.report.escape import one_line
+from srbench.system.text import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,7 +50,7 @@ def short(text: str, longest: int = 24) -> str:
 
 def place(dataset: DatasetRecord, scale: int) -> str:
     """``set5 x2 (5 images)``."""
-    return f"{short(dataset.name)} x{scale} ({dataset.images} image{'' if dataset.images == 1 else 's'})"
+    return f"{short(dataset.name)} x{scale} ({counted(dataset.images, 'image')})"
 
 
 def title(figure: Figure, run: LoadedRun, what: str) -> None:
@@ -67,7 +68,7 @@ def legend(figure: Figure, handles: Sequence[Any], names: Sequence[str], where: 
         text.set_text(name)
 
 
-def render(figure: Figure, kind: str, dpi: int = DPI) -> bytes:
+def render_figure(figure: Figure, kind: str, dpi: int = DPI) -> bytes:
     """The bytes of a figure, the same for the same content."""
     import matplotlib as mpl
 

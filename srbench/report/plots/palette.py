@@ -36,7 +36,7 @@ class Look:
 
     @property
     def size(self) -> float:
-        """By how much to enlarge the marker, so that all look equally large."""
+        """The factor of the marker's size that makes all look equally large."""
         return {"D": 0.8, "s": 0.9, "d": 1.1, "P": 1.1, "X": 1.1, "*": 1.4}.get(self.marker, 1.0)
 
 

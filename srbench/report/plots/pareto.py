@@ -27,28 +27,28 @@ _APART = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class CostPoint:
     """A method as a point: cheap is left, good is up (or down, where smaller is better)."""
 
     label: str
     cost: float
-    figure: float
+    value: float
 
 
-def choices(speed: RunSpeed, cost: str, figures: Mapping[str, float]) -> list[Choice]:
-    """The methods that were timed and have a finite figure.
+def choices(speed: RunSpeed, cost: str, values: Mapping[str, float]) -> list[CostPoint]:
+    """The methods that were timed and have a finite value.
 
     Args:
         speed: what was timed.
         cost: ``latency`` or ``parameters``.
-        figures: by label.
+        values: by label.
     """
     found = []
-    for label, figure in figures.items():
+    for label, value in values.items():
         row = speed.of(method_of(label))
-        value = None if row is None or row.error else _cost(row, cost)
-        if value is not None and math.isfinite(figure):
-            found.append(Choice(label, value, figure))
+        paid = None if row is None or row.error else _cost(row, cost)
+        if paid is not None and math.isfinite(value):
+            found.append(CostPoint(label, paid, value))
     return found
 
 
@@ -56,12 +56,12 @@ def _cost(row: SpeedRow, cost: str) -> float | None:
     return row.median_ms if cost == "latency" else float(row.parameters)
 
 
-def front(points: Sequence[Choice], *, higher_is_better: bool) -> list[Choice]:
+def front(points: Sequence[CostPoint], *, higher_is_better: bool) -> list[CostPoint]:
     """Those to which no other is preferable: none as cheap is better. The cheapest first."""
     sign = 1 if higher_is_better else -1
-    best: list[Choice] = []
-    for point in sorted(points, key=lambda point: (point.cost, -sign * point.figure)):
-        if not best or sign * point.figure > sign * best[-1].figure:
+    best: list[CostPoint] = []
+    for point in sorted(points, key=lambda point: (point.cost, -sign * point.value)):
+        if not best or sign * point.value > sign * best[-1].value:
             best.append(point)
     return best
 
@@ -71,7 +71,7 @@ def draw_pareto(
     dataset: DatasetRecord,
     metric: MetricRecord,
     cost: str,
-    points: Sequence[Choice],
+    points: Sequence[CostPoint],
     look_of: Mapping[str, Look],
 ) -> Figure | None:
     """The figure of one data set at the scale of the timings; None if there are not two points, or nothing to weigh."""
@@ -90,7 +90,7 @@ def draw_pareto(
         least = min(point.cost for point in points if point.cost)
         at = _positions(points, least)
         dashes: dict[str, Any] = {"linewidth": 0.9, "linestyle": (0, (4, 2)), "color": FAINT, "zorder": 1}
-        axes.step([at[point.label] for point in best], [point.figure for point in best], where="post", **dashes)
+        axes.step([at[point.label] for point in best], [point.value for point in best], where="post", **dashes)
         entries: dict[str, Any] = {}
         for point in points:
             style: dict[str, Any] = {"color": FAINT, "marker": "o", "markersize": 3}
@@ -98,7 +98,7 @@ def draw_pareto(
                 look = look_of[point.label]
                 style = {"color": look.colour, "marker": look.marker, "markersize": 5.5 * look.size}
             edge: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.4, "linestyle": "", "zorder": 3}
-            (drawn,) = axes.plot([at[point.label]], [point.figure], clip_on=False, **style, **edge)
+            (drawn,) = axes.plot([at[point.label]], [point.value], clip_on=False, **style, **edge)
             entries.setdefault(point.label if point in named else _OTHERS, drawn)
         axes.margins(x=0.08, y=0.1)
         _ticks(axes, least, any(not point.cost for point in points))
@@ -111,9 +111,9 @@ def draw_pareto(
     return figure
 
 
-def _positions(points: Sequence[Choice], least: float) -> dict[str, float]:
+def _positions(points: Sequence[CostPoint], least: float) -> dict[str, float]:
     """Where each label stands on a logarithmic axis, which has no zero: what costs nothing side by side at the left."""
-    free = sorted((point for point in points if not point.cost), key=lambda point: point.figure)
+    free = sorted((point for point in points if not point.cost), key=lambda point: point.value)
     # the best of them in the middle, where the front begins
     side = {point.label: (-1) ** place * ((place + 1) // 2) for place, point in enumerate(reversed(free))}
     return {p.label: p.cost or least / _APART * 10 ** (0.12 * side[p.label]) for p in points}

@@ -1,4 +1,4 @@
-"""Every image's figure of a method against that of a baseline: above the diagonal the method wins, below it loses."""
+"""Every image's value of a method against that of a baseline: above the diagonal the method wins, below it loses."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def draw_scatter(
 
 
 def _points(comparison: Comparison) -> list[tuple[float, float]]:
-    """(baseline's figure, method's figure) of each image where both are finite."""
+    """(baseline's value, method's value) of each image where both are finite."""
     pairs = zip(comparison.b.values.tolist(), comparison.a.values.tolist(), strict=True)
     return [(x, y) for x, y in pairs if math.isfinite(x) and math.isfinite(y)]
 

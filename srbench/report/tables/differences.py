@@ -13,7 +13,7 @@ from srbench.report.tables.intervals import signed, signed_interval
 
 
 def difference_grids(run: LoadedRun, comparisons: Sequence[Comparison], baseline: str) -> list[Grid]:
-    """Tables of differences to the baseline with their 95 % intervals, one metric each; its own row has its figures.
+    """Tables of differences to the baseline with their 95 % intervals, one metric each; its own row has its values.
 
     Args:
         run: the run.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from srbench.analysis.sample import CellIntervals
 from srbench.bench.results import SCHEMA_VERSION, MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.report.tables.frame import comparison_row
-from srbench.system.plain import plain_number
+from srbench.system.plain import json_number
 
 
 def run_document(run: LoadedRun, intervals: CellIntervals) -> str:
@@ -35,13 +34,13 @@ def run_document(run: LoadedRun, intervals: CellIntervals) -> str:
                     **({"run": run.run_of(cell.id)} if run.origins else {}),
                     "protocol_hash": cell.protocol_hash,
                     "metric": metric,
-                    "value": plain_number(value),
+                    "value": json_number(value),
                     "ci_low": interval and interval.low,
                     "ci_high": interval and interval.high,
                     "n": len(cell.images),
                     "status": "ok",
                     "per_image": [
-                        {"image": image.name, "value": plain_number(image.values[metric])} for image in cell.images
+                        {"image": image.name, "value": json_number(image.values[metric])} for image in cell.images
                     ],
                 }
             )
@@ -78,8 +77,8 @@ def comparison_document(runs: Sequence[LoadedRun], comparisons: Sequence[Compari
     rows = []
     for comparison in comparisons:
         images = comparison.images()[:top]
-        listed = [{"image": name, "a": _number(a), "b": _number(b)} for name, a, b in images]
-        plain = {key: _number(value) for key, value in comparison_row(comparison).items()}
+        listed = [{"image": name, "a": json_number(a), "b": json_number(b)} for name, a, b in images]
+        plain = {key: json_number(value) for key, value in comparison_row(comparison).items()}
         sds = {"image_sd_a": comparison.a.image_sd, "image_sd_b": comparison.b.image_sd}
         rows.append(plain | sds | {"images": listed})
     record = runs[0].record
@@ -94,10 +93,3 @@ def comparison_document(runs: Sequence[LoadedRun], comparisons: Sequence[Compari
         "comparisons": rows,
     }
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-
-
-def _number(value: Any) -> Any:
-    """JSON has no infinity, and no NaN: what infinities of both signs differ by on average."""
-    if not isinstance(value, float) or math.isfinite(value):
-        return value
-    return None if math.isnan(value) else str(value)

@@ -20,8 +20,8 @@ class Tables:
     Attributes:
         main: PSNR and SSIM, for each data set.
         others: every other metric, one to a table.
-        intervals: the main figures with their intervals.
-        differences: the main figures' differences to the baseline, where there is one.
+        intervals: the main values with their intervals.
+        differences: the main values' differences to the baseline, where there is one.
     """
 
     main: Sequence[Grid]
@@ -37,7 +37,7 @@ def every_table(
 
     Args:
         run: the run.
-        references: published figures to print beside ours.
+        references: published values to print beside ours.
         comparisons: with the baseline; unused without one.
         baseline: a label.
     """

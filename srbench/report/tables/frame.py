@@ -1,4 +1,4 @@
-"""A run as tidy pandas tables: one row for each figure, at full precision."""
+"""A run as tidy pandas tables: one row for each value, at full precision."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _comparison_rows(run: LoadedRun, comparisons: Sequence[Comparison]) -> Itera
 
 
 def comparison_row(comparison: Comparison) -> dict[str, Any]:
-    """A comparison's figures by column; infinite ones stay so."""
+    """A comparison's values by column; infinite ones stay so."""
     a, b, interval = comparison.a, comparison.b, comparison.interval
     return {
         "a": a.label,
@@ -84,8 +84,8 @@ def comparison_row(comparison: Comparison) -> dict[str, Any]:
         "scale": comparison.scale,
         "metric": comparison.metric.name,
         "n": comparison.n,
-        "value_a": a.figure,
-        "value_b": b.figure,
+        "value_a": a.value,
+        "value_b": b.value,
         "difference": comparison.difference,
         "ci_low": interval and interval.low,
         "ci_high": interval and interval.high,
@@ -94,8 +94,8 @@ def comparison_row(comparison: Comparison) -> dict[str, Any]:
         "losses": comparison.losses,
         "p": comparison.p,
         "p_holm": comparison.holm,
-        "seeds_a": len(a.seed_figures),
-        "seeds_b": len(b.seed_figures),
+        "seeds_a": len(a.seed_values),
+        "seeds_b": len(b.seed_values),
         "seed_sd_a": a.seed_sd,
         "seed_sd_b": b.seed_sd,
     }

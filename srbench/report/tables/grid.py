@@ -1,4 +1,4 @@
-"""A run as tables: for each data set, methods by scales, with ranks, published figures and footnotes.
+"""A run as tables: for each data set, methods by scales, with ranks, published values and footnotes.
 
 Every format (terminal, Markdown, LaTeX) is a rendering of the same :class:`Grid`.
 """
@@ -10,9 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
-import numpy as np
-
-from srbench.analysis.references import Reference, is_genuine
+from srbench.analysis.references import Reference, shown_beside
+from srbench.analysis.sample import standard_deviation
 from srbench.bench.results import CellId, CellResult, DatasetRecord, MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.speed.record import RunSpeed
@@ -29,7 +28,7 @@ class Entry:
     """What stands in one place of a table.
 
     Attributes:
-        texts: the printed figure of each metric; empty where there is no result.
+        texts: the printed value of each metric; empty where there is no result.
         spreads: the printed standard deviation over seeds of each metric, where there are several.
         ranks: of each metric, 1 for the best and 2 for the second among our methods, 0 for the others.
         notes: numbers of footnotes.
@@ -65,9 +64,9 @@ class Grid:
     footnotes: tuple[str, ...]
     seeds: int = 1
     intervals: bool = False
-    """Whether figures are printed with their 95 % interval."""
+    """Whether values are printed with their 95 % interval."""
     baseline: str = ""
-    """The method whose figures are taken from the others'; empty where figures are shown themselves."""
+    """The method whose values are taken from the others'; empty where values are shown themselves."""
     speed: RunSpeed | None = None
     """Where the speeds of the last column were taken; None for a table without that column."""
 
@@ -85,7 +84,7 @@ def metric_title(metric: MetricRecord) -> str:
 
 
 def printed(value: float, digits: int) -> str:
-    """A figure as SR papers print it: no zero before the point."""
+    """A value as SR papers print it: no zero before the point."""
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
     text = f"{value:.{digits}f}"
@@ -115,7 +114,7 @@ def grids(
         references: rows with ``shown_for`` are printed beside our methods where protocol and images are the same.
         metrics: what a cell shows; the main metrics if None.
     """
-    shown = [row for row in references if row.shown_for and row.protocol_hash == run.record.protocol_hash]
+    shown = [row for row in references if row.shown_for]
     speed = run.speed if metrics is None else None
     wanted = tuple(metrics or main_metrics(run))
     planned: dict[str, list[CellId]] = {dataset.name: [] for dataset in run.record.datasets}
@@ -139,7 +138,7 @@ def speed_words(speed: RunSpeed) -> str:
     """What the speed column says, for captions."""
     return (
         f"MP/s: megapixels of output a second at x{speed.scale}, one {speed.size}x{speed.size} LR image, all "
-        f"enlargement included, on {speed.device}"
+        f"upsampling included, on {speed.device}"
     )
 
 
@@ -192,7 +191,7 @@ class _Builder:
                     for scale in places
                 }
                 rows.append(Row(label, False, entries, notes, self._speed(method)))
-            rows += self._published([row for row in shown if row.shown_for in (method, *recipes)], scales)
+            rows += self._published(shown_beside(shown, self.record, self.dataset, (method, *recipes)), scales)
         return Grid(
             self.dataset,
             self.metrics,
@@ -210,7 +209,7 @@ class _Builder:
         return f"{row.megapixels_per_s:.{2 if row.megapixels_per_s < 10 else 0}f}"
 
     def _means(self, cells: Sequence[CellResult]) -> dict[str, float]:
-        """The figures of a label at a scale: means over its seeds."""
+        """The values of a label at a scale: means over its seeds."""
         found = [metric.name for metric in self.metrics if all(metric.name in cell.values for cell in cells)]
         return {name: fmean(cell.values[name] for cell in cells) for name in found}
 
@@ -239,7 +238,7 @@ class _Builder:
         notes = self._notes(label, scale)
         if tell_run:
             notes += tuple(map(self._footnote, self._runs(label, [scale])))
-        notes += self._other_figures(cells)
+        notes += self._other_values(cells)
         if cells:
             reasons = (metric.unavailable for metric in self.metrics if metric.unavailable)
             notes += tuple(self._footnote(f"{UNAVAILABLE}: {reason}") for reason in reasons)
@@ -253,9 +252,9 @@ class _Builder:
         spreads = {}
         if len(cells) > 1:
             for metric in self.metrics:
-                values = [cell.values[metric.name] for cell in cells if metric.name in cell.values]
-                if len(values) > 1 and all(map(math.isfinite, values)):
-                    spreads[metric.name] = printed(float(np.std(values, ddof=1)), metric.digits)
+                sd = standard_deviation([cell.values[metric.name] for cell in cells if metric.name in cell.values])
+                if sd is not None:
+                    spreads[metric.name] = printed(sd, metric.digits)
         return Entry(texts, spreads, {name: ranks.get((label, name), 0) for name in texts}, notes)
 
     def _notes(self, label: str, scale: int) -> tuple[int, ...]:
@@ -270,7 +269,7 @@ class _Builder:
             numbers.append(self._footnote(f"not run yet{seed}" if failed is None else f"failed{seed}: {failed}"))
         return tuple(dict.fromkeys(numbers))
 
-    def _other_figures(self, cells: Sequence[CellResult]) -> tuple[int, ...]:
+    def _other_values(self, cells: Sequence[CellResult]) -> tuple[int, ...]:
         """Footnotes for what older runs of a merged report say of a place, where that is something else."""
         numbers = []
         for cell in cells if self.origins else ():
@@ -282,16 +281,15 @@ class _Builder:
         return tuple(dict.fromkeys(numbers))
 
     def _published(self, rows: Sequence[Reference], scales: Sequence[int]) -> list[Row]:
-        """Rows of published figures, one for each method that a publication names."""
-        names = {metric.name for metric in self.metrics} if is_genuine(self.dataset) else set()
-        rows = [row for row in rows if row.dataset == self.dataset.name and row.metric in names and row.scale in scales]
+        """Rows of published values, one for each method that a publication names."""
+        names = {metric.name for metric in self.metrics}
+        rows = [row for row in rows if row.metric in names and row.scale in scales]
         made = []
         for name in dict.fromkeys(row.method for row in rows):
             texts: dict[int, dict[str, str]] = {}
             mine = [row for row in rows if row.method == name]
             for row in mine:
-                digits = len(row.text.partition(".")[2])
-                texts.setdefault(row.scale, {}).setdefault(row.metric, printed(row.value, digits))
+                texts.setdefault(row.scale, {}).setdefault(row.metric, printed(row.value, row.digits))
             notes = [self._footnote(f"published: {source}") for source in dict.fromkeys(row.source for row in mine)]
             entries = {scale: Entry(texts[scale]) for scale in scales if scale in texts}
             made.append(Row(name, True, entries, tuple(notes)))

@@ -1,4 +1,4 @@
-"""Tables of figures with their 95 % intervals, and how intervals, differences and p are printed."""
+"""Tables of values with their 95 % intervals, and how intervals, differences and p are printed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from srbench.analysis.bootstrap import Interval
-from srbench.analysis.sample import sample_intervals, samples
+from srbench.analysis.sample import intervals_by_key, samples
 from srbench.bench.results import MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.report.tables.grid import DASH, Entry, Grid, grids, main_metrics, printed
@@ -17,8 +17,7 @@ def interval_grids(run: LoadedRun, others: Sequence[MetricRecord] = ()) -> list[
     """Tables of the main metrics and others, one metric each, of the data sets that are large enough for intervals."""
     tables = []
     for metric in (*main_metrics(run), *others):
-        found = samples(run, metric.name)
-        by_place = dict(zip(found, sample_intervals(list(found.values())), strict=True))
+        by_place = intervals_by_key(samples(run, metric.name))
         for grid in grids(run, metrics=[metric]):
             if any(by_place.get((grid.dataset.name, scale, row.name)) for row in grid.rows for scale in row.entries):
                 rows = [
@@ -36,7 +35,7 @@ def interval_grids(run: LoadedRun, others: Sequence[MetricRecord] = ()) -> list[
 
 
 def _with_interval(entry: Entry, metric: MetricRecord, interval: Interval | None) -> Entry:
-    """An entry with brackets after its figure, and without rank: the main table has that."""
+    """An entry with brackets after its value, and without rank: the main table has that."""
     if interval is None:
         return replace(entry, ranks={})
     ends = f"[{printed(interval.low, metric.digits)}, {printed(interval.high, metric.digits)}]"

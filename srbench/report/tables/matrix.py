@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +16,8 @@ from srbench.bench.store import LoadedRun
 from srbench.report.escape import markdown, one_line
 from srbench.report.tables.grid import metric_title, printed
 from srbench.report.tables.intervals import printed_p, signed, signed_interval
+from srbench.system.console import make_table
+from srbench.system.text import counted
 
 _NAME = 18
 """Columns of a terminal that are left to methods' names; longer ones are folded."""
@@ -71,7 +72,7 @@ def no_test(comparison: Comparison) -> str:
     """Why a pair was not tested."""
     n, differ = comparison.n, comparison.n - comparison.ties
     if n < MIN_PAIRS:
-        return f"n = {n} is too few for a test: p could not be below {printed(2 / 2**n, 4)} whatever the figures"
+        return f"n = {n} is too few for a test: p could not be below {printed(2 / 2**n, 4)} whatever the values"
     return f"only {differ} of {n} images differ, too few for a test"
 
 
@@ -86,7 +87,7 @@ def matrix_page(run: LoadedRun, comparisons: Sequence[Comparison]) -> str:
         "images, nor of another training. Pairs, p and wins are in compare.csv where CSV was asked for.",
     ]
     for matrix in matrices(comparisons):
-        images = f"{matrix.n} image{'' if matrix.n == 1 else 's'}"
+        images = counted(matrix.n, "image")
         parts.append(f"## {markdown(matrix.dataset)} x{matrix.scale}: {markdown(metric_title(matrix.metric))}")
         parts.append(f"{images}. {markdown(matrix.verdict)}.")
         parts.append(_markdown_matrix(matrix))
@@ -117,7 +118,7 @@ def print_matrices(run: LoadedRun, comparisons: Sequence[Comparison], console: C
     for matrix in matrices(comparisons):
         wide = max(len(_entry(cell, interval=False)) for cell in matrix.cells.values())
         abreast = max((console.width - _NAME - 6) // (wide + 2), 1)
-        images = f"{matrix.n} image{'' if matrix.n == 1 else 's'}"
+        images = counted(matrix.n, "image")
         title = f" x{matrix.scale} ({images}): {metric_title(matrix.metric)}, row minus column"
         for start in range(0, len(matrix.columns), abreast):
             console.print()
@@ -128,7 +129,7 @@ def print_matrices(run: LoadedRun, comparisons: Sequence[Comparison], console: C
 
 def _table(matrix: Matrix, columns: Sequence[str]) -> Table:
     square = matrix.rows == matrix.columns
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table = make_table()
     table.add_column("method", overflow="fold", min_width=10)
     for column in columns:
         head = str(matrix.rows.index(column) + 1) if square else one_line(column)

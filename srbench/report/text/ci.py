@@ -13,7 +13,7 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit(verdicts: Verdicts) -> str:
-    """One test case for each figure, and one for each problem of the check as a whole."""
+    """One test case for each value, and one for each problem of the check as a whole."""
     suite = ElementTree.Element("testsuite", name="srbench check")
     for problem in verdicts.problems:
         case = ElementTree.SubElement(suite, "testcase", classname="srbench.check", name="something is checked")
@@ -45,7 +45,7 @@ def github_annotations(verdicts: Verdicts) -> list[str]:
     """One workflow command for each failure."""
     lines = [f"::error title=srbench check::{_data(problem)}" for problem in verdicts.problems]
     for verdict in verdicts.failures:
-        title = f"srbench check: {verdict.figure}"
+        title = f"srbench check: {verdict.title}"
         lines.append(f"::error title={_property(title)}::{_data(verdict.message)}")
     return lines
 
@@ -64,9 +64,9 @@ def github_summary(verdicts: Verdicts) -> str:
     passed = len(verdicts.verdicts) - len(failures)
     lines = [f"## srbench check: {'passed' if verdicts.ok else 'failed'}", ""]
     lines += [f"- {markdown(problem)}" for problem in verdicts.problems]
-    lines += [f"{passed} of {len(verdicts.verdicts)} figures are as expected.", ""]
+    lines += [f"{passed} of {len(verdicts.verdicts)} values are as expected.", ""]
     if failures:
-        lines += ["| figure | measured | expected | source |", "|---|---|---|---|"]
+        lines += ["| value | measured | expected | source |", "|---|---|---|---|"]
         lines += [_summary_row(verdict) for verdict in failures]
     return "\n".join(lines) + "\n"
 
@@ -74,5 +74,5 @@ def github_summary(verdicts: Verdicts) -> str:
 def _summary_row(verdict: Verdict) -> str:
     row = verdict.reference
     measured = f"{verdict.why} {verdict.error}" if verdict.measured is None else f"{verdict.measured:.6g}"
-    cells = (verdict.figure, measured, row.expected, row.source)
+    cells = (verdict.title, measured, row.expected, row.source)
     return "| " + " | ".join(map(markdown, cells)) + " |"

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from srbench.explain.search import Answer, Found
+from srbench.system.plain import json_number
 
 SIMPLE = 1
 """Without a number, variants up to this cost are shown."""
@@ -19,7 +20,7 @@ FEW = 5
 
 
 def print_answer(answer: Answer, subject: str, console: Console, *, top: int, everything: bool) -> None:
-    """The variants that give a number, or the figures of all.
+    """The variants that give a number, or the values of all.
 
     Args:
         answer: what was found.
@@ -92,10 +93,10 @@ def _print(console: Console, answer: Answer, shown: Sequence[Found], more: int =
 
 def _print_literature(console: Console, answer: Answer) -> None:
     digits = 2 if answer.metric == "psnr" else 4
-    figures: dict[str, list[str]] = {}
+    values: dict[str, list[str]] = {}
     for found in answer.literature:
-        figures.setdefault(f"{found.figure:.{digits}f}", []).extend(f"`{name}`" for name in found.candidate.protocols)
-    parts = (f"{', '.join(names)} {figure}" for figure, names in figures.items())
+        values.setdefault(f"{found.figure:.{digits}f}", []).extend(f"`{name}`" for name in found.candidate.protocols)
+    parts = (f"{', '.join(names)} {value}" for value, names in values.items())
     console.print(Text(f"\nWhat the literature uses: {'; '.join(parts)}."))
 
 
@@ -120,16 +121,11 @@ def as_data(answer: Answer, *, everything: bool) -> dict[str, Any]:
 
 def _row(found: Found) -> dict[str, Any]:
     return {
-        "value": _finite(found.figure),
-        "difference": _finite(found.difference),
+        "value": json_number(found.figure),
+        "difference": json_number(found.difference),
         "words": found.candidate.words,
         "protocols": list(found.candidate.protocols),
         "printed_by": list(found.candidate.printed_by),
         "cost": found.candidate.cost,
         "variant": found.candidate.variant.as_dict(),
     }
-
-
-def _finite(value: float | None) -> float | str | None:
-    """JSON has no infinity, which is the PSNR of equal images."""
-    return value if value is None or abs(value) < float("inf") else str(value)

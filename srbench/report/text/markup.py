@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from srbench.bench.results import RunRecord
-from srbench.report.escape import latex, markdown, safe_name
+from srbench.report.escape import latex, markdown, safe_file_name
 from srbench.report.tables.grid import DASH, Entry, Grid, Row, speed_title, speed_words
+from srbench.system.text import counted
 
 _SIGNS = str.maketrans({DASH: "---", "∞": "\\(\\infty\\)", "-": "\\(-\\)"})
-"""How the signs in figures are written in LaTeX; a hyphen there is a minus."""
+"""How the signs in values are written in LaTeX; a hyphen there is a minus."""
 _RANKS = "Best of our methods in bold, second underlined."
 
 
@@ -67,10 +68,10 @@ def latex_table(record: RunRecord, grid: Grid) -> str:
     body = "\n".join(_latex_row(grid, row) for row in grid.rows)
     kind = "-intervals" if grid.intervals else f"-to-{grid.baseline}" if grid.baseline else ""
     metrics = "-".join(metric.name for metric in grid.metrics) + kind
-    images = f"{grid.dataset.images} image{'' if grid.dataset.images == 1 else 's'}"
+    images = counted(grid.dataset.images, "image")
     words = "95 \\% intervals over images in brackets." if grid.intervals or grid.baseline else _RANKS
     if grid.baseline:
-        words += f" The row of {latex(grid.baseline)} has its own figures."
+        words += f" The row of {latex(grid.baseline)} has its own values."
     caption = (
         f"{latex(grid.heading.replace(' ↓', ', smaller is better'))} on {latex(grid.dataset.name)} ({images}). "
         f"Protocol {latex(record.protocol)} ({record.protocol_hash}): {latex(record.protocol_words)}. "
@@ -86,7 +87,7 @@ def latex_table(record: RunRecord, grid: Grid) -> str:
             "\\begin{table}[tb]",
             "\\centering\\footnotesize\\setlength{\\tabcolsep}{4pt}",  # three scales of two metrics fit an article
             f"\\caption{{{caption}}}",
-            f"\\label{{tab:srbench-{safe_name(grid.dataset.name)}-{safe_name(metrics)}}}",
+            f"\\label{{tab:srbench-{safe_file_name(grid.dataset.name)}-{safe_file_name(metrics)}}}",
             "\\smallskip",
             f"\\begin{{tabular}}{{l{'r' * len(grid.scales)}}}",
             "\\toprule",

@@ -6,6 +6,7 @@ from html import escape
 
 from srbench.bench.store import LoadedRun
 from srbench.report.tables.grid import DASH, Entry, Grid, grids
+from srbench.system.text import counted
 
 _MARKS = {0: "{}", 1: "<b>{}</b>", 2: "<u>{}</u>"}
 
@@ -20,7 +21,7 @@ def html_tables(run: LoadedRun) -> str:
 
 
 def _table(grid: Grid) -> str:
-    images = f"{grid.dataset.images} image{'' if grid.dataset.images == 1 else 's'}"
+    images = counted(grid.dataset.images, "image")
     caption = f"<b>{escape(grid.dataset.name)}</b> ({images}): {escape(grid.heading)}"
     head = "".join(f"<th>x{scale}</th>" for scale in grid.scales)
     rows = "".join(

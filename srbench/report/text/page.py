@@ -10,19 +10,20 @@ from srbench.report.escape import markdown, markdown_code
 from srbench.report.tables.every_table import Tables
 from srbench.report.tables.grid import metric_title
 from srbench.report.text.markup import markdown_table
+from srbench.system.text import counted
 
 
-def markdown_report(run: LoadedRun, tables: Tables, pictures: Sequence[str]) -> str:
+def markdown_report(run: LoadedRun, tables: Tables, images: Sequence[str]) -> str:
     """The report of a run.
 
     Args:
         run: the run.
         tables: what to print of it.
-        pictures: paths of plots and crop sheets, relative to the report.
+        images: paths of plots and crop sheets, relative to the report.
     """
     parts = [_head(run), _tables(run, tables), _differences(tables), _intervals(run, tables)]
-    if pictures:
-        parts.append("## Pictures\n\n" + "\n\n".join(_picture(path) for path in pictures))
+    if images:
+        parts.append("## Plots and crops\n\n" + "\n\n".join(_image(path) for path in images))
     parts += [_failed(run), _methods(run), _datasets(run), _environment(run)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -35,7 +36,7 @@ def _head(run: LoadedRun) -> str:
             f"# srbench run {markdown(record.id)}",
             "",
             f"Protocol **{markdown(record.protocol)}** (`{record.protocol_hash}`): {markdown(record.protocol_words)}.",
-            "Only figures of one protocol can be compared.",
+            "Only values of one protocol can be compared.",
             *(f"**Note**: {markdown(note)}." for note in record.notes),
             "",
             f"{len(run.cells)} of {len(record.cells)} cells have a result. {when}. To repeat it:",
@@ -50,7 +51,7 @@ def _tables(run: LoadedRun, tables: Tables) -> str:
     if len(run.record.seeds) > 1:
         lines.append(f"Learned methods: mean ± standard deviation of {len(run.record.seeds)} seeds.")
     for grid in (*tables.main, *tables.others):
-        images = f"{grid.dataset.images} image{'' if grid.dataset.images == 1 else 's'}"
+        images = counted(grid.dataset.images, "image")
         lines += ["", f"### {markdown(grid.dataset.name)}: {markdown(grid.heading)}", ""]
         lines += [f"{images}, protocol {markdown(run.record.protocol)} (`{run.record.protocol_hash}`).", ""]
         lines.append(markdown_table(grid).rstrip("\n"))
@@ -61,8 +62,8 @@ def _differences(tables: Tables) -> str:
     if not tables.differences:
         return ""
     baseline = markdown(tables.differences[0].baseline)
-    lines = [f"## Differences to {baseline}", "", f"Each figure minus {baseline}'s, of the same images, and its 95 %"]
-    lines.append(f"interval: studentised bootstrap over the images. {baseline}'s own row has its figures.")
+    lines = [f"## Differences to {baseline}", "", f"Each value minus {baseline}'s, of the same images, and its 95 %"]
+    lines.append(f"interval: studentised bootstrap over the images. {baseline}'s own row has its values.")
     for grid in tables.differences:
         lines += ["", f"### {markdown(grid.dataset.name)}: {markdown(grid.heading)}", ""]
         lines.append(markdown_table(grid).rstrip("\n"))
@@ -73,7 +74,7 @@ def _intervals(run: LoadedRun, tables: Tables) -> str:
     lacking = [f"No intervals of {markdown(name)}: it pools in a way of its own." for name in without_intervals(run)]
     if not tables.intervals:
         return "\n".join(["## Intervals", "", *lacking]) if lacking else ""
-    lines = ["## Intervals", "", "The figures with their 95 % intervals: studentised bootstrap over the images."]
+    lines = ["## Intervals", "", "The values with their 95 % intervals: studentised bootstrap over the images."]
     lines.append("Differences of methods are far surer than these, since all are scored on the same images.")
     if len(run.record.seeds) > 1:
         lines.append("±: standard deviation over seeds, which is no part of the interval.")
@@ -84,7 +85,7 @@ def _intervals(run: LoadedRun, tables: Tables) -> str:
     return "\n".join(lines)
 
 
-def _picture(path: str) -> str:
+def _image(path: str) -> str:
     return f"![{markdown(path.rpartition('/')[2].rpartition('.')[0])}]({path})"
 
 
@@ -116,7 +117,5 @@ def _datasets(run: LoadedRun) -> str:
 
 
 def _environment(run: LoadedRun) -> str:
-    devices = sorted({cell.environment["device"] for cell in run.cells if "device" in cell.environment})
-    facts = run.record.environment | ({"device": ", ".join(devices)} if devices else {})
-    lines = [f"- {markdown(name)}: {markdown(value)}" for name, value in facts.items()]
+    lines = [f"- {markdown(name)}: {markdown(value)}" for name, value in run.environment.items()]
     return "\n".join(["## Environment", "", *lines])

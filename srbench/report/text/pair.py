@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from srbench.analysis.compare import Comparison
+from srbench.analysis.compare import Comparison, minus
 from srbench.analysis.significance import ALPHA
 from srbench.bench.store import LoadedRun
 from srbench.report.escape import one_line
 from srbench.report.tables.grid import DASH, metric_title, printed
 from srbench.report.tables.intervals import printed_p, signed, signed_interval
 from srbench.report.tables.matrix import no_test
+from srbench.system.console import make_table
 
 
 def print_pair(runs: Sequence[LoadedRun], comparisons: Sequence[Comparison], top: int, console: Console) -> None:
-    """Figures and their differences; seeds apart, where there are several; the images of the largest differences.
+    """Values and their differences; seeds apart, where there are several; the images of the largest differences.
 
     Args:
         runs: the run of both methods, or A's and B's.
@@ -28,10 +28,10 @@ def print_pair(runs: Sequence[LoadedRun], comparisons: Sequence[Comparison], top
         console: where to.
     """
     _print_head(runs, comparisons[0], console)
-    console.print(_figures(comparisons))
+    console.print(_values(comparisons))
     for note in _notes(comparisons):
         console.print(Text(note, style="dim"))
-    if any(len(sample.seed_figures) > 1 for c in comparisons for sample in (c.a, c.b)):
+    if any(len(sample.seed_values) > 1 for c in comparisons for sample in (c.a, c.b)):
         console.print("\nStandard deviations: over images, and apart from them over seeds")
         console.print(_spreads(comparisons))
     if top:
@@ -51,14 +51,14 @@ def _print_head(runs: Sequence[LoadedRun], first: Comparison, console: Console) 
     console.print(Text(metric_title(first.metric)))
 
 
-def _figures(comparisons: Sequence[Comparison]) -> Table:
+def _values(comparisons: Sequence[Comparison]) -> Table:
     table = _table("n", "A", "B", "A - B", "95 % interval", "wins", "p")
     for c in comparisons:
         digits = c.metric.digits
-        figures = (str(c.n), printed(c.a.figure, digits), printed(c.b.figure, digits), signed(c.difference, digits))
+        values = (str(c.n), printed(c.a.value, digits), printed(c.b.value, digits), signed(c.difference, digits))
         p = "too few" if c.holm is None else printed_p(c.holm) + ("*" if c.significant else "")
         wins = f"{c.wins}/{c.ties}/{c.losses}"
-        table.add_row(*_place(c), *map(Text, (*figures, signed_interval(c.interval, digits), wins, p)))
+        table.add_row(*_place(c), *map(Text, (*values, signed_interval(c.interval, digits), wins, p)))
     return table
 
 
@@ -83,7 +83,7 @@ def _spreads(comparisons: Sequence[Comparison]) -> Table:
     for c in comparisons:
         digits = c.metric.digits
         images = (_sd(sample.image_sd, digits) for sample in (c.a, c.b))
-        seeds = (f"{_sd(s.seed_sd, digits + 1)} ({len(s.seed_figures)})" for s in (c.a, c.b))
+        seeds = (f"{_sd(s.seed_sd, digits + 1)} ({len(s.seed_values)})" for s in (c.a, c.b))
         table.add_row(*_place(c), *map(Text, (*images, *seeds)))
     return table
 
@@ -97,9 +97,8 @@ def _images(comparisons: Sequence[Comparison], top: int) -> Table:
     for c in comparisons:
         digits = c.metric.digits
         for name, a, b in c.images()[:top]:
-            difference = 0.0 if a == b else a - b
-            figures = (printed(a, digits), printed(b, digits), signed(difference, digits))
-            table.add_row(*_place(c), Text(one_line(name)), *map(Text, figures))
+            values = (printed(a, digits), printed(b, digits), signed(minus(a, b), digits))
+            table.add_row(*_place(c), Text(one_line(name)), *map(Text, values))
     return table
 
 
@@ -108,12 +107,12 @@ def _place(comparison: Comparison) -> tuple[Text, Text]:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table = make_table()
     table.add_column("data set", overflow="fold", min_width=6)
     table.add_column("scale", justify="right", no_wrap=True)
     for name in columns:
         if name == "image":
             table.add_column(name, overflow="fold", min_width=6)
-        else:  # an interval may be broken at its comma where figures are large
+        else:  # an interval may be broken at its comma where values are large
             table.add_column(name, justify="right", overflow="fold", no_wrap="interval" not in name)
     return table

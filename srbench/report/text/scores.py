@@ -1,15 +1,15 @@
-"""Figures of a folder of images: a table for the terminal, CSV with a row an image, and plain data for JSON."""
+"""Values of a folder of images: a table for the terminal, CSV with a row an image, and plain data for JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from srbench.analysis.bootstrap import Interval, intervals, pseudo_values
 from srbench.report.tables.grid import printed
-from srbench.system.plain import plain_number
+from srbench.system.plain import json_number
 from srbench.system.text import to_csv
 
 if TYPE_CHECKING:
@@ -23,18 +23,18 @@ MOST_ROWS = 30
 
 
 def summary(scores: FolderScores) -> dict[str, tuple[float, Interval | None]]:
-    """The folder's figure and its 95 % interval over the images, by metric."""
-    how = scores.protocol.aggregate
+    """The value of the folder and its 95 % interval over the images, by metric."""
+    how = scores.scoring.protocol.aggregate
     found: dict[str, tuple[float, Interval | None]] = {}
-    for metric in scores.scored:
+    for metric in scores.scoring.metrics:
         values = [image.values[metric.name] for image in scores.images]
         if not values:
             continue
-        figure = metric.aggregate(values, how)
+        value = metric.aggregate(values, how)
         parts = np.array(values)
         if how == "pooled" and metric.pool is not None:
             parts = pseudo_values(parts, metric.pool)
-        found[metric.name] = (figure, intervals([figure], [parts])[0])
+        found[metric.name] = (value, intervals([value], [parts])[0])
     return found
 
 
@@ -43,7 +43,7 @@ def print_scores(scores: FolderScores, console: Console) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    metrics = scores.scored
+    metrics = scores.scoring.metrics
     table = Table("image", *(escape(_title(metric)) for metric in metrics), box=None)
     for column in table.columns[1:]:
         column.justify = "right"
@@ -62,7 +62,7 @@ def print_scores(scores: FolderScores, console: Console) -> None:
 
 def rows_of_images(scores: FolderScores) -> str:
     """CSV: image, width, height, each metric, and the blocks of those that count blocks."""
-    metrics = scores.scored
+    metrics = scores.scoring.metrics
     counted = [metric.name for metric in metrics if metric.blocks is not None]
     head = ["image", "width", "height", *(metric.name for metric in metrics), *(f"{name}_blocks" for name in counted)]
     return to_csv([head, *_rows(scores, metrics, counted)])
@@ -74,21 +74,32 @@ def _rows(scores: FolderScores, metrics: Sequence[Metric], counted: Iterable[str
         yield [image.name, image.width, image.height, *values, *(image.blocks[name] for name in counted)]
 
 
-def as_data(scores: FolderScores) -> dict[str, Any]:
-    """What ``srbench score --json`` prints, below the names of its folders."""
+def as_data(scores: FolderScores, asked: Sequence[Metric], unavailable: Mapping[str, str]) -> dict[str, Any]:
+    """What ``srbench score --json`` prints, below the names of its folders.
+
+    Args:
+        scores: the values.
+        asked: the metrics that were asked for.
+        unavailable: why some of them cannot be computed here, by name.
+    """
     found = summary(scores)
-    protocol = scores.protocol
+    protocol = scores.scoring.protocol
     return {
         "protocol": protocol.name if scores.scale else None,
         "protocol_hash": protocol.hash if scores.scale else None,
         "scale": scores.scale,
-        "metrics": [_metric(scores, metric, *found.get(metric.name, (None, None))) for metric in scores.metrics],
+        "metrics": [
+            _metric(metric, *found.get(metric.name, (None, None)))
+            | {"n": len(scores.images) if metric.name in found else 0}
+            | {"unavailable": unavailable.get(metric.name, "")}
+            for metric in asked
+        ],
         "images": [
             {
                 "name": image.name,
                 "width": image.width,
                 "height": image.height,
-                "values": {name: plain_number(value) for name, value in image.values.items()},
+                "values": {name: json_number(value) for name, value in image.values.items()},
                 "blocks": image.blocks,
             }
             for image in scores.images
@@ -98,17 +109,15 @@ def as_data(scores: FolderScores) -> dict[str, Any]:
     }
 
 
-def _metric(scores: FolderScores, metric: Metric, figure: float | None, interval: Interval | None) -> dict[str, Any]:
+def _metric(metric: Metric, value: float | None, interval: Interval | None) -> dict[str, Any]:
     return {
         "name": metric.name,
         "higher_is_better": metric.higher_is_better,
         "unit": metric.unit,
         "needs_hr": metric.needs_hr,
-        "value": None if figure is None else plain_number(figure),
+        "value": None if value is None else json_number(value),
         "ci_low": interval.low if interval else None,
         "ci_high": interval.high if interval else None,
-        "n": len(scores.images) if figure is not None else 0,
-        "unavailable": scores.unavailable.get(metric.name, ""),
     }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -14,11 +13,12 @@ from srbench.report.escape import markdown, one_line
 from srbench.report.tables.grid import DASH
 from srbench.speed.against import SpeedPair
 from srbench.speed.record import SpeedRecord, SpeedRow
+from srbench.system.console import make_table
 
 COLUMNS = ("ms", "quartiles", "MP/s", "GMAC", "MB", "roof")
 SHORT = {"channels_last": "cl", "compiled": "jit", "graph": "graph"}
 LEGEND = (
-    "From LR with all enlargement; net: the network alone. cl: channels_last, jit: compiled, b: images at once (+: the "
+    "From LR with all upsampling; net: the network alone. cl: channels_last, jit: compiled, b: images at once (+: the "
     "batch that saturates the device), t: in tiles of this side. roof: the shortest time that the measured bandwidth "
     "and matrix rate allow, over the median. MB: the peak of what torch allocates beyond weights and input."
 )
@@ -49,7 +49,7 @@ def speed_markdown(record: SpeedRecord) -> Iterator[str]:
         yield f"| method | mode | {' | '.join(COLUMNS)} |"
         yield f"| --- | --- |{' ---: |' * len(COLUMNS)}"
         for row in entries:
-            yield f"| {' | '.join(map(markdown, (row.method, _mode(row), *_figures(row))))} |"
+            yield f"| {' | '.join(map(markdown, (row.method, _mode(row), *_values(row))))} |"
         yield ""
 
 
@@ -68,7 +68,7 @@ def _groups(record: SpeedRecord) -> Iterator[tuple[tuple[str, str], list[SpeedRo
 
 def print_speed_pairs(pairs: Sequence[SpeedPair], console: Console) -> None:
     """Print how each row's time changed from an earlier record, and how many agree with it."""
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table = make_table()
     for title in ("method", "mode"):
         table.add_column(title, overflow="fold")
     for title in ("size", "time, new / old", "by quartiles"):
@@ -86,13 +86,13 @@ def print_speed_pairs(pairs: Sequence[SpeedPair], console: Console) -> None:
 
 
 def _table(rows: list[SpeedRow]) -> Table:
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table = make_table()
     table.add_column("method", overflow="fold")
     table.add_column("mode", overflow="fold")
     for title in COLUMNS:
         table.add_column(title, justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(one_line(row.method), _mode(row), *_figures(row))
+        table.add_row(one_line(row.method), _mode(row), *_values(row))
     return table
 
 
@@ -107,7 +107,7 @@ def _mode(row: SpeedRow) -> str:
     return " ".join(words)
 
 
-def _figures(row: SpeedRow) -> tuple[str, ...]:
+def _values(row: SpeedRow) -> tuple[str, ...]:
     if row.median_ms is None or row.lower_quartile_ms is None or row.upper_quartile_ms is None:
         return (DASH,) * 6
     return (

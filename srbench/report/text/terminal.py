@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -17,7 +16,8 @@ from srbench.report.escape import one_line
 from srbench.report.tables.differences import difference_grids
 from srbench.report.tables.grid import DASH, Entry, Grid, Row, grids, main_metrics, speed_title, speed_words
 from srbench.report.tables.intervals import interval_grids
-from srbench.system.console import make_console
+from srbench.system.console import make_console, make_table
+from srbench.system.text import counted
 
 _SCALES_ABREAST = 4
 _NAME = 10
@@ -38,9 +38,9 @@ def print_tables(
     Args:
         run: the run.
         console: where to; stdout if None.
-        references: published figures to print beside ours; the built-in ones if None.
+        references: published values to print beside ours; the built-in ones if None.
         others: further metrics, two to a table.
-        intervals: print the figures again with their 95 % intervals.
+        intervals: print the values again with their 95 % intervals.
         baseline: a label whose differences to the others are printed.
     """
     console = console or make_console(highlight=False)
@@ -76,7 +76,7 @@ def _print_grid(console: Console, grid: Grid) -> None:
 
 
 def _title(grid: Grid) -> Text:
-    images = f"{grid.dataset.images} image{'' if grid.dataset.images == 1 else 's'}"
+    images = counted(grid.dataset.images, "image")
     seeds = f", learned: mean of {grid.seeds} seeds" if grid.seeds > 1 else ""
     heading = grid.heading + (", 95 % interval over images" if grid.intervals else "")
     return Text.assemble((one_line(grid.dataset.name), "bold"), f" ({images}): {heading}{seeds}")
@@ -90,7 +90,7 @@ def _abreast(grid: Grid, width: int) -> int:
 
 
 def _table(grid: Grid, scales: Sequence[int]) -> Table:
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table = make_table()
     table.add_column("method", overflow="fold", min_width=_NAME)
     for scale in scales:
         table.add_column(f"x{scale}", justify="right", no_wrap=True)

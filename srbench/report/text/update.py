@@ -26,19 +26,19 @@ def print_diff(update: Update, console: Console | None = None) -> None:
 
 
 def sentences(update: Update) -> Iterator[str]:
-    """How many figures of each file have changed, and what an update leaves to a person."""
+    """How many values of each file have changed, and what an update leaves to a person."""
     for file in update.files:
         if file.checked:
-            yield f"{file.path}: {len(file.changes)} of the {file.checked} figures that the runs hold rewritten"
+            yield f"{file.path}: {len(file.changes)} of the {file.checked} values that the runs hold rewritten"
     for file in update.files:
         yield from (f"not changed, since a person sets limits: {verdict.message}" for verdict in file.limits)
     if update.new:
-        figures = "1 figure stands" if update.new == 1 else f"{update.new} figures stand"
-        yield f"{figures} in no baseline yet: --write makes rows of them"
+        values = "1 value stands" if update.new == 1 else f"{update.new} values stand"
+        yield f"{values} in no baseline yet: --write makes rows of them"
 
 
 def update_document(update: Update, runs: list[str]) -> str:
-    """The same as JSON; figures are texts, as they stand in the files."""
+    """The same as JSON; values are texts, as they stand in the files."""
     files = [
         {
             "path": str(file.path),

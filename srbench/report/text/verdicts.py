@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from srbench.analysis.gate import Verdict, Verdicts
 from srbench.analysis.references import SPEED, Reference
+from srbench.system.console import make_table
 
 MAX_FAILURES = 20
 """How many are printed by name."""
 
 
 def print_verdicts(verdicts: Verdicts, console: Console) -> None:
-    """Failures first, each by name; then how many figures agree, and by how much."""
+    """Failures first, each by name; then how many values agree, and by how much."""
     for problem in verdicts.problems:
         console.print(Text(problem, style="bold red"))
     if verdicts.failures:
@@ -31,24 +31,24 @@ def print_verdicts(verdicts: Verdicts, console: Console) -> None:
         console.print(Text("Δ: the largest difference from what is expected", style="dim"))
     passed = len(verdicts.verdicts) - len(verdicts.failures)
     answer = Text("passed" if verdicts.ok else "FAILED", style="bold green" if verdicts.ok else "bold red")
-    console.print(Text.assemble(answer, f": {passed} of {len(verdicts.verdicts)} figures are as expected"))
+    console.print(Text.assemble(answer, f": {passed} of {len(verdicts.verdicts)} values are as expected"))
 
 
 def _failures(failures: Sequence[Verdict]) -> Table:
-    table = _table("figure", measured="right", expected="right", difference="right", source="left")
+    table = _table("value", measured="right", expected="right", difference="right", source="left")
     for verdict in failures:
         row = verdict.reference
         measured, difference = verdict.why, ""
         if verdict.measured is not None:
             measured, difference = f"{verdict.measured:.7g}", _signed(verdict.difference or 0.0)
         expected = row.expected.replace(" ±", "\n±") if row.rule == "equal" else row.expected
-        table.add_row(*map(Text, (verdict.figure, measured, expected, difference, row.source)), style="red")
+        table.add_row(*map(Text, (verdict.title, measured, expected, difference, row.source)), style="red")
     return table
 
 
 def _summary(verdicts: Sequence[Verdict]) -> Table:
     metrics = list(dict.fromkeys(_kind(verdict.reference.metric) for verdict in verdicts))
-    counts = {"figures": "right", "failed": "right", "missing": "right"}
+    counts = {"values": "right", "failed": "right", "missing": "right"}
     table = _table("protocol", **{"data set": "left"}, **counts, **{f"Δ {metric}": "right" for metric in metrics})
     groups: dict[tuple[str, str], list[Verdict]] = {}
     for verdict in verdicts:
@@ -62,7 +62,7 @@ def _summary(verdicts: Sequence[Verdict]) -> Table:
 
 
 def _largest(verdicts: Sequence[Verdict], metric: str) -> str:
-    """The largest deviation, from the most precise reference where a figure has several."""
+    """The largest deviation, from the most precise reference where a value has several."""
     finest: dict[tuple[str, str, int, str], Verdict] = {}
     for verdict in verdicts:
         row = verdict.reference
@@ -76,7 +76,7 @@ def _largest(verdicts: Sequence[Verdict], metric: str) -> str:
 
 
 def _fineness(row: Reference) -> tuple[bool, float]:
-    """Sorts the row that holds a figure most closely first."""
+    """Sorts the row that holds a value most closely first."""
     return row.rule != "equal", row.tolerance or 0.0
 
 
@@ -90,7 +90,7 @@ def _signed(value: float) -> str:
 
 
 def _table(first: str, **columns: str) -> Table:
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table = make_table()
     table.add_column(first, overflow="fold", min_width=8)
     for name, justify in columns.items():
         least = 8 if name == "data set" else None  # heads of numbers do not fold, names may

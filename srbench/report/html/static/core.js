@@ -47,15 +47,15 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-const figures = new Map(page.figures.map((figure) => [placeOf(figure), figure]));
+const results = new Map(page.results.map((result) => [placeOf(result), result]));
 
 function placeOf({ dataset, scale, method, metric }) {
   return `${dataset} ${scale} ${method} ${metric}`;
 }
 
-/** A method's figure where the reader looks, or elsewhere; undefined where none was planned. */
-function figureOf(method, elsewhere = {}) {
-  return figures.get(placeOf({ ...chosen, ...elsewhere, method }));
+/** A method's value where the reader looks, or elsewhere; undefined where none was planned. */
+function resultOf(method, elsewhere = {}) {
+  return results.get(placeOf({ ...chosen, ...elsewhere, method }));
 }
 
 /** The numbers of the methods that are not hidden. */
@@ -63,10 +63,10 @@ function shownMethods() {
   return page.methods.map((_, method) => method).filter((method) => !chosen.hidden.has(method));
 }
 
-/** Methods with a figure where the reader looks, the best first. */
+/** Methods with a value where the reader looks, the best first. */
 function rankedMethods(methods = shownMethods()) {
   const sign = page.metrics[chosen.metric].higher ? -1 : 1;
-  const value = (method) => toNumber(figureOf(method)?.value);
+  const value = (method) => toNumber(resultOf(method)?.value);
   return methods
     .filter((method) => !Number.isNaN(value(method)))
     .sort((a, b) => compare(sign * value(a), sign * value(b)));

@@ -2,13 +2,13 @@
 
 /** For each other method its differences from the baseline, the best first. */
 function differences() {
-  const base = figureOf(chosen.baseline);
+  const base = resultOf(chosen.baseline);
   if (base?.value == null) return [];
   return rankedMethods()
     .filter((method) => method !== chosen.baseline)
     .map((method) => ({
       method,
-      values: figureOf(method).images.map((value, image) => minus(toNumber(value), toNumber(base.images[image]))),
+      values: resultOf(method).images.map((value, image) => minus(toNumber(value), toNumber(base.images[image]))),
     }));
 }
 
@@ -19,8 +19,8 @@ function jitter(count) {
 
 function dotsTrace({ method, values }, line) {
   const { digits, unit } = page.metrics[chosen.metric];
-  const base = figureOf(chosen.baseline);
-  const own = figureOf(method);
+  const base = resultOf(chosen.baseline);
+  const own = resultOf(method);
   const offsets = jitter(values.length);
   return {
     type: "scatter",

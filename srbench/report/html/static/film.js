@@ -18,7 +18,7 @@ function drawFilm(crop, shown, left, right) {
       },
       canvas,
       make("span", { class: "name" }, make("span", { class: "dot" }), make("b", {}, page.methods[method].label)),
-      make("span", { class: "value" }, imageFigure(crop, method), make("span", { class: "badge" }, badge)),
+      make("span", { class: "value" }, imageValue(crop, method), make("span", { class: "badge" }, badge)),
     );
   });
   const focused = byId("film").contains(document.activeElement) ? document.activeElement.dataset.method : null;
@@ -26,8 +26,8 @@ function drawFilm(crop, shown, left, right) {
   if (focused !== null) byId("film").querySelector(`[data-method="${focused}"]`)?.focus();
 }
 
-async function showThumb(canvas, picture) {
-  const crop = await canvasOf(picture);
+async function showThumb(canvas, image) {
+  const crop = await canvasOf(image);
   Object.assign(canvas, { width: crop.width, height: crop.height });
   canvas.getContext("2d").drawImage(crop, 0, 0);
 }

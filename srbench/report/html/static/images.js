@@ -29,7 +29,7 @@ function imagesHead(lines) {
 
 function imageRow(name, image, lines, largest) {
   const { digits } = page.metrics[chosen.metric];
-  const base = toNumber(figureOf(chosen.baseline)?.images[image]);
+  const base = toNumber(resultOf(chosen.baseline)?.images[image]);
   const title = hasCrop(name)
     ? make("button", { type: "button", class: "link", onclick: () => lookAt(name) }, name)
     : name;

@@ -30,7 +30,7 @@ function loadDataTables() {
 function excuse(element) {
   return () =>
     element.replaceChildren(
-      make("p", { class: "empty" }, "This browser is too old to unpack the chart; the tables hold the same figures."),
+      make("p", { class: "empty" }, "This browser is too old to unpack the chart; the tables hold the same values."),
     );
 }
 

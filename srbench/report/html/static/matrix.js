@@ -18,7 +18,7 @@ function drawMatrix() {
   if (!matrix) {
     const { title } = page.metrics[chosen.metric];
     byId("matrix-note").textContent =
-      `No two methods were compared by ${title} on ${placeWords()}: there are fewer than two with figures, or it is not among the metrics that are tested.`;
+      `No two methods were compared by ${title} on ${placeWords()}: there are fewer than two with values, or it is not among the metrics that are tested.`;
     return;
   }
   const order = rankedMethods();

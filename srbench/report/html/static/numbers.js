@@ -1,4 +1,4 @@
-// Figures as papers print them.
+// Values as papers print them.
 
 /** JSON has no infinity: the document has the words. Null is no number. */
 function toNumber(value) {
@@ -26,7 +26,7 @@ function signed(value, digits) {
   return value > 0 && /[1-9∞]/.test(text) ? `+${text}` : text;
 }
 
-/** A printed figure with a minus sign for its hyphen. */
+/** A printed value with a minus sign for its hyphen. */
 function proper(text) {
   return text.replace("-", "\u2212");
 }

@@ -1,14 +1,14 @@
-// Pictures of the page as pixels, and maps of their errors.
+// Images of the page as pixels, and maps of their errors.
 
 let stored = null;
 const decoded = new Map();
 
 function sourceOf(number) {
-  stored ??= JSON.parse(byId("pictures").textContent);
+  stored ??= JSON.parse(byId("images-data").textContent);
   return `data:image/webp;base64,${stored[number]}`;
 }
 
-/** A picture on a canvas of its own size, decoded once. */
+/** An image on a canvas of its own size, decoded once. */
 function canvasOf(number) {
   if (!decoded.has(number)) decoded.set(number, decode(number));
   return decoded.get(number);
@@ -64,7 +64,7 @@ function rampColour(ramp, share) {
   return ramp[low].map((value, channel) => value + (at - low) * (ramp[low + 1][channel] - value));
 }
 
-/** A map of values as a picture; `share` brings a value to 0..1. */
+/** A map of values as an image; `share` brings a value to 0..1. */
 function mapCanvas(values, width, height, ramp, share) {
   const canvas = make("canvas", { width, height });
   const context = canvas.getContext("2d");

@@ -81,16 +81,16 @@ function resultRow(method, metrics, notes) {
 }
 
 function resultCell(method, metric, scale, index, notes) {
-  const figure = figureOf(method, { scale, metric });
-  const value = toNumber(figure?.value);
-  const classes = `${headClass(scale, index)} ${figure?.value == null ? "missing" : ""}`;
+  const result = resultOf(method, { scale, metric });
+  const value = toNumber(result?.value);
+  const classes = `${headClass(scale, index)} ${result?.value == null ? "missing" : ""}`;
   const attributes = {
     class: classes,
     "data-order": sortKey(value, metric),
     "data-search": "",
-    "data-tip": figure ? figureTip(figure) : null,
+    "data-tip": result ? resultTip(result) : null,
   };
-  return make("td", attributes, figure ? figureNodes(figure, notes) : "");
+  return make("td", attributes, result ? resultNodes(result, notes) : "");
 }
 
 /** What is missing comes last, whichever way is better. */
@@ -99,19 +99,19 @@ function sortKey(value, metric) {
   return Math.max(-1e11, Math.min(1e11, value));
 }
 
-function figureNodes(figure, notes) {
-  const { digits } = page.metrics[figure.metric];
-  const numbers = figure.notes.map((note) => noteNumber(notes, note));
-  const style = figure.rank === 1 ? "best" : figure.rank === 2 ? "second" : "";
+function resultNodes(result, notes) {
+  const { digits } = page.metrics[result.metric];
+  const numbers = result.notes.map((note) => noteNumber(notes, note));
+  const style = result.rank === 1 ? "best" : result.rank === 2 ? "second" : "";
   return [
-    make("span", { class: style }, figure.text || "—"),
-    figure.spread ? make("span", { class: "spread" }, ` ± ${figure.spread}`) : null,
+    make("span", { class: style }, result.text || "—"),
+    result.spread ? make("span", { class: "spread" }, ` ± ${result.spread}`) : null,
     numbers.length ? make("sup", {}, numbers.join(", ")) : null,
-    byId("intervals").checked && figure.low != null
-      ? make("span", { class: "range" }, range(figure.low, figure.high, digits))
+    byId("intervals").checked && result.low != null
+      ? make("span", { class: "range" }, range(result.low, result.high, digits))
       : null,
     byId("published").checked
-      ? figure.published.map(({ text, difference }) =>
+      ? result.published.map(({ text, difference }) =>
           make("span", { class: "under" }, `${text} (${proper(difference)})`),
         )
       : null,
@@ -123,16 +123,16 @@ function noteNumber(notes, note) {
   return notes.get(note);
 }
 
-function figureTip(figure) {
-  const { digits, unit } = page.metrics[figure.metric];
-  const lines = [...figure.notes];
-  if (figure.low != null)
+function resultTip(result) {
+  const { digits, unit } = page.metrics[result.metric];
+  const lines = [...result.notes];
+  if (result.low != null)
     lines.push(
-      `95 % interval ${range(figure.low, figure.high, digits)} ${unit}, over ${plural(figure.images.length, "image")}`,
+      `95 % interval ${range(result.low, result.high, digits)} ${unit}, over ${plural(result.images.length, "image")}`,
     );
-  else if (figure.value != null) lines.push(`${plural(figure.images.length, "image")}: no interval`);
-  if (figure.seeds > 1) lines.push(`mean ± standard deviation of ${figure.seeds} seeds`);
-  for (const { name, text, difference, source } of figure.published)
+  else if (result.value != null) lines.push(`${plural(result.images.length, "image")}: no interval`);
+  if (result.seeds > 1) lines.push(`mean ± standard deviation of ${result.seeds} seeds`);
+  for (const { name, text, difference, source } of result.published)
     lines.push(`published ${text} (${name}): ours is ${proper(difference)}\n${source}`);
   return lines.join("\n");
 }
@@ -156,11 +156,11 @@ function tableNotes(metrics, notes) {
   ];
   const sources = byId("published").checked ? sourcesOf(metrics) : [];
   if (sources.length)
-    words.push("Small: the published figure, and in brackets ours minus it; its source shows on hover and below.");
+    words.push("Small: the published value, and in brackets ours minus it; its source shows on hover and below.");
   if (page.speed) {
     const { scale, size, device } = page.speed;
     words.push(`MP/s: megapixels of output a second at ×${scale}, from one ${size}×${size} LR image`);
-    words.push(`with all enlargement, on ${device}.`);
+    words.push(`with all upsampling, on ${device}.`);
   }
   const lines = [make("p", {}, words.join(" "))];
   for (const [note, number] of notes) lines.push(make("p", {}, make("sup", {}, number), ` ${note}`));
@@ -171,8 +171,8 @@ function tableNotes(metrics, notes) {
 }
 
 function sourcesOf(metrics) {
-  const shown = page.figures.filter((figure) => figure.dataset === chosen.dataset && metrics.includes(figure.metric));
-  return [...new Set(shown.flatMap((figure) => figure.published.map(({ name, source }) => `${name}: ${source}`)))];
+  const shown = page.results.filter((result) => result.dataset === chosen.dataset && metrics.includes(result.metric));
+  return [...new Set(shown.flatMap((result) => result.published.map(({ name, source }) => `${name}: ${source}`)))];
 }
 
 /** Put a table in place and let DataTables sort and filter it; without the library it still stands. */

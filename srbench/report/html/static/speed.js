@@ -5,7 +5,7 @@ function timedMethods() {
     .map((method) => ({
       method,
       row: page.speed.rows.find((row) => row.method === method),
-      value: toNumber(figureOf(method).value),
+      value: toNumber(resultOf(method).value),
     }))
     .filter(({ row, value }) => row?.megapixels && Number.isFinite(value));
 }

@@ -1,4 +1,4 @@
-// The place where the reader looks in four figures.
+// The place where the reader looks in four values.
 
 function tile(what, big, unit, who) {
   return make(
@@ -18,16 +18,16 @@ function bestTile() {
   const [best] = rankedMethods();
   const metric = page.metrics[chosen.metric];
   const title = `best ${metric.name.toUpperCase()} on ${placeWords()}`;
-  if (best === undefined) return tile(title, "—", "", "no method has a figure here");
-  return tile(title, figureOf(best).text, metric.unit, named(best));
+  if (best === undefined) return tile(title, "—", "", "no method has a value here");
+  return tile(title, resultOf(best).text, metric.unit, named(best));
 }
 
 function gainTile() {
   const [best] = rankedMethods();
   const { baseline } = chosen;
-  if (best === undefined || best === baseline || !figureOf(baseline)) return null;
+  if (best === undefined || best === baseline || !resultOf(baseline)) return null;
   const { digits, unit, name } = page.metrics[chosen.metric];
-  const gain = minus(toNumber(figureOf(best).value), toNumber(figureOf(baseline).value));
+  const gain = minus(toNumber(resultOf(best).value), toNumber(resultOf(baseline).value));
   const cell = comparisonOf(best, baseline);
   const reach = cell ? range(cell.low, cell.high, digits, signed) : "";
   return tile(
@@ -45,9 +45,9 @@ function speedTile() {
   return tile(`fastest, ×${page.speed.scale}`, short(fastest.megapixels), "MP/s", named(fastest.method));
 }
 
-/** How many published figures the run reaches, to a unit in the last digit; over all data sets and scales. */
+/** How many published values the run reaches, to a unit in the last digit; over all data sets and scales. */
 function publishedTile() {
-  const shown = page.figures.filter((figure) => figure.metric === chosen.metric).flatMap((figure) => figure.published);
+  const shown = page.results.filter((result) => result.metric === chosen.metric).flatMap((result) => result.published);
   if (!shown.length) return null;
   const { unit, name, digits, higher } = page.metrics[chosen.metric];
   const gains = shown.map(({ difference }) => (higher ? 1 : -1) * Number(difference));

@@ -1,7 +1,7 @@
 // The viewer: a crop by two methods, with HR beside it.
 
 const MODES = [
-  { value: "picture", text: "picture" },
+  { value: "image", text: "image" },
   { value: "error", text: "error" },
   { value: "nearer", text: "who is nearer" },
 ];
@@ -31,7 +31,7 @@ function lookAt(image) {
   });
 }
 
-/** The method of a side: as chosen, or where that has no picture the baseline at left and the best at right. */
+/** The method of a side: as chosen, or where that has no image the baseline at left and the best at right. */
 function sideOf(side, shown) {
   const best = [...rankedMethods(shown), ...shown.filter((method) => !rankedMethods(shown).includes(method))];
   const fallback =
@@ -44,9 +44,9 @@ function sideOf(side, shown) {
 }
 
 async function layersOf(crop, left, right) {
-  const pictures = crop.scales[chosen.scale];
-  const [a, b, hr] = await Promise.all([pictures.sr[left], pictures.sr[right], pictures.hr].map(canvasOf));
-  if (chosen.mode === "picture") return { a, b, hr };
+  const images = crop.scales[chosen.scale];
+  const [a, b, hr] = await Promise.all([images.sr[left], images.sr[right], images.hr].map(canvasOf));
+  if (chosen.mode === "image") return { a, b, hr };
   const errors = [errorsOf(a, hr), errorsOf(b, hr)];
   if (chosen.mode === "error") {
     const top = topOf(...errors);
@@ -66,7 +66,7 @@ async function drawViewer() {
   for (const part of ["film", "thumbs"]) byId(part).hidden = !crop;
   byId("viewer").querySelector(".panes").hidden = !crop;
   if (!crop) {
-    byId("viewer-place").textContent = `No pictures of ${placeWords()} were kept.`;
+    byId("viewer-place").textContent = `No images of ${placeWords()} were kept.`;
     return;
   }
   const shown = Object.keys(crop.scales[chosen.scale].sr).map(Number);
@@ -104,7 +104,7 @@ function drawSides(crop, shown, left, right) {
   ]) {
     byId(side).replaceChildren(...options());
     byId(side).value = method;
-    byId(`${side}-figure`).textContent = imageFigure(crop, method);
+    byId(`${side}-value`).textContent = imageValue(crop, method);
   }
   byId("viewer-place").textContent =
     `${crop.image}, ${placeWords()}, ${crop.window[3]}×${crop.window[2]} of ${crop.size[1]}×${crop.size[0]} pixels`;
@@ -119,17 +119,17 @@ function drawSides(crop, shown, left, right) {
   byId("divider").setAttribute("aria-valuetext", `${names[0]} left, ${names[1]} right`);
 }
 
-/** A method's figure of the whole image. */
-function imageFigure(crop, method) {
+/** A method's value of the whole image. */
+function imageValue(crop, method) {
   const { digits, unit } = page.metrics[chosen.metric];
   const at = page.datasets[chosen.dataset].images.indexOf(crop.image);
-  const value = toNumber(figureOf(method)?.images[at]);
+  const value = toNumber(resultOf(method)?.images[at]);
   return Number.isNaN(value) ? "" : `${printed(value, digits)}${unit && ` ${unit}`}`;
 }
 
 function drawLegend(top, left, right) {
   const legend = byId("legend");
-  if (chosen.mode === "picture") legend.replaceChildren("drag to move, double click to zoom");
+  if (chosen.mode === "image") legend.replaceChildren("drag to move, double click to zoom");
   else if (chosen.mode === "error") legend.replaceChildren("error 0", ramp(ERROR_RAMP), `${top} of 255`);
   else
     legend.replaceChildren(
@@ -145,7 +145,7 @@ function ramp(colours) {
 
 function startViewer() {
   if (!byId("viewer")) return;
-  Object.assign(chosen, { mode: "picture", split: 0.5, crop: null, left: null, right: null, view });
+  Object.assign(chosen, { mode: "image", split: 0.5, crop: null, left: null, right: null, view });
   segments("mode", MODES, chosen.mode, (mode) => choose({ mode }));
   for (const side of ["left", "right"])
     byId(side).addEventListener("change", (event) => choose({ [side]: Number(event.target.value) }));
@@ -156,7 +156,7 @@ function startViewer() {
   follow(["dataset", "scale", "metric", "crop", "left", "right", "mode", "baseline"], drawViewer);
   new ResizeObserver(paintPanes).observe(byId("compare"));
   const metric =
-    "Figures are of the whole image. Crops are the places where the methods differ most, stored without loss.";
+    "Values are of the whole image. Crops are the places where the methods differ most, stored without loss.";
   byId("viewer-note").textContent =
     `${metric} Divider: drag, or the arrow keys. Zoom: the buttons, + and −, or ctrl and the wheel. Below: choose the method on the right, with shift the one on the left.`;
 }

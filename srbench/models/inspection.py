@@ -11,11 +11,11 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from srbench.errors import DataError, UsageError
-from srbench.models.opened import Opened, first_line
-from srbench.models.spec import MEASURED, Channels, Options
+from srbench.models.fitting import ModelFunction, rounded_up
+from srbench.models.loaded import LoadedModel, first_line
+from srbench.models.spec import MEASURED, Channels, ModelOptions
 from srbench.models.traits import Traits
 
 INFLUENCE = 1e-6
@@ -28,12 +28,10 @@ SIDES = (64, 128, 256)
 PATIENCE = 2.0
 """Seconds that a run on noise may have taken for one four times as large to be tried."""
 
-Run = Callable[[Tensor], Tensor]
-
 
 def find_traits(
-    opened: Opened,
-    options: Options,
+    opened: LoadedModel,
+    options: ModelOptions,
     name: str,
     scale: int = 0,
     before: Callable[[tuple[int, ...]], None] = lambda shape: None,
@@ -44,7 +42,7 @@ def find_traits(
         opened: the model, on the CPU.
         options: what the user says of it.
         name: its file, for messages.
-        scale: that its path says; what enlarges nothing itself can tell no other.
+        scale: that its path says; a model that takes the upsampled image does not tell it.
         before: called before each run, with what it is given; what it raises the run has raised.
 
     Raises:
@@ -52,61 +50,55 @@ def find_traits(
         UsageError: it is not what the user says.
     """
     with torch.inference_mode():
-        trial = _Trial(opened, options.range, name, before)
-        channels, either = trial.channels(opened.channels, options.channels or opened.told.channels)
-        factor = trial.factor((1, channels, 64, 96))
+        inspector = _Inspector(opened, options.range, name, before)
+        channels, either = inspector.channels(opened.channels, options.channels or opened.told.channels)
+        factor = inspector.factor((1, channels, *inspector.shape))
         if factor is None:
-            raise DataError(f"{name} is no model of images ({trial.trouble}).")
-        enlarged = (options.input or opened.told.input) == "upsampled"
-        known = _scale_of_enlarged(factor, opened.told.scale or scale, options, name) if enlarged else factor
+            raise DataError(f"{name} is no model of images ({inspector.trouble}).")
+        upsampled = (options.input or opened.told.input) == "upsampled"
+        known = _scale_of_upsampled(factor, opened.told.scale or scale, options, name) if upsampled else factor
         if options.scale not in (0, known):
-            hint = "; if it takes the enlarged image, add input=upsampled" if factor == 1 and not enlarged else ""
+            hint = "; if it takes the upsampled image, add input=upsampled" if factor == 1 and not upsampled else ""
             raise UsageError(f"{name} is a model for x{known}, not x{options.scale}{hint or '; correct the option'}.")
-        multiple = opened.multiple or trial.multiple(channels, factor)
-        least = trial.least(channels, factor, multiple)
-        batched = trial.is_batched(channels, factor, _rounded_up(max(least, 33), multiple))
         halo = options.halo
-        if halo == MEASURED:
-            halo = _halo(trial.run, channels, factor, multiple, least) if opened.tiles else None
+        if opened.size is not None:
+            multiple, halo = _windows(inspector.run, channels, factor, opened.size, halo, name)
+            least, batched = 1, False
+        else:
+            multiple = opened.multiple or inspector.multiple(channels, factor)
+            least = inspector.least(channels, factor, multiple)
+            batched = inspector.is_batched(channels, factor, rounded_up(max(least, 33), multiple))
+            if halo == MEASURED:
+                halo = _halo(inspector.run, channels, factor, multiple, least) if opened.tiles else None
     return Traits(
         says=opened.says,
         parameters=opened.parameters,
         channels=channels,
         either=either,
         scale=known,
-        input="upsampled" if enlarged else "lr",
+        input="upsampled" if upsampled else "lr",
         multiple=multiple,
         least=least,
         batched=batched,
         halo=halo,
+        size=opened.size,
     )
 
 
-def run_fitted(run: Run, x: Tensor, traits: Traits) -> Tensor:
-    """Run a model on images of any size and number: made larger where it needs that, and cut again."""
-    height, width = x.shape[-2:]
-    wanted = (_rounded_up(max(side, traits.least), traits.multiple) for side in (height, width))
-    below, right = (side - own for side, own in zip(wanted, (height, width), strict=True))
-    if below or right:
-        x = functional.pad(x, (0, right, 0, below), mode="replicate")
-    out = run(x) if traits.batched or len(x) == 1 else torch.cat([run(image[None]) for image in x])
-    return out[..., : height * traits.factor, : width * traits.factor]
-
-
-def _scale_of_enlarged(factor: int, told: int, options: Options, name: str) -> int:
-    """The scale of a model that takes the enlarged image, which nothing but a word can tell.
+def _scale_of_upsampled(factor: int, told: int, options: ModelOptions, name: str) -> int:
+    """The scale of a model that takes the upsampled image, which nothing but a word can tell.
 
     Raises:
-        UsageError: it enlarges what it gets, or nobody says the scale.
+        UsageError: it upsamples its input, or nobody says the scale.
     """
     if factor != 1:
-        raise UsageError(f"{name} enlarges x{factor} itself; leave out input=upsampled, or say input=lr.")
+        raise UsageError(f"{name} upsamples x{factor} itself; leave out input=upsampled, or say input=lr.")
     if not (told or options.scale):
-        raise UsageError(f"{name} takes the enlarged image, at any scale; say which: '?input=upsampled&scale=2'.")
+        raise UsageError(f"{name} takes the upsampled image, at any scale; say which: '?input=upsampled&scale=2'.")
     return told or options.scale
 
 
-class _Trial:
+class _Inspector:
     """A model being tried.
 
     Args:
@@ -116,11 +108,13 @@ class _Trial:
         before: called before each run.
     """
 
-    def __init__(self, opened: Opened, white: float, name: str, before: Callable[[tuple[int, ...]], None]) -> None:
+    def __init__(self, opened: LoadedModel, white: float, name: str, before: Callable[[tuple[int, ...]], None]) -> None:
         self._opened = opened
         self._white = white
         self._name = name
         self._before = before
+        self.shape = opened.size or (64, 96)
+        """Of images that it must take."""
         self.trouble = ""
         """Why it did not run the last time."""
 
@@ -129,7 +123,7 @@ class _Trial:
         return self._opened.run(x * self._white).float() / self._white
 
     def factor(self, shape: tuple[int, int, int, int]) -> int | None:
-        """By how much it enlarges images of a shape; None if it does not take them."""
+        """The factor by which it upsamples images of a shape; None if it does not take them."""
         try:
             out = tuple(self.run(_noise(*shape)).shape)
         except Exception as error:  # each kind of file has its own
@@ -152,13 +146,15 @@ class _Trial:
             raise DataError(f"{self._name} takes images of {declared} channels; srbench has 1 (luma) or 3 (RGB).")
         asked = {"": (3, 1), "rgb": (3,), "y": (1,), "any": (1,)}[said]
         tried = [n for n in asked if declared in (0, n)]
-        takes = [n for n in tried if self.factor((1, n, 64, 96)) is not None]
+        takes = [n for n in tried if self.factor((1, n, *self.shape)) is not None]
         if takes:
             return min(takes), len(takes) == 2 or said == "any"
         if not tried:
             raise UsageError(f"{self._name} takes {declared} channels, which channels={said} is not.")
         kinds = " or ".join(map(str, tried))
-        raise DataError(f"{self._name} takes no image of {kinds} channels, 96x64 pixels ({self.trouble}).")
+        raise DataError(
+            f"{self._name} takes no image of {kinds} channels, {self.shape[1]}x{self.shape[0]} pixels ({self.trouble})."
+        )
 
     def multiple(self, channels: int, scale: int) -> int:
         """The least number that the sides must be multiples of."""
@@ -179,14 +175,14 @@ class _Trial:
         return bool((self.run(two) - alone).abs().max() < INFLUENCE)
 
 
-def _halo(run: Run, channels: int, scale: int, multiple: int, least: int) -> int | None:
+def _halo(run: ModelFunction, channels: int, scale: int, multiple: int, least: int) -> int | None:
     """How far a pixel's influence reaches; None if that is the whole image, or more than can be tried."""
     for side in SIDES:
         began = time.monotonic()
         try:
-            reach = _reach(run, channels, scale, multiple, side)
+            reach = _reach(run, channels, scale, multiple, (side, side))
             if reach is not None:
-                halo = _rounded_up(reach, multiple)
+                halo = rounded_up(reach, multiple)
                 return halo if _tiles_fit(run, channels, scale, multiple, halo, least) else None
         except Exception:  # one that does not take a size is nothing to give tiles to
             return None
@@ -195,28 +191,54 @@ def _halo(run: Run, channels: int, scale: int, multiple: int, least: int) -> int
     return None
 
 
-def _reach(run: Run, channels: int, scale: int, multiple: int, side: int) -> int | None:
+def _reach(run: ModelFunction, channels: int, scale: int, multiple: int, shape: tuple[int, int]) -> int | None:
     """The farthest input pixel to whose output a pixel in the middle makes a difference; None at the very edge."""
     farthest = 0
     for seed in (0, 1):
-        x = _noise(1, channels, side, side, seed)
+        x = _noise(1, channels, *shape, seed)
         before = run(x)
-        for middle in {side // 2, side // 2 + multiple - 1}:
+        for shift in {0, multiple - 1}:
+            middle = torch.tensor([side // 2 + shift for side in shape])
             y = x.clone()
-            y[..., middle, middle] = (y[..., middle, middle] < 0.5).float()  # to black or white, what is farther
+            pixel = y[..., middle[0], middle[1]]
+            y[..., middle[0], middle[1]] = (pixel < 0.5).float()  # to black or white, what is farther
             changed = ((run(y) - before).abs().amax(dim=(0, 1)) > INFLUENCE).nonzero() // scale
             if not len(changed):
                 continue
-            if changed.min() == 0 or changed.max() == side - 1:
+            if changed.min() == 0 or (changed == torch.tensor(shape) - 1).any():
                 return None
             farthest = max(farthest, int((changed - middle).abs().max()))
     return farthest
 
 
-def _tiles_fit(run: Run, channels: int, scale: int, multiple: int, halo: int, least: int) -> bool:
+def _windows(
+    run: ModelFunction, channels: int, scale: int, size: tuple[int, int], halo: int | None, name: str
+) -> tuple[int, int]:
+    """How a network for images of one size can be run on larger ones: the multiple that windows begin at, and the halo.
+
+    Raises:
+        DataError: it cannot.
+    """
+    for multiple in MULTIPLES:
+        reach = _reach(run, channels, scale, multiple, size) if halo == MEASURED else halo
+        if reach is None or 2 * reach + 2 * multiple > min(size):
+            break
+        x = _noise(1, channels, size[0] + multiple, size[1] + multiple, seed=2)
+        first, second = run(x[..., : size[0], : size[1]]), run(x[..., multiple:, multiple:])
+        both = [slice(reach * scale, (side - reach - multiple) * scale) for side in size]  # what both see whole
+        moved = [slice(part.start + multiple * scale, part.stop + multiple * scale) for part in both]
+        if float((first[..., moved[0], moved[1]] - second[..., both[0], both[1]]).abs().max()) < 10 * INFLUENCE:
+            return multiple, reach
+    raise DataError(
+        f"{name} takes images of {size[1]}x{size[0]} only, and larger ones cannot be put together of such parts, since "
+        "a pixel's influence reaches too far in it; export it with a free height and width."
+    )
+
+
+def _tiles_fit(run: ModelFunction, channels: int, scale: int, multiple: int, halo: int, least: int) -> bool:
     """Whether parts with that margin give what the whole does: also where no single pixel would have told."""
     # odd where it may be, so that parts begin where no window of a network does
-    inner = _rounded_up(max(9, least - halo) | 1, multiple)
+    inner = rounded_up(max(9, least - halo) | 1, multiple)
     x = _noise(1, channels, 2 * (halo + inner), 2 * (halo + inner), seed=2)
     whole = run(x)
     first = run(x[..., : inner + halo, : inner + halo])[..., : inner * scale, : inner * scale]
@@ -228,7 +250,3 @@ def _tiles_fit(run: Run, channels: int, scale: int, multiple: int, halo: int, le
 
 def _noise(n: int, channels: int, height: int, width: int, seed: int = 0) -> Tensor:
     return torch.rand(n, channels, height, width, generator=torch.Generator().manual_seed(seed))
-
-
-def _rounded_up(number: int, multiple: int) -> int:
-    return -(-number // multiple) * multiple

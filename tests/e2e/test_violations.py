@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import photograph, save
-from deeds import DEEDS, FAILS, SAID, source
+from violations import FAILS, SAID, VIOLATIONS, source
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="Linux's processes")
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -19,11 +19,11 @@ WORDS = ("run", "--datasets", "./photos", "--scales", "2", "--no-speed", "--no-r
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two photographs, and a plugin file for each deed."""
+    """Two photographs, and a plugin file for each violation."""
     for number in range(2):
         save(tmp_path / "photos" / f"{number}.png", photograph(48, 56, number))
-    for name in DEEDS:
-        (tmp_path / f"deed-{name}.py").write_text(source(name, str(tmp_path / "photos")))
+    for name in VIOLATIONS:
+        (tmp_path / f"violation-{name}.py").write_text(source(name, str(tmp_path / "photos")))
     return tmp_path
 
 
@@ -38,8 +38,8 @@ def honest_cells(out: Path) -> dict[str, bytes]:
 def test_honest_rows_are_the_same_bytes(cli: Cli, folder: Path, jobs: tuple[str, ...]) -> None:
     alone = cli(*WORDS, "--methods", ",".join(HONEST), "--out", "alone")
     assert alone.returncode == 0, alone.stderr
-    plugins = [word for name in DEEDS for word in ("--plugin", f"deed-{name}.py")]
-    names = list(DEEDS)
+    plugins = [word for name in VIOLATIONS for word in ("--plugin", f"violation-{name}.py")]
+    names = list(VIOLATIONS)
     beside = [*names[: len(names) // 2], *HONEST, *names[len(names) // 2 :]]
     result = cli(*WORDS, "--methods", ",".join(beside), "--out", "beside", *plugins, *jobs)
     assert result.returncode == 3, result.stderr[-3000:]

@@ -12,54 +12,64 @@ import logging
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import Any
 
 import numpy as np
+import PIL.Image
 from numpy.typing import NDArray
 
 from srbench.analysis.compare import labels_of
 from srbench.bench.results import CellResult, DatasetRecord
 from srbench.bench.store import LoadedRun
-from srbench.report.plots.crops import MAX_IMAGES, Picture, Window, gray, hr_paths, read_hr, read_picture
+from srbench.report.plots.crops import (
+    MAX_IMAGES,
+    CropBox,
+    Uint8Image,
+    disagreements,
+    gray,
+    hr_paths,
+    kept_srs,
+    read_hr,
+)
 
 BYTES = 4_400_000
-"""Of all pictures of a page, as base64. With both libraries the page stays below 8 MB."""
+"""Of all images of a page, as base64. With both libraries the page stays below 8 MB."""
 HIGH, WIDE = 84, 112
 """Of a window, in pixels of HR; less where the image is smaller."""
 MAX_WINDOWS = 12
 """Of a data set."""
 _WHOLE = 320
-"""The longer side of the small picture that shows where a window lies."""
+"""The longer side of the small image that shows where a window lies."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Album:
-    """Pictures as base64 of WebP files, each once, and the crops made of them."""
+    """Images as base64 of WebP files, each once, and the crops made of them."""
 
-    pictures: list[str] = field(default_factory=list)
+    images: list[str] = field(default_factory=list)
     crops: list[dict[str, Any]] = field(default_factory=list)
     size: int = 0
     _known: dict[str, int] = field(default_factory=dict)
 
     def add(self, encoded: bytes) -> int:
-        """The number of a picture."""
+        """Add an image; returns its number."""
         name = hashlib.sha256(encoded).hexdigest()
         if name not in self._known:
-            self._known[name] = len(self.pictures)
-            self.pictures.append(base64.b64encode(encoded).decode("ascii"))
-            self.size += len(self.pictures[-1])
+            self._known[name] = len(self.images)
+            self.images.append(base64.b64encode(encoded).decode("ascii"))
+            self.size += len(self.images[-1])
         return self._known[name]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CropPlace:
     """A window of an image, and how far the methods are apart in it."""
 
     dataset: DatasetRecord
     image: str
-    window: Window
+    window: CropBox
     disagreement: float
 
 
@@ -77,8 +87,8 @@ def album(run: LoadedRun, budget: int = BYTES) -> Album:
     return made
 
 
-def _places(run: LoadedRun, dataset: DatasetRecord) -> Iterator[Place]:
-    """Windows at the largest scale with pictures: first the widest of each image, mixed with second ones."""
+def _places(run: LoadedRun, dataset: DatasetRecord) -> Iterator[CropPlace]:
+    """Windows at the largest scale with kept images: first the widest of each image, mixed with second ones."""
     for scale in sorted(run.record.scales, reverse=True):
         ranked = sorted(_windows(run, dataset, scale), key=lambda places: -places[0].disagreement)
         if ranked:
@@ -90,50 +100,39 @@ def _places(run: LoadedRun, dataset: DatasetRecord) -> Iterator[Place]:
             return
 
 
-def _windows(run: LoadedRun, dataset: DatasetRecord, scale: int) -> Iterator[list[Place]]:
-    """For each image with pictures its two windows of the largest disagreement, which do not overlap."""
+def _windows(run: LoadedRun, dataset: DatasetRecord, scale: int) -> Iterator[list[CropPlace]]:
+    """For each image with kept images its two windows of the largest disagreement, which do not overlap."""
     cells = _cells(run, dataset, scale)
     names = list(dict.fromkeys(image.name for cell in cells.values() for image in cell.images))
     kept = [name for name in names if any(path.is_file() for path in hr_paths(run, dataset, scale, name))]
     for image in kept[:: math.ceil(len(kept) / MAX_IMAGES) or 1]:
-        pictures = _pictures(run, dataset, scale, image, cells)
-        if pictures is not None:
-            hr, srs = pictures
+        images = _images(run, dataset, scale, image, cells)
+        if images is not None:
+            hr, srs = images
             # a single method disagrees with HR
             stack = [gray(sr) for sr in srs.values()] + ([gray(hr)] if len(srs) == 1 else [])
-            yield [Place(dataset, image, *found) for found in widest(stack, 2)]
+            yield [CropPlace(dataset, image, *found) for found in widest(stack, 2)]
 
 
-def widest(pictures: Sequence[NDArray[np.float32]], count: int) -> Iterator[tuple[Window, float]]:
-    """Up to ``count`` windows, apart from each other, with the largest mean of the range over the pictures."""
-    import cv2
-
-    stack = np.stack(pictures)
-    spread = np.ascontiguousarray(stack.max(axis=0) - stack.min(axis=0))
+def widest(images: Sequence[NDArray[np.float32]], count: int) -> Iterator[tuple[CropBox, float]]:
+    """Up to ``count`` windows, apart from each other, with the largest mean of the range over the images."""
     # neither all of an image, where there would be nothing to choose, nor more than fits on a screen
     high, wide = (
-        min(limit, max(side // 2, min(side, 24))) for side, limit in zip(spread.shape, (HIGH, WIDE), strict=True)
+        min(limit, max(side // 2, min(side, 24))) for side, limit in zip(images[0].shape, (HIGH, WIDE), strict=True)
     )
-    sums = cv2.integral(spread, sdepth=cv2.CV_64F)
-    means = (sums[high:, wide:] - sums[:-high, wide:] - sums[high:, :-wide] + sums[:-high, :-wide]) / (high * wide)
-    for _ in range(count):
-        top, left = (int(index) for index in np.unravel_index(int(means.argmax()), means.shape))
-        if means[top, left] < 0:  # all that is left overlaps
-            return
-        yield Window(top, left, high, wide), float(means[top, left])
-        means[max(0, top - high + 1) : top + high, max(0, left - wide + 1) : left + wide] = -1
+    return islice(disagreements(images, high, wide), count)
 
 
-def _crop(run: LoadedRun, place: Place, made: Album) -> dict[str, Any] | None:
-    """A window as the page has it: HR and every method, at every scale of which pictures were kept."""
+def _crop(run: LoadedRun, place: CropPlace, made: Album) -> dict[str, Any] | None:
+    """A window as the page has it: HR and every method, at every scale of which images were kept."""
     labels = labels_of(run)
     scales: dict[int, dict[str, Any]] = {}
-    whole: Picture | None = None
+    whole: Uint8Image | None = None
     for scale in run.record.scales:
-        pictures = _pictures(run, place.dataset, scale, place.image, _cells(run, place.dataset, scale))
-        if pictures is None or not _holds(pictures[0], place.window):
+        images = _images(run, place.dataset, scale, place.image, _cells(run, place.dataset, scale))
+        if images is None or not _holds(images[0], place.window):
             continue
-        hr, srs = pictures
+        hr, srs = images
         whole = hr if whole is None else whole
         scales[scale] = {
             "hr": made.add(_lossless(place.window.cut(hr))),
@@ -161,38 +160,33 @@ def _cells(run: LoadedRun, dataset: DatasetRecord, scale: int) -> dict[str, Cell
     return cells
 
 
-def _pictures(
+def _images(
     run: LoadedRun, dataset: DatasetRecord, scale: int, image: str, cells: dict[str, CellResult]
-) -> tuple[Picture, dict[str, Picture]] | None:
+) -> tuple[Uint8Image, dict[str, Uint8Image]] | None:
     """HR and the SR of each label, as far as they were kept whole and in one size; None without any."""
     hr = read_hr(run, dataset, scale, image)
     if hr is None:
         return None
-    found = (
-        (label, read_picture(run, run.folder_of(cell.id).sr_path(cell.key, image))) for label, cell in cells.items()
-    )
-    alike = {label: sr for label, sr in found if sr is not None and sr.shape[:2] == hr.shape[:2]}
-    return (hr, alike) if alike else None
+    srs = {cell.id.method_label: sr for cell, sr in kept_srs(run, image, cells.values(), hr)}
+    return (hr, srs) if srs else None
 
 
-def _holds(picture: Picture, window: Window) -> bool:
-    return bool(window.top + window.height <= picture.shape[0] and window.left + window.width <= picture.shape[1])
+def _holds(image: Uint8Image, window: CropBox) -> bool:
+    return bool(window.top + window.height <= image.shape[0] and window.left + window.width <= image.shape[1])
 
 
-def _lossless(picture: Picture) -> bytes:
-    from PIL import Image
+def _lossless(image: Uint8Image) -> bytes:
+    return _webp(PIL.Image.fromarray(np.ascontiguousarray(image)), lossless=True, quality=80)
 
+
+def _small(image: Uint8Image) -> bytes:
+    """An overview of a whole image: small, and lossy."""
+    small = PIL.Image.fromarray(image)
+    small.thumbnail((_WHOLE, _WHOLE), PIL.Image.Resampling.LANCZOS)
+    return _webp(small, quality=72)
+
+
+def _webp(image: PIL.Image.Image, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(picture)).save(buffer, "WEBP", lossless=True, quality=80, method=4)
-    return buffer.getvalue()
-
-
-def _small(picture: Picture) -> bytes:
-    """A whole image to find one's way in: small, and lossy."""
-    from PIL import Image
-
-    image = Image.fromarray(picture)
-    image.thumbnail((_WHOLE, _WHOLE), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    image.save(buffer, "WEBP", quality=72, method=4)
+    image.save(buffer, "WEBP", method=4, **options)
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""A run's figures of a method, as far as they are those of what is exported."""
+"""A run's values of a method, as far as they are those of what is exported."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from srbench.bench.results import CellResult, MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.errors import DataError, UsageError
-from srbench.export.subject import Subject
+from srbench.export.subject import ExportSubject
 from srbench.report.escape import markdown
 from srbench.report.tables.grid import metric_title, printed
 
 
-def figures_of(run: LoadedRun, subjects: Sequence[Subject]) -> tuple[CellResult, ...]:
+def values_of(run: LoadedRun, subjects: Sequence[ExportSubject]) -> tuple[CellResult, ...]:
     """The cells of a run that are of a method, at the scales that are exported, in the order of the plan.
 
     Raises:
@@ -31,13 +31,13 @@ def figures_of(run: LoadedRun, subjects: Sequence[Subject]) -> tuple[CellResult,
         ]
         if not cells:
             raise UsageError(
-                f"Run {run.record.id} has no figures of {subject}: run `srbench run --methods {label} --scales "
+                f"Run {run.record.id} has no values of {subject}: run `srbench run --methods {label} --scales "
                 f"{subject.scale}` with the data sets that the card shall name, or name another --run."
             )
         now = (subject.sha256 or None, subject.card.source_hash)
         if any((cell.inputs.get("weights"), cell.inputs.get("source")) != now for cell in cells):
             raise DataError(
-                f"Run {run.record.id} has figures of {subject} with other weights, or of another version of its code, "
+                f"Run {run.record.id} has values of {subject} with other weights, or of another version of its code, "
                 "than what is exported; run it again."
             )
         found += cells
@@ -47,7 +47,7 @@ def figures_of(run: LoadedRun, subjects: Sequence[Subject]) -> tuple[CellResult,
 def model_index(name: str, run: LoadedRun, cells: Sequence[CellResult]) -> list[dict[str, Any]]:
     """The ``model-index`` of a model card: a result for each data set and scale, with its metrics.
 
-    Infinite figures are left out, since the format has no word for them.
+    Infinite values are left out, since the format has no word for them.
     """
     titles = {dataset.name: (dataset.title, dataset.content_hash) for dataset in run.record.datasets}
     results = []
@@ -75,8 +75,8 @@ def model_index(name: str, run: LoadedRun, cells: Sequence[CellResult]) -> list[
     return [{"name": name, "results": results}]
 
 
-def figures_table(run: LoadedRun, cells: Sequence[CellResult], others: Sequence[str]) -> list[str]:
-    """The figures as a Markdown table, with those of other methods of the run beside them.
+def values_table(run: LoadedRun, cells: Sequence[CellResult], others: Sequence[str]) -> list[str]:
+    """The values as a Markdown table, with those of other methods of the run beside them.
 
     Args:
         run: the run.
@@ -89,7 +89,7 @@ def figures_table(run: LoadedRun, cells: Sequence[CellResult], others: Sequence[
     by_id = {(c.id.dataset, c.id.scale, c.id.method_label): c for c in run.cells if not c.id.seed}
     for cell in cells:
         shown = [cell, *(by_id.get((cell.id.dataset, cell.id.scale, label)) for label in others)]
-        values = [_figure(other, metric) for other in shown for metric in metrics]
+        values = [_value(other, metric) for other in shown for metric in metrics]
         lines.append(table_row(markdown(cell.id.dataset), str(len(cell.images)), f"x{cell.id.scale}", *values))
     return lines
 
@@ -99,5 +99,5 @@ def table_row(*texts: str) -> str:
     return f"| {' | '.join(texts)} |"
 
 
-def _figure(cell: CellResult | None, metric: MetricRecord) -> str:
+def _value(cell: CellResult | None, metric: MetricRecord) -> str:
     return printed(cell.values[metric.name], metric.digits) if cell and metric.name in cell.values else ""

@@ -1,4 +1,4 @@
-"""A chosen method, ready to run with the weights that are here."""
+"""Loads a chosen method with its weights."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from srbench.training.job import plan_training, training_command
 from srbench.weights import make_method
 
 
-def ready_method(registry: Registry, choice: Choice, scale: int, device: torch.device, *, seed: int = 0) -> Method:
-    """A chosen method with the weights that are here; nothing is trained.
+def load_method(registry: Registry, choice: Choice, scale: int, device: torch.device, *, seed: int = 0) -> Method:
+    """Load a chosen method with existing weights; nothing is trained.
 
     Raises:
         UsageError: it does not work at that scale.
-        DataError: it has no weights here, or they are damaged.
+        DataError: its weights are missing or damaged.
     """
     card = choice.card
     if scale not in card.info.scales:

@@ -1,8 +1,8 @@
 """What ill-behaved methods do: each a method of its own in a plugin file of its own.
 
-A deed is code that runs as the file is imported (``I``), as the method is made (``M``), in ``upscale`` (``U``), where
-``x`` is its input and ``scale`` the scale, or as it is closed (``C``). Unless it ends otherwise, ``upscale`` returns
-its input.
+A violation is code that runs as the file is imported (``I``), as the method is made (``M``), in ``upscale`` (``U``),
+where ``x`` is its input and ``scale`` the scale, or as it is closed (``C``). Unless it ends otherwise, ``upscale``
+returns its input.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ COUNT = 0
 HR = "HR_FOLDER"
 {imported}
 
-class Deed(Method):
+class Violation(Method):
     info = MethodInfo(name="{name}", family="interpolation", channels="any", input="upsampled", halo=0)
     def __init__(self):
         {made}
@@ -36,7 +36,7 @@ EVERY_ARRAY = (
 )
 FORK = "child = os.fork()"
 
-DEEDS: dict[str, tuple[str, str]] = {
+VIOLATIONS: dict[str, tuple[str, str]] = {
     # what all code of a process shares
     "np-round": ("I", "np.round = np.rint = np.floor = lambda a, *k, **o: a"),
     "np-clip": ("U", "np.clip = lambda a, *k, **o: a * 0"),
@@ -162,8 +162,8 @@ SAID = {
 
 
 def source(name: str, hr: str) -> str:
-    """A deed's plugin file."""
-    where, code = DEEDS[name]
+    """A violation's plugin file."""
+    where, code = VIOLATIONS[name]
     places = {"I": "imported", "M": "made", "U": "run", "C": "closed"}
     parts = {key: ("" if key == "imported" else "pass") for key in places.values()} | {places[where]: code}
     writable = (

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import DataError, UsageError
-from srbench.models.spec import Options
+from srbench.models.spec import ModelOptions
 from srbench.system.installed import install_command
 from srbench.system.names import PACKAGE_OF
 
@@ -25,7 +25,7 @@ MOST_UNPACKED = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class LoadedModel:
     """A model in memory, on a device.
 
     Attributes:
@@ -34,6 +34,7 @@ class Opened:
         parameters: how many; None if the file does not tell.
         channels: that it takes; 0 to find out.
         multiple: its sides must be multiples of this; 0 to find out.
+        size: (h, w), where it takes images of that size alone.
         tiles: whether it may be given an image in tiles.
         told: what the file itself says, of what may be said on the command line.
     """
@@ -43,18 +44,19 @@ class Opened:
     parameters: int | None = None
     channels: int = 0
     multiple: int = 0
+    size: tuple[int, int] | None = None
     tiles: bool = True
-    told: Options = field(default_factory=Options)
+    told: ModelOptions = field(default_factory=ModelOptions)
 
 
-def open_file(kind: str, path: Path, device: torch.device) -> Opened:
+def open_file(kind: str, path: Path, device: torch.device) -> LoadedModel:
     """Open a file by its kind.
 
     Raises:
         UsageError: the package that its kind needs is not installed.
         DataError: the file is damaged, or something else.
     """
-    opened: Opened = importlib.import_module(f"srbench.models.{kind}_file").open_file(path, device)
+    opened: LoadedModel = importlib.import_module(f"srbench.models.{kind}_file").open_file(path, device)
     return opened
 
 

@@ -1,0 +1,86 @@
+"""How SR images are scored: what runs, the API and workers share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srbench.errors import DataError, MethodError, UsageError
+from srbench.metrics.metric import Metric, Pair
+from srbench.protocols.protocol import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """A protocol and metrics.
+
+    Attributes:
+        protocol: by which SR and HR are compared.
+        metrics: those that can be computed here.
+        hashes: of each, all that decides its values: version, source, packages, weights.
+        weights: the files that they need, by name.
+    """
+
+    protocol: Protocol
+    metrics: tuple[Metric, ...]
+    hashes: Mapping[str, str]
+    weights: Mapping[str, Path]
+
+    def score(
+        self,
+        name: str,
+        scored: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
+        images: tuple[NDArray[Any], NDArray[Any] | None],
+        device: str,
+    ) -> dict[str, float]:
+        """Every metric of one image.
+
+        Args:
+            name: of the image, for messages.
+            scored: SR and HR, as :meth:`srbench.protocols.case.Case.pair` gives them; None without HR.
+            images: SR and HR to look at, uint8 (H, W) or (H, W, 3); None for HR if there is none.
+            device: where networks run.
+
+        Raises:
+            DataError: the image is too small for a metric.
+            MethodError: a metric gave no number.
+            UsageError: a metric needs HR, and there is none.
+        """
+        values: dict[str, float] = {}
+        for metric in self.metrics:
+            pair = self._pair(metric, scored, images, device)
+            try:
+                value = float(metric.function(pair))
+            except ValueError as error:
+                remedy = "leave it out or use a smaller scale" if metric.needs_hr else "leave it out"
+                raise DataError(f"{name} cannot be scored: {error}; {remedy}") from None
+            if value != value:
+                raise MethodError(f"metric {metric.name} gave NaN on {name}")
+            values[metric.name] = value
+        return values
+
+    def _pair(
+        self,
+        metric: Metric,
+        scored: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
+        images: tuple[NDArray[Any], NDArray[Any] | None],
+        device: str,
+    ) -> Pair:
+        """What a metric sees. A no-reference one never sees HR: its value is the same with HR and without."""
+        sr, hr = images
+        if not metric.needs_hr:
+            return Pair(sr, sr[:0], self.protocol, device, self.weights)
+        if scored is None or hr is None:
+            raise UsageError(f"{metric.name} compares SR with HR: give HR, or name no-reference metrics alone.")
+        sr, hr = scored if metric.input == "scored" else (sr, hr)
+        return Pair(sr, hr, self.protocol, device, self.weights)
+
+    def aggregate(self, images: Sequence[Mapping[str, float]]) -> dict[str, float]:
+        """A data set's values from its images'."""
+        how = self.protocol.aggregate
+        return {m.name: m.aggregate([values[m.name] for values in images], how) for m in self.metrics}
