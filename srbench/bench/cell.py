@@ -21,6 +21,7 @@ from srbench.imaging.files import to_uint8
 from srbench.inference import Output
 from srbench.isolation.host import HostError, RemoteError
 from srbench.isolation.watch import Reads
+from srbench.metrics.blocks import Extent, blocks, notes_on_blocks
 from srbench.metrics.hosted import read_by
 from srbench.metrics.scoring import Scoring
 from srbench.models.model import SrImages
@@ -46,6 +47,8 @@ class CaseSource:
     def __init__(self) -> None:
         self._key: tuple[str, ...] | None = None
         self._cases: list[tuple[str, Case]] = []
+        self.sizes: dict[str, tuple[int, int]] = {}
+        """Heights and widths of the last set's HR images before they were cropped, by name."""
         self._failed: dict[tuple[str, ...], DataError] = {}
 
     def cases(self, dataset: Dataset, scale: int, protocol: Protocol) -> Iterator[tuple[str, Case]]:
@@ -61,11 +64,12 @@ class CaseSource:
         for known in (key[:1], key):
             if known in self._failed:
                 raise self._failed[known]
-        self._key, self._cases = None, []
+        self._key, self._cases, self.sizes = None, [], {}
         kept: list[tuple[str, Case]] = []
         pixels = 0
         for sample in self._samples(dataset):
             case = self._case(key, protocol, sample, scale)
+            self.sizes[sample.name] = (sample.hr.shape[0], sample.hr.shape[1])
             pixels += case.hr.shape[0] * case.hr.shape[1]
             if pixels <= KEEP_PIXELS:
                 kept.append((sample.name, case))
@@ -136,7 +140,8 @@ def compute_cell(
         image = case.image(sr)
         values = scoring.score(name, case.pair(sr), (image, case.hr), device)
         height, width = case.hr.shape[:2]
-        images.append(ImageResult(name=name, width=width, height=height, values=values, tile=tile))
+        counts = blocks(scoring.metrics, (height, width))
+        images.append(ImageResult(name=name, width=width, height=height, values=values, tile=tile, blocks=counts))
         image_done(index, name, image, case.hr)
     again = () if first is None or isinstance(runner, SrImages) else _run_again(runner, *first, images[0].name, device)
     account = Account() if isinstance(runner, SrImages) else runner.close()
@@ -145,6 +150,7 @@ def compute_cell(
     info = job.card.info
     found = examine(reads, info.files, job.card.folder, hr)
     inputs = with_reads(job.inputs(scoring, weights_sha256), found.note, job.card.folder)
+    extents = [Extent(image.name, (image.height, image.width), cases.sizes[image.name]) for image in images]
     cell = CellResult(
         key=digest(inputs),
         id=job.id,
@@ -153,7 +159,7 @@ def compute_cell(
         images=tuple(images),
         inputs=inputs,
         environment=versions() | {"device": device_name(device)},
-        notes=(*again, *account.notes, *found.notes),
+        notes=(*again, *account.notes, *found.notes, *notes_on_blocks(scoring.metrics, extents)),
         reusable=found.reusable and not again,
     )
     return Computed(cell, found.note)

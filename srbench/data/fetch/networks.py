@@ -1,8 +1,9 @@
 """Weights of the networks behind perceptual metrics and losses: where they may lie, and how they are got and checked.
 
-A file is looked for in srbench's cache folder, in the folders of ``SRBENCH_MIRROR`` (there or in their ``networks``
-folder), in torch hub's cache, and in an installed package that brings it along; the first whole one is used where it
-lies. Only :func:`fetch` downloads, so that a metric's name on a command line never costs half a gigabyte by surprise.
+A file is looked for in srbench's cache folder, in the folders of ``SRBENCH_MIRROR`` (there, or in their ``networks`` or
+``metric_parameters`` folder), in torch hub's cache, and in an installed package that brings it along; the first whole
+one is used where it lies. Only :func:`fetch` downloads, so that a metric's name on a command line never costs half a
+gigabyte by surprise.
 
 Of torchvision's files the first 8 digits of the sha256 are public, as the end of their names; that is what torchvision
 itself checks. The small files are pinned by their whole hash.
@@ -28,6 +29,8 @@ from srbench.system.locks import locked
 from srbench.system.names import unknown
 from srbench.system.places import cache_folder, lock_of, mirrors, require_home
 
+_MIRRORED = ("networks", "metric_parameters", "")
+"""Folders of a mirror that may hold the files."""
 _TORCHVISION = "https://download.pytorch.org/models"
 _TORCHMETRICS = "https://raw.githubusercontent.com/Lightning-AI/torchmetrics/v1.9.0/src"
 
@@ -42,6 +45,7 @@ class NetworkFile:
         bytes: about how many.
         sha256: of the file, or as many of its first digits as are known.
         packaged: its path in an installed package that brings it along, if one does.
+        notice: the path in srbench of the notice that must lie beside every copy, if one must.
     """
 
     file: str
@@ -49,6 +53,7 @@ class NetworkFile:
     bytes: int
     sha256: str
     packaged: str = ""
+    notice: str = ""
 
 
 def _torchvision(file: str, count: int) -> NetworkFile:
@@ -59,6 +64,14 @@ def _torchmetrics(file: str, path: str, count: int, sha256: str) -> NetworkFile:
     path = f"torchmetrics/functional/image/{path}"
     return NetworkFile(file, f"{_TORCHMETRICS}/{path}", count, sha256, path)
 
+
+def _live(file: str, home: str, count: int, sha256: str, **others: str) -> NetworkFile:
+    """Of the Laboratory for Image and Video Engineering (LIVE) of UT Austin."""
+    notice = f"metrics/parameters/{file.partition('_')[0]}_notice.txt"
+    return NetworkFile(file, f"https://raw.githubusercontent.com/utlive/{home}", count, sha256, notice=notice, **others)
+
+
+_BRISQUE = "BRISQUE/2e2a5ac04cd4b73ac0f5867de5b974581fa2d4d2/MATLAB"
 
 NETWORKS: dict[str, NetworkFile] = {
     "alexnet": _torchvision("alexnet-owt-7be5be79.pth", 244_000_000),
@@ -88,6 +101,25 @@ NETWORKS: dict[str, NetworkFile] = {
         "dists_models/weights.pt",
         12288,
         "f5e65c96230b7f6ca995691647d482237e4cab8a50c5c4a5784f219ef0748218",
+    ),
+    "niqe-parameters": _live(
+        "niqe_modelparameters.mat",
+        "niqe/d80aead297ff48b0254c39806f3a277b3ecbfc8d/modelparameters.mat",
+        8347,
+        "fa2aa4d12dd9595c3fb6bf8b4e1a15c79d5d1469238d0901c88dead195be578d",
+        packaged="srbench/metrics/parameters/niqe_modelparameters.mat",
+    ),
+    "brisque-model": _live(
+        "brisque_allmodel",
+        f"{_BRISQUE}/allmodel",
+        353497,
+        "8b04d6045f1b27261610c8ab1730fdcc14ec80bfab0f1ab5f703bbc2927314de",
+    ),
+    "brisque-range": _live(
+        "brisque_allrange",
+        f"{_BRISQUE}/allrange",
+        741,
+        "e47d753d96b631e1aa2dbac8c4e51ade767f2def8ce678c7130b6b3f90ee915f",
     ),
 }
 
@@ -217,8 +249,7 @@ def _places(known: NetworkFile) -> Iterator[Path]:
     yield networks_folder() / known.file
     for mirror in mirrors():
         if isinstance(mirror, Path):
-            yield mirror / "networks" / known.file
-            yield mirror / known.file
+            yield from (mirror / folder / known.file for folder in _MIRRORED)
     yield _hub_folder() / known.file
     if known.packaged:
         package, _, path = known.packaged.partition("/")
@@ -237,7 +268,7 @@ def _sources(known: NetworkFile) -> Iterator[str | Path]:
     """The mirrors, then the public home."""
     for mirror in mirrors():
         if isinstance(mirror, Path):
-            yield from (path for path in (mirror / "networks" / known.file, mirror / known.file) if path.is_file())
+            yield from filter(Path.is_file, (mirror / folder / known.file for folder in _MIRRORED))
         else:
             yield f"{mirror}/networks/{known.file}"
     yield known.url
@@ -259,6 +290,9 @@ def _receive(source: str | Path, target: Path, known: NetworkFile, display: Disp
         found = file_sha256(staged)
         if not found.startswith(known.sha256):
             raise DataError(f"{source} has a wrong hash: its sha256 begins with {found[:8]}, not {known.sha256[:8]}")
+        if known.notice:
+            notice = Path(__file__).parents[2] / known.notice
+            write_atomically(target.with_name(f"{target.name}.notice.txt"), notice.read_text("utf-8"))
         staged.replace(target)
     except OSError as error:
         if error.filename == str(source):
