@@ -11,8 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from srbench.errors import DataError
-from srbench.photo import exif
-from srbench.photo.picture import Layout, Metadata, Pixels
+from srbench.photo.image import Layout, Metadata, Pixels
 from srbench.photo.png import LEVEL
 
 STRIP_OFFSETS = 273
@@ -24,7 +23,7 @@ LARGEST = 2**32 - 2**20
 
 
 def write_tiff(file: BinaryIO, layout: Layout, bands: Iterable[Pixels], metadata: Metadata) -> None:
-    """Write a picture that comes in bands of whole rows, (h, W, C), from the top.
+    """Write an image that comes in bands of whole rows, (h, W, C), from the top.
 
     Raises:
         DataError: it becomes larger than a TIFF can be.
@@ -35,15 +34,15 @@ def write_tiff(file: BinaryIO, layout: Layout, bands: Iterable[Pixels], metadata
         content = zlib.compress(_differences(strip).tobytes(), LEVEL)
         content += b"\0" * (len(content) % 2)
         if place > LARGEST:
-            raise DataError("The enlarged picture has more than the 4 GB that a TIFF can have: choose .png.")
+            raise DataError("The upsampled image has more than the 4 GB that a TIFF can have: choose .png.")
         file.write(content)
         offsets.append(place)
         counts.append(len(content))
         place += len(content)
     try:
         directory = _directory(layout, metadata, offsets, counts, place)
-    except Exception:  # Pillow raises what it pleases at damaged tags; they shall not cost the picture
-        directory = _directory(layout, dataclasses.replace(metadata, exif=b""), offsets, counts, place)
+    except Exception:  # Pillow raises what it pleases at damaged tags; they shall not cost the image
+        directory = _directory(layout, dataclasses.replace(metadata, exif={}), offsets, counts, place)
     file.write(directory)
     file.seek(0)
     file.write(HEAD[:4] + struct.pack("<I", place))
@@ -74,7 +73,7 @@ def _directory(layout: Layout, metadata: Metadata, offsets: list[int], counts: l
     from PIL.TiffImagePlugin import IFDRational, ImageFileDirectory_v2
 
     directory = ImageFileDirectory_v2(HEAD)
-    for tag, value in exif.tags(metadata.exif).items():
+    for tag, value in metadata.exif.items():
         directory[tag] = value
     if metadata.dpi:
         directory[282], directory[283], directory[296] = (*map(IFDRational, metadata.dpi), 2)
@@ -87,12 +86,15 @@ def _directory(layout: Layout, metadata: Metadata, offsets: list[int], counts: l
     directory[279] = tuple(counts)
     directory[284] = 1
     directory[317] = 2
-    if layout.alpha:
+    if layout.channels in (2, 4):
         directory[338] = 2  # colours are not multiplied by it
     if metadata.icc:
         directory[34675] = metadata.icc
     if metadata.xmp:
         directory[700] = metadata.xmp
+    if metadata.iptc:
+        directory.tagtype[33723] = 7
+        directory[33723] = metadata.iptc
     directory[STRIP_OFFSETS] = (0,) * len(offsets)
     return _with_offsets(bytearray(directory.tobytes(place)), offsets, place)
 

@@ -22,15 +22,16 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from srbench.bench.plan import Request, make_plan
-from srbench.data.own.folders import EXTENSIONS
+from srbench.data.own.folders import image_files
 from srbench.errors import DataError, MethodError, UsageError
+from srbench.imaging.suffixes import OTHER_SUFFIXES, SUFFIXES
 from srbench.inference import run_method
 from srbench.method import MethodInfo
 from srbench.models import model
 from srbench.models.model import ANY_SCALE, SrImages, spec_hash
 from srbench.models.opened import Opened, open_file
 from srbench.models.parse import parse_options, parse_spec, told_apart
-from srbench.models.spec import IMAGES, MEASURED, Options
+from srbench.models.spec import MEASURED, Entry, Options
 from srbench.models.trial import find_traits, run_fitted
 from srbench.plugins.registry import Registry
 from srbench.system import source
@@ -230,8 +231,10 @@ def test_a_run_s_id_holds_what_its_models_are(photos: Path, tmp_path: Path) -> N
     assert run_id(f"images:{tmp_path}/A/sr") != before
 
 
-def test_what_a_folder_of_sr_images_is_known_by_is_all_that_is_read() -> None:
-    assert IMAGES == EXTENSIONS
+def test_what_a_folder_of_sr_images_is_known_by_is_all_that_is_read(tmp_path: Path) -> None:
+    for suffix in SUFFIXES | OTHER_SUFFIXES:
+        (tmp_path / f"a{suffix}").write_bytes(b"")
+    assert set(Entry(tmp_path).files) == set(image_files(tmp_path)) == {tmp_path / f"a{suffix}" for suffix in SUFFIXES}
 
 
 def test_missing_files_are_one_sentence(tmp_path: Path) -> None:

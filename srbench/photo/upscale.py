@@ -1,4 +1,4 @@
-"""A picture through a method, part by part: never is more than a part of it in floating point."""
+"""An image through a method, part by part: never is more than a part of it in floating point."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from srbench.imaging.color import gray_of, luma
 from srbench.imaging.resize import PEAKS, Floats, imresize_part, round_half_up
 from srbench.inference import Tile, scaled, super_resolve, tiles
 from srbench.method import Method, MethodInfo
-from srbench.photo.picture import Picture, Pixels
+from srbench.photo.image import Image, Pixels
 from srbench.protocols.builtin import get_protocol
 
 TILE = 512
@@ -26,18 +26,17 @@ BLACK, WHITE = 16.0, 235.0
 
 
 @dataclass(frozen=True, slots=True)
-class Enlarger:
-    """A method ready to enlarge pictures.
+class Upscaler:
+    """A method ready to upsample images.
 
-    A method for luma gets it in studio range, a gray picture's too; the colours beside it are those of the bicubic
-    enlargement, and so is alpha, which stays opaque where it was. Methods for the enlarged image get it as the protocol
-    ``vdsr`` makes it.
+    A method for luma gets it in studio range, a gray image's too; the colours beside it, and alpha, which stays opaque
+    where it was, are upsampled bicubically. Methods for the upsampled image get it as the protocol ``vdsr`` makes it.
 
     Attributes:
         method: with its weights.
         scale: how many times as large.
         device: where to compute.
-        tile: the side of tiles, in pixels of the picture; by default :data:`TILE` of the method's input.
+        tile: the side of tiles, in pixels of the image; by default :data:`TILE` of the method's input.
     """
 
     method: Method
@@ -47,7 +46,7 @@ class Enlarger:
 
     @property
     def unit(self) -> int:
-        """Pixels of the method's input for one of the picture."""
+        """Pixels of the method's input for one of the image."""
         return self.scale if self.method.info.input == "upsampled" else 1
 
     @property
@@ -56,25 +55,25 @@ class Enlarger:
         return self.method.info.halo is not None
 
     def tiles(self, height: int, width: int) -> list[Tile]:
-        """The parts that a picture is worked on in, in pixels of the method's input, from the top left."""
+        """The parts that an image is worked on in, in pixels of the method's input, from the top left."""
         info, unit = self.method.info, self.unit
         if info.halo is None:
             return list(tiles(height * unit, width * unit, max(height, width) * unit, 0))
         side = self.tile * unit if self.tile else TILE
         return list(tiles(height * unit, width * unit, side, info.halo, info.multiple))
 
-    def bands(self, picture: Picture, depth: int, done: Callable[[], None] = lambda: None) -> Iterator[Pixels]:
-        """The enlarged picture in bands of whole rows, (h, W, C) with alpha last, from the top.
+    def bands(self, image: Image, depth: int, done: Callable[[], None] = lambda: None) -> Iterator[Pixels]:
+        """The upsampled image in bands of whole rows, (h, W, C) with alpha last, from the top.
 
         Args:
-            picture: to be enlarged.
+            image: to be upsampled.
             depth: bits of the samples, 8 or 16.
             done: called after each tile.
 
         Raises:
             MethodError: the method failed.
         """
-        height, width = picture.colour.shape[:2]
+        height, width = image.colour.shape[:2]
         grown = self.scale // self.unit
         kind = np.dtype(f"uint{depth}")
         for _, row in groupby(self.tiles(height, width), key=lambda tile: tile.rows.start):
@@ -82,19 +81,19 @@ class Enlarger:
             for tile in row:
                 rows, columns = scaled(tile.rows, grown), scaled(tile.columns, grown)
                 if band is None:
-                    band = np.empty((rows.stop - rows.start, width * self.scale, picture.layout.channels), kind)
-                band[:, columns] = self._part(picture, tile, rows, columns, kind)
+                    band = np.empty((rows.stop - rows.start, width * self.scale, image.layout.channels), kind)
+                band[:, columns] = self._part(image, tile, rows, columns, kind)
                 done()
             yield band
 
-    def _part(self, picture: Picture, tile: Tile, rows: slice, columns: slice, kind: np.dtype[Any]) -> NDArray[Any]:
-        """One tile, which fills ``rows`` and ``columns`` of the enlarged picture."""
+    def _part(self, image: Image, tile: Tile, rows: slice, columns: slice, kind: np.dtype[Any]) -> NDArray[Any]:
+        """One tile, which fills ``rows`` and ``columns`` of the upsampled image."""
         info = self.method.info
-        planes = given(picture, info, self.scale, tile.seen_rows, tile.seen_columns)
+        planes = given(image, info, self.scale, tile.seen_rows, tile.seen_columns)
         sr = tile.cut(self._run(planes), self.scale // self.unit)
-        part = finished(picture, info, self.scale, sr, rows, columns)
-        if picture.alpha is not None:
-            part = np.concatenate([part, _bicubic(picture, picture.alpha, self.scale, rows, columns)], axis=2)
+        part = finished(image, info, self.scale, sr, rows, columns)
+        if image.alpha is not None:
+            part = np.concatenate([part, _bicubic(image, image.alpha, self.scale, rows, columns)], axis=2)
         peak = PEAKS[kind.name]
         return round_half_up(part * (peak / 255.0), peak).astype(kind)
 
@@ -108,12 +107,12 @@ class Enlarger:
             raise MethodError(f"{self.method.info.name} raised {reason}") from error
 
 
-def given(picture: Picture, info: MethodInfo, scale: int, rows: slice, columns: slice) -> NDArray[np.float32]:
+def given(image: Image, info: MethodInfo, scale: int, rows: slice, columns: slice) -> NDArray[np.float32]:
     """What a method sees of a part of its input: (C, h, w) in [0, 1]."""
     if info.input == "upsampled":
-        part = _bicubic(picture, picture.colour, scale, rows, columns)
+        part = _bicubic(image, image.colour, scale, rows, columns)
     else:
-        part = picture.colour[rows, columns] * (255.0 / picture.peak)
+        part = image.colour[rows, columns] * (255.0 / image.peak)
     if info.channels == "y":
         part = _luma(part)[..., None]
         limits = get_protocol("vdsr").enlarged_range
@@ -125,29 +124,29 @@ def given(picture: Picture, info: MethodInfo, scale: int, rows: slice, columns: 
 
 
 def finished(
-    picture: Picture, info: MethodInfo, scale: int, sr: NDArray[np.float32], rows: slice, columns: slice
+    image: Image, info: MethodInfo, scale: int, sr: NDArray[np.float32], rows: slice, columns: slice
 ) -> Floats:
-    """A part of the enlarged picture from what the method made of it: (h, w, 1 or 3) on the scale 0..255."""
+    """A part of the upsampled image from what the method made of it: (h, w, 1 or 3) on the scale 0..255."""
     part = sr.transpose(1, 2, 0).astype(np.float64) * 255.0
-    gray = picture.colour.shape[2] == 1
+    gray = image.colour.shape[2] == 1
     if info.channels == "y":
         if gray:
             return (part - BLACK) * (255.0 / (WHITE - BLACK))
-        enlarged = _bicubic(picture, picture.colour, scale, rows, columns)
-        # what the method adds to luma, in RGB: Cb and Cr stay the enlargement's
-        return enlarged + (part - _luma(enlarged)[..., None]) * (255.0 / (WHITE - BLACK))
+        upsampled = _bicubic(image, image.colour, scale, rows, columns)
+        # what the method adds to luma, in RGB: Cb and Cr stay the upsampled image's
+        return upsampled + (part - _luma(upsampled)[..., None]) * (255.0 / (WHITE - BLACK))
     return gray_of(part)[..., None] if gray and info.channels == "rgb" else part
 
 
 def _luma(part: Floats) -> Floats:
-    """Luma in studio range, a gray picture's like that of an RGB picture with three equal channels."""
+    """Luma in studio range, a gray image's like that of an RGB image with three equal channels."""
     if part.shape[2] == 1:
         return BLACK + part[..., 0] * ((WHITE - BLACK) / 255.0)
     return luma(part)
 
 
-def _bicubic(picture: Picture, plane: NDArray[Any], scale: int, rows: slice, columns: slice) -> Floats:
-    """A part of a plane's bicubic enlargement, on the scale 0..255."""
+def _bicubic(image: Image, plane: NDArray[Any], scale: int, rows: slice, columns: slice) -> Floats:
+    """A part of a plane, upsampled bicubically, on the scale 0..255."""
     part = imresize_part(plane, scale, rows, columns, border=get_protocol("vdsr").border)
-    part *= 255.0 / picture.peak
+    part *= 255.0 / image.peak
     return part
