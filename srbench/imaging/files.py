@@ -43,6 +43,7 @@ __all__ = [
 ImageArray: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 
 FORMATS = ("PNG", "BMP", "DIB", "JPEG", "TIFF", "WEBP", "PPM")
+_EXTENDED = b"http://ns.adobe.com/xmp/extension/\0"
 MAX_PIXELS = 200_000_000
 """That a picture may have; Pillow's own limit against decompression bombs is a little lower."""
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -126,6 +127,8 @@ def read_samples(source: Path | bytes, *, name: str | None = None, max_pixels: i
             info = dict(image.info) | notes
         exif = _exif(info)
         left_out = "the further images that the file holds (MPO)" if several else ""
+        if any(content.startswith(_EXTENDED) for _, content in getattr(image, "applist", ())):
+            left_out = f"{left_out} and " * several + "the parts of XMP that continue elsewhere"
         return Samples(name, oriented(pixels, _orientation(exif)), info, exif, left_out)
 
 
@@ -305,6 +308,7 @@ def _deep_pixels(data: bytes, name: str) -> NDArray[Any]:
     """The same by OpenCV."""
     import cv2
 
+    data += b"\n" if data[:2] == b"P3" else b""  # where OpenCV misses the end of the last word else
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:

@@ -307,8 +307,8 @@ def metadata(data: bytes, page: Page) -> tuple[dict[Any, Any], Exif]:
     except Exception:
         exif = Exif()
     info: dict[Any, Any] = {}
-    for key, tag in (("icc_profile", 34675), ("xmp", 700), ("iptc", 33723)):
-        if isinstance(value := page.tags.get(tag), bytes):
+    for key, tag in (("icc_profile", 34675), ("xmp", 700), ("iptc", 33723), ("photoshop", 34377)):
+        if value := page.tags._tagdata.get(tag):  # as stored: Photoshop says of IPTC's bytes that they are numbers
             info[key] = value
     unit = {2: 1.0, 3: 2.54}.get(page.number_of(296, 2))
     resolution: list[Any] = [page.tags.get(tag) for tag in (282, 283)]

@@ -40,8 +40,11 @@ def of_file(samples: Samples) -> tuple[Metadata, tuple[str, ...]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of damaged tags, which are left out
         exif, damaged = _tags(samples.exif)
-    if len(info.get("exif", b"")) > 16 and not len(samples.exif):
-        damaged = ("the EXIF is damaged and left out",)
+    if (len(info.get("exif", b"")) > 16 and not len(samples.exif)) or (exif and not packed(exif)):
+        exif, damaged = {}, ["the EXIF is damaged and left out"]
+    for key, name in (("icc_profile", "colour profile"), ("xmp", "XMP")):
+        if info.get(key) == b"":
+            damaged.append(f"the {name} is damaged or too long, and left out")
     found = Metadata(
         icc=info.get("icc_profile") or b"",
         exif=exif,
@@ -52,10 +55,10 @@ def of_file(samples: Samples) -> tuple[Metadata, tuple[str, ...]]:
         dpi=dpi if dpi and 0 < min(dpi) <= max(dpi) < 1e6 else None,
         png_colour=info.get("png_colour", ()),
     )
-    return found, damaged
+    return found, tuple(damaged)
 
 
-def _tags(exif: Exif) -> tuple[dict[int, Any], tuple[str, ...]]:
+def _tags(exif: Exif) -> tuple[dict[int, Any], list[str]]:
     """The tags that can be written again; those of directories only where there are such."""
     kept = {tag: value for tag, value in exif.items() if tag not in STRUCTURE}
     for tag in (CAMERA, PLACE):
@@ -66,10 +69,10 @@ def _tags(exif: Exif) -> tuple[dict[int, Any], tuple[str, ...]]:
     if ORIENTATION in kept:
         kept[ORIENTATION] = 1
     if kept == {ORIENTATION: 1}:  # XMP's, or all that there was
-        return {}, ()
+        return {}, []
     whole = _writable(kept)
     lost = _count(kept) - _count(whole)
-    return whole, (f"{lost} damaged {'tags' if lost > 1 else 'tag'} of the EXIF left out",) if lost else ()
+    return whole, [f"{lost} damaged {'tags' if lost > 1 else 'tag'} of the EXIF left out"] if lost else []
 
 
 def _directory(exif: Exif, tag: int) -> dict[int, Any] | None:

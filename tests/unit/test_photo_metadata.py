@@ -9,6 +9,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
@@ -21,7 +22,7 @@ from srbench.imaging.suffixes import SUFFIXES
 from srbench.photo.formats import BY_SUFFIX, format_named
 from srbench.photo.image import Image as Photo
 from srbench.photo.image import Metadata
-from srbench.photo.metadata import CAMERA, INTEROPERABILITY, MAKER_NOTE, PLACE, packed
+from srbench.photo.metadata import CAMERA, INTEROPERABILITY, MAKER_NOTE, PLACE, as_photoshop, packed
 from srbench.photo.read import read_photo
 
 RGB = np.random.default_rng(0).integers(0, 256, (9, 13, 3), dtype=np.uint8)
@@ -230,6 +231,43 @@ def test_a_photograph_with_a_preview_gives_the_photograph() -> None:
     photo = read_photo(data)
     assert photo.metadata.exif[0x010F] == "Canon"
     assert photo.notes == ("the further images that the file holds (MPO) are left out",)
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff" * 40])
+def test_a_photograph_whose_directory_of_images_is_damaged(damage: bytes) -> None:
+    """OpenCV, and viewers, look at no more than the first image."""
+    data = saved("MPO", save_all=True, append_images=[Image.fromarray(RGB[::-1])], quality=100)
+    place = data.index(b"MPF\0") + 12
+    whole = data[:place] + damage + data[place + len(damage) :]
+    expected = cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    for content in (whole, whole[: data.index(b"\xff\xd9") + 2]):  # and without the further images
+        assert np.abs(read_image(content).astype(int) - expected).max() <= 2
+
+
+def test_xmp_that_continues_elsewhere_is_said() -> None:
+    more = b"http://ns.adobe.com/xmp/extension/\0" + bytes(40)
+    segment = b"\xff\xe1" + (len(more) + 2).to_bytes(2, "big") + more
+    plain = saved()
+    assert read_photo(plain[:2] + segment + plain[2:]).notes == (
+        "the parts of XMP that continue elsewhere are left out",
+    )
+
+
+def test_iptc_of_photoshop_s_tiffs() -> None:
+    """As bytes in groups of four, or among Photoshop's own resources."""
+    padded = IPTC + b"\0" * (-len(IPTC) % 4)
+    longs = np.frombuffer(padded, "<u4").tolist()
+    resources = b"8BIM\x04\x25\0\0\0\0\0\2ab" + as_photoshop(IPTC)
+    for tag in ((33723, 4, len(longs), longs, True), (34377, 7, len(resources), resources, True)):
+        file = io.BytesIO()
+        tifffile.imwrite(file, RGB, photometric="rgb", metadata=None, extratags=[tag])
+        assert read_photo(file.getvalue()).metadata.iptc.rstrip(b"\0") == IPTC
+
+
+def test_a_damaged_profile_is_said() -> None:
+    plain = saved("PNG")
+    photo = read_photo(plain[:33] + chunk(b"iCCP", b"a\0\0" + b"no zlib") + plain[33:])
+    assert photo.notes == ("the colour profile is damaged or too long, and left out",)
 
 
 def test_a_tiff_with_reduced_copies_gives_the_image() -> None:

@@ -330,6 +330,33 @@ def deep_pngs() -> Iterator[File]:
         yield File(f"PNG of kind {colour} with alpha", png_of(pixels, 16, colour), pixels)
 
 
+def portable_maps() -> Iterator[File]:
+    """Of any maximum, in binary and in words; what Pillow would cut to 8 bits is refused."""
+    for most in (1, 100, 255, 256, 1023, 4095, 65535):
+        for head, pixels in ((b"P5", GRAY), (b"P2", GRAY), (b"P6", RGB), (b"P3", RGB)):
+            stored = np.round(pixels / 255 * most).astype(int)
+            body = stored.astype(">u2" if most > 255 else np.uint8).tobytes()
+            if head in (b"P2", b"P3"):
+                body = " ".join(map(str, stored.ravel())).encode()
+            data = head + f"\n# a comment\n{WIDTH} {HEIGHT}\n{most}\n".encode() + body
+            full = 65535 if most > 255 else 255
+            found = np.round(stored / most * full).astype(np.uint16 if most > 255 else np.uint8)
+            refused = most > 255 and most != 65535 and pixels.ndim == 3
+            yield File(f"{head.decode()} up to {most}", data, found, 0, refused)
+
+
+def reversed_bits() -> Iterator[File]:
+    """FillOrder 2, as fax machines write."""
+    for bits, photometric in itertools.product((1, 2, 4, 8), (0, 1)):
+        stored = GRAY >> (8 - bits)
+        data = bytearray(tiff_of(stored, bits, t262=(photometric,), t266=(2,)))
+        size = (WIDTH * bits + 7) // 8 * HEIGHT
+        strip = np.frombuffer(bytes(data[8 : 8 + size]), np.uint8)
+        data[8 : 8 + size] = np.packbits(np.unpackbits(strip[:, None], axis=1)[:, ::-1], axis=1).tobytes()
+        pixels = (stored * (255 // ((1 << bits) - 1))).astype(np.uint8)
+        yield File(f"FillOrder 2, {bits} {photometric}", bytes(data), 255 - pixels if photometric == 0 else pixels)
+
+
 def opencvs() -> Iterator[File]:
     """Each format, depth and number of channels that OpenCV writes."""
     for suffix, bits, channels in itertools.product(
@@ -466,7 +493,13 @@ def imagemagicks() -> Iterator[File]:
                 yield File(f"ImageMagick {kind} {form} {' '.join(options)}", path.read_bytes(), found, slack, refused)
 
 
-@pytest.mark.parametrize("family", [tifffiles, handmade_tiffs, turned_tiffs, pillows, deep_pngs, opencvs, imagemagicks])
+FAMILIES = (
+    *(tifffiles, handmade_tiffs, turned_tiffs, reversed_bits, pillows, deep_pngs, portable_maps, opencvs),
+    imagemagicks,
+)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
 def test_read_as_they_are_meant(family: Callable[[], Iterator[File]], tmp_path: Path) -> None:
     wrong, count, refused = [], 0, 0
     for file in family():
