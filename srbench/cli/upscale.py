@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,8 +17,6 @@ from srbench.system.console import make_bars
 from srbench.system.text import echo_json, warn
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
     from srbench.photo.job import Done
     from srbench.photo.paths import Job
     from srbench.photo.upscale import Upscaler
@@ -84,28 +81,22 @@ def upscale(
         warn(f"note: {passed_over}")
     with redirect_stdout(sys.stderr):  # stdout is for results: what a plugin prints is not one
         registry = Registry(plugin or [], hosted=False)
-        choice = _chosen(registry, method)
-        upscaler = _ready(registry, choice, scale, device, threads, tile or None)
-        labels = ("bicubic", f"{choice.card.name} x{scale}")
+        choices = registry.select((method,))
+        if len(choices) > 1:
+            raise UsageError(f"--method takes one method, and '{method}' means {len(choices)}.")
+        upscaler = _ready(registry, choices[0], scale, device, threads, tile or None)
         try:
-            done, failed = _upscale_all(jobs, upscaler, labels, quality)
+            done, failed = _upscale_all(jobs, upscaler, ("bicubic", f"{choices[0].card.name} x{scale}"), quality)
         finally:
             upscaler.method.close()
     if json:
-        echo_json(_document(choice, upscaler, done, failed))
+        echo_json(_document(choices[0].label, upscaler, done, failed))
     if failed:
         raise typer.Exit(EXIT_CELL_FAILED if any(isinstance(e, MethodError) for _, e in failed) else EXIT_DATA)
 
 
 SMALLEST = 16
 """Tiles below that would be margin for the most part."""
-
-
-def _chosen(registry: Registry, method: str) -> Choice:
-    choices = registry.select((method,))
-    if len(choices) > 1:
-        raise UsageError(f"--method takes one method, and '{method}' means {len(choices)}.")
-    return choices[0]
 
 
 def _ready(registry: Registry, choice: Choice, scale: int, device: str, threads: int, tile: int | None) -> Upscaler:
@@ -120,25 +111,49 @@ def _ready(registry: Registry, choice: Choice, scale: int, device: str, threads:
 def _upscale_all(
     jobs: Sequence[Job], upscaler: Upscaler, labels: tuple[str, str], quality: int
 ) -> tuple[list[Done], list[tuple[Job, SrbenchError]]]:
-    """One image after the other; what fails does not hold up the others."""
+    """One image after the other; what fails, foreseen or not, does not hold up the others.
+
+    How far it is is told on stderr: a line for each image, and bars below them where there is a terminal.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
+
     from srbench.photo.job import upscale_file
 
-    done, failed = [], []
-    with _Display(len(jobs)) as display:
-        for job in jobs:
-            display.begin(job)
+    done: list[Done] = []
+    failed: list[tuple[Job, SrbenchError]] = []
+    console, many = stderr(), len(jobs) > 1
+
+    def say(text: str) -> None:
+        console.print(text, soft_wrap=True, markup=False)
+
+    bars = make_bars(console, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bars.disable = not console.is_terminal
+    with bars:
+        files = bars.add_task("images", total=len(jobs), visible=many)
+        parts = bars.add_task("", total=None)
+
+        def progress(count: int, of: int) -> None:
+            bars.update(parts, completed=count, total=of)
+
+        for number, job in enumerate(jobs, 1):
+            bars.reset(parts, total=None, description=job.name)
             try:
-                done.append(upscale_file(job, upscaler, labels, quality, display.progress))
+                one = upscale_file(job, upscaler, labels, quality, progress)
             except (typer.Exit, BrokenPipeError):
                 raise
             except Exception as error:
-                if len(jobs) == 1 or is_debugging():
+                if not many or is_debugging():
                     raise
-                said = error if isinstance(error, SrbenchError) else _unforeseen(job, error)
-                failed.append((job, said))
-                display.failed(said)
+                failed.append((job, error if isinstance(error, SrbenchError) else _unforeseen(job, error)))
+                say(f"srbench: {failed[-1][1]}")
             else:
-                display.ended(done[-1])
+                done.append(one)
+                for note in one.notes:
+                    say(f"note: {one.input}: {note}")
+                sizes = f"{one.width}x{one.height} to {one.out_width}x{one.out_height}"
+                count = f"[{number}/{len(jobs)}] " * many
+                say(f"{count}{one.input}: {sizes} in {one.seconds:.1f} s, {one.output}")
+            bars.advance(files)
     return done, failed
 
 
@@ -146,81 +161,16 @@ def _unforeseen(job: Job, error: Exception) -> SrbenchError:
     return DataError(f"{job.name}: {type(error).__name__}: {error} - this is a bug in srbench; --debug shows where")
 
 
-def _document(choice: Choice, upscaler: Upscaler, done: list[Done], failed: list[tuple[Job, SrbenchError]]) -> str:
+def _document(label: str, upscaler: Upscaler, done: list[Done], failed: list[tuple[Job, SrbenchError]]) -> str:
     from dataclasses import asdict
     from json import dumps
 
     document = {
         "schema_version": 1,
-        "method": choice.label,
+        "method": label,
         "scale": upscaler.scale,
         "device": str(upscaler.device),
         "files": [asdict(one) for one in done],
         "failed": [{"input": job.name, "exit_code": error.exit_code, "error": str(error)} for job, error in failed],
     }
     return dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-
-
-class _Display:
-    """How far it is, on stderr: a line for each image, and bars below them where there is a terminal."""
-
-    def __init__(self, total: int) -> None:
-        self.console = stderr()
-        self._total, self._number = total, 0
-        self._bars: Progress | None = None
-        self._tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> Self:
-        if self.console.is_terminal:
-            from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
-
-            self._bars = make_bars(self.console, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            if self._total > 1:
-                self._tasks["files"] = self._bars.add_task("images", total=self._total)
-            self._tasks["tiles"] = self._bars.add_task("", total=None)
-            self._bars.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bars is not None:
-            self._bars.stop()
-
-    def begin(self, job: Job) -> None:
-        """An image is being read."""
-        self._number += 1
-        if self._bars is not None:
-            self._bars.reset(self._tasks["tiles"], total=None, description=job.name)
-
-    def progress(self, done: int, tiles: int) -> None:
-        """So many of its tiles are done."""
-        if self._bars is not None:
-            self._bars.update(self._tasks["tiles"], completed=done, total=tiles)
-
-    def ended(self, done: Done) -> None:
-        """It is written."""
-        sizes = f"{done.width}x{done.height} to {done.out_width}x{done.out_height}"
-        for note in done.notes:
-            self._say(f"note: {done.input}: {note}")
-        self._say(f"{self._count}{done.input}: {sizes} in {done.seconds:.1f} s, {done.output}")
-        self._advance()
-
-    def failed(self, error: SrbenchError) -> None:
-        """Or could not be."""
-        if self._bars is None:
-            warn(str(error))
-        else:
-            self._say(f"srbench: {error}")
-        self._advance()
-
-    def _advance(self) -> None:
-        if self._bars is not None and "files" in self._tasks:
-            self._bars.advance(self._tasks["files"])
-
-    @property
-    def _count(self) -> str:
-        return f"[{self._number}/{self._total}] " if self._total > 1 else ""
-
-    def _say(self, text: str) -> None:
-        self.console.print(text, soft_wrap=True, markup=False)

@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 from srbench.errors import DataError
 from srbench.imaging import png, tiff
 from srbench.imaging.bounds import FRAMES, HINT, MAX_SCANS, count_scans, has_frames
-from srbench.imaging.tiff import main_page, oriented, stored_size
+from srbench.imaging.decode import brief, deep_pixels, is_deep_colour, pixels_of
+from srbench.imaging.orientation import exif_of, orientation_of, oriented
+from srbench.imaging.tiff import main_page, stored_size
 from srbench.system.files import write_atomically
 
 if TYPE_CHECKING:
@@ -121,15 +123,15 @@ def read_samples(source: Path | bytes, *, name: str | None = None, max_pixels: i
                 raise DataError(f"{name} {_WRONG_MODES[image.mode]}: {HINT}.")
             if image.format in ("JPEG", "MPO") and count_scans(data) > MAX_SCANS:
                 raise DataError(f"{name} has more than {MAX_SCANS} scans and would take long to decode: {HINT}.")
-            deep = _is_deep_colour(image, data, name)
+            deep = is_deep_colour(image, data, name)
             image.load()  # also the check that the file is whole: OpenCV would return what there is of it
-            pixels = _deep_pixels(data, name) if deep else _pixels(image, data, name)
+            pixels = deep_pixels(data, name) if deep else pixels_of(image, data, name)
             info = dict(image.info) | notes
-        exif = _exif(info)
+        exif = exif_of(info)
         left_out = "the further images that the file holds (MPO)" if several else ""
         if any(content.startswith(_EXTENDED) for _, content in getattr(image, "applist", ())):
             left_out = f"{left_out} and " * several + "the parts of XMP that continue elsewhere"
-        return Samples(name, oriented(pixels, _orientation(exif)), info, exif, left_out)
+        return Samples(name, oriented(pixels, orientation_of(exif)), info, exif, left_out)
 
 
 def image_size(source: Path) -> tuple[int, int]:
@@ -149,10 +151,10 @@ def image_size(source: Path) -> tuple[int, int]:
             (height, width), orientation = stored_size(page), page.orientation
         elif head.startswith(png.SIGNATURE + b"\0\0\0\rIHDR"):  # Pillow would decode the pixels to look behind them
             width, height = struct.unpack(">2I", head[16:])
-            orientation = _orientation(_exif(png.info_of(png.notes(file))))
+            orientation = orientation_of(exif_of(png.info_of(png.notes(file))))
         else:
             with _opened(file, name) as image:
-                (width, height), orientation = image.size, _orientation(_exif(image.info))
+                (width, height), orientation = image.size, orientation_of(exif_of(image.info))
         return (width, height) if orientation >= 5 else (height, width)
 
 
@@ -215,7 +217,7 @@ def write_png(path: Path, image: NDArray[np.uint8] | NDArray[np.uint16]) -> None
     try:
         write_atomically(path, content)
     except OSError as error:
-        raise DataError(f"{path} cannot be written ({_brief(error)}): check the folder and its free space.") from error
+        raise DataError(f"{path} cannot be written ({brief(error)}): check the folder and its free space.") from error
 
 
 def _content(source: Path | bytes, name: str) -> bytes:
@@ -231,7 +233,7 @@ def _content(source: Path | bytes, name: str) -> bytes:
 def _not_opened(source: Path | bytes, name: str, error: OSError) -> DataError:
     if isinstance(error, FileNotFoundError):
         return DataError(f"{source!s} is not there: check the path.")
-    return DataError(f"{name} cannot be opened ({_brief(error)}): check the file.")
+    return DataError(f"{name} cannot be opened ({brief(error)}): check the file.")
 
 
 @contextmanager
@@ -244,7 +246,7 @@ def _decoding(name: str) -> Iterator[None]:
         except DataError:
             raise
         except Exception as error:
-            raise DataError(f"{name} is truncated or corrupt ({_brief(error)}): get a fresh copy of it.") from error
+            raise DataError(f"{name} is truncated or corrupt ({brief(error)}): get a fresh copy of it.") from error
 
 
 def _opened(file: BinaryIO, name: str) -> Image.Image:
@@ -260,66 +262,7 @@ def _opened(file: BinaryIO, name: str) -> Image.Image:
         limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
         raise DataError(f"{name} has more than {limit} pixels: crop it or make it smaller.") from error
     except Exception as error:
-        raise DataError(f"{name} cannot be opened ({_brief(error)}): check the file.") from error
-
-
-def _is_deep_colour(image: Image.Image, data: bytes, name: str) -> bool:
-    """Whether it has more than 8 bits and more than one channel: Pillow would silently reduce it to 8 bits."""
-    if image.format == "PNG":
-        return data[24] == 16 and data[25] in (2, 4, 6)
-    if image.format != "PPM" or data[:2] not in (b"P3", b"P6"):
-        return False
-    lines = [line.split(b"#")[0] for line in data[:4096].split(b"\n")]
-    maximum = int(b" ".join(lines).split()[3])  # after the kind, the width and the height; Pillow has read it before
-    if maximum > 255 and maximum != 65535:
-        raise DataError(f"{name} has samples up to {maximum}, neither 8 nor 16 bit: {HINT}.")
-    return maximum > 255
-
-
-def _pixels(image: Image.Image, data: bytes, name: str) -> NDArray[Any]:
-    """The samples of a loaded image, with alpha where there is any: (H, W), (H, W, 2), (H, W, 3) or (H, W, 4)."""
-    mode, key = image.mode, image.info.get("transparency")
-    if mode in ("1", "L", "RGB", "LA", "RGBA"):
-        pixels = np.asarray(image.convert("L") if mode == "1" else image)
-        if key is None:
-            return pixels
-        # Pillow has scaled gray of less than 8 bits, and the key only where it is one bit
-        return _with_key(pixels, min(key * (255 // ((1 << data[24]) - 1)), 255) if pixels.ndim == 2 else key)
-    if mode == "P":
-        colours = np.asarray(image.convert("RGBA"))
-        gray = (colours[..., 0] == colours[..., 1]).all() and (colours[..., 0] == colours[..., 2]).all()
-        if (colours[..., 3] == 255).all():  # the conversion's, not the file's
-            colours = colours[..., :3]
-        return colours[..., [0, 3][: colours.shape[2] - 2]] if gray else colours
-    if mode in ("I;16", "I;16L", "I;16B", "I"):  # 16 bit samples, of some formats in Pillow's 32 bit mode
-        deep = np.asarray(image).astype(np.uint16)
-        return deep if key is None else _with_key(deep, key)
-    raise DataError(f"{name} is of Pillow's mode {mode}, neither gray nor RGB: {HINT}.")
-
-
-def _with_key(pixels: NDArray[Any], key: Any) -> NDArray[Any]:
-    """With alpha, which is nought where a pixel has the colour that a PNG names."""
-    colour = pixels.reshape(*pixels.shape[:2], -1)
-    alpha = np.where((colour == np.array(key)).all(axis=2, keepdims=True), 0, np.iinfo(pixels.dtype).max)
-    return np.concatenate([colour, alpha.astype(pixels.dtype)], axis=2)
-
-
-def _deep_pixels(data: bytes, name: str) -> NDArray[Any]:
-    """The same by OpenCV."""
-    import cv2
-
-    data += b"\n" if data[:2] == b"P3" else b""  # where OpenCV misses the end of the last word else
-    try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error as error:
-        raise DataError(f"{name} cannot be decoded ({_brief(error)}): {HINT}.") from error
-    if pixels is None or pixels.dtype != np.uint16 or pixels.ndim not in (2, 3):
-        raise DataError(f"{name} cannot be read as 16 bit gray or RGB: {HINT}.")
-    if pixels.ndim == 3 and pixels.shape[2] in (3, 4):
-        pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
-        if data[:4] == b"\x89PNG" and data[25] == 4:  # gray with alpha, which OpenCV returns as BGRA
-            pixels = pixels[..., [0, 3]]
-    return pixels
+        raise DataError(f"{name} cannot be opened ({brief(error)}): check the file.") from error
 
 
 def _without_alpha(pixels: NDArray[Any], name: str) -> NDArray[Any]:
@@ -330,33 +273,7 @@ def _without_alpha(pixels: NDArray[Any], name: str) -> NDArray[Any]:
     return pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
 
 
-def _exif(info: dict[Any, Any]) -> Image.Exif:
-    """The metadata that an image's info holds, and XMP's orientation where they have none; empty if they are broken."""
-    from PIL import Image
-
-    holder = Image.Image()
-    holder.info = {key: info[key] for key in ("exif", "xmp") if info.get(key)}
-    try:
-        return holder.getexif()
-    except Exception:
-        return Image.Exif()
-
-
-def _orientation(exif: Image.Exif) -> int:
-    try:
-        value = int(exif.get(0x0112, 1))
-    except Exception:  # broken metadata says nothing about the orientation
-        return 1
-    return value if 1 <= value <= 8 else 1
-
-
 def _check(image: NDArray[Any]) -> None:
     colour = image.ndim == 3 and image.shape[2] == 3
     if image.dtype not in (np.uint8, np.uint16) or not (image.ndim == 2 or colour) or image.size == 0:
         raise ValueError(f"expected uint8 or uint16 of (H, W) or (H, W, 3), got {image.dtype} of {image.shape}")
-
-
-def _brief(error: Exception) -> str:
-    """An error of another library as a part of a sentence."""
-    text = getattr(error, "strerror", None) or str(error).strip().split("\n")[0] or type(error).__name__
-    return text.rstrip(".")[:120]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from srbench.errors import DataError
 from srbench.imaging.bounds import FRAMES, HINT
+from srbench.imaging.orientation import oriented
 
 if TYPE_CHECKING:
     from PIL.Image import Exif
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
 MAX_PAGES = 64
 """That are looked at: reduced copies of an image and masks, beside the image."""
 ORIENTATION = 274
-_UNPACKED = {1: "raw", 5: "lzw", 8: "deflate", 32773: "packbits", 32946: "deflate", 34925: "lzma", 50000: "zstd"}
 _PREDICTED = {5, 8, 32946, 34925, 50000}
-_BILEVEL = {2, 3, 4}
-_WHOLE = {7: "JPEG", 50001: "WebP"}
-"""Compressions of whole pixels, which hold colours of their own."""
+"""Compressions that may hold differences: LZW, deflate, LZMA, Zstandard."""
+_BY_BYTES = {1, 2, 3, 4, 32773} | _PREDICTED
+_BY_COLOURS = {7, 50001}
+"""JPEG and WebP, which know what colours are."""
 _PHOTOMETRIC = {
     4: "is a mask",
     5: "is CMYK",
@@ -129,11 +130,11 @@ def samples(data: bytes, page: Page, name: str) -> NDArray[Any]:
         raise DataError(f"{name} has {' and '.join(map(str, sorted(bits)))} bit samples: {HINT}.")
     if not kinds <= {1, 4}:
         raise DataError(f"{name} has signed or complex samples: {HINT}.")
-    if compression in _WHOLE and photometric in (1, 2, 6):
+    if compression in _BY_COLOURS and photometric in (1, 2, 6):
         return _by_pillow(data, page, name)
     if photometric not in (0, 1, 2, 3):
         raise DataError(f"{name} {_PHOTOMETRIC.get(photometric, 'does not say what its colours are')}: {HINT}.")
-    if compression not in (*_UNPACKED, *_BILEVEL):
+    if compression not in _BY_BYTES:
         raise DataError(f"{name} is compressed in a way that srbench does not read ({compression}): {HINT}.")
     colours, alpha = 3 if photometric == 2 else 1, _alpha(page, name)
     stored = _unpacked(data, page, count, max(bits))
@@ -283,17 +284,6 @@ def _by_pillow(data: bytes, page: Page, name: str) -> NDArray[Any]:
             raise DataError(f"{name} is of Pillow's mode {image.mode}, neither gray nor RGB: {HINT}.")
         pixels = np.asarray(image)
     return pixels if page.orientation == 1 else oriented(pixels, {6: 8, 8: 6}.get(page.orientation, page.orientation))
-
-
-def oriented(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Turn and mirror as an EXIF orientation, 1 to 8, says."""
-    if orientation >= 5:
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return pixels
 
 
 def metadata(data: bytes, page: Page) -> tuple[dict[Any, Any], Exif]:

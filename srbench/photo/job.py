@@ -17,7 +17,7 @@ from srbench.photo.formats import format_named
 from srbench.photo.image import Image, Metadata
 from srbench.photo.paths import Job
 from srbench.photo.read import read_photo
-from srbench.photo.side_by_side import Looker, bicubic, busiest, layout_of, side_by_side
+from srbench.photo.side_by_side import Looker, bicubic, busiest, side_by_side
 from srbench.photo.upscale import Upscaler
 from srbench.system.files import atomic_file
 
@@ -130,4 +130,4 @@ def _compare(job: Job, image: Image, scale: int, looker: Looker, labels: tuple[s
     sheet = side_by_side(bicubic(image, scale, looker.window), looker.seen, labels)
     metadata = Metadata(icc=image.metadata.icc, png_colour=image.metadata.png_colour)
     with atomic_file(job.compare) as file:
-        format_named("png").write(file, layout_of(sheet), [sheet], metadata)
+        format_named("png").write(file, Image(job.name, sheet).layout, [sheet], metadata)

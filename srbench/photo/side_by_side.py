@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from srbench.imaging.files import to_uint8
 from srbench.imaging.resize import PEAKS, imresize_part, round_half_up
-from srbench.photo.image import Image, Layout, Pixels
+from srbench.photo.image import Image, Pixels
 
 PANE = 800
 """The longest side of each of the two, in pixels of the upsampled image."""
@@ -23,8 +22,7 @@ CHECKS = 12
 """The side of the squares behind what is transparent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """A part of the upsampled image."""
 
     rows: slice
@@ -48,10 +46,7 @@ def busiest(image: Image, scale: int, pane: int = PANE) -> Window:
     total = sums[h:, w:] - sums[:-h, w:] - sums[h:, :-w] + sums[:-h, :-w]
     top, left = np.unravel_index(int(total.argmax()), total.shape)
     top, left = min(int(top) * step, height - tall), min(int(left) * step, width - wide)
-    return Window(
-        slice(top * scale, (top + tall) * scale),
-        slice(left * scale, (left + wide) * scale),
-    )
+    return Window(slice(top * scale, (top + tall) * scale), slice(left * scale, (left + wide) * scale))
 
 
 class Looker:
@@ -101,11 +96,6 @@ def side_by_side(left: NDArray[Any], right: NDArray[Any], labels: tuple[str, str
         draw.text((x + 4, BAR // 2), label, fill=INK, font=font, anchor="lm")
         sheet.paste(Image.fromarray(pane), (x, BAR))
     return np.asarray(sheet)
-
-
-def layout_of(sheet: NDArray[np.uint8]) -> Layout:
-    """How a side-by-side image lies in its file."""
-    return Layout(sheet.shape[0], sheet.shape[1], 3, 8)
 
 
 def _shown(part: NDArray[Any]) -> NDArray[np.uint8]:

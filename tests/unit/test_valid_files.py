@@ -21,8 +21,8 @@ from PIL import Image
 
 from srbench.errors import DataError
 from srbench.imaging.files import image_size, read_samples
+from srbench.imaging.orientation import oriented
 from srbench.imaging.png import SIGNATURE, chunk
-from srbench.imaging.tiff import oriented
 
 HEIGHT, WIDTH = 21, 34
 Y, X = np.mgrid[:HEIGHT, :WIDTH]
