@@ -201,6 +201,8 @@ def _unpacked(data: bytes, page: Page, count: int, bits: int) -> NDArray[Any]:
     height, width = stored_size(page)
     is_tiled = 324 in page.tags
     offsets, sizes = page.numbers(324 if is_tiled else 273), page.numbers(325 if is_tiled else 279)
+    if page.number_of(259, 1) == 1 and len(data) * 8 < height * width * count * bits:
+        raise ValueError("fewer bytes than pixels")  # found out before there is memory for them
     together = 1 if page.number_of(284, 1) == 2 else count
     planes = count // together
     each = len(offsets) // planes

@@ -347,3 +347,14 @@ def test_the_pages_of_a_tiff_are_not_counted(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(DataError, match="holds more than one frame"):
         read_image(file.getvalue())
     assert len(seen) == 2
+
+
+def test_memory_is_not_taken_for_pixels_that_a_tiff_cannot_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = saved(Image.fromarray(RGB), "TIFF")
+    size = struct.pack("<HHIHH", 256, 4, 1, 7, 0)
+    assert content.count(size) == 1
+    asked: list[int] = []
+    monkeypatch.setattr("PIL.Image.new", lambda *words: asked.append(1))
+    with pytest.raises(DataError, match="fewer bytes than pixels"):
+        read_image(content.replace(size, struct.pack("<HHII", 256, 4, 1, 30_000_000)))
+    assert not asked
