@@ -110,18 +110,24 @@ def resized(exif: Mapping[int, Any], height: int, width: int) -> dict[int, Any]:
     return {**exif, CAMERA: {**camera, **sides}} if sides else dict(exif)
 
 
-def packed(exif: Mapping[int, Any]) -> bytes:
-    """As files have it, without the leading ``Exif\\0\\0``; empty if there is none, or Pillow cannot write it."""
+def packed(exif: Mapping[int, Any], at: int | None = None) -> bytes:
+    """As files have it, without the leading ``Exif\\0\\0``; empty if there is none, or Pillow cannot write it.
+
+    With ``at``, it is the directory alone, little-endian, with offsets that are true where it stands there in a file.
+    """
     from PIL.Image import Exif
 
     if not exif:
         return b""
     writer = Exif()
     writer.update(exif)
+    writer.endian = "<"
     try:
-        return writer.tobytes().removeprefix(b"Exif\0\0")
+        content = writer.tobytes() if at is None else writer.tobytes(at)
     except Exception:  # Pillow raises what it pleases at values that are not of their tag's type
         return b""
+    content = content.removeprefix(b"Exif\0\0")
+    return content if at is None else content[8:]
 
 
 def _upright(xmp: bytes | str) -> bytes:

@@ -51,7 +51,7 @@ def find_jobs(source: str, target: str, form: str = "", *, compare: bool = False
         UsageError: OUT cannot take them, or would be overwritten.
         DataError: there is nothing at IN.
     """
-    found = _sources(source, _resolved_folder(target))
+    found = _sources(source, target)
     to_folder = target != STREAM and _is_folder(target, several=_is_several(source))
     if len(found) > 1 and not to_folder:
         what = "stdout takes one" if target == STREAM else f"'{target}' is the name of one"
@@ -84,16 +84,7 @@ def left_out(source: str) -> str:
 
 
 def _format_of(out: Path, form: str, *, is_named: bool) -> Format:
-    """The format that a file is written in.
-
-    Args:
-        out: the file.
-        form: ``--format``, or empty.
-        is_named: whether the user has given that very file a suffix, which then says the same.
-
-    Raises:
-        UsageError: nothing says a format, or two things say different ones.
-    """
+    """The format that a file is written in; where the user named that very file, its suffix must say the same."""
     if not form and not out.suffix:
         raise UsageError(
             f"'{out}' has no suffix that says a format: add one such as .png, or end OUT with / (a folder)."
@@ -106,20 +97,15 @@ def _format_of(out: Path, form: str, *, is_named: bool) -> Format:
     return format
 
 
-def _resolved_folder(target: str) -> Path | None:
-    """OUT where it is a folder already: what an earlier call put there is no input of this one."""
-    path = Path(target)
-    return path.resolve() if target != STREAM and path.is_dir() else None
-
-
-def _sources(source: str, out: Path | None) -> list[tuple[Path | None, Path]]:
+def _sources(source: str, target: str) -> list[tuple[Path | None, Path]]:
     """The files that IN means, each with its path below the folder that they have in common."""
     if source == STREAM:
         return [(None, Path(STREAM))]
     path = Path(source)
     if _is_several(source):
         files = sorted(file for file in _below(source) if file.suffix.lower() in SUFFIXES)
-        if path.is_dir() and out is not None and out != path.resolve():
+        out = Path(target).resolve()
+        if path.is_dir() and target != STREAM and out != path.resolve():  # what an earlier call put there is no input
             files = [file for file in files if out not in file.resolve().parents]
         if not files and path.is_dir():
             raise DataError(f"There is no image in '{source}'; it holds none of {', '.join(sorted(SUFFIXES))}.")
