@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from srbench.data.catalog import Dataset
 from srbench.data.own.folders import image_files
 from srbench.errors import DataError
-from srbench.imaging.color import in_colour, is_gray
+from srbench.imaging.color import gray_of, in_colour, is_gray
 from srbench.imaging.files import read_image, to_uint8
+from srbench.imaging.resize import round_half_up
 
 _SUFFIX = re.compile(r"([-_. ]?(x\d+|\d+x|SRF[-_]?\d+|[SHL]R(x\d+)?|GT|out|output|result|bicubic))+$", re.IGNORECASE)
 
@@ -83,7 +84,7 @@ def match_by_name(folder: Path, dataset: Dataset) -> tuple[Path, ...]:
 
 
 def read_sr(path: Path, name: str, hr: NDArray[np.uint8], most: tuple[int, ...]) -> NDArray[np.uint8]:
-    """An SR image cut to HR's size, with one channel or three as HR has them.
+    """An SR image cut to HR's size, with one channel or three as HR has them; colours of a gray HR's SR become gray.
 
     Args:
         path: the file.
@@ -102,10 +103,12 @@ def read_sr(path: Path, name: str, hr: NDArray[np.uint8], most: tuple[int, ...])
             f"{path.name} is {sr.shape[1]}x{sr.shape[0]} and the HR image '{name}' is {most_width}x"
             f"{most_height}; SR must be as large as HR, or HR cut to a multiple of the scale ({width}x{height})."
         )
-    fitted = alike(sr[:height, :width], hr)
-    if fitted is None:
-        is_gray, coloured = ("HR", "SR") if hr.ndim == 2 else ("SR", "HR")
-        raise DataError(f"{path.name}: {is_gray} is gray and {coloured} has colours; save SR as HR is.")
+    sr = sr[:height, :width]
+    fitted = alike(sr, hr)
+    if fitted is None and hr.ndim == 3:
+        raise DataError(f"{path.name}: SR is gray and HR has colours; save SR as HR is.")
+    if fitted is None:  # what a network for RGB leaves of a gray image, brought back as its own row is
+        fitted = round_half_up(gray_of(sr.astype(np.float64))).astype(np.uint8)
     return np.ascontiguousarray(fitted)
 
 

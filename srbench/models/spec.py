@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from srbench.errors import DataError
+from srbench.imaging.suffixes import SUFFIXES
 from srbench.models.external_data import external_files
 
 Channels = Literal["", "y", "rgb", "any"]
@@ -19,7 +20,6 @@ Input = Literal["", "lr", "upsampled"]
 Luma = Literal["", "studio", "full"]
 MEASURED = -1
 """The halo is measured."""
-IMAGES = frozenset({".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".pgm", ".ppm"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ class ModelFile:
     def files(self) -> list[Path]:
         """The file, or the folder's images."""
         if self.path.is_dir():
-            return sorted(path for path in self.path.iterdir() if path.suffix.lower() in IMAGES and path.is_file())
+            return sorted(path for path in self.path.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
         return [self.path]
 
 

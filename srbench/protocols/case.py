@@ -125,6 +125,8 @@ def prepare(protocol: Protocol, name: str, hr: NDArray[Any], scale: int, lr: NDA
     """
     if protocol.gray == "rgb" and (lr is None or lr.ndim == hr.ndim or (is_gray(lr) and is_gray(hr))):
         hr, lr = in_colour(hr), None if lr is None else in_colour(lr)
+    if lr is not None and lr.ndim != hr.ndim and is_gray(lr) and is_gray(hr):  # one of them in three equal channels
+        lr = lr[..., 0] if hr.ndim == 2 else in_colour(lr)
     if protocol.degraded == "none":
         if lr is None:
             raise DataError(

@@ -266,7 +266,7 @@ def test_what_is_left_out_of_a_folder_is_said(tmp_path: Path) -> None:
     (tmp_path / ".hidden").mkdir()
     (tmp_path / "notes.txt").write_text("")
     (tmp_path / "two.HEIC").write_text("")
-    note = f"left out of {tmp_path}: folders: inner; files of kinds that srbench does not read: heic"
+    note = f"left out of {tmp_path}: folders: inner; images of kinds that srbench does not read: 1 heic"
     assert resolve(str(tmp_path)).note == note
     write_png(tmp_path / "lr" / "one.png", picture(0, (6, 8)))
     assert "folders: inner, lr" in resolve(f"hr={tmp_path},lr={tmp_path / 'lr'}").note

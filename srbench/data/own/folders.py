@@ -11,14 +11,10 @@ from pathlib import Path
 from srbench.data.dataset import Dataset, ImageFile, Item
 from srbench.data.manifest import safe_name
 from srbench.errors import DataError, UsageError
+from srbench.imaging.suffixes import OTHER_SUFFIXES, SUFFIXES
 from srbench.system.hashes import digest, file_sha256
 from srbench.system.places import as_written, is_file, is_folder
 
-EXTENSIONS = frozenset({".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".pgm", ".ppm"})
-OTHER_PICTURES = frozenset(
-    {".gif", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".tga", ".exr", ".hdr", ".dng", ".nef", ".cr2", ".psd", ".mat"}
-)
-"""Whose absence a user may not see."""
 _ROLE_SUFFIX = re.compile(r"([-_. ]?(x\d+|SRF[-_]?\d+|[LH]R(x\d+)?|GT|bicubic|low|high))$", re.IGNORECASE)
 _NO_CLASS = re.compile(
     r"(train|training|valid|validation|val|test|hr|lr|gt|high|low|x\d+|image_srf)(?![a-z])", re.IGNORECASE
@@ -117,7 +113,7 @@ def image_files(folder: Path) -> list[Path]:
     if not files:
         inside = sorted(path.name for path in entries if path.is_dir() and not path.name.startswith("."))
         hint = f"give one of its folders ({', '.join(inside[:4])})" if inside else "put images into it"
-        kinds = ", ".join(sorted(extension[1:] for extension in EXTENSIONS))
+        kinds = ", ".join(sorted(extension[1:] for extension in SUFFIXES))
         raise DataError(f"The folder '{folder}' holds no images ({kinds}): {hint}.")
     return sorted(files, key=lambda path: natural_key(path.name))
 
@@ -126,9 +122,10 @@ def _left_out(folders: Sequence[Path], classes: Sequence[Path]) -> str:
     """What lies in a user's folders and is not part of the data set, in words; empty if nothing is."""
     entries = [path for folder in folders for path in _entries(folder) if not _is_hidden(Path(path.name))]
     inner = sorted(path.name for path in entries if path.is_dir() and path not in classes)
-    other = sorted({path.suffix.lower()[1:] for path in entries if path.suffix.lower() in OTHER_PICTURES})
+    other = Counter(path.suffix.lower()[1:] for path in entries if path.suffix.lower() in OTHER_SUFFIXES)
     parts = [f"folders: {', '.join(inner[:4])}{', …' * (len(inner) > 4)}"] if inner else []
-    parts += [f"files of kinds that srbench does not read: {', '.join(other)}"] if other else []
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(other.items()))
+    parts += [f"images of kinds that srbench does not read: {kinds}"] if other else []
     return f"left out of {' and '.join(map(str, folders))}: {'; '.join(parts)}" if parts else ""
 
 
@@ -153,7 +150,7 @@ def _is_image(path: Path) -> bool:
     Raises:
         DataError: it is a link that leads nowhere: a picture that somebody means to be here.
     """
-    if path.name.startswith(".") or path.suffix.lower() not in EXTENSIONS:
+    if path.name.startswith(".") or path.suffix.lower() not in SUFFIXES:
         return False
     if path.is_symlink() and not path.exists():
         raise DataError(f"{path} is a link that leads nowhere: mend or remove it.")
