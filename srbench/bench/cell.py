@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from srbench.bench.results import CellResult, Computed, ImageResult
 from srbench.bench.runner import Account, Runner
 from srbench.data.catalog import Dataset, Sample
 from srbench.data.images import ensure_fetched, read_samples
-from srbench.data.sr_images import match_by_name, read_sr
+from srbench.data.sr_images import Matched, match_by_name, read_sr
 from srbench.errors import DataError, MethodError
 from srbench.imaging.files import to_uint8
 from srbench.inference import Output
@@ -124,9 +123,10 @@ def compute_cell(
     hr: list[Picture] = []
     first: tuple[Case, Output] | None = None
     supplied = _supplied(runner, job)
+    differ = False
     for index, (name, case) in enumerate(cases.cases(job.dataset, job.id.scale, plan.protocol)):
         if isinstance(runner, SrImages):
-            sr, tile = _read(supplied[index], name, case), None
+            sr, tile = read_sr(supplied.files[index], name, case.hr, case.uncropped).astype(np.float64), None
         else:
             output = _super_resolve(runner, case, name)
             if job.watched:
@@ -134,6 +134,7 @@ def compute_cell(
                 first = first or (case, output)
             sr, tile = case.finish(runner.info, output.planes), output.tile
         picture = case.picture(sr)
+        differ = differ or not np.array_equal(picture, case.hr)
         values = score(plan, name, case.pair(sr), (picture, case.hr), device)
         height, width = case.hr.shape[:2]
         images.append(ImageResult(name=name, width=width, height=height, values=values, tile=tile))
@@ -154,7 +155,7 @@ def compute_cell(
         images=tuple(images),
         inputs=inputs,
         environment=versions() | {"device": device_name(device)},
-        notes=(*again, *account.notes, *found.notes),
+        notes=(*again, *_notes(runner, supplied, differ), *account.notes, *found.notes),
         reusable=found.reusable and not again,
     )
     return Computed(cell, found.note)
@@ -205,18 +206,19 @@ def score(
     return values
 
 
-def _supplied(method: object, job: PlannedJob) -> tuple[Path, ...]:
+def _supplied(method: object, job: PlannedJob) -> Matched:
     """The SR images of a method that is a folder of them, in the order of the data set's; none of any other."""
     if not isinstance(method, SrImages):
-        return ()
-    return match_by_name(method.folder(job.dataset.name, job.id.scale), job.dataset)
+        return Matched(())
+    return match_by_name(method.folder(job.dataset.name, job.id.scale), job.dataset, job.id.scale)
 
 
-def _read(path: Path, name: str, case: Case) -> NDArray[np.float64]:
-    """An SR image; HR may have lost up to a scale's pixels where it was cropped, and so may SR."""
-    height, width = case.hr.shape[:2]
-    most = (height + case.scale - 1, width + case.scale - 1)
-    return read_sr(path, name, case.hr, most).astype(np.float64)
+def _notes(method: object, supplied: Matched, differ: bool) -> Iterator[str]:
+    """What is to be said of SR images that were made elsewhere."""
+    if supplied.note:
+        yield supplied.note
+    if isinstance(method, SrImages) and not differ:
+        yield "every SR image is its HR image to the last pixel: the folder may hold HR"
 
 
 def _super_resolve(runner: Runner, case: Case, name: str) -> Output:

@@ -16,6 +16,7 @@ from srbench.models.probe import describe
 from srbench.models.spec import MOST, Entry, Spec
 from srbench.models.traits import Traits
 from srbench.system.hashes import digest
+from srbench.system.names import same_name
 from srbench.system.source import code_files, source_hash
 from srbench.weights import make_method
 
@@ -107,7 +108,7 @@ class SrImages(Method):
             DataError: there is none.
         """
         for entry in self.spec.entries:
-            if entry.scale in (0, scale) and entry.dataset.lower() in ("", dataset.lower()):
+            if entry.scale in (0, scale) and same_name(entry.dataset) in ("", same_name(dataset)):
                 return entry.path
         raise DataError(f"{self.info.name} has no folder for {dataset} x{scale}; add one, or leave the data set out.")
 

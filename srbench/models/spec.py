@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,8 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from srbench.errors import DataError
 from srbench.models.external_data import external_files
+from srbench.system.hashes import file_sha256
+from srbench.system.names import plain_signs
 
 Channels = Literal["", "y", "rgb", "any"]
 Input = Literal["", "lr", "upsampled"]
@@ -96,7 +96,7 @@ class Spec:
     def content(self) -> list[list[object]]:
         """Of each file its place among the others, its name and its sha256. They are read once."""
         return [
-            [entry.scale, entry.dataset, self._name(file, entry), _sha256(file)]
+            [entry.scale, entry.dataset, self._name(file, entry), file_sha256(file)]
             for entry in self.entries
             for file in self._files(entry)
         ]
@@ -135,12 +135,4 @@ MOST = 16
 
 def safe_stem(stem: str) -> str:
     """A stem as a part of a method's name."""
-    return re.sub(r"[^A-Za-z0-9._+-]+", "-", stem).lstrip("-._+") or "model"
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(f"The model {path} cannot be read ({error.strerror}); check its permissions.") from None
+    return re.sub("\0+", "-", plain_signs(stem, "._+-")).lstrip("-._+") or "model"

@@ -36,10 +36,19 @@ class Case:
     (H, W) or (H, W, 3); only what methods get and return is (C, H, W) in [0, 1].
     """
 
-    def __init__(self, protocol: Protocol, scale: int, hr: NDArray[np.uint8], lr: NDArray[np.uint8] | None) -> None:
+    def __init__(
+        self,
+        protocol: Protocol,
+        scale: int,
+        hr: NDArray[np.uint8],
+        lr: NDArray[np.uint8] | None,
+        uncropped: tuple[int, ...] = (),
+    ) -> None:
         self.protocol = protocol
         self.scale = scale
         self.hr = hr
+        self.uncropped = uncropped or hr.shape[:2]
+        """Height and width of HR before it was cropped to a multiple of the scale."""
         self._supplied = lr
 
     @cached_property
@@ -175,6 +184,7 @@ def prepare(protocol: Protocol, name: str, hr: NDArray[Any], scale: int, lr: NDA
     Raises:
         DataError: the image is too small, LR does not fit HR, or LR is missing or was not asked for.
     """
+    uncropped = hr.shape[:2]
     if protocol.gray == "rgb" and (lr is None or lr.ndim == hr.ndim or (is_gray(lr) and is_gray(hr))):
         hr, lr = in_colour(hr), None if lr is None else in_colour(lr)
     if protocol.degraded == "none":
@@ -188,6 +198,7 @@ def prepare(protocol: Protocol, name: str, hr: NDArray[Any], scale: int, lr: NDA
         lr = None
     if protocol.canvas is not None and lr is not None:
         hr, lr = squash(hr, protocol.canvas), squash(lr, protocol.canvas)
+        uncropped = hr.shape[:2]
     else:
         hr = mod_crop(hr, scale)
     cut = 2 * protocol.shave(scale)
@@ -197,4 +208,4 @@ def prepare(protocol: Protocol, name: str, hr: NDArray[Any], scale: int, lr: NDA
             f"{name} is {hr.shape[1]}x{hr.shape[0]} {made}: nothing is left "
             f"once {cut // 2} pixels are shaved from every side; leave it out or use a smaller scale"
         )
-    return Case(protocol, scale, np.ascontiguousarray(hr), lr)
+    return Case(protocol, scale, np.ascontiguousarray(hr), lr, uncropped)

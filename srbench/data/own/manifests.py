@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from srbench.data.manifest import Manifest, read_manifest, safe_name
+from srbench.data.manifest import Manifest, read_manifest
 from srbench.errors import DataError, UsageError
-from srbench.system.names import unknown
+from srbench.system.names import safe_name, unknown
 from srbench.system.places import own_folder
 
 
