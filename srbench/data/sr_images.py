@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from srbench.data.catalog import Dataset
 from srbench.data.own.folders import image_files
-from srbench.data.own.stems import Way, bare, role, ways
+from srbench.data.stems import Way, bare, role, ways
 from srbench.errors import DataError
 from srbench.imaging.color import in_colour, is_gray
 from srbench.imaging.files import read_image, to_uint8
@@ -38,7 +38,7 @@ def match(folder: Path, dataset: Dataset, scale: int | None = None) -> Matched:
     """Find the SR image of each image of a data set: by name, else by order.
 
     ``baby.png`` is the SR of ``baby``, and so is ``baby_x2.png``, ``baby_SwinIR.png``, ``baby_SRF_2_SR.png`` or
-    ``sr_baby.png``, where the others are called alike (:mod:`srbench.data.own.stems`). Of several such files for each
+    ``sr_baby.png``, where the others are called alike (:mod:`srbench.data.stems`). Of several such files for each
     image those are taken that are called SR, or else those of this scale.
 
     Raises:

@@ -477,7 +477,7 @@ def test_images_are_scored_and_never_run(photos: Path) -> None:
     assert Registry().select([f"images:{photos}"])[0].card.source_hash != before
 
 
-@pytest.mark.parametrize("module", ["sr_images.py", "folders.py"])
+@pytest.mark.parametrize("module", ["sr_images.py", "folders.py", "stems.py"])
 def test_the_code_that_finds_and_reads_images_is_part_of_their_hash(
     module: str, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

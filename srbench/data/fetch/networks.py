@@ -12,15 +12,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from srbench.data.fetch.download import Unwritable, download, unwritable
+from srbench.data.fetch.download import wrong_hash
 from srbench.data.fetch.progress import Display, Progress, say
+from srbench.data.fetch.sources import Source, Sources
 from srbench.errors import DataError
 from srbench.system.files import write_atomically
 from srbench.system.hashes import digest, file_sha256
@@ -176,17 +175,10 @@ def fetch(name: str, *, progress: Progress = True) -> tuple[Path, bool]:
 
 def _fetch(name: str, known: NetworkFile, fault: str, progress: Progress) -> tuple[Path, bool]:
     own = networks_folder() / known.file
+    reasons = [fault] if fault else []
     with Display(name, 1, known.bytes, progress) as display:
-        reasons = [fault] if fault else []
-        for source in _sources(known):
-            try:
-                _receive(source, own, known, display)
-                display.file_done(own.name)
-                return own, True
-            except Unwritable:
-                raise
-            except DataError as error:
-                reasons.append(str(error).rstrip("."))
+        if Sources(display).first(_sources(known, own), lambda path: wrong_hash(path, known.sha256), reasons):
+            return own, True
         raise DataError(
             f"{known.file} cannot be had ({'; '.join(reasons)}): set SRBENCH_MIRROR to a folder or server that has it, "
             f"or put the file into {networks_folder()}."
@@ -233,37 +225,12 @@ def _hub_folder() -> Path:
     return Path(os.path.expanduser(home)) / "hub" / "checkpoints"  # noqa: PTH111 - no error where ~ is nobody's
 
 
-def _sources(known: NetworkFile) -> Iterator[str | Path]:
+def _sources(known: NetworkFile, target: Path) -> Iterator[Source]:
     """The mirrors, then the public home."""
     for mirror in mirrors():
         if isinstance(mirror, Path):
-            yield from (path for path in (mirror / "networks" / known.file, mirror / known.file) if path.is_file())
+            yield Source(mirror / "networks" / known.file, target, mirror)
+            yield Source(mirror / known.file, target, mirror)
         else:
-            yield f"{mirror}/networks/{known.file}"
-    yield known.url
-
-
-def _receive(source: str | Path, target: Path, known: NetworkFile, display: Display) -> None:
-    """Copy or download a file, check it and rename it into place.
-
-    Raises:
-        DataError: it cannot be had from there, or is not the right one.
-    """
-    staged = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.new")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(source, Path):
-            shutil.copyfile(source, staged)
-        else:  # what is kept of an interrupted download is named for the target, so that the next attempt goes on
-            download(source, staged, resume_as=target, advance=display.advance)
-        found = file_sha256(staged)
-        if not found.startswith(known.sha256):
-            raise DataError(f"{source} has a wrong hash: its sha256 begins with {found[:8]}, not {known.sha256[:8]}")
-        staged.replace(target)
-    except OSError as error:
-        if error.filename == str(source):
-            raise DataError(f"{source} cannot be read ({error.strerror})") from error
-        raise unwritable(target, error) from error
-    finally:
-        with suppress(OSError):  # the first error is the one to tell
-            staged.unlink(missing_ok=True)
+            yield Source(f"{mirror}/networks/{known.file}", target, mirror, known.sha256)
+    yield Source(known.url, target, sha256=known.sha256)

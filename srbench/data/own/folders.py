@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from srbench.data.dataset import Dataset, ImageFile, Item
-from srbench.data.own.stems import bare, role, sides, ways
+from srbench.data.stems import bare, role, sides, ways
 from srbench.errors import DataError, UsageError
 from srbench.system.hashes import digest, file_sha256
 from srbench.system.names import safe_name, same_name
@@ -89,7 +89,7 @@ def pairs_dataset(hr: Path, lr: Path, spec: str) -> Dataset:
     """The images of two folders, paired by what their names have in common.
 
     ``0001.png`` goes with ``0001.png``, ``0001x2.png`` or ``0001_LR.png``; ``a_SRF_2_HR.png`` with ``a_SRF_2_LR.png``
-    (:mod:`srbench.data.own.stems`). Both may lie in one folder, where the names say which is which.
+    (:mod:`srbench.data.stems`). Both may lie in one folder, where the names say which is which.
 
     Raises:
         DataError: a folder is missing or empty, or an image has no partner, or more than one.

@@ -106,6 +106,33 @@ def sides(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     return [path for path in files if path not in made], [path for path in files if path in made]
 
 
+def lossless_images(folder: Path, dataset: str, stem: str) -> Iterator[Path]:
+    """Files below a folder that may be one image of a data set, however that is laid out: ``Set5/HR/baby.bmp``.
+
+    Args:
+        folder: it holds data sets, by their names.
+        dataset: the data set's name; EDSR's B100 is BSD100.
+        stem: the image's.
+    """
+
+    def key(name: str) -> str:
+        short = re.sub(r"[-_ ]", "", same_name(name))
+        return "bsd100" if short == "b100" else short
+
+    try:
+        places = [path for path in folder.iterdir() if key(path.name) == key(dataset) and path.is_dir()]
+        places += [
+            path for place in places for path in place.iterdir() if re.fullmatch("(?i)HR|GT|original", path.name)
+        ]
+        files = [path for place in places for path in place.iterdir()]
+    except OSError:  # a mirror that cannot be read has no such file
+        return
+    wanted = same_name(bare(stem))
+    for path in sorted(files):
+        if path.suffix.lower() in (".png", ".bmp", ".tif", ".tiff") and same_name(bare(path.stem)) == wanted:
+            yield path
+
+
 def _role(word: str) -> str:
     return next((role for role, pattern in _ROLES.items() if re.fullmatch(pattern, word, re.IGNORECASE)), "")
 
