@@ -123,7 +123,7 @@ def compute_cell(
     hr: list[Picture] = []
     first: tuple[Case, Output] | None = None
     supplied = _supplied(runner, job)
-    differ = False
+    same = 0
     for index, (name, case) in enumerate(cases.cases(job.dataset, job.id.scale, plan.protocol)):
         if isinstance(runner, SrImages):
             sr, tile = read_sr(supplied.files[index], name, case.hr, case.uncropped).astype(np.float64), None
@@ -134,7 +134,7 @@ def compute_cell(
                 first = first or (case, output)
             sr, tile = case.finish(runner.info, output.planes), output.tile
         picture = case.picture(sr)
-        differ = differ or not np.array_equal(picture, case.hr)
+        same += np.array_equal(picture, case.hr)
         values = score(plan, name, case.pair(sr), (picture, case.hr), device)
         height, width = case.hr.shape[:2]
         images.append(ImageResult(name=name, width=width, height=height, values=values, tile=tile))
@@ -155,7 +155,7 @@ def compute_cell(
         images=tuple(images),
         inputs=inputs,
         environment=versions() | {"device": device_name(device)},
-        notes=(*again, *_notes(runner, supplied, differ), *account.notes, *found.notes),
+        notes=(*again, *_notes(supplied, same), *account.notes, *found.notes),
         reusable=found.reusable and not again,
     )
     return Computed(cell, found.note)
@@ -213,12 +213,13 @@ def _supplied(method: object, job: PlannedJob) -> Matched:
     return match_by_name(method.folder(job.dataset.name, job.id.scale), job.dataset, job.id.scale)
 
 
-def _notes(method: object, supplied: Matched, differ: bool) -> Iterator[str]:
-    """What is to be said of SR images that were made elsewhere."""
+def _notes(supplied: Matched, same: int) -> Iterator[str]:
+    """What is to be said of SR images that were made elsewhere, of which so many are HR."""
     if supplied.note:
         yield supplied.note
-    if isinstance(method, SrImages) and not differ:
-        yield "every SR image is its HR image to the last pixel: the folder may hold HR"
+    if same and (count := len(supplied.files)):
+        what = "is its HR image" if same == 1 else "are their HR images"
+        yield f"{same} of {count} SR images {what} to the last pixel: the folder may hold HR"
 
 
 def _super_resolve(runner: Runner, case: Case, name: str) -> Output:

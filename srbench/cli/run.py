@@ -36,7 +36,7 @@ def run(
     datasets: Annotated[
         str,
         typer.Option(
-            help="Data sets: names, name:split, folders, hr=DIR,lr=DIR for pairs, FILE.toml, hf:ORG/NAME; "
+            help="Data sets: names, name:split, folders, hr=DIR,lr=DIR for pairs, NAME=DIR, FILE.toml, hf:ORG/NAME; "
             "a comma in a folder's name is \\,."
         ),
     ] = "embedded",

@@ -31,7 +31,7 @@ class Options:
         range: the value of white, of its input and its output.
         halo: as in MethodInfo; None never tiles.
         scale: the factor.
-        input: LR, or what the protocol has enlarged: a model of that gives back the size that it gets.
+        input: LR, or what the protocol has upsampled: a model of that gives back the size that it gets.
         luma: of a model of luma: ``studio`` is BT.601 from 16 to 235 as protocols have it, and so is none; ``full`` is
             0 to 255, as JPEG and OpenCV's YCrCb have it.
         label: what the row is called after the kind, in place of the file's stem. It decides no figure, and is empty

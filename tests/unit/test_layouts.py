@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,13 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import srbench
 from srbench.data.adding import add
 from srbench.data.catalog import Dataset, resolve
 from srbench.data.images import read_samples
 from srbench.data.own.describe import About
+from srbench.data.own.manifests import remove
 from srbench.data.sr_images import match, match_by_name
 from srbench.errors import DataError, UsageError
 from srbench.imaging.files import write_png
+from srbench.models.parse import parse_spec
 from srbench.system.names import safe_name, split_names
 
 SIZES = {"hr": (24, 36), "x2": (12, 18), "x3": (8, 12), "x4": (6, 9)}
@@ -175,6 +179,56 @@ def test_hr_is_not_its_own_sr_where_both_lie_in_one_folder(tmp_path: Path) -> No
     assert [path.name for path in matched.files] == ["p_SRF_2_SRCNN.png", "q_SRF_2_SRCNN.png"]
 
 
+def run_of_images(tmp_path: Path) -> srbench.Run:
+    return srbench.run(
+        f"images:{tmp_path}/sr", f"mine={tmp_path}/hr", scales=2, metrics="psnr", out=tmp_path / "runs", progress=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("hr", "sr", "message"),
+    [
+        (
+            (40, 60),
+            (41, 61),
+            r"x.png is 61x41 and the HR image 'x' is 60x40; SR must be as large as HR: cut it to that",
+        ),
+        ((40, 60), (41, 60), "is 60x41 and"),
+        ((40, 60), (40, 61), "is 61x40 and"),
+        (
+            (41, 61),
+            (42, 62),
+            r"'x' is 61x41; SR must be .*, or HR cut to a multiple of the scale \(60x40\): cut",
+        ),
+        ((40, 60), (40, 59), r"is 60x40; SR must be as large as HR\.$"),
+        ((41, 61), (41, 61), ""),
+        ((41, 61), (40, 60), ""),
+    ],
+)
+def test_the_size_of_sr_in_a_run(hr: tuple[int, int], sr: tuple[int, int], message: str, tmp_path: Path) -> None:
+    write_png(tmp_path / "hr" / "x.png", np.zeros(hr, np.uint8))
+    write_png(tmp_path / "sr" / "x.png", np.full(sr, 9, np.uint8))
+    failed = run_of_images(tmp_path).failed
+    assert bool(failed) == bool(message)
+    for cell in failed:
+        assert re.search(message, cell.error), cell.error
+
+
+def test_what_a_run_says_of_sr_that_may_be_something_else(tmp_path: Path) -> None:
+    put(tmp_path / "hr", ("p.png", "q.png"), "hr")
+    put(tmp_path / "sr", ("p.png", "q.png"), "hr")
+    (cell,) = run_of_images(tmp_path).loaded.cells
+    assert cell.notes == ("2 of 2 SR images are their HR images to the last pixel: the folder may hold HR",)
+    put(tmp_path / "sr", ("p_SR.png", "q_SR.png"), "hr")
+    write_png(tmp_path / "sr" / "q_SR.png", np.zeros(SIZES["hr"], np.uint8))
+    (cell,) = run_of_images(tmp_path).loaded.cells
+    assert cell.notes == (
+        "2 other images of sr left aside (p.png, …)",
+        "1 of 2 SR images is its HR image to the last pixel: the folder may hold HR",
+    )
+    assert [image.values["psnr"] == np.inf for image in cell.images] == [True, False]
+
+
 def test_accents_composed_or_not(tmp_path: Path) -> None:
     composed = ["été", "ö"]
     parted = [unicodedata.normalize("NFD", name) for name in composed]
@@ -230,6 +284,14 @@ def test_names_that_are_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert resolve("x=d").items[0].name == "b"
     add("猫", "d/HR", About(title="cats", licence="CC0"))
     assert resolve("猫").name == "猫"
+    parted = unicodedata.normalize("NFD", "été")
+    add(parted, "d/HR", About(title="summer", licence="CC0"))
+    assert resolve(parted).name == resolve("été").name == "été"
+    assert remove(parted)[0].name == "été.toml"
+    models = ("模型", parted)
+    for model in models:
+        (tmp_path / f"{model}.onnx").touch()
+    assert [parse_spec(f"onnx:{model}.onnx").name for model in models] == ["onnx:模型", "onnx:été"]
     write_manifest(tmp_path)
     with pytest.raises(UsageError, match="has a name already"):
         resolve("x=own.toml")

@@ -173,7 +173,7 @@ def _is_image(path: Path) -> bool:
     """Whether it is meant as one.
 
     Raises:
-        DataError: it is a link that leads nowhere: a picture that somebody means to be here.
+        DataError: it is a link that leads nowhere: an image that somebody means to be here.
     """
     if path.name.startswith(".") or path.suffix.lower() not in EXTENSIONS:
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from functools import lru_cache
 from pathlib import Path
 
@@ -56,6 +57,7 @@ def remove(name: str) -> tuple[Path, Path | None]:
         UsageError: there is none of this name.
         DataError: the manifest cannot be removed.
     """
+    name = unicodedata.normalize("NFC", name)
     if name not in own_names():
         raise unknown("data set of your own", name, own_names())
     path = own_path(name)
