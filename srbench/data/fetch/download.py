@@ -160,15 +160,12 @@ class _Transfer:
                 raise _Again(f"{self.url} answered {answer.status_code} {answer.reason}")
             if answer.status_code not in (200, 206):
                 raise NotThere(f"{self.url} answered {answer.status_code} {answer.reason}")
-            if answer.status_code == 200 or not self._continues_at(answer, position):
-                if answer.status_code == 206:
-                    raise Refused(f"{self.url} answered with another part of the file")
+            if answer.status_code == 200:
                 self._restart()
+            elif not answer.headers.get("Content-Range", "").startswith(f"bytes {position}-"):
+                raise Refused(f"{self.url} answered with another part of the file")
             self.continues = answer.status_code == 206 or answer.headers.get("Accept-Ranges") == "bytes"
             self._receive(answer)
-
-    def _continues_at(self, answer: requests.Response, position: int) -> bool:
-        return answer.headers.get("Content-Range", "").startswith(f"bytes {position}-")
 
     def _receive(self, answer: requests.Response) -> None:
         length = answer.headers.get("Content-Length", "")

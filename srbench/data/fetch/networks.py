@@ -59,35 +59,22 @@ def _torchmetrics(file: str, path: str, count: int, sha256: str) -> NetworkFile:
     return NetworkFile(file, f"{_TORCHMETRICS}/{path}", count, sha256, path)
 
 
+_HEADS = {
+    "alex": (6009, "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0"),
+    "vgg": (7289, "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868"),
+    "squeeze": (10811, "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76"),
+}
+_DISTS = "f5e65c96230b7f6ca995691647d482237e4cab8a50c5c4a5784f219ef0748218"
 NETWORKS: dict[str, NetworkFile] = {
     "alexnet": _torchvision("alexnet-owt-7be5be79.pth", 244_000_000),
     "vgg16": _torchvision("vgg16-397923af.pth", 553_000_000),
     "vgg19": _torchvision("vgg19-dcbb9e9d.pth", 575_000_000),
     "squeezenet1_1": _torchvision("squeezenet1_1-b8a52dc0.pth", 5_000_000),
-    "lpips-alex-heads": _torchmetrics(
-        "lpips-v0.1-alex.pth",
-        "lpips_models/alex.pth",
-        6009,
-        "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
-    ),
-    "lpips-vgg-heads": _torchmetrics(
-        "lpips-v0.1-vgg.pth",
-        "lpips_models/vgg.pth",
-        7289,
-        "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
-    ),
-    "lpips-squeeze-heads": _torchmetrics(
-        "lpips-v0.1-squeeze.pth",
-        "lpips_models/squeeze.pth",
-        10811,
-        "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76",
-    ),
-    "dists-weights": _torchmetrics(
-        "dists-weights.pt",
-        "dists_models/weights.pt",
-        12288,
-        "f5e65c96230b7f6ca995691647d482237e4cab8a50c5c4a5784f219ef0748218",
-    ),
+    **{
+        f"lpips-{name}-heads": _torchmetrics(f"lpips-v0.1-{name}.pth", f"lpips_models/{name}.pth", *pinned)
+        for name, pinned in _HEADS.items()
+    },
+    "dists-weights": _torchmetrics("dists-weights.pt", "dists_models/weights.pt", 12288, _DISTS),
 }
 
 
@@ -170,19 +157,15 @@ def fetch(name: str, *, progress: Progress = True) -> tuple[Path, bool]:
     with locked(lock_of(name), lambda: say(f"another process is fetching {name}: waiting for it", progress)):
         if (now := _search(known)[0]) and now != found:
             return now, False
-        return _fetch(name, known, fault, progress)
-
-
-def _fetch(name: str, known: NetworkFile, fault: str, progress: Progress) -> tuple[Path, bool]:
-    own = networks_folder() / known.file
-    reasons = [fault] if fault else []
-    with Display(name, 1, known.bytes, progress) as display:
-        if Sources(display).first(_sources(known, own), lambda path: wrong_hash(path, known.sha256), reasons):
-            return own, True
-        raise DataError(
-            f"{known.file} cannot be had ({'; '.join(reasons)}): set SRBENCH_MIRROR to a folder or server that has it, "
-            f"or put the file into {networks_folder()}."
-        )
+        own = networks_folder() / known.file
+        reasons = [fault] if fault else []
+        with Display(name, 1, known.bytes, progress) as display:
+            if Sources(display).first(_sources(known, own), lambda path: wrong_hash(path, known.sha256), reasons):
+                return own, True
+            raise DataError(
+                f"{known.file} cannot be had ({'; '.join(reasons)}): set SRBENCH_MIRROR to a folder or server that has "
+                f"it, or put the file into {networks_folder()}."
+            )
 
 
 def sha256_of(path: Path, *, anew: bool = False) -> str:
@@ -207,10 +190,7 @@ def sha256_of(path: Path, *, anew: bool = False) -> str:
 
 def _places(known: NetworkFile) -> Iterator[Path]:
     yield networks_folder() / known.file
-    for mirror in mirrors():
-        if isinstance(mirror, Path):
-            yield mirror / "networks" / known.file
-            yield mirror / known.file
+    yield from (source.place for source in _sources(known, Path()) if isinstance(source.place, Path))
     yield _hub_folder() / known.file
     if known.packaged:
         package, _, path = known.packaged.partition("/")
