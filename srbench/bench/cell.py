@@ -210,7 +210,8 @@ def _supplied(method: object, job: PlannedJob) -> Matched:
     """The SR images of a method that is a folder of them, in the order of the data set's; none of any other."""
     if not isinstance(method, SrImages):
         return Matched(())
-    return match_by_name(method.folder(job.dataset.name, job.id.scale), job.dataset, job.id.scale)
+    folder = method.folder(job.dataset.name, job.id.scale, job.dataset.called)
+    return match_by_name(folder, job.dataset, job.id.scale)
 
 
 def _notes(supplied: Matched, same: int) -> Iterator[str]:

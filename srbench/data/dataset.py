@@ -120,6 +120,7 @@ class Dataset:
         manifest: its manifest's name, which its folder in a mirror has too; empty for folders.
         folder: the folder its files lie in.
         note: what its user must know, in words: what of a folder is left out.
+        called: what a user's own folder is called, whichever set its images are.
         above: the folders above a user's own, the nearest first: they tell apart data sets of one name. Empty where
             the name was given.
     """
@@ -138,6 +139,7 @@ class Dataset:
     manifest: str = ""
     folder: Path = Path()
     note: str = ""
+    called: str = ""
     above: tuple[str, ...] = ()
 
     @property

@@ -214,6 +214,15 @@ def test_the_size_of_sr_in_a_run(hr: tuple[int, int], sr: tuple[int, int], messa
         assert re.search(message, cell.error), cell.error
 
 
+def test_sr_in_a_folder_called_like_the_user_s_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the data set is called in the end: here it has srbench's name and is none of its sets."""
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path / "benchmark" / "Set5" / "HR", ("p.png", "q.png"), "hr")
+    put(tmp_path / "sr" / "set5" / "x2", ("p_x2.png", "q_x2.png"), "hr")
+    run = srbench.run("images:sr/{dataset}/x{scale}", "benchmark/Set5/HR", scales=2, metrics="psnr", progress=False)
+    assert [cell.id.dataset for cell in run.loaded.cells] == ["Set5-own"]
+
+
 def test_what_a_run_says_of_sr_that_may_be_something_else(tmp_path: Path) -> None:
     put(tmp_path / "hr", ("p.png", "q.png"), "hr")
     put(tmp_path / "sr", ("p.png", "q.png"), "hr")

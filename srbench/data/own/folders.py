@@ -257,6 +257,7 @@ def _known(path: Path) -> ImageFile:
 def _dataset(names: Sequence[str], spec: str, items: tuple[Item, ...], folder: Path, left_out: str) -> Dataset:
     return Dataset(
         name=safe_name(names[0]),
+        called=safe_name(names[0]),
         above=tuple(map(safe_name, names[1:])),
         spec=spec,
         split="",
