@@ -30,8 +30,11 @@ from typing import Any
 
 import srbench
 
-LATER = ("NO_PROXY", "PYTEST_CURRENT_TEST", "TORCH_HOME")
-"""Variables that nothing reads before the program begins, beside those of srbench."""
+LATER = ("HOME", "MPLCONFIGDIR", "NO_PROXY", "OLDPWD", "PATH", "PWD", "PYTEST_CURRENT_TEST", "SHLVL", "TORCH_HOME", "_")
+LATER_PREFIXES = ("HF_", "RAY_", "SRBENCH_")
+"""Variables that nothing reads before the program begins."""
+NOT_YET = {"datasets", "huggingface_hub", "ray"}
+"""What reads some of them as it is imported."""
 
 IMPORTED = (
     *("cv2", "jinja2", "matplotlib.pyplot", "numpy", "pandas", "pydantic", "rich.progress", "rich.table"),
@@ -39,48 +42,47 @@ IMPORTED = (
 )
 LEFT_OUT = ("srbench.__main__", "srbench.export.snippet")
 HERE = Path(__file__).parent
+COMMAND = """#!{python}
+import sys
+sys.path.insert(0, {here!r})
+from forks import command
+command({folder!r})
+"""
 
 
 class Forks:
-    """Runs programs, the first of which takes as long as any."""
+    """Runs programs, the first of which takes as long as any.
 
-    def __init__(self) -> None:
+    Args:
+        folder: for a socket, and for a program ``srbench`` that shell scripts find if it is in their PATH.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        self._environment: dict[str, str] = {}
-
-    def suits(self, environment: Mapping[str, str]) -> bool:
-        """Whether a program in this environment can be a fork: all differences are read after the imports."""
-        known = self._environment or os.environ
-        names = (name for name in known.keys() | environment.keys() if not name.startswith("SRBENCH_"))
-        same = all(known.get(name) == environment.get(name) for name in names if name not in LATER)
-        return same and hasattr(os, "pidfd_open")
 
     def run(
         self, words: Sequence[str], cwd: Path, environment: Mapping[str, str], timeout: float
     ) -> subprocess.CompletedProcess[str]:
         """What ``python -m srbench`` with these words does in a folder."""
-        self._start()
-        ours, theirs = socket.socketpair()
         pipes = [os.pipe(), os.pipe()]
-        with theirs, Path(os.devnull).open("rb") as stdin:
-            socket.send_fds(self._control, [b"!"], [theirs.fileno(), stdin.fileno(), *(end for _, end in pipes)])
+        with Path(os.devnull).open("rb") as stdin:
+            asked = _ask(self.folder, words, cwd, environment, (stdin.fileno(), *(end for _, end in pipes)))
         for _, end in pipes:
             os.close(end)
         stdout, stderr = (os.fdopen(end, "rb") for end, _ in pipes)
-        with ours, ours.makefile() as answers, stdout, stderr:
-            request = {"words": [*words], "cwd": str(cwd), "environment": dict(environment)}
-            ours.sendall(json.dumps(request).encode() + b"\n")
+        with asked, asked.makefile() as answers, stdout, stderr:
             pid = int(answers.readline())
             printed = {stdout: b"", stderr: b""}
             late = time.monotonic() + timeout
-            reading: list[Any] = [stdout, stderr, ours]
+            reading: list[Any] = [stdout, stderr, asked]
             while reading:
                 ready, _, _ = select.select(reading, [], [], max(0.0, late - time.monotonic()))
                 if not ready:
                     os.kill(pid, signal.SIGKILL)
                     raise subprocess.TimeoutExpired([*words], timeout, *printed.values())
                 for file in ready:
-                    part = b"" if file is ours else os.read(file.fileno(), 1 << 16)
+                    part = b"" if file is asked else os.read(file.fileno(), 1 << 16)
                     if part:
                         printed[file] += part
                     else:
@@ -88,69 +90,104 @@ class Forks:
             texts = (io.TextIOWrapper(io.BytesIO(part)).read() for part in printed.values())
             return subprocess.CompletedProcess([*words], int(answers.readline()), *texts)
 
+    def start(self) -> None:
+        """Have it ready."""
+        if self._process is not None:
+            return
+        (self.folder / "environment.json").write_text(json.dumps(dict(os.environ)))
+        program = self.folder / "srbench"
+        program.write_text(COMMAND.format(python=sys.executable, here=str(HERE), folder=str(self.folder)))
+        program.chmod(0o755)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(self.folder / "socket"))
+            listener.listen()
+            number = listener.fileno()
+            code = f"import sys; sys.path.insert(1, {str(HERE)!r}); import forks; forks.serve({number})"
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=[number]
+            )
+
     def close(self) -> None:
         """End the process that others are forked from."""
         if self._process is not None:
-            self._control.close()
-            self._process.wait(60)
+            self._process.communicate(timeout=60)
 
-    def _start(self) -> None:
-        if self._process is not None:
-            return
-        self._control, theirs = socket.socketpair()
-        with theirs:
-            code = f"import sys; sys.path.insert(1, {str(HERE)!r}); import forks; forks.serve({theirs.fileno()})"
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", code],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-            )
-        self._environment = dict(os.environ)
+
+def suits(folder: Path, environment: Mapping[str, str]) -> bool:
+    """Whether a program in this environment can be a fork: all differences are read after the imports."""
+    known = json.loads((folder / "environment.json").read_text())
+    return all(
+        name in LATER or name.startswith(LATER_PREFIXES) or known.get(name) == environment.get(name)
+        for name in known.keys() | environment.keys()
+    )
+
+
+def command(folder: str) -> None:
+    """The program ``srbench`` of shell scripts."""
+    if not suits(Path(folder), os.environ):
+        os.execv(sys.executable, [sys.executable, "-m", "srbench", *sys.argv[1:]])
+    with _ask(Path(folder), sys.argv[1:], Path.cwd(), os.environ, (0, 1, 2)) as asked, asked.makefile() as answers:
+        _, code = answers.readline(), int(answers.readline())
+    if code < 0:
+        os.kill(os.getpid(), -code)
+    os._exit(code)
+
+
+def _ask(
+    folder: Path, words: Sequence[str], cwd: Path, environment: Mapping[str, str], streams: Sequence[int]
+) -> socket.socket:
+    """Have a program started; what is returned tells its process and then its exit code, a line each."""
+    asked = socket.socket(socket.AF_UNIX)
+    asked.connect(str(folder / "socket"))
+    socket.send_fds(asked, [b"!"], streams)
+    request = {"words": [*words], "cwd": str(cwd), "environment": dict(environment)}
+    asked.sendall(json.dumps(request).encode() + b"\n")
+    return asked
 
 
 def serve(number: int) -> None:
-    """Fork for whoever asks, until nobody can."""
+    """Fork for whoever asks, until standard input ends."""
     from srbench.isolation.host import start_server
 
     for name in (*IMPORTED, *_own_modules()):
         with contextlib.suppress(ImportError):  # of an extra
             importlib.import_module(name)
+    assert not NOT_YET & sys.modules.keys()
     sys.path.remove(str(HERE))
     gc.freeze()
-    control = socket.socket(fileno=number)
+    listener = socket.socket(fileno=number)
     waiting: dict[int, tuple[int, socket.socket]] = {}
     server = -1
     while True:
-        readable, _, _ = select.select([control, *waiting], [], [])
+        readable, _, _ = select.select([0, listener, *waiting], [], [])
         for ended in waiting.keys() & set(readable):
-            pid, client = waiting.pop(ended)
+            pid, asked = waiting.pop(ended)
             code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-            with client, contextlib.suppress(OSError):
-                client.sendall(b"%d\n" % code)
+            with asked, contextlib.suppress(OSError):
+                asked.sendall(b"%d\n" % code)
             os.close(ended)
-        if control not in readable:
-            continue
-        _, descriptors, _, _ = socket.recv_fds(control, 1, 4)
-        if not descriptors:
+        if 0 in readable:
             return
+        if listener not in readable:
+            continue
         if server < 0 or _has_ended(server):
             start_server()
             server = os.pidfd_open(forkserver._forkserver._forkserver_pid)
-        client = socket.socket(fileno=descriptors[0])
-        with client.makefile() as requests:
+        asked, _ = listener.accept()
+        _, streams, _, _ = socket.recv_fds(asked, 1, 3)
+        with asked.makefile() as requests:
             request = json.loads(requests.readline())
         pid = os.fork()
         if pid == 0:
-            for other in (control, client, *(client for _, client in waiting.values())):
+            for other in (listener, asked, *(asked for _, asked in waiting.values())):
                 other.close()
             for other in waiting:
                 os.close(other)
-            _become(request, descriptors[1:], server)
-        for descriptor in descriptors[1:]:
-            os.close(descriptor)
-        client.sendall(b"%d\n" % pid)
-        waiting[os.pidfd_open(pid)] = pid, client
+            _become(request, streams, server)
+        for stream in streams:
+            os.close(stream)
+        asked.sendall(b"%d\n" % pid)
+        waiting[os.pidfd_open(pid)] = pid, asked
 
 
 def _own_modules() -> Iterator[str]:
@@ -170,9 +207,10 @@ def _become(request: dict[str, Any], streams: Sequence[int], server: int) -> Non
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
-    for name in ("stdout", "stderr"):  # as they are note what could be done with other files
+    for name in ("stdin", "stdout", "stderr"):  # as they are note what could be done with other files
         old = getattr(sys, name)
-        new = os.fdopen(old.fileno(), "w", encoding=old.encoding, errors=old.errors, closefd=False)
+        mode = "r" if name == "stdin" else "w"
+        new = os.fdopen(old.fileno(), mode, encoding=old.encoding, errors=old.errors, closefd=False)
         new.reconfigure(line_buffering=old.line_buffering)
         setattr(sys, name, new)
         setattr(sys, f"__{name}__", new)
