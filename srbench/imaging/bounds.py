@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 HINT = "save it as an 8 or 16 bit gray or RGB PNG"
 FRAMES = "{name} holds more than one frame: save the one that is meant as a PNG of its own."
 MAX_SCANS = 64
-"""That a JPEG may have. Encoders write about ten; each is a pass over the whole picture, for a few bytes of file."""
+"""That a JPEG may have. Encoders write about ten; each is a pass over the whole image, for a few bytes of file."""
 _MARKER = re.compile(rb"\xff+[^\x00\x01\xd0-\xd8\xff]")
 """Of a JPEG's segment; in the data of a scan, no such bytes occur."""
 
@@ -26,7 +26,7 @@ def count_scans(data: bytes) -> int:
     count, position = 0, 2
     while count <= MAX_SCANS and (marker := _MARKER.search(data, position)):
         kind, position = marker[0][-1], marker.end()
-        if kind == 0xD9:  # the end; what follows belongs to no picture
+        if kind == 0xD9:  # the end; what follows belongs to no image
             break
         count += kind == 0xDA
         position += int.from_bytes(data[position : position + 2], "big")

@@ -47,7 +47,7 @@ ImageArray: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 FORMATS = ("PNG", "BMP", "DIB", "JPEG", "TIFF", "WEBP", "PPM")
 _EXTENDED = b"http://ns.adobe.com/xmp/extension/\0"
 MAX_PIXELS = 200_000_000
-"""That a picture may have; Pillow's own limit against decompression bombs is a little lower."""
+"""That an image may have; Pillow's own limit against decompression bombs is a little lower."""
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _WRONG_MODES = {
     "CMYK": "is CMYK",

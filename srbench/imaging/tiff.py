@@ -156,7 +156,7 @@ def _alpha(page: Page, name: str) -> int:
     extra = page.numbers(338) or ((2,) if is_rgb and more else ())
     alpha = extra[0] if more and extra else 0
     alpha = 2 if alpha == 999 else alpha  # of Corel Draw 10
-    # infrared and the like beside RGB is not part of the picture; two gray channels are two pictures
+    # infrared and the like beside RGB is not part of the image; two gray channels are two images
     if more < 0 or (more and not alpha and not is_rgb) or more > 3 or alpha > 2 or any(extra[1:]):
         raise DataError(f"{name} has {page.number_of(277, 1)} channels, neither gray nor RGB: {HINT}.")
     return alpha

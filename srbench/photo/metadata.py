@@ -123,7 +123,9 @@ def packed(exif: Mapping[int, Any], at: int | None = None) -> bytes:
     writer.update(exif)
     writer.endian = "<"
     try:
-        content = writer.tobytes() if at is None else writer.tobytes(at)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of values that are not of their tag's length
+            content = writer.tobytes() if at is None else writer.tobytes(at)
     except Exception:  # Pillow raises what it pleases at values that are not of their tag's type
         return b""
     content = content.removeprefix(b"Exif\0\0")

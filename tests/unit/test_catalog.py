@@ -278,6 +278,9 @@ def test_what_is_left_out_of_a_folder_is_said(tmp_path: Path) -> None:
     assert resolve(str(tmp_path)).note == note
     write_png(tmp_path / "lr" / "one.png", picture(0, (6, 8)))
     assert "folders: inner, lr" in resolve(f"hr={tmp_path},lr={tmp_path / 'lr'}").note
+    write_png(tmp_path / "sorted" / "cats" / "one.png", picture())
+    (tmp_path / "sorted" / "cats" / "two.gif").write_text("")
+    assert resolve(str(tmp_path / "sorted")).note.endswith("images of kinds that srbench does not read: 1 gif")
 
 
 def test_links(tmp_path: Path) -> None:

@@ -86,6 +86,7 @@ def test_an_interoperability_directory_prints_no_warning() -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             photo = read_photo(data)
+            assert all(through(photo, form)[0] for form in KEPT_BY)
         assert photo.metadata.exif[CAMERA][0x9003] == "2026"
         assert {tag: photo.metadata.exif[tag] for tag in EXIF} == EXIF
 
@@ -94,6 +95,14 @@ def test_an_orientation_is_not_invented_either() -> None:
     assert 0x0112 not in read_photo(with_exif(EXIF)).metadata.exif
     assert read_photo(with_exif({**EXIF, 0x0112: 6})).metadata.exif[0x0112] == 1
     assert read_photo(saved()).metadata.exif == {}
+
+
+def test_a_value_of_another_length_prints_no_warning() -> None:
+    photo = Photo("a", RGB, None, Metadata(exif={**EXIF, 0x0131: "a", 0xC4A5: (1, 2, 3), 0x8298: ("a", "b")}))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for form in KEPT_BY:
+            through(photo, form)
 
 
 def test_damaged_exif_is_said() -> None:

@@ -143,7 +143,8 @@ def _left_out(folders: Sequence[Path], classes: Sequence[Path], made: str = "") 
     """What lies in a user's folders and is not part of the data set, in words; empty if nothing is."""
     entries = [path for folder in folders for path in _entries(folder) if not _is_hidden(Path(path.name))]
     inner = sorted(path.name for path in entries if path.is_dir() and path not in classes)
-    other = Counter(path.suffix.lower()[1:] for path in entries if path.suffix.lower() in OTHER_SUFFIXES)
+    within = [path for folder in classes for path in _entries(folder) if not _is_hidden(Path(path.name))]
+    other = Counter(path.suffix.lower()[1:] for path in (*entries, *within) if path.suffix.lower() in OTHER_SUFFIXES)
     parts = [f"folders: {', '.join(inner[:4])}{', …' * (len(inner) > 4)}"] if inner else []
     parts += [made] if made else []
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(other.items()))
