@@ -12,12 +12,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from srbench.errors import SrbenchError as SrbenchError
 from srbench.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from srbench.api import Model, Run, Scores, degrade, list_methods, load, load_run, run, score
 
-__all__ = ["Model", "Run", "Scores", "degrade", "list_methods", "load", "load_run", "run", "score"]
+__all__ = ["Model", "Run", "Scores", "SrbenchError", "degrade", "list_methods", "load", "load_run", "run", "score"]
 
 # Installed, ``srbench.methods`` and ``srbench.datasets`` lie inside this package. In a checkout they lie beside it, at
 # the repository's top level, where their authors look for them; then that folder is searched as well.

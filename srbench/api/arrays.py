@@ -1,17 +1,18 @@
-"""Pictures as users have them, brought to one convention: (H, W) for gray or luma, (H, W, 3) for RGB."""
+"""Images as users have them, brought to one convention: (H, W) for gray or luma, (H, W, 3) for RGB."""
 
 from __future__ import annotations
 
+import sys
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from srbench.errors import UsageError
-from srbench.imaging.files import to_uint8
+from srbench.errors import DataError, UsageError
+from srbench.imaging.files import pixels_of_pillow, to_uint8
 from srbench.imaging.resize import round_half_up
 
-Picture: TypeAlias = Any
+ImageLike: TypeAlias = Any
 """A numpy array (H, W) or (H, W, 3), or a torch tensor (H, W), (C, H, W) or (1, C, H, W) with one or three channels.
 uint8 in 0..255, uint16 in 0..65535, or floating point in [0, 1]."""
 
@@ -19,14 +20,14 @@ _BEYOND = 2.0
 """Floats larger than this are on another scale; up to it a method may well overshoot 1."""
 
 
-def as_array(name: str, picture: Picture) -> NDArray[Any]:
+def as_array(name: str, image: ImageLike) -> NDArray[Any]:
     """(H, W) or (H, W, 3), uint8, uint16 or floating point as it was given; bfloat16 as float32.
 
     Raises:
-        UsageError: it is no picture.
+        UsageError: it is no image.
     """
-    if hasattr(picture, "detach"):  # a tensor: channels come first there
-        tensor = picture.detach().cpu()
+    if hasattr(image, "detach"):  # a tensor: channels come first there
+        tensor = image.detach().cpu()
         try:
             array = np.asarray(tensor)
         except TypeError:  # bfloat16, which numpy has not
@@ -36,15 +37,15 @@ def as_array(name: str, picture: Picture) -> NDArray[Any]:
         order = "tensors are (H, W), (C, H, W) or (1, C, H, W)"
     else:
         try:
-            array = np.asarray(picture)
+            array = np.asarray(_of_pillow(name, image))
         except ValueError:  # lists of lists of different lengths
-            raise UsageError(f"{name} is not a picture: give an array or a tensor.") from None
+            raise UsageError(f"{name} is not an image: give an array or a tensor.") from None
         order = "arrays are (H, W) or (H, W, 3)"
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
     if array.size == 0 or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)):
-        shape = tuple(getattr(picture, "shape", array.shape))
-        raise UsageError(f"{name} of shape {shape} is not a gray or RGB picture: {order}.")
+        shape = tuple(getattr(image, "shape", array.shape))
+        raise UsageError(f"{name} of shape {shape} is not a gray or RGB image: {order}.")
     if array.dtype not in (np.uint8, np.uint16) and array.dtype.kind != "f":
         raise UsageError(f"{name} has samples of type {array.dtype}: give uint8, uint16, or floats in [0, 1].")
     if array.dtype.kind == "f":
@@ -56,6 +57,17 @@ def as_array(name: str, picture: Picture) -> NDArray[Any]:
                 "or give uint8."
             )
     return array
+
+
+def _of_pillow(name: str, image: Any) -> Any:
+    """The pixels of a Pillow image, which numpy would take for what its palette's indices or other colours are."""
+    pillow = sys.modules.get("PIL.Image")
+    if pillow is None or not isinstance(image, pillow.Image):
+        return image
+    try:
+        return pixels_of_pillow(image, name)
+    except DataError as error:
+        raise UsageError(str(error)) from None
 
 
 def in_unit(array: NDArray[Any]) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srbench.api.arguments import OneOrMore, files, whole_number
-from srbench.api.arrays import Picture, as_array, in_unit
+from srbench.api.arrays import ImageLike, as_array, in_unit
 from srbench.errors import UsageError
 from srbench.imaging.color import gray_of, in_colour, luma
 from srbench.imaging.resize import round_half_up
@@ -30,7 +30,7 @@ from srbench.plugins.selection import FAMILIES
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A method with its weights, at one scale: call it with an LR picture.
+    """A method with its weights, at one scale: call it with an LR image.
 
     Attributes:
         method: the method, its network in ``method.model`` if it is learned.
@@ -49,8 +49,8 @@ class Model:
         """What the method declares about itself."""
         return self.method.info
 
-    def __call__(self, lr: Picture) -> NDArray[Any]:
-        """Super-resolve a picture.
+    def __call__(self, lr: ImageLike) -> NDArray[Any]:
+        """Super-resolve an image.
 
         Args:
             lr: (h, w) gray or luma, or (h, w, 3) RGB; a tensor with its channels first. uint8, uint16, or floats in
@@ -61,7 +61,7 @@ class Model:
             within their range.
 
         Raises:
-            UsageError: LR is no picture.
+            UsageError: LR is no image.
             MethodError: the method broke its contract.
         """
         from srbench.inference import run_method
@@ -133,7 +133,7 @@ def load(
     found = get_protocol(str(protocol))
     if found.canvas is not None:
         raise UsageError(
-            f"Protocol '{found.name}' squashes pictures to one size, which is for scoring; choose another."
+            f"Protocol '{found.name}' squashes images to one size, which is for scoring; choose another."
         )
     where = resolve_device(device)
     return Model(load_method(registry, choices[0], scale, where, seed=seed), scale, found, where)

@@ -32,7 +32,7 @@ class Run:
 
     @property
     def folder(self) -> Path:
-        """Where it lies: ``run.json``, the files of its cells, pictures and reports."""
+        """Where it lies: ``run.json``, the files of its cells, images and reports."""
         return self.loaded.folder.path
 
     @property

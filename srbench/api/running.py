@@ -74,7 +74,7 @@ def run(
         gpu_share: the part of a GPU that a cell takes on a Ray cluster.
         ship: files and folders beside plugins that its nodes need.
         ship_env: variables of the environment that they need.
-        keep_images: SR pictures kept for each cell.
+        keep_images: SR images kept for each cell.
         out: the folder that holds runs.
         force: compute again what is finished.
         speed: time each method as well, which the command line does unless told otherwise.

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srbench.api.arguments import OneOrMore, files, several, whole_number
-from srbench.api.arrays import Picture, as_array, in_8_bit, in_unit
+from srbench.api.arrays import ImageLike, as_array, in_8_bit, in_unit
 from srbench.bench.availability import scoring_of
 from srbench.data.sr_images import alike
 from srbench.errors import DataError, UsageError
@@ -38,20 +38,20 @@ class Scores(dict[str, float]):
 
 
 def score(
-    sr: Picture,
-    hr: Picture | None = None,
+    sr: ImageLike,
+    hr: ImageLike | None = None,
     *,
     scale: int | None = None,
     protocol: str | Path = "classic",
     metrics: OneOrMore[str] | None = None,
     luma: bool = False,
-    lr: Picture | None = None,
+    lr: ImageLike | None = None,
     device: str = "cpu",
     plugins: OneOrMore[str | Path] = (),
 ) -> Scores:
     """Score an SR image against its HR image as ``srbench run`` scores an image.
 
-    Pictures are arrays (H, W) or (H, W, 3), or tensors (C, H, W): uint8, uint16, or floats in [0, 1]. HR is brought to
+    Images are arrays (H, W) or (H, W, 3), or tensors (C, H, W): uint8, uint16, or floats in [0, 1]. HR is brought to
     8 bits, as the images of data sets are, and cropped to a multiple of the scale; so is SR if it has HR's size. The
     protocol then rounds SR (most do, to 8 bits), takes luma or RGB, and shaves the border.
 
@@ -62,7 +62,7 @@ def score(
         >>> round(scores["psnr"], 2), scores.protocol.name
         (48.13, 'vdsr')
 
-    The figure is that of ``srbench run`` to the last digit if SR is what the method returned: the RGB picture, or under
+    The figure is that of ``srbench run`` to the last digit if SR is what the method returned: the RGB image, or under
     a protocol that degrades luma alone (``vdsr``, ``srcnn``) a luma method's plane, given with ``luma=True``. The PNG
     that a run keeps of such a method has gone through RGB and its rounding, and scores up to 0.1 dB lower.
 
@@ -81,7 +81,7 @@ def score(
         Figures by metric: a dict that knows its ``protocol`` and ``scale``.
 
     Raises:
-        UsageError: an unknown name, no scale, or pictures that do not fit.
+        UsageError: an unknown name, no scale, or images that do not fit.
         DataError: the image is too small to be scored, or a metric's weights are not here.
     """
     found = get_protocol(str(protocol))
@@ -105,7 +105,7 @@ def score(
     return Scores(values, found, scale)
 
 
-def degrade(hr: Picture, scale: int, protocol: str | Path = "classic", *, rgb: bool = False) -> NDArray[Any]:
+def degrade(hr: ImageLike, scale: int, protocol: str | Path = "classic", *, rgb: bool = False) -> NDArray[Any]:
     """Make LR from HR as a protocol makes it, HR cropped to a multiple of the scale.
 
     Examples:
@@ -119,7 +119,7 @@ def degrade(hr: Picture, scale: int, protocol: str | Path = "classic", *, rgb: b
         ((24, 32), dtype('float64'))
 
     Args:
-        hr: the picture; brought to 8 bits first.
+        hr: the image; brought to 8 bits first.
         scale: the factor.
         protocol: a name, or a TOML file.
         rgb: degrade RGB in the same way where the protocol degrades luma alone: what RGB methods get there.
@@ -129,8 +129,8 @@ def degrade(hr: Picture, scale: int, protocol: str | Path = "classic", *, rgb: b
         (``vdsr``, ``srcnn``, ``lapsrn``, ``linear``); (h, w) luma where it degrades luma alone (``vdsr``, ``srcnn``).
 
     Raises:
-        UsageError: an unknown protocol, or one that scores supplied LR; no picture.
-        DataError: the picture is too small.
+        UsageError: an unknown protocol, or one that scores supplied LR; no image.
+        DataError: the image is too small.
     """
     found = get_protocol(str(protocol))
     if found.degraded == "none":
@@ -140,7 +140,7 @@ def degrade(hr: Picture, scale: int, protocol: str | Path = "classic", *, rgb: b
     return lr.astype(np.uint8) if found.lr != "double" else lr.astype(np.float64) / 255.0
 
 
-def _case(protocol: Protocol, hr: NDArray[Any], scale: int, lr: Picture | None) -> Case:
+def _case(protocol: Protocol, hr: NDArray[Any], scale: int, lr: ImageLike | None) -> Case:
     if protocol.degraded == "none" and lr is None:
         raise UsageError(f"Protocol '{protocol.name}' scores supplied LR: give it too, as lr=….")
     return prepare(protocol, "HR", in_8_bit(hr), scale, None if lr is None else in_8_bit(as_array("LR", lr)))

@@ -35,6 +35,7 @@ __all__ = [
     "Samples",
     "encode_png",
     "image_size",
+    "pixels_of_pillow",
     "pixels_sha256",
     "read_image",
     "read_samples",
@@ -80,6 +81,21 @@ def read_image(
     """
     samples = read_samples(source, name=name, max_pixels=max_pixels)
     return np.ascontiguousarray(_without_alpha(samples.pixels, samples.name))
+
+
+def pixels_of_pillow(image: Image.Image, name: str) -> ImageArray:
+    """A Pillow image in memory as :func:`read_image` would return it, were it saved without loss; it is not turned.
+
+    Raises:
+        DataError: it has no place in this convention.
+    """
+    if image.mode in ("YCbCr", "HSV"):  # which no lossless format stores, but Pillow converts
+        image = image.convert("RGB")
+    if image.mode in _WRONG_MODES:
+        raise DataError(f"{name} {_WRONG_MODES[image.mode]}: give it in RGB or gray.")
+    if image.mode == "PA" or (image.mode in ("1", "L", "RGB") and "transparency" in image.info):
+        image = image.convert("RGBA" if image.mode in ("PA", "RGB") else "LA")
+    return np.ascontiguousarray(_without_alpha(pixels_of(image, b"", name), name))
 
 
 class Samples(NamedTuple):

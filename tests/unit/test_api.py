@@ -188,14 +188,14 @@ def test_luma_is_not_taken_for_gray() -> None:
     [
         (np.zeros((20, 40, 3), np.uint8), "SR is 40x20 and HR is 41x40"),
         (np.zeros((42, 42, 3), np.uint8), "SR is 42x42"),
-        (np.zeros((40, 40, 4), np.uint8), r"SR of shape \(40, 40, 4\) is not a gray or RGB picture: arrays"),
+        (np.zeros((40, 40, 4), np.uint8), r"SR of shape \(40, 40, 4\) is not a gray or RGB image: arrays"),
         (torch.zeros(40, 40, 3), r"tensors are \(H, W\), \(C, H, W\)"),
-        (torch.zeros(2, 3, 40, 40), "is not a gray or RGB picture"),
+        (torch.zeros(2, 3, 40, 40), "is not a gray or RGB image"),
         (np.zeros((40, 40, 3), np.int32), "type int32"),
         (np.full((40, 40, 3), 128.0), "divide by 255"),
         (np.full((40, 40, 3), np.nan), "NaN"),
-        (np.zeros((0, 3)), "is not a gray or RGB picture"),
-        ([[1, 2], [3]], "is not a picture"),
+        (np.zeros((0, 3)), "is not a gray or RGB image"),
+        ([[1, 2], [3]], "is not an image"),
     ],
 )
 def test_what_is_no_sr_is_refused_in_a_sentence(sr: Any, sentence: str) -> None:
