@@ -28,10 +28,10 @@ class Scores(dict[str, float]):
 
     Attributes:
         protocol: that they were taken under.
-        scale: the factor, which the shave depends on.
+        scale: the factor, which the shave depends on; None without HR.
     """
 
-    def __init__(self, values: dict[str, float], protocol: Protocol, scale: int) -> None:
+    def __init__(self, values: dict[str, float], protocol: Protocol, scale: int | None) -> None:
         super().__init__(values)
         self.protocol = protocol
         self.scale = scale
@@ -39,11 +39,11 @@ class Scores(dict[str, float]):
 
 def score(
     sr: Picture,
-    hr: Picture,
+    hr: Picture | None = None,
     *,
     scale: int | None = None,
     protocol: str | Path = "classic",
-    metrics: OneOrMore[str] = ("psnr", "ssim"),
+    metrics: OneOrMore[str] | None = None,
     luma: bool = False,
     lr: Picture | None = None,
     device: str = "cpu",
@@ -68,10 +68,10 @@ def score(
 
     Args:
         sr: the image to score.
-        hr: what it is compared with.
+        hr: what it is compared with; None for no-reference metrics, which score SR as it is, in 8 bits.
         scale: the factor by which HR is larger than LR was.
         protocol: a name, or a TOML file.
-        metrics: names of metrics; one or several.
+        metrics: names of metrics, one or several; by default psnr and ssim, or niqe without HR.
         luma: SR is (H, W) luma (BT.601, black 16/255, white 235/255) of a coloured HR image.
         lr: for the protocols that score supplied LR (``paired``).
         device: where networks of metrics run.
@@ -85,13 +85,16 @@ def score(
         DataError: the image is too small to be scored, or a metric's weights are not here.
     """
     found = get_protocol(str(protocol))
+    own = files("plugins", plugins)
+    names = ("niqe" if hr is None else ("psnr", "ssim")) if metrics is None else metrics
+    scoring = _scoring(found, several("metrics", names, str), own, _contents(own))
+    if hr is None:
+        return Scores(scoring.score("SR", None, (in_8_bit(as_array("SR", sr)), None), device), found, None)
     if scale is None:
         raise UsageError(
             f"score needs the scale (scale=2, say): by it protocol '{found.name}' crops HR and shaves the border."
         )
     scale = whole_number("scale", scale, 1)
-    own = files("plugins", plugins)
-    scoring = _scoring(found, several("metrics", metrics, str), own, _contents(own))
     whole = as_array("HR", hr)
     case = _case(found, whole, scale, lr)
     planes = in_unit(_fitted(as_array("SR", sr), whole, case, luma=luma))

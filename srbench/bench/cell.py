@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,12 +14,13 @@ from srbench.bench.results import CellResult, Computed, ImageResult
 from srbench.bench.runner import Account, Runner
 from srbench.data.catalog import Dataset, Sample
 from srbench.data.images import ensure_fetched, read_samples
-from srbench.data.sr_images import match_by_name, read_sr
+from srbench.data.sr_images import Matched, match_by_name, read_sr
 from srbench.errors import DataError, MethodError
 from srbench.imaging.files import to_uint8
 from srbench.inference import Output
 from srbench.isolation.host import HostError, RemoteError
 from srbench.isolation.watch import Reads
+from srbench.metrics.blocks import Extent, blocks, notes_on_blocks
 from srbench.metrics.hosted import read_by
 from srbench.metrics.scoring import Scoring
 from srbench.models.model import SrImages
@@ -46,6 +46,8 @@ class CaseSource:
     def __init__(self) -> None:
         self._key: tuple[str, ...] | None = None
         self._cases: list[tuple[str, Case]] = []
+        self.sizes: dict[str, tuple[int, int]] = {}
+        """Heights and widths of the last set's HR images before they were cropped, by name."""
         self._failed: dict[tuple[str, ...], DataError] = {}
 
     def cases(self, dataset: Dataset, scale: int, protocol: Protocol) -> Iterator[tuple[str, Case]]:
@@ -61,11 +63,12 @@ class CaseSource:
         for known in (key[:1], key):
             if known in self._failed:
                 raise self._failed[known]
-        self._key, self._cases = None, []
+        self._key, self._cases, self.sizes = None, [], {}
         kept: list[tuple[str, Case]] = []
         pixels = 0
         for sample in self._samples(dataset):
             case = self._case(key, protocol, sample, scale)
+            self.sizes[sample.name] = (sample.hr.shape[0], sample.hr.shape[1])
             pixels += case.hr.shape[0] * case.hr.shape[1]
             if pixels <= KEEP_PIXELS:
                 kept.append((sample.name, case))
@@ -124,9 +127,10 @@ def compute_cell(
     hr: list[NDArray[np.uint8]] = []
     first: tuple[Case, Output] | None = None
     supplied = _supplied(runner, job)
+    same = 0
     for index, (name, case) in enumerate(cases.cases(job.dataset, job.id.scale, scoring.protocol)):
         if isinstance(runner, SrImages):
-            sr, tile = _read(supplied[index], name, case), None
+            sr, tile = read_sr(supplied.files[index], name, case.hr, case.uncropped).astype(np.float64), None
         else:
             output = _super_resolve(runner, case, name)
             if job.watched:
@@ -134,9 +138,11 @@ def compute_cell(
                 first = first or (case, output)
             sr, tile = case.finish(runner.info, output.planes), output.tile
         image = case.image(sr)
+        same += np.array_equal(image, case.hr)
         values = scoring.score(name, case.pair(sr), (image, case.hr), device)
         height, width = case.hr.shape[:2]
-        images.append(ImageResult(name=name, width=width, height=height, values=values, tile=tile))
+        counts = blocks(scoring.metrics, (height, width))
+        images.append(ImageResult(name=name, width=width, height=height, values=values, tile=tile, blocks=counts))
         image_done(index, name, image, case.hr)
     again = () if first is None or isinstance(runner, SrImages) else _run_again(runner, *first, images[0].name, device)
     account = Account() if isinstance(runner, SrImages) else runner.close()
@@ -145,6 +151,7 @@ def compute_cell(
     info = job.card.info
     found = examine(reads, info.files, job.card.folder, hr)
     inputs = with_reads(job.inputs(scoring, weights_sha256), found.note, job.card.folder)
+    extents = [Extent(image.name, (image.height, image.width), cases.sizes[image.name]) for image in images]
     cell = CellResult(
         key=digest(inputs),
         id=job.id,
@@ -153,7 +160,13 @@ def compute_cell(
         images=tuple(images),
         inputs=inputs,
         environment=versions() | {"device": device_name(device)},
-        notes=(*again, *account.notes, *found.notes),
+        notes=(
+            *again,
+            *_notes(supplied, same),
+            *account.notes,
+            *found.notes,
+            *notes_on_blocks(scoring.metrics, extents),
+        ),
         reusable=found.reusable and not again,
     )
     return Computed(cell, found.note)
@@ -171,18 +184,21 @@ def _run_again(runner: Runner, case: Case, output: Output, name: str, device: st
     )
 
 
-def _supplied(method: object, job: PlannedJob) -> tuple[Path, ...]:
+def _supplied(method: object, job: PlannedJob) -> Matched:
     """The SR images of a method that is a folder, in the order of the data set; empty for other methods."""
     if not isinstance(method, SrImages):
-        return ()
-    return match_by_name(method.folder(job.dataset.name, job.id.scale), job.dataset)
+        return Matched(())
+    folder = method.folder(job.dataset.name, job.id.scale, job.dataset.called)
+    return match_by_name(folder, job.dataset, job.id.scale)
 
 
-def _read(path: Path, name: str, case: Case) -> NDArray[np.float64]:
-    """An SR image; HR may have lost up to a scale's pixels where it was cropped, and so may SR."""
-    height, width = case.hr.shape[:2]
-    most = (height + case.scale - 1, width + case.scale - 1)
-    return read_sr(path, name, case.hr, most).astype(np.float64)
+def _notes(supplied: Matched, same: int) -> Iterator[str]:
+    """What is to be said of SR images that were made elsewhere, of which so many are HR."""
+    if supplied.note:
+        yield supplied.note
+    if same and (count := len(supplied.files)):
+        what = "is its HR image" if same == 1 else "are their HR images"
+        yield f"{same} of {count} SR images {what} to the last pixel: the folder may hold HR"
 
 
 def _super_resolve(runner: Runner, case: Case, name: str) -> Output:

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srbench.bench.results import ReadNote
-from srbench.data.own.folders import EXTENSIONS
 from srbench.errors import DataError
 from srbench.imaging.files import read_image, to_uint8
+from srbench.imaging.suffixes import SUFFIXES
 from srbench.isolation.watch import Reads, changed
 from srbench.system.hashes import file_sha256
 
@@ -119,7 +119,7 @@ def _hash_of(value: str | None) -> str | None:
 
 def _is_hr(path: str, hr: Sequence[NDArray[np.uint8]]) -> bool:
     """Whether a file contains an image of the data set, whole or cropped."""
-    if Path(path).suffix.lower() not in EXTENSIONS:
+    if Path(path).suffix.lower() not in SUFFIXES:
         return False
     try:
         image = to_uint8(read_image(Path(path)))

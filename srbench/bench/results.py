@@ -59,6 +59,8 @@ class ImageResult(Frozen):
     values: dict[Name, Number]
     tile: Side | None = None
     """The side of the tiles in input pixels; None if the image was processed whole."""
+    blocks: dict[Name, Count] = Field(default_factory=dict)
+    """How many blocks of the image a metric used, of metrics that count blocks (``niqe``)."""
 
 
 class CellResult(Frozen):

@@ -249,7 +249,7 @@ class _Server:
 def _plain(metric: Metric) -> dict[str, Any]:
     """A metric without its functions."""
     fields = {field.name: getattr(metric, field.name) for field in dataclasses.fields(metric)}
-    del fields["function"]
+    del fields["function"], fields["blocks"]
     return fields | {"pool": metric.pool is not None}
 
 

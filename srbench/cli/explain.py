@@ -134,7 +134,7 @@ def _of_images(folder: Path, data: Dataset, scale: int, metric: Metric, number: 
     from srbench.explain.images import figures_of_images, has_gray
     from srbench.explain.search import search
 
-    matched = match(folder, data)
+    matched = match(folder, data, scale)
     if matched.note:
         warn(f"{matched.note}")
     candidates = candidates_for_images(metric, gray=has_gray(data))

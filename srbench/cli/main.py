@@ -23,6 +23,7 @@ from srbench.cli.new import app as new_app
 from srbench.cli.prose import help_of
 from srbench.cli.report import report
 from srbench.cli.run import run
+from srbench.cli.score import score
 from srbench.cli.speed import speed
 from srbench.cli.train import train
 from srbench.cli.upscale import upscale
@@ -43,6 +44,7 @@ app.command("report")(report)
 app.command("check")(check)
 app.command("compare")(compare)
 app.command("explain")(explain)
+app.command("score")(score)
 app.command("train")(train)
 app.command("speed")(speed)
 app.command("export")(export)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import unicodedata
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
@@ -35,7 +36,7 @@ from srbench.data.own.hub_spec import is_hub
 from srbench.data.own.manifests import own_manifest, own_names
 from srbench.errors import DataError, UsageError
 from srbench.system.hashes import file_sha256
-from srbench.system.names import unknown
+from srbench.system.names import safe_name, unknown
 from srbench.system.places import data_root, is_folder, user_path
 
 __all__ = [
@@ -102,8 +103,9 @@ def resolve(spec: str, *, cwd: Path | None = None) -> Dataset:
     Args:
         spec: ``set5`` or ``set5:test`` (the default split, or one by name); a folder of HR images, or of classes of
             them (with a slash, a leading dot, or simply there); a manifest ``my.toml`` or ``my.toml:train``;
-            ``hr=DIR,lr=DIR``; ``hf:org/name:split`` (:mod:`srbench.data.own.hub`). A name of :func:`known_names` comes
-            before a folder of the same name: write ``./set5`` for the folder.
+            ``hr=DIR,lr=DIR``; either as ``NAME=DIR`` or ``NAME=hr=DIR,lr=DIR`` to have another name than the folder's;
+            ``hf:org/name:split`` (:mod:`srbench.data.own.hub`). A name of :func:`known_names` comes before a folder of
+            the same name: write ``./set5`` for the folder.
         cwd: what relative paths are relative to.
 
     Raises:
@@ -111,16 +113,30 @@ def resolve(spec: str, *, cwd: Path | None = None) -> Dataset:
         DataError: a folder or manifest that is missing, empty or wrong.
     """
     spec = spec.strip()
+    base = cwd or Path()
     if cwd is None and spec in _supplied:
         return _supplied[spec]
     if not spec:
         raise UsageError("A data set's name is empty: give one of `srbench data list`, or a folder such as ./images.")
     require_utf8(spec)
-    base = cwd or Path()
-    name, _, split = spec.partition(":")
+    name, _, split = unicodedata.normalize("NFC", spec).partition(":")
     if not is_hub(spec) and name in known_names():
         return dataset_of(load_manifest(name), split, spec)
-    return told_apart(_own(spec, base), _builtin_sets())
+    given, _, rest = spec.partition("=")
+    if not rest or re.search(r"[/\\:]", given) or given in ("hr", "lr") or is_folder(user_path(spec, base)):
+        return told_apart(_own(spec, base), _builtin_sets())
+    return told_apart(_named(given, rest, spec, base), _builtin_sets(), named=True)
+
+
+def _named(name: str, rest: str, spec: str, base: Path) -> Dataset:
+    """A data set of a user's files under the name that the user gives it."""
+    name = unicodedata.normalize("NFC", name.strip())
+    if name != safe_name(name):
+        raise UsageError(f"'{name}' cannot be a data set's name: use letters, digits, '-', '_' and '.'.")
+    dataset = _own(rest, base)
+    if dataset.manifest:
+        raise UsageError(f"'{rest}' has a name already: write NAME= before a folder or hr=DIR,lr=DIR.")
+    return replace(dataset, name=name, spec=spec, above=())
 
 
 def _own(spec: str, base: Path) -> Dataset:

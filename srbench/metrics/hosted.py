@@ -69,8 +69,10 @@ def hosted_metric(hosts: Hosts, origin: Origin, plain: Mapping[str, Any]) -> Met
     fields["pool"] = function.pool if fields.pop("pool") else None
     for name in ("weights", "packages"):
         fields[name] = tuple(str(item) for item in fields[name])
-    if type(fields["digits"]) is not int or not isinstance(fields["higher_is_better"], bool):
-        raise ValueError("its digits or its direction")
+    if type(fields["digits"]) is not int or not all(
+        isinstance(fields[name], bool) for name in ("higher_is_better", "needs_hr")
+    ):
+        raise ValueError("its digits, its direction or its kind")
     return Metric(function=function, **fields)
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from numpy.typing import NDArray
 
@@ -29,7 +29,7 @@ class Pair:
     Attributes:
         sr: for ``input="scored"`` float64 (H, W) luma or (H, W, 3) RGB, rounded and shaved by the protocol; for
             ``input="image"`` the uint8 (H, W) gray or (H, W, 3) RGB image as it is viewed, not shaved.
-        target: the same of the HR image.
+        target: the same of the HR image; for a no-reference metric it has no rows.
         protocol: the protocol; it also chooses SSIM's window.
         device: torch's name of the device for networks.
         weights: checked files that metrics need, by name.
@@ -40,6 +40,21 @@ class Pair:
     protocol: Protocol
     device: str = "cpu"
     weights: Mapping[str, Path] = field(default_factory=dict)
+
+
+LEFT_OUT = {
+    "pi": "pi is left out, since the random forests of Ma's measure (NRQM) in it could not be had for a check; "
+    "niqe-pirm gives its other half: PI = ((10 - Ma) + niqe-pirm) / 2.",
+    "nrqm": "nrqm, Ma's measure, is left out, since its random forests could not be had for a check.",
+}
+"""Metrics that papers print and srbench has not, and why."""
+
+
+class Blocks(NamedTuple):
+    """How many blocks of an image a value rests on, and how many there are if nothing is cut from its border."""
+
+    used: int
+    whole: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +72,8 @@ class Metric:
         input: the planes that the protocol scores, or whole images.
         weights: files that it needs, by their names in :mod:`srbench.data.fetch.networks`.
         packages: optional packages that it needs; their versions are part of cells' keys.
+        needs_hr: whether it compares with HR. A no-reference metric does not, and takes whole images.
+        blocks: of a metric that cuts images into blocks, how many those of a height and width have.
     """
 
     name: str
@@ -69,6 +86,13 @@ class Metric:
     input: Literal["scored", "image"] = "scored"
     weights: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
+    needs_hr: bool = True
+    blocks: Callable[[int, int], Blocks] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be scored."""
+        if not self.needs_hr and self.input != "image":
+            raise ValueError(f'metric {self.name} is a no-reference one, so it needs input="image"')
 
     def aggregate(self, values: Sequence[float], how: Literal["mean", "pooled"]) -> float:
         """The value of a data set from its per-image values."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srbench.errors import DataError, MethodError
+from srbench.errors import DataError, MethodError, UsageError
 from srbench.metrics.metric import Metric, Pair
 from srbench.protocols.protocol import Protocol
 
@@ -34,33 +34,51 @@ class Scoring:
     def score(
         self,
         name: str,
-        scored: tuple[NDArray[np.float64], NDArray[np.float64]],
-        images: tuple[NDArray[Any], NDArray[Any]],
+        scored: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
+        images: tuple[NDArray[Any], NDArray[Any] | None],
         device: str,
     ) -> dict[str, float]:
         """Every metric of one image.
 
         Args:
             name: of the image, for messages.
-            scored: SR and HR, as :meth:`srbench.protocols.case.Case.pair` gives them.
-            images: SR and HR to look at, uint8 (H, W) or (H, W, 3).
+            scored: SR and HR, as :meth:`srbench.protocols.case.Case.pair` gives them; None without HR.
+            images: SR and HR to look at, uint8 (H, W) or (H, W, 3); None for HR if there is none.
             device: where networks run.
 
         Raises:
             DataError: the image is too small for a metric.
             MethodError: a metric gave no number.
+            UsageError: a metric needs HR, and there is none.
         """
         values: dict[str, float] = {}
         for metric in self.metrics:
-            sr, hr = scored if metric.input == "scored" else images
+            pair = self._pair(metric, scored, images, device)
             try:
-                value = float(metric.function(Pair(sr, hr, self.protocol, device, self.weights)))
+                value = float(metric.function(pair))
             except ValueError as error:
-                raise DataError(f"{name} cannot be scored: {error}; leave it out or use a smaller scale") from None
+                remedy = "leave it out or use a smaller scale" if metric.needs_hr else "leave it out"
+                raise DataError(f"{name} cannot be scored: {error}; {remedy}") from None
             if value != value:
                 raise MethodError(f"metric {metric.name} gave NaN on {name}")
             values[metric.name] = value
         return values
+
+    def _pair(
+        self,
+        metric: Metric,
+        scored: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
+        images: tuple[NDArray[Any], NDArray[Any] | None],
+        device: str,
+    ) -> Pair:
+        """What a metric sees. A no-reference one never sees HR: its value is the same with HR and without."""
+        sr, hr = images
+        if not metric.needs_hr:
+            return Pair(sr, sr[:0], self.protocol, device, self.weights)
+        if scored is None or hr is None:
+            raise UsageError(f"{metric.name} compares SR with HR: give HR, or name no-reference metrics alone.")
+        sr, hr = scored if metric.input == "scored" else (sr, hr)
+        return Pair(sr, hr, self.protocol, device, self.weights)
 
     def aggregate(self, images: Sequence[Mapping[str, float]]) -> dict[str, float]:
         """A data set's values from its images'."""

@@ -16,6 +16,7 @@ from srbench.models.probe import model_traits
 from srbench.models.spec import MOST, ModelFile, Spec
 from srbench.models.traits import Traits
 from srbench.system.hashes import digest
+from srbench.system.names import same_name
 from srbench.system.source import code_files, source_hash
 from srbench.weights import make_method
 
@@ -100,14 +101,14 @@ class SrImages(Method):
 
     spec: ClassVar[Spec]
 
-    def folder(self, dataset: str, scale: int) -> Path:
-        """The folder of a data set's SR images.
+    def folder(self, dataset: str, scale: int, called: str = "") -> Path:
+        """The folder of a data set's SR images, by the data set's name or by what its own folder is called.
 
         Raises:
             DataError: there is none.
         """
         for entry in self.spec.entries:
-            if entry.scale in (0, scale) and entry.dataset.lower() in ("", dataset.lower()):
+            if entry.scale in (0, scale) and same_name(entry.dataset) in ("", same_name(dataset), same_name(called)):
                 return entry.path
         raise DataError(f"{self.info.name} has no folder for {dataset} x{scale}; add one, or leave the data set out.")
 

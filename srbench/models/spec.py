@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,15 +10,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from srbench.errors import DataError
+from srbench.imaging.suffixes import SUFFIXES
 from srbench.models.external_data import external_files
+from srbench.system.hashes import file_sha256
+from srbench.system.names import plain_signs
 
 Channels = Literal["", "y", "rgb", "any"]
 Input = Literal["", "lr", "upsampled"]
 Luma = Literal["", "studio", "full"]
 MEASURED = -1
 """The halo is measured."""
-IMAGES = frozenset({".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".pgm", ".ppm"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ class ModelFile:
     def files(self) -> list[Path]:
         """The file, or the folder's images."""
         if self.path.is_dir():
-            return sorted(path for path in self.path.iterdir() if path.suffix.lower() in IMAGES and path.is_file())
+            return sorted(path for path in self.path.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
         return [self.path]
 
 
@@ -95,7 +95,7 @@ class Spec:
     def content(self) -> list[list[object]]:
         """Scale, data set, name and sha256 of each file, computed once."""
         return [
-            [entry.scale, entry.dataset, self._name(file, entry), _sha256(file)]
+            [entry.scale, entry.dataset, self._name(file, entry), file_sha256(file)]
             for entry in self.entries
             for file in self._files(entry)
         ]
@@ -134,12 +134,4 @@ MOST = 16
 
 def safe_stem(stem: str) -> str:
     """A stem that is valid in a method's name."""
-    return re.sub(r"[^A-Za-z0-9._+-]+", "-", stem).lstrip("-._+") or "model"
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(f"The model {path} cannot be read ({error.strerror}); check its permissions.") from None
+    return re.sub("\0+", "-", plain_signs(stem, "._+-")).lstrip("-._+") or "model"

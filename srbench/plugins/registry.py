@@ -23,7 +23,7 @@ from srbench.isolation.hosts import Hosts, Origin
 from srbench.method import LearnedMethod, Method, MethodInfo
 from srbench.metrics import bridge
 from srbench.metrics.hosted import hosted_metric
-from srbench.metrics.metric import Metric
+from srbench.metrics.metric import LEFT_OUT, Metric
 from srbench.models.parse import is_model
 from srbench.models.spec import Spec
 from srbench.plugins.card import Card, Choice, card_of, contract_hash, from_json, to_json
@@ -276,6 +276,8 @@ class Registry:
         entry = self._metrics.get(name)
         if entry is None and ":" in name:
             return bridge.bridged(name)
+        if entry is None and name in LEFT_OUT:
+            raise UsageError(LEFT_OUT[name])
         if entry is None:
             raise unknown("metric", name, self._metrics)
         if isinstance(entry, EntryPoint) and self._is_hosted and self._is_foreign(entry):

@@ -186,7 +186,7 @@ def test_wrong_images_fail_their_cells_alone(cli: Cli, here: Path, photos: Path)
     assert set(psnr_by_method(result.stdout)) == {"nearest", "images:right"}
     errors = {failed["method"]: failed["error"] for failed in document["failed"]}
     for label, words in {
-        "images:small": "first.png is 58x48 and the HR image 'first' is 61x49; SR must be as large as HR",
+        "images:small": "first.png is 58x48 and the HR image 'first' is 60x48; SR must be as large as HR",
         "images:large": "first.png is 60x50 and",
         "images:one": "has no image called like 'second' of photos",
         "images:others": "are not those of photos; name each SR image as its HR image",

@@ -155,6 +155,22 @@ def test_a_score_knows_its_protocol() -> None:
     assert srbench.score(hr, hr, scale=3, metrics="mse") == {"mse": 0.0}
 
 
+def test_no_reference_metrics_need_no_hr() -> None:
+    hr = photograph(200, 300)
+    scores = srbench.score(hr)
+    assert (list(scores), scores.scale) == (["niqe"], None)
+    for same in (hr.astype(np.float32) / 255, torch.from_numpy(hr).permute(2, 0, 1), hr.astype(np.uint16) * 257):
+        assert srbench.score(same) == scores
+    cropped = np.ascontiguousarray(hr[:198, :300])
+    assert srbench.score(hr, hr, scale=3, metrics=("psnr", "niqe"))["niqe"] == srbench.score(cropped)["niqe"]
+    with pytest.raises(UsageError, match="psnr compares SR with HR: give HR, or name no-reference metrics alone"):
+        srbench.score(hr, metrics="psnr")
+    with pytest.raises(DataError, match=r"SR cannot be scored: NIQE .* has 1; leave it out$"):
+        srbench.score(hr[:100, :190])
+    with pytest.raises(UsageError, match="pi is left out"):
+        srbench.score(hr, metrics="pi")
+
+
 def test_luma_is_not_taken_for_gray() -> None:
     hr = photograph(40, 40)
     gray = cv2.cvtColor(hr, cv2.COLOR_RGB2GRAY)

@@ -266,7 +266,7 @@ def test_what_is_left_out_of_a_folder_is_said(tmp_path: Path) -> None:
     (tmp_path / ".hidden").mkdir()
     (tmp_path / "notes.txt").write_text("")
     (tmp_path / "two.HEIC").write_text("")
-    note = f"left out of {tmp_path}: folders: inner; files of kinds that srbench does not read: heic"
+    note = f"left out of {tmp_path}: folders: inner; images of kinds that srbench does not read: 1 heic"
     assert resolve(str(tmp_path)).note == note
     write_png(tmp_path / "lr" / "one.png", picture(0, (6, 8)))
     assert "folders: inner, lr" in resolve(f"hr={tmp_path},lr={tmp_path / 'lr'}").note
@@ -380,12 +380,24 @@ def test_scale_from_sizes(size: tuple[int, int], scale: int, tmp_path: Path) -> 
     assert next(read_samples(resolve("hr=HR,lr=LR", cwd=tmp_path))).scale == scale
 
 
-@pytest.mark.parametrize("size", [(12, 24), (5, 8), (11, 16)])
+@pytest.mark.parametrize(("size", "scale"), [((97, 121), 2), ((49, 72), 3), ((48, 65), 4), ((41, 40), 2)])
+def test_lr_that_was_rounded_up_says_how_to_cut_it(size: tuple[int, int], scale: int, tmp_path: Path) -> None:
+    height, width = (-(-side // scale) for side in size)
+    write_png(tmp_path / "HR" / "a.png", picture(0, size))
+    write_png(tmp_path / "LR" / "a.png", picture(0, (height, width)))
+    words = rf"downsampled by {scale}, rounded up.*cut LR to {size[1] // scale}x{size[0] // scale} at its upper left"
+    with pytest.raises(DataError, match=words):
+        list(read_samples(resolve("hr=HR,lr=LR", cwd=tmp_path)))
+    write_png(tmp_path / "LR" / "a.png", picture(0, (height, width))[: size[0] // scale, : size[1] // scale])
+    assert next(read_samples(resolve("hr=HR,lr=LR", cwd=tmp_path))).scale == scale
+
+
+@pytest.mark.parametrize("size", [(12, 24), (5, 8), (11, 18)])
 def test_sizes_that_are_no_pair(size: tuple[int, int], tmp_path: Path) -> None:
     for folder, shape in (("HR", size), ("LR", (6, 8))):
         (tmp_path / folder).mkdir()
         write_png(tmp_path / folder / "a.png", picture(0, shape))
-    with pytest.raises(DataError, match="made smaller by a whole factor"):
+    with pytest.raises(DataError, match="downsampled by a whole factor"):
         list(read_samples(resolve("hr=HR,lr=LR", cwd=tmp_path)))
 
 

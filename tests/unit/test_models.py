@@ -24,8 +24,9 @@ from torch import Tensor, nn
 
 from srbench.bench.options import Request
 from srbench.bench.plan import make_plan
-from srbench.data.own.folders import EXTENSIONS
+from srbench.data.own.folders import image_files
 from srbench.errors import DataError, MethodError, UsageError
+from srbench.imaging.suffixes import OTHER_SUFFIXES, SUFFIXES
 from srbench.inference import run_method
 from srbench.method import Method, MethodInfo
 from srbench.models import model
@@ -34,7 +35,7 @@ from srbench.models.inspection import find_traits
 from srbench.models.loaded import LoadedModel, open_file
 from srbench.models.model import ANY_SCALE, SrImages, spec_hash
 from srbench.models.parse import parse_options, parse_spec, with_distinct_names
-from srbench.models.spec import IMAGES, MEASURED, ModelOptions
+from srbench.models.spec import MEASURED, ModelFile, ModelOptions
 from srbench.plugins.registry import Registry
 from srbench.system import source
 from srbench.system.installed import install_command
@@ -233,8 +234,11 @@ def test_a_run_s_id_holds_what_its_models_are(photos: Path, tmp_path: Path) -> N
     assert run_id(f"images:{tmp_path}/A/sr") != before
 
 
-def test_what_a_folder_of_sr_images_is_known_by_is_all_that_is_read() -> None:
-    assert IMAGES == EXTENSIONS
+def test_what_a_folder_of_sr_images_is_known_by_is_all_that_is_read(tmp_path: Path) -> None:
+    for suffix in SUFFIXES | OTHER_SUFFIXES:
+        (tmp_path / f"a{suffix}").write_bytes(b"")
+    expected = {tmp_path / f"a{suffix}" for suffix in SUFFIXES}
+    assert set(ModelFile(tmp_path).files) == set(image_files(tmp_path)) == expected
 
 
 def test_missing_files_are_one_sentence(tmp_path: Path) -> None:
@@ -485,7 +489,7 @@ def test_images_are_scored_and_never_run(photos: Path) -> None:
     assert Registry().select([f"images:{photos}"])[0].card.source_hash != before
 
 
-@pytest.mark.parametrize("module", ["sr_images.py", "folders.py"])
+@pytest.mark.parametrize("module", ["sr_images.py", "folders.py", "stems.py"])
 def test_the_code_that_finds_and_reads_images_is_part_of_their_hash(
     module: str, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -95,7 +95,7 @@ def test_a_mirrors_file_that_cannot_be_read_is_passed_over(tmp_path: Path, monke
     def denied(source: Path, target: Path) -> None:
         raise PermissionError(13, "Permission denied", str(source))
 
-    monkeypatch.setattr("srbench.data.fetch.networks.shutil.copyfile", denied)
+    monkeypatch.setattr("srbench.data.fetch.sources.shutil.copyfile", denied)
     assert fetch("net", progress=False) == (networks_folder() / FILE, True)
 
 
@@ -177,7 +177,7 @@ def test_heads_come_with_torchmetrics() -> None:
     """The files that are pinned by their whole hash are those of the wheel."""
     if importlib.util.find_spec("torchmetrics") is None:
         pytest.skip("torchmetrics is not installed")
-    names = [name for name, known in NETWORKS.items() if known.packaged]
+    names = [name for name, known in NETWORKS.items() if known.packaged.startswith("torchmetrics/")]
     assert names == ["lpips-alex-heads", "lpips-vgg-heads", "lpips-squeeze-heads", "dists-weights"]
     for name, path in find(names, "lpips-alex").items():
         assert sha256_of(path) == NETWORKS[name].sha256
@@ -198,3 +198,29 @@ def test_torchvisions_files_are_named_as_torchvision_names_them() -> None:
         assert NETWORKS[name].url == url()
         assert len(NETWORKS[name].sha256) == 8
         assert NETWORKS[name].file.endswith(f"-{NETWORKS[name].sha256}.pth")
+
+
+def test_a_notice_lies_beside_every_copy(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = NetworkFile(
+        FILE, f"{server.url}/models/{FILE}", len(CONTENT), DIGEST, notice=NETWORKS["brisque-model"].notice
+    )
+    monkeypatch.setitem(NETWORKS, "net", known)
+    path, _ = fetch("net", progress=False)
+    notice = path.with_name(f"{FILE}.notice.txt").read_text("utf-8")
+    assert "Copyright (c) 2011 The University of Texas at Austin" in notice
+    assert "BRISQUE Software Release" in notice
+
+
+@pytest.mark.parametrize("folder", ["networks", "metric_parameters", ""])
+def test_folders_of_a_mirror(folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SRBENCH_MIRROR", str(tmp_path / "mirror"))
+    there = place(tmp_path / "mirror" / folder / FILE)
+    assert find(("net",), "net")["net"] == there
+    assert fetch("net", progress=False)[1]
+
+
+def test_niqes_parameters_come_with_srbench_and_their_notice() -> None:
+    path = find(("niqe-parameters",), "niqe")["niqe-parameters"]
+    assert path.parent.name == "parameters"
+    assert "is acknowledged in any publication" in (path.parent / "niqe_notice.txt").read_text("utf-8")
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == NETWORKS["niqe-parameters"].sha256

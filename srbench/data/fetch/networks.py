@@ -1,8 +1,9 @@
 """Weights of the networks behind perceptual metrics and losses: where they may lie, and how they are got and checked.
 
-A file is looked for in srbench's cache folder, in the folders of ``SRBENCH_MIRROR`` (there or in their ``networks``
-folder), in torch hub's cache, and in an installed package that brings it along; the first whole one is used where it
-lies. Only :func:`fetch` downloads, so that a metric's name on a command line never costs half a gigabyte by surprise.
+A file is looked for in srbench's cache folder, in the folders of ``SRBENCH_MIRROR`` (there, or in their ``networks`` or
+``metric_parameters`` folder), in torch hub's cache, and in an installed package that brings it along; the first whole
+one is used where it lies. Only :func:`fetch` downloads, so that a metric's name on a command line never costs half a
+gigabyte by surprise.
 
 Of torchvision's files the first 8 digits of the sha256 are public, as the end of their names; that is what torchvision
 itself checks. The small files are pinned by their whole hash.
@@ -12,15 +13,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from srbench.data.fetch.download import Unwritable, download, unwritable
+from srbench.data.fetch.download import unwritable, wrong_hash
 from srbench.data.fetch.progress import Display, Progress, say
+from srbench.data.fetch.sources import Source, Sources
 from srbench.errors import DataError
 from srbench.system.files import write_atomically
 from srbench.system.hashes import digest, file_sha256
@@ -28,6 +28,8 @@ from srbench.system.locks import locked
 from srbench.system.names import unknown
 from srbench.system.places import cache_folder, lock_of, mirrors, require_home
 
+_MIRRORED = ("networks", "metric_parameters", "")
+"""Folders of a mirror that may hold the files."""
 _TORCHVISION = "https://download.pytorch.org/models"
 _TORCHMETRICS = "https://raw.githubusercontent.com/Lightning-AI/torchmetrics/v1.9.0/src"
 
@@ -42,6 +44,7 @@ class NetworkFile:
         bytes: about how many.
         sha256: of the file, or as many of its first digits as are known.
         packaged: its path in an installed package that brings it along, if one does.
+        notice: the path in srbench of the notice that must lie beside every copy, if one must.
     """
 
     file: str
@@ -49,6 +52,7 @@ class NetworkFile:
     bytes: int
     sha256: str
     packaged: str = ""
+    notice: str = ""
 
 
 def _torchvision(file: str, count: int) -> NetworkFile:
@@ -60,34 +64,47 @@ def _torchmetrics(file: str, path: str, count: int, sha256: str) -> NetworkFile:
     return NetworkFile(file, f"{_TORCHMETRICS}/{path}", count, sha256, path)
 
 
+def _live(file: str, home: str, count: int, sha256: str, **others: str) -> NetworkFile:
+    """Of the Laboratory for Image and Video Engineering (LIVE) of UT Austin."""
+    notice = f"metrics/parameters/{file.partition('_')[0]}_notice.txt"
+    return NetworkFile(file, f"https://raw.githubusercontent.com/utlive/{home}", count, sha256, notice=notice, **others)
+
+
+_HEADS = {
+    "alex": (6009, "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0"),
+    "vgg": (7289, "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868"),
+    "squeeze": (10811, "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76"),
+}
+_DISTS = "f5e65c96230b7f6ca995691647d482237e4cab8a50c5c4a5784f219ef0748218"
+_BRISQUE = "BRISQUE/2e2a5ac04cd4b73ac0f5867de5b974581fa2d4d2/MATLAB"
 NETWORKS: dict[str, NetworkFile] = {
     "alexnet": _torchvision("alexnet-owt-7be5be79.pth", 244_000_000),
     "vgg16": _torchvision("vgg16-397923af.pth", 553_000_000),
     "vgg19": _torchvision("vgg19-dcbb9e9d.pth", 575_000_000),
     "squeezenet1_1": _torchvision("squeezenet1_1-b8a52dc0.pth", 5_000_000),
-    "lpips-alex-heads": _torchmetrics(
-        "lpips-v0.1-alex.pth",
-        "lpips_models/alex.pth",
-        6009,
-        "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
+    **{
+        f"lpips-{name}-heads": _torchmetrics(f"lpips-v0.1-{name}.pth", f"lpips_models/{name}.pth", *pinned)
+        for name, pinned in _HEADS.items()
+    },
+    "dists-weights": _torchmetrics("dists-weights.pt", "dists_models/weights.pt", 12288, _DISTS),
+    "niqe-parameters": _live(
+        "niqe_modelparameters.mat",
+        "niqe/d80aead297ff48b0254c39806f3a277b3ecbfc8d/modelparameters.mat",
+        8347,
+        "fa2aa4d12dd9595c3fb6bf8b4e1a15c79d5d1469238d0901c88dead195be578d",
+        packaged="srbench/metrics/parameters/niqe_modelparameters.mat",
     ),
-    "lpips-vgg-heads": _torchmetrics(
-        "lpips-v0.1-vgg.pth",
-        "lpips_models/vgg.pth",
-        7289,
-        "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
+    "brisque-model": _live(
+        "brisque_allmodel",
+        f"{_BRISQUE}/allmodel",
+        353497,
+        "8b04d6045f1b27261610c8ab1730fdcc14ec80bfab0f1ab5f703bbc2927314de",
     ),
-    "lpips-squeeze-heads": _torchmetrics(
-        "lpips-v0.1-squeeze.pth",
-        "lpips_models/squeeze.pth",
-        10811,
-        "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76",
-    ),
-    "dists-weights": _torchmetrics(
-        "dists-weights.pt",
-        "dists_models/weights.pt",
-        12288,
-        "f5e65c96230b7f6ca995691647d482237e4cab8a50c5c4a5784f219ef0748218",
+    "brisque-range": _live(
+        "brisque_allrange",
+        f"{_BRISQUE}/allrange",
+        741,
+        "e47d753d96b631e1aa2dbac8c4e51ade767f2def8ce678c7130b6b3f90ee915f",
     ),
 }
 
@@ -171,26 +188,26 @@ def fetch(name: str, *, progress: Progress = True) -> tuple[Path, bool]:
     with locked(lock_of(name), lambda: say(f"another process is fetching {name}: waiting for it", progress)):
         if (now := _search(known)[0]) and now != found:
             return now, False
-        return _fetch(name, known, fault, progress)
-
-
-def _fetch(name: str, known: NetworkFile, fault: str, progress: Progress) -> tuple[Path, bool]:
-    own = networks_folder() / known.file
-    with Display(name, 1, known.bytes, progress) as display:
+        own = networks_folder() / known.file
         reasons = [fault] if fault else []
-        for source in _sources(known):
-            try:
-                _receive(source, own, known, display)
-                display.file_done(own.name)
+        with Display(name, 1, known.bytes, progress) as display:
+            if Sources(display).first(_sources(known, own), lambda path: wrong_hash(path, known.sha256), reasons):
+                _put_notice(known, own)
                 return own, True
-            except Unwritable:
-                raise
-            except DataError as error:
-                reasons.append(str(error).rstrip("."))
-        raise DataError(
-            f"{known.file} cannot be had ({'; '.join(reasons)}): set SRBENCH_MIRROR to a folder or server that has it, "
-            f"or put the file into {networks_folder()}."
-        )
+            raise DataError(
+                f"{known.file} cannot be had ({'; '.join(reasons)}): set SRBENCH_MIRROR to a folder or server that has "
+                f"it, or put the file into {networks_folder()}."
+            )
+
+
+def _put_notice(known: NetworkFile, own: Path) -> None:
+    """A file's terms go where it goes."""
+    if known.notice:
+        notice = (Path(__file__).parents[2] / known.notice).read_text("utf-8")
+        try:
+            write_atomically(own.with_name(f"{own.name}.notice.txt"), notice)
+        except OSError as error:
+            raise unwritable(own, error) from error
 
 
 def sha256_of(path: Path, *, anew: bool = False) -> str:
@@ -215,10 +232,7 @@ def sha256_of(path: Path, *, anew: bool = False) -> str:
 
 def _places(known: NetworkFile) -> Iterator[Path]:
     yield networks_folder() / known.file
-    for mirror in mirrors():
-        if isinstance(mirror, Path):
-            yield mirror / "networks" / known.file
-            yield mirror / known.file
+    yield from (source.place for source in _sources(known, Path()) if isinstance(source.place, Path))
     yield _hub_folder() / known.file
     if known.packaged:
         package, _, path = known.packaged.partition("/")
@@ -233,37 +247,11 @@ def _hub_folder() -> Path:
     return Path(os.path.expanduser(home)) / "hub" / "checkpoints"  # noqa: PTH111 - no error where ~ is nobody's
 
 
-def _sources(known: NetworkFile) -> Iterator[str | Path]:
+def _sources(known: NetworkFile, target: Path) -> Iterator[Source]:
     """The mirrors, then the public home."""
     for mirror in mirrors():
         if isinstance(mirror, Path):
-            yield from (path for path in (mirror / "networks" / known.file, mirror / known.file) if path.is_file())
+            yield from (Source(mirror / folder / known.file, target, mirror) for folder in _MIRRORED)
         else:
-            yield f"{mirror}/networks/{known.file}"
-    yield known.url
-
-
-def _receive(source: str | Path, target: Path, known: NetworkFile, display: Display) -> None:
-    """Copy or download a file, check it and rename it into place.
-
-    Raises:
-        DataError: it cannot be had from there, or is not the right one.
-    """
-    staged = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.new")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(source, Path):
-            shutil.copyfile(source, staged)
-        else:  # what is kept of an interrupted download is named for the target, so that the next attempt goes on
-            download(source, staged, resume_as=target, advance=display.advance)
-        found = file_sha256(staged)
-        if not found.startswith(known.sha256):
-            raise DataError(f"{source} has a wrong hash: its sha256 begins with {found[:8]}, not {known.sha256[:8]}")
-        staged.replace(target)
-    except OSError as error:
-        if error.filename == str(source):
-            raise DataError(f"{source} cannot be read ({error.strerror})") from error
-        raise unwritable(target, error) from error
-    finally:
-        with suppress(OSError):  # the first error is the one to tell
-            staged.unlink(missing_ok=True)
+            yield Source(f"{mirror}/networks/{known.file}", target, mirror, known.sha256)
+    yield Source(known.url, target, sha256=known.sha256)

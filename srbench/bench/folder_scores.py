@@ -1,0 +1,154 @@
+"""Scores a folder of images, with HR or, by no-reference metrics, without."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srbench.bench.image_scores import FolderScores, ImageScores
+from srbench.data.dataset import Dataset
+from srbench.data.images import Sample, read_samples
+from srbench.data.own.folders import image_files
+from srbench.data.sr_images import Matched, match, read_sr
+from srbench.errors import DataError, MethodError, UsageError
+from srbench.imaging.files import read_image, to_uint8
+from srbench.metrics.blocks import Extent, blocks, notes_on_blocks
+from srbench.metrics.scoring import Scoring
+from srbench.protocols.case import prepare
+from srbench.protocols.protocol import Protocol
+
+_SCALE = re.compile(r"(?:^|[-_. ])x(\d{1,2})(?=$|[-_. ])", re.IGNORECASE)
+
+
+def score_folder(
+    scoring: Scoring,
+    sr: Path,
+    hr: Dataset | Path | None,
+    scale: int | None,
+    device: str = "cpu",
+    step: Callable[[int], None] = lambda total: None,
+) -> FolderScores:
+    """Score every image of a folder; one that cannot be scored does not hold up the others.
+
+    Args:
+        scoring: the metrics and the protocol.
+        sr: the folder, or one image.
+        hr: what its images are compared with, or the one image of one; None where no metric needs it.
+        scale: by which HR is larger than LR was; None to take it from the names: ``baby_x4.png``, ``sr_x4/``.
+        device: where networks of metrics run.
+        step: called after each image with the number of all.
+
+    Raises:
+        DataError: there is no image, or SR and HR cannot be matched.
+        UsageError: the scale is needed and is not told; the protocol scores supplied LR and there is none.
+    """
+    if hr is None:
+        files = [sr] if sr.is_file() else image_files(sr)
+        return _score(FolderScores(scoring, None), _alone(files), len(files), device, step)
+    if sr.is_file() != isinstance(hr, Path):
+        raise UsageError("One of SR and HR is one image and the other is many: give two images, or two folders.")
+    matched = Matched((sr,)) if isinstance(hr, Path) else match(sr, hr)
+    scale = scale or told_scale(sr.parent if sr.is_file() else sr, matched.files)
+    if scale is None:
+        raise UsageError(
+            f"{sr} does not say its scale: give --scale, by which protocol '{scoring.protocol.name}' crops HR and "
+            "shaves the border."
+        )
+    samples = iter([Sample(sr.stem, read_image(hr))]) if isinstance(hr, Path) else read_samples(hr)
+    pairs = _with_hr(scoring.protocol, matched.files, samples, scale)
+    return _score(
+        FolderScores(scoring, scale, notes=[matched.note] if matched.note else []),
+        pairs,
+        len(matched.files),
+        device,
+        step,
+    )
+
+
+def told_scale(folder: Path, files: Sequence[Path]) -> int | None:
+    """The scale that all files' names or their folder's name tell, as ``_x4``; None where they tell none."""
+    for names in ([path.stem for path in files], [folder.name]):
+        scales = {int(told[-1]) if (told := _SCALE.findall(name)) else 0 for name in names}
+        if len(scales) == 1 and (scale := scales.pop()):
+            return scale
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Image:
+    """An image that is ready to be scored: what :meth:`Scoring.score` takes, and its sizes."""
+
+    extent: Extent
+    scored: tuple[NDArray[np.float64], NDArray[np.float64]] | None
+    images: tuple[NDArray[np.uint8], NDArray[np.uint8] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Unread:
+    """An image that cannot be scored."""
+
+    name: str
+    error: DataError
+
+
+def _alone(files: Sequence[Path]) -> Iterator[_Image | _Unread]:
+    """Images as they are."""
+    for path in files:
+        try:
+            image = to_uint8(read_image(path))
+        except DataError as error:
+            yield _Unread(path.stem, error)
+            continue
+        size = (image.shape[0], image.shape[1])
+        yield _Image(Extent(path.stem, size, size), None, (image, None))
+
+
+def _with_hr(
+    protocol: Protocol, files: Sequence[Path], samples: Iterator[Sample], scale: int
+) -> Iterator[_Image | _Unread]:
+    """Images beside HR, as ``srbench run`` scores ``images:DIR``."""
+    for path, sample in zip(files, samples, strict=True):
+        try:
+            whole = to_uint8(sample.hr)
+            case = prepare(protocol, sample.name, whole, scale, None if sample.lr is None else to_uint8(sample.lr))
+            sr = read_sr(path, sample.name, case.hr, whole.shape[:2]).astype(np.float64)
+        except DataError as error:
+            yield _Unread(sample.name, error)
+            continue
+        extent = Extent(sample.name, (case.hr.shape[0], case.hr.shape[1]), (whole.shape[0], whole.shape[1]))
+        yield _Image(extent, case.pair(sr), (case.image(sr), case.hr))
+
+
+def _score(
+    found: FolderScores,
+    images: Iterator[_Image | _Unread],
+    total: int,
+    device: str,
+    step: Callable[[int], None],
+) -> FolderScores:
+    """Score images, while the next one is read."""
+    extents = []
+    with ThreadPoolExecutor(1) as reader:
+        upcoming = reader.submit(next, images, None)
+        while (image := upcoming.result()) is not None:
+            upcoming = reader.submit(next, images, None)
+            step(total)
+            if isinstance(image, _Unread):
+                found.failed.append((image.name, image.error))
+                continue
+            name, size = image.extent.name, image.extent.scored
+            try:
+                values = found.scoring.score(name, image.scored, image.images, device)
+            except (DataError, MethodError) as error:
+                found.failed.append((name, error))
+                continue
+            found.images.append(ImageScores(name, size[1], size[0], values, blocks(found.scoring.metrics, size)))
+            extents.append(image.extent)
+    found.notes.extend(notes_on_blocks(found.scoring.metrics, extents))
+    return found
