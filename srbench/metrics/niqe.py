@@ -95,7 +95,7 @@ def read_model(path: Path) -> Model:
 
 
 def niqe(image: NDArray[Any], model: Model, convention: Convention = CONVENTIONS["niqe"]) -> float:
-    """NIQE of a picture; 2 to 4 for good photographs, and higher the worse it is.
+    """NIQE of an image; 2 to 4 for good photographs, and higher the worse it is.
 
     Args:
         image: uint8, (H, W) gray or (H, W, 3) RGB; gray counts as three equal channels.
@@ -103,14 +103,14 @@ def niqe(image: NDArray[Any], model: Model, convention: Convention = CONVENTIONS
         convention: whose NIQE.
 
     Raises:
-        ValueError: it is no such picture, has fewer than two blocks of 96x96 pixels, or is too flat.
+        ValueError: it is no such image, has fewer than two blocks of 96x96 pixels, or is too flat.
     """
     height, width = image.shape[:2]
     count = blocks_of(height, width, convention.shave).used
     if count < LEAST:
         cut = f" once {convention.shave} pixels are shaved from every side" if convention.shave else ""
         raise ValueError(
-            f"NIQE compares blocks of 96x96 pixels and needs at least two, and the picture of {width}x{height} has "
+            f"NIQE compares blocks of 96x96 pixels and needs at least two, and the image of {width}x{height} has "
             f"{count or 'none'}{cut}"
         )
     plane = luma_plane(image, convention.luma)
@@ -130,7 +130,7 @@ def niqe_of_plane(plane: Floats, model: Model, normalise: Callable[[Floats], Flo
     whole = found[~np.isnan(found).any(axis=1)]
     if len(whole) < LEAST:
         raise ValueError(
-            f"NIQE needs two blocks of 96x96 pixels with some texture everywhere, and of {len(found)} the picture has "
+            f"NIQE needs two blocks of 96x96 pixels with some texture everywhere, and of {len(found)} the image has "
             f"{len(whole) or 'none'}"
         )
     offset = model.mean - np.nanmean(found, axis=0)
@@ -139,7 +139,7 @@ def niqe_of_plane(plane: Floats, model: Model, normalise: Callable[[Floats], Flo
 
 
 def blocks_of(height: int, width: int, shave: int = 0) -> Blocks:
-    """How many blocks a picture of this size has, shaved and whole."""
+    """How many blocks an image of this size has, shaved and whole."""
     used = max(height - 2 * shave, 0) // BLOCK * (max(width - 2 * shave, 0) // BLOCK)
     return Blocks(used, height // BLOCK * (width // BLOCK))
 

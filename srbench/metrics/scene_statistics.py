@@ -1,7 +1,7 @@
 """Statistics of natural scenes, which NIQE and BRISQUE share: planes, normalised coefficients and what fits them.
 
 Written from the papers and LIVE's MATLAB releases of 2011 and 2012. docs/reference/no-reference.md has the choices that
-decide the figures, and what other programs do in their place.
+decide the values, and what other programs do in their place.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))
 
 
 def luma_plane(image: NDArray[Any], luma: Luma) -> Floats:
-    """A picture as one plane of whole numbers on the scale 0..255, in float64.
+    """A image as one plane of whole numbers on the scale 0..255, in float64.
 
     Args:
         image: uint8, (H, W) gray or (H, W, 3) RGB; gray counts as three equal channels.
         luma: MATLAB's ``rgb2gray``; BT.601 Y in 16..235; or the Y of YIQ as pyiqa computes it on a GPU, in float32.
 
     Raises:
-        ValueError: it is no such picture.
+        ValueError: it is no such image.
     """
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
-        raise ValueError(f"it takes uint8 (H, W) or (H, W, 3) pictures, not {image.dtype} of {image.shape}")
+        raise ValueError(f"it takes uint8 (H, W) or (H, W, 3) images, not {image.dtype} of {image.shape}")
     if image.ndim == 2:
         grays = np.arange(256, dtype=np.uint8)
         table: Floats = luma_plane(np.stack([grays] * 3, axis=-1)[None], luma)[0]

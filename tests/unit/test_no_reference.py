@@ -117,7 +117,7 @@ def test_what_is_beyond_whole_blocks_decides_nothing(down: int, right: int, name
 @pytest.mark.parametrize("dtype", [np.uint16, np.int64, np.float32, np.float64, bool])
 def test_other_types_are_refused(dtype: Any) -> None:
     image = photograph(100, 200).astype(dtype)
-    with pytest.raises(ValueError, match=r"takes uint8 \(H, W\) or \(H, W, 3\) pictures, not "):
+    with pytest.raises(ValueError, match=r"takes uint8 \(H, W\) or \(H, W, 3\) images, not "):
         niqe(image, MODEL)
     with pytest.raises(ValueError, match="takes uint8"):
         brisque(image, NO_REGRESSION, np.array([[0.0, 1.0]] * 36))
@@ -134,7 +134,7 @@ def test_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
     [(95, 400, "has none$"), (128, 128, "has 1$"), (191, 191, "has 1$"), (0, 0, "has none$")],
 )
 def test_fewer_than_two_blocks_are_refused(height: int, width: int, words: str) -> None:
-    with pytest.raises(ValueError, match=rf"needs at least two, and the picture of {width}x{height} {words}"):
+    with pytest.raises(ValueError, match=rf"needs at least two, and the image of {width}x{height} {words}"):
         niqe(np.zeros((height, width, 3), np.uint8), MODEL)
     with pytest.raises(ValueError, match=r"has 1 once 4 pixels are shaved from every side$"):
         niqe(photograph(192, 110), MODEL, CONVENTIONS["niqe-pirm"])
@@ -149,12 +149,12 @@ def test_a_flat_picture_is_refused(gray: int, name: str) -> None:
 
 def test_a_black_picture_is_refused_by_brisque() -> None:
     """Beyond the border there are zeros, so that any other flat picture has an edge around it."""
-    with pytest.raises(ValueError, match="BRISQUE needs some texture, and the picture has next to none"):
+    with pytest.raises(ValueError, match="BRISQUE needs some texture, and the image has next to none"):
         brisque(np.zeros((40, 40), np.uint8), NO_REGRESSION, np.array([[0.0, 1.0]] * 36))
 
 
 def test_few_pixels_are_refused_by_brisque() -> None:
-    with pytest.raises(ValueError, match="at least 14x14 pixels, and the picture is 20x13"):
+    with pytest.raises(ValueError, match="at least 14x14 pixels, and the image is 20x13"):
         brisque(photograph(13, 20), NO_REGRESSION, np.ones((36, 2)))
 
 
