@@ -180,9 +180,9 @@ def dataset_of(manifest: Manifest, split: str = "", spec: str = "") -> Dataset:
         raise UsageError(f"'{manifest.name}' has no split '{name}'; it has {', '.join(manifest.splits)}.")
     chosen = manifest.splits[name]
     folder = _folder(manifest)
-    items = tuple(
-        _cropped(manifest, chosen, entry, _item(manifest, chosen, entry, folder)) for entry in chosen.entries()
-    )
+    entries = chosen.entries()
+    whole = resolve(manifest.crop_of) if any(entry.source for entry in entries) else None
+    items = tuple(_cropped(chosen, entry, _item(manifest, chosen, entry, folder), whole) for entry in entries)
     return Dataset(
         name=manifest.name if name == manifest.default_split else f"{manifest.name}-{name}",
         spec=spec or (f"{manifest.name}:{split}" if split else manifest.name),
@@ -278,11 +278,11 @@ def _item(manifest: Manifest, split: Split, entry: ImageEntry, folder: Path) -> 
     return Item(entry.name, hr, lr, split.scale if lr else None)
 
 
-def _cropped(manifest: Manifest, split: Split, entry: ImageEntry, item: Item) -> Item:
+def _cropped(split: Split, entry: ImageEntry, item: Item, whole: Dataset | None) -> Item:
     """An item whose HR says of which other data set's image it is a crop, if it is one."""
-    if not entry.source:
+    if whole is None or not entry.source:
         return item
-    crop = CropOf(resolve(manifest.crop_of), entry.source, split.scale or 1)
+    crop = CropOf(whole, entry.source, split.scale or 1)
     return replace(item, hr=replace(item.hr, crop_of=crop))
 
 

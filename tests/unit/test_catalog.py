@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from srbench.data import catalog
 from srbench.data.catalog import dataset_of, load_manifest, manifest_names, protected_pixels, resolve
 from srbench.data.dataset import common_scale
 from srbench.data.fetch.integrity import faults
@@ -105,6 +106,13 @@ def test_test_images_are_protected() -> None:
         assert pixel_hashes(resolve(name)) <= protected.keys()
     for name in ("t91", "bsds200", "general100", "embedded:train", "embedded:validation"):
         assert not pixel_hashes(resolve(name)) & protected.keys()
+
+
+def test_pairs_look_once_for_what_they_are_crops_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(catalog, "resolve", lambda spec: asked.append(spec) or resolve(spec))
+    assert dataset_of(load_manifest("bsd100-pairs"), "train").items[99].hr.crop_of is not None
+    assert asked == ["bsd100:test"]
 
 
 def test_pairs_know_what_they_are_crops_of() -> None:
