@@ -44,7 +44,7 @@ class Regression(NamedTuple):
 
 
 @lru_cache(maxsize=2)
-def read_model(path: Path) -> Regression:
+def read_brisque_model(path: Path) -> Regression:
     """A model file of LIBSVM."""
     head, _, body = path.read_text("ascii").partition("SV\n")
     fields = dict(line.split(maxsplit=1) for line in head.splitlines())
@@ -111,7 +111,7 @@ def _of_scale(plane: Floats) -> list[float]:
 
 
 def _score(pair: Pair) -> float:
-    return brisque(pair.sr, read_model(pair.weights[MODEL]), read_range(pair.weights[RANGE]))
+    return brisque(pair.sr, read_brisque_model(pair.weights[MODEL]), read_range(pair.weights[RANGE]))
 
 
 BRISQUE = Metric(

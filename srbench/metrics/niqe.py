@@ -71,7 +71,7 @@ CONVENTIONS = {
 }
 
 
-class Model(NamedTuple):
+class NiqeModel(NamedTuple):
     """The features of natural images: their mean, (36,), and covariance, (36, 36)."""
 
     mean: Floats
@@ -79,7 +79,7 @@ class Model(NamedTuple):
 
 
 @lru_cache(maxsize=2)
-def read_model(path: Path) -> Model:
+def read_niqe_model(path: Path) -> NiqeModel:
     """LIVE's ``modelparameters.mat``: two compressed matrices of doubles (MATLAB's MAT-file format, level 5)."""
     content, at = path.read_bytes(), 128
     found: dict[int, Floats] = {}
@@ -91,10 +91,10 @@ def read_model(path: Path) -> Model:
         for count in (FEATURES, FEATURES**2):
             if matrix[-8 * count - 4 : -8 * count] == struct.pack("<I", 8 * count):
                 found[count] = np.frombuffer(matrix[-8 * count :], "<f8").astype(np.float64)
-    return Model(found[FEATURES], found[FEATURES**2].reshape(FEATURES, FEATURES))
+    return NiqeModel(found[FEATURES], found[FEATURES**2].reshape(FEATURES, FEATURES))
 
 
-def niqe(image: NDArray[Any], model: Model, convention: Convention = CONVENTIONS["niqe"]) -> float:
+def niqe(image: NDArray[Any], model: NiqeModel, convention: Convention = CONVENTIONS["niqe"]) -> float:
     """NIQE of an image; 2 to 4 for good photographs, and higher the worse it is.
 
     Args:
@@ -116,11 +116,11 @@ def niqe(image: NDArray[Any], model: Model, convention: Convention = CONVENTIONS
     plane = luma_plane(image, convention.luma)
     inside = slice(convention.shave, -convention.shave or None)
     if convention.single:
-        model = Model(*(each.astype(np.float32).astype(np.float64) for each in model))
+        model = NiqeModel(*(each.astype(np.float32).astype(np.float64) for each in model))
     return niqe_of_plane(plane[inside, inside], model, convention.normalise)
 
 
-def niqe_of_plane(plane: Floats, model: Model, normalise: Callable[[Floats], Floats]) -> float:
+def niqe_of_plane(plane: Floats, model: NiqeModel, normalise: Callable[[Floats], Floats]) -> float:
     """NIQE of a plane of at least two blocks.
 
     Raises:
@@ -178,7 +178,7 @@ def _of_block(block: Floats, scratch: Floats) -> list[float]:
 
 
 def _score(name: str, pair: Pair) -> float:
-    return niqe(pair.sr, read_model(pair.weights[PARAMETERS]), CONVENTIONS[name])
+    return niqe(pair.sr, read_niqe_model(pair.weights[PARAMETERS]), CONVENTIONS[name])
 
 
 def _metric(name: str) -> Metric:

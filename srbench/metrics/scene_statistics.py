@@ -174,7 +174,7 @@ def moments(values: Floats) -> Moments:
     )
 
 
-class Grid(NamedTuple):
+class BlockGrid(NamedTuple):
     """The shapes that are tried, (9801,): 0.2, 0.201 … 10; their ratio G(2/a)^2 / (G(1/a) G(3/a)) and other ratios."""
 
     alpha: Floats
@@ -186,11 +186,11 @@ class Grid(NamedTuple):
 
 
 @lru_cache(maxsize=1)
-def grid() -> Grid:
+def grid() -> BlockGrid:
     """The shapes, as MATLAB's ``0.2:0.001:10`` has them."""
     alpha = np.arange(200, 10001) / 1000.0
     first, second, third = (np.array([math.gamma(k / a) for a in alpha.tolist()]) for k in (1.0, 2.0, 3.0))
-    return Grid(alpha, second**2 / (first * third), np.sqrt(first / third), second / first)
+    return BlockGrid(alpha, second**2 / (first * third), np.sqrt(first / third), second / first)
 
 
 def nearest(rising: Floats, wanted: float) -> int:

@@ -16,9 +16,8 @@ from scipy.special import gamma
 
 from srbench.data.fetch.networks import find
 from srbench.imaging.resize import imresize
-from srbench.metrics.brisque import Regression, _features, brisque, read_model, read_range
-from srbench.metrics.niqe import CONVENTIONS, PARAMETERS, blocks_of, niqe
-from srbench.metrics.niqe import read_model as read_niqe_model
+from srbench.metrics.brisque import Regression, _features, brisque, read_brisque_model, read_range
+from srbench.metrics.niqe import CONVENTIONS, PARAMETERS, blocks_of, niqe, read_niqe_model
 from srbench.metrics.scene_statistics import halve, luma_plane
 
 MODEL = read_niqe_model(find((PARAMETERS,), "niqe")[PARAMETERS])
@@ -73,7 +72,7 @@ def test_a_model_and_a_range_of_libsvm(tmp_path: Path) -> None:
         "svm_type epsilon_svr\nkernel_type rbf\ngamma 0.5\nrho -3\nSV\n2 1:1 36:-1 \n-1 2:.5 \n"
     )
     (tmp_path / "range").write_text("x\n-1 1\n" + "".join(f"{k} {-k} {k}\n" for k in range(1, 37)))
-    model, limits = read_model(tmp_path / "model"), read_range(tmp_path / "range")
+    model, limits = read_brisque_model(tmp_path / "model"), read_range(tmp_path / "range")
     assert (model.gamma, model.rho) == (0.5, -3)
     np.testing.assert_array_equal(model.coefficients, [2, -1])
     assert (model.vectors[0, 0], model.vectors[0, 35], model.vectors[1, 1], np.abs(model.vectors).sum()) == (
