@@ -142,7 +142,7 @@ def test_fewer_than_two_blocks_are_refused(height: int, width: int, words: str) 
 @pytest.mark.parametrize("gray", [0, 128, 255])
 @pytest.mark.parametrize("name", CONVENTIONS)
 def test_a_flat_picture_is_refused(gray: int, name: str) -> None:
-    with pytest.raises(ValueError, match="with some texture everywhere, and of 4 the picture has none"):
+    with pytest.raises(ValueError, match="with some texture everywhere, and of 4 the image has none"):
         niqe(np.full((208, 208, 3), gray, np.uint8), MODEL, CONVENTIONS[name])
 
 
