@@ -1,4 +1,4 @@
-"""run.json while a run goes on: what is planned, what came of it so far."""
+"""Maintains run.json during a run: the planned cells and their results so far."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from srbench.system.machine import machine, versions
 from srbench.system.text import warn
 
 SAVE_EVERY = 1.0
-"""Seconds between writings of run.json: it names every cell, so writing it after each of thousands would cost more than
-some of them. What a killed run had finished is found by its cells' files, not by what run.json says of them."""
+"""Seconds between writes of run.json, which lists every cell and would be slow to write after each of thousands.
+Finished cells of a killed run are found by their files, not by run.json."""
 
 MOST_TRACEBACKS = 16 * 2**20
-"""Characters of tracebacks in one run.json, which would otherwise be too large to be read."""
+"""Most characters of tracebacks in run.json, so that it can be read."""
 
 
 class Record:
-    """Keeps run.json in step with a run.
+    """Maintains run.json.
 
     Args:
-        plan: what is run.
-        folder: where.
-        command: the command line that repeats it.
-        notes: what must be said of how it is computed.
+        plan: the plan.
+        folder: the run's folder.
+        command: the command line that repeats the run.
+        notes: for reports.
     """
 
     def __init__(self, plan: Plan, folder: RunFolder, command: str, notes: tuple[str, ...] = ()) -> None:
@@ -52,25 +52,24 @@ class Record:
         self._noted = False
 
     def begin(self) -> None:
-        """Say that the run is under way, before anything is computed.
+        """Write that the run is unfinished, before anything is computed.
 
-        What run.json said of an earlier execution is true no more, and must not be reported, or pass a gate, if this
-        one is cut short.
+        An earlier run.json is no longer true, and must not be reported or pass a gate if this run is interrupted.
         """
         if not self._begun:
             self._folder.sweep()
-            self._known()  # says so if what is now replaced was damaged
+            self._known()  # warns if the replaced file is damaged
             self._write(None)
             self._begun = True
 
     def settle(self, index: int, key: str | None, outcome: CellResult | FailedCell) -> None:
-        """Note what came of a cell."""
+        """Record the result of a cell."""
         job: PlannedJob = self._plan.jobs[index]
         failed = isinstance(outcome, FailedCell)
         if isinstance(outcome, FailedCell):
             self._tracebacks += len(outcome.traceback)
             if self._tracebacks > MOST_TRACEBACKS:
-                outcome = outcome.model_copy(update={"traceback": "left out: run.json holds enough of them"})
+                outcome = outcome.model_copy(update={"traceback": "left out: run.json has too many"})
             self._failed[index] = outcome
         else:
             self._notes |= {f"{outcome.id.method_label}: {note}": None for note in outcome.notes}
@@ -82,22 +81,22 @@ class Record:
         self._states[index] = PlannedCell(id=job.id, key=key, status="failed" if failed else "ok")
 
     def save(self) -> None:
-        """Write what has been noted, if the last writing was a while ago."""
+        """Write run.json, unless it was written just now."""
         self.check_folder()
         self._noted = True
         if time.monotonic() - self._written >= SAVE_EVERY:
             self._write(None)
 
     def flush(self) -> None:
-        """Write what has been noted and not been written; for a run that is cut short."""
+        """Write unsaved results; for an interrupted run."""
         if self._noted:
             self.check_folder()
             self._write(None)
 
     def finish(self) -> None:
-        """Write that the run is over, unless run.json says so already; it is then the newest run.
+        """Write that the run is finished, unless run.json says so, and make it the newest run.
 
-        One that was finished before stays as it is where its folder is only to be read.
+        A run that was finished before is left unchanged if its folder is read-only.
         """
         known = self._known_to_be_finished()
         if known is not None:
@@ -111,10 +110,10 @@ class Record:
             self._folder.mark_newest()
 
     def check_folder(self) -> None:
-        """Notice that somebody removed the run's folder: what is written now would stand there alone.
+        """Check that the run's folder was not removed during the run.
 
         Raises:
-            StoreError: it is gone.
+            StoreError: it was.
         """
         if self._begun and not self._folder.record_path.is_file():
             raise StoreError(
@@ -123,10 +122,10 @@ class Record:
 
     @cached_property
     def _environment(self) -> dict[str, str]:
-        return versions() | machine()  # which asks git, so once is enough
+        return versions() | machine()  # cached, since it calls git
 
     def _known_to_be_finished(self) -> RunRecord | None:
-        """run.json, if it already says all that there is to say."""
+        """run.json, if it has the final state of this run."""
         record = self._known()
         if record is None:
             return None
@@ -134,13 +133,13 @@ class Record:
         return record if record.finished is not None and not record.failed and as_now else None
 
     def _known(self) -> RunRecord | None:
-        """What run.json says, if there is one that is whole."""
+        """run.json, if it exists and is intact."""
         if not self._folder.record_path.is_file():
             return None
         try:
             return self._folder.read_record()
         except DataError as error:
-            warn(f"{error} It is written anew, from the cells.")
+            warn(f"{error} It is written again, from the cells.")
             return None
 
     def _write(self, finished: str | None) -> None:
@@ -150,13 +149,13 @@ class Record:
         self._written, self._noted = time.monotonic(), False
 
     def _write_trainings(self) -> None:
-        """Store what is not stored yet of the trainings behind the cells."""
+        """Store the trainings of cells that are not stored yet."""
         for weights, training in self._trainings.items():
             if self._folder.read_training(weights) is None:
                 self._folder.write_training(training)
 
     def content(self) -> RunRecord:
-        """What has been noted, as run.json says it unless another process has written there since."""
+        """The content of run.json by this process."""
         plan = self._plan
         return RunRecord(
             id=plan.run_id,

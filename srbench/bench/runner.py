@@ -103,10 +103,10 @@ class HostedRunner:
         if not self._is_open or not self.host.is_running:
             return Account()
         self._is_open = False
-        told = self.host.ask("close").head
+        head = self.host.ask("close").head
         try:
-            reads = Reads.from_json(told["reads"])
-            notes = tuple(str(note)[:200] for note in told["notes"][:50])
+            reads = Reads.from_json(head["reads"])
+            notes = tuple(str(note)[:200] for note in head["notes"][:50])
         except (KeyError, TypeError, ValueError, AttributeError):
             raise HostError("sent an invalid message") from None
         if reads or notes:  # state would leak into the next cell, and files would not be read again

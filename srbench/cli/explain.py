@@ -145,12 +145,12 @@ def _of_images(folder: Path, data: Dataset, scale: int, metric: Metric, number: 
 
 
 def _show(answers: list[Answer], subject: str, as_json: bool, top: int, everything: bool) -> None:
-    from srbench.report.text.explanation import as_data, print_answer
+    from srbench.report.text.explanation import answer_data, print_answer
 
     if as_json:
         from json import dumps
 
-        rows = [as_data(answer, everything=everything) for answer in answers]
+        rows = [answer_data(answer, everything=everything) for answer in answers]
         document = {"schema_version": 1, "subject": subject, "answers": rows}
         echo_json(dumps(document, indent=1, ensure_ascii=False, allow_nan=False))
         return

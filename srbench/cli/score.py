@@ -93,9 +93,9 @@ def score(
     if json:
         from json import dumps
 
-        from srbench.report.text.scores import as_data
+        from srbench.report.text.scores import scores_data
 
-        document = {"schema_version": 1, "sr": str(sr), "hr": hr, **as_data(scores, asked, unavailable)}
+        document = {"schema_version": 1, "sr": str(sr), "hr": hr, **scores_data(scores, asked, unavailable)}
         echo_json(dumps(document, indent=1, ensure_ascii=False, allow_nan=False))
     else:
         _show(scores)

@@ -318,10 +318,10 @@ def _raise_reported(head: dict[str, Any]) -> None:
     Raises:
         RemoteError, SrbenchError: the exception.
     """
-    told = head.get("error")
-    if told is None:
+    reported = head.get("error")
+    if reported is None:
         return
-    kind, message, trace = (_text(told.get(name, "")) for name in ("kind", "message", "trace"))
+    kind, message, trace = (_text(reported.get(name, "")) for name in ("kind", "message", "trace"))
     if kind in _ERRORS:
         error = _ERRORS[kind](message)
         error.__cause__ = RemoteError(kind, message, trace)

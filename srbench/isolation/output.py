@@ -93,6 +93,6 @@ def resident_bytes(pid: int | None) -> int:
     with contextlib.suppress(OSError, ValueError, IndexError):
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     with contextlib.suppress(OSError, ValueError, subprocess.SubprocessError):  # macOS, BSD
-        told = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, timeout=5)
-        return int(told.stdout) * 1024
+        result = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, timeout=5)
+        return int(result.stdout) * 1024
     return 0

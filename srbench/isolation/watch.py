@@ -274,36 +274,36 @@ def _wrap_readers(module: ModuleType) -> None:
     for name in _READERS[module.__name__]:
         reader = getattr(module, name, None)
         if reader is not None and not hasattr(reader, "_srbench_reads"):
-            setattr(module, name, _telling(reader))
+            setattr(module, name, _recording(reader))
 
 
-def _telling(reader: Any) -> Any:
+def _recording(reader: Any) -> Any:
     """A reader that records its file. A class stays a class: others inherit from it or test for it."""
     if isinstance(reader, type):
         try:
-            return type(reader)(reader.__name__, (reader,), {"__new__": _telling_new(reader), "_srbench_reads": True})
+            return type(reader)(reader.__name__, (reader,), {"__new__": _recording_new(reader), "_srbench_reads": True})
         except TypeError:  # a class that nobody may inherit from
             pass
 
     @functools.wraps(reader, updated=())
-    def told(*arguments: Any, **named: Any) -> Any:
-        _tell(arguments, named)
+    def wrapped(*arguments: Any, **named: Any) -> Any:
+        _record(arguments, named)
         return reader(*arguments, **named)
 
-    told._srbench_reads = True  # type: ignore[attr-defined]
-    return told
+    wrapped._srbench_reads = True  # type: ignore[attr-defined]
+    return wrapped
 
 
-def _telling_new(reader: type) -> Callable[..., Any]:
+def _recording_new(reader: type) -> Callable[..., Any]:
     def new(cls: type, *arguments: Any, **named: Any) -> Any:
-        _tell(arguments, named)
+        _record(arguments, named)
         made: Any = reader.__new__
         return made(cls) if made is object.__new__ else made(cls, *arguments, **named)
 
     return new
 
 
-def _tell(arguments: Sequence[Any], named: Mapping[str, Any]) -> None:
+def _record(arguments: Sequence[Any], named: Mapping[str, Any]) -> None:
     for value in (*arguments[:2], *named.values()):
         if isinstance(value, str | os.PathLike) and os.path.isfile(value):
             for watch in _active:

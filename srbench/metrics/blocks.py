@@ -21,7 +21,7 @@ class Extent:
 
 
 def blocks(metrics: Sequence[Metric], size: tuple[int, int]) -> dict[str, int]:
-    """How many blocks of a picture of this size metrics use, by name; of those that count blocks."""
+    """How many blocks of an image of this size metrics use, by name; of those that count blocks."""
     return {metric.name: metric.blocks(*size).used for metric in metrics if metric.blocks is not None}
 
 

@@ -2,7 +2,7 @@
 2012): 0 for a good photograph, about 100 for a very bad one. It needs no HR.
 
 As LIVE's MATLAB release of 2011 computes it, with its model. That one passes features to LIBSVM's programs in text
-files, so they are rounded on the way, which moves figures near 0 by half a per cent.
+files, so they are rounded on the way, which moves values near 0 by half a per cent.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Regression(NamedTuple):
 
 
 @lru_cache(maxsize=2)
-def read_model(path: Path) -> Regression:
+def read_brisque_model(path: Path) -> Regression:
     """A model file of LIBSVM."""
     head, _, body = path.read_text("ascii").partition("SV\n")
     fields = dict(line.split(maxsplit=1) for line in head.splitlines())
@@ -65,7 +65,7 @@ def read_range(path: Path) -> Floats:
 
 
 def brisque(image: NDArray[Any], model: Regression, limits: Floats) -> float:
-    """BRISQUE of a picture.
+    """BRISQUE of an image.
 
     Args:
         image: uint8, (H, W) gray or (H, W, 3) RGB; gray counts as three equal channels.
@@ -73,14 +73,14 @@ def brisque(image: NDArray[Any], model: Regression, limits: Floats) -> float:
         limits: (36, 2), the least and the largest of each feature that it was trained on.
 
     Raises:
-        ValueError: it is no such picture, is too small, or too flat.
+        ValueError: it is no such image, is too small, or too flat.
     """
     height, width = image.shape[:2]
     if min(height, width) < LEAST:
-        raise ValueError(f"BRISQUE needs at least {LEAST}x{LEAST} pixels, and the picture is {width}x{height}")
+        raise ValueError(f"BRISQUE needs at least {LEAST}x{LEAST} pixels, and the image is {width}x{height}")
     found = _features(luma_plane(image, "gray"))
     if np.isnan(found).any():
-        raise ValueError("BRISQUE needs some texture, and the picture has next to none")
+        raise ValueError("BRISQUE needs some texture, and the image has next to none")
     # as it is passed on in text: first with six decimals, then with six digits
     written = np.array([float(f"{feature:f}") for feature in found])
     scaled = -1 + 2 * (written - limits[:, 0]) / (limits[:, 1] - limits[:, 0])
@@ -111,7 +111,7 @@ def _of_scale(plane: Floats) -> list[float]:
 
 
 def _score(pair: Pair) -> float:
-    return brisque(pair.sr, read_model(pair.weights[MODEL]), read_range(pair.weights[RANGE]))
+    return brisque(pair.sr, read_brisque_model(pair.weights[MODEL]), read_range(pair.weights[RANGE]))
 
 
 BRISQUE = Metric(

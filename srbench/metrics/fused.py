@@ -1,12 +1,12 @@
-"""Which side of a pixel the Gaussian mean around it falls on, in the arithmetic of the official figures.
+"""Which side of a pixel the Gaussian mean around it falls on, in the arithmetic of the official values.
 
 Where an image is constant, a pixel less the weighted mean around it is 0 on paper and 0 or about 1e-14 in floating
 point. Its sign depends on the order of the operations, on fused multiply-adds and on the gray level, and NIQE and
-BRISQUE count signs: with another rule their figures of images with flat areas move by up to 6 %.
+BRISQUE count signs: with another rule their values of images with flat areas move by up to 6 %.
 
-The official figures come from MATLAB's ``filter2``: columns first, then rows, from the last tap to the first, each
+The official values come from MATLAB's ``filter2``: columns first, then rows, from the last tap to the first, each
 step one fused multiply-add. MATLAB takes the taps from a singular value decomposition, whose last digits are those of
-one library: the taps here are off by up to 17 units in the last place, chosen so that all five published figures come
+one library: the taps here are off by up to 17 units in the last place, chosen so that all five published values come
 out. All else is IEEE 754's addition and multiplication, which every CPU rounds alike; NumPy fuses none of them.
 """
 

@@ -71,7 +71,7 @@ CONVENTIONS = {
 }
 
 
-class Model(NamedTuple):
+class NiqeModel(NamedTuple):
     """The features of natural images: their mean, (36,), and covariance, (36, 36)."""
 
     mean: Floats
@@ -79,7 +79,7 @@ class Model(NamedTuple):
 
 
 @lru_cache(maxsize=2)
-def read_model(path: Path) -> Model:
+def read_niqe_model(path: Path) -> NiqeModel:
     """LIVE's ``modelparameters.mat``: two compressed matrices of doubles (MATLAB's MAT-file format, level 5)."""
     content, at = path.read_bytes(), 128
     found: dict[int, Floats] = {}
@@ -91,11 +91,11 @@ def read_model(path: Path) -> Model:
         for count in (FEATURES, FEATURES**2):
             if matrix[-8 * count - 4 : -8 * count] == struct.pack("<I", 8 * count):
                 found[count] = np.frombuffer(matrix[-8 * count :], "<f8").astype(np.float64)
-    return Model(found[FEATURES], found[FEATURES**2].reshape(FEATURES, FEATURES))
+    return NiqeModel(found[FEATURES], found[FEATURES**2].reshape(FEATURES, FEATURES))
 
 
-def niqe(image: NDArray[Any], model: Model, convention: Convention = CONVENTIONS["niqe"]) -> float:
-    """NIQE of a picture; 2 to 4 for good photographs, and higher the worse it is.
+def niqe(image: NDArray[Any], model: NiqeModel, convention: Convention = CONVENTIONS["niqe"]) -> float:
+    """NIQE of an image; 2 to 4 for good photographs, and higher the worse it is.
 
     Args:
         image: uint8, (H, W) gray or (H, W, 3) RGB; gray counts as three equal channels.
@@ -103,24 +103,24 @@ def niqe(image: NDArray[Any], model: Model, convention: Convention = CONVENTIONS
         convention: whose NIQE.
 
     Raises:
-        ValueError: it is no such picture, has fewer than two blocks of 96x96 pixels, or is too flat.
+        ValueError: it is no such image, has fewer than two blocks of 96x96 pixels, or is too flat.
     """
     height, width = image.shape[:2]
     count = blocks_of(height, width, convention.shave).used
     if count < LEAST:
         cut = f" once {convention.shave} pixels are shaved from every side" if convention.shave else ""
         raise ValueError(
-            f"NIQE compares blocks of 96x96 pixels and needs at least two, and the picture of {width}x{height} has "
+            f"NIQE compares blocks of 96x96 pixels and needs at least two, and the image of {width}x{height} has "
             f"{count or 'none'}{cut}"
         )
     plane = luma_plane(image, convention.luma)
     inside = slice(convention.shave, -convention.shave or None)
     if convention.single:
-        model = Model(*(each.astype(np.float32).astype(np.float64) for each in model))
+        model = NiqeModel(*(each.astype(np.float32).astype(np.float64) for each in model))
     return niqe_of_plane(plane[inside, inside], model, convention.normalise)
 
 
-def niqe_of_plane(plane: Floats, model: Model, normalise: Callable[[Floats], Floats]) -> float:
+def niqe_of_plane(plane: Floats, model: NiqeModel, normalise: Callable[[Floats], Floats]) -> float:
     """NIQE of a plane of at least two blocks.
 
     Raises:
@@ -130,7 +130,7 @@ def niqe_of_plane(plane: Floats, model: Model, normalise: Callable[[Floats], Flo
     whole = found[~np.isnan(found).any(axis=1)]
     if len(whole) < LEAST:
         raise ValueError(
-            f"NIQE needs two blocks of 96x96 pixels with some texture everywhere, and of {len(found)} the picture has "
+            f"NIQE needs two blocks of 96x96 pixels with some texture everywhere, and of {len(found)} the image has "
             f"{len(whole) or 'none'}"
         )
     offset = model.mean - np.nanmean(found, axis=0)
@@ -139,7 +139,7 @@ def niqe_of_plane(plane: Floats, model: Model, normalise: Callable[[Floats], Flo
 
 
 def blocks_of(height: int, width: int, shave: int = 0) -> Blocks:
-    """How many blocks a picture of this size has, shaved and whole."""
+    """How many blocks an image of this size has, shaved and whole."""
     used = max(height - 2 * shave, 0) // BLOCK * (max(width - 2 * shave, 0) // BLOCK)
     return Blocks(used, height // BLOCK * (width // BLOCK))
 
@@ -178,7 +178,7 @@ def _of_block(block: Floats, scratch: Floats) -> list[float]:
 
 
 def _score(name: str, pair: Pair) -> float:
-    return niqe(pair.sr, read_model(pair.weights[PARAMETERS]), CONVENTIONS[name])
+    return niqe(pair.sr, read_niqe_model(pair.weights[PARAMETERS]), CONVENTIONS[name])
 
 
 def _metric(name: str) -> Metric:

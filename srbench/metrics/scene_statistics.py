@@ -1,7 +1,7 @@
 """Statistics of natural scenes, which NIQE and BRISQUE share: planes, normalised coefficients and what fits them.
 
 Written from the papers and LIVE's MATLAB releases of 2011 and 2012. docs/reference/no-reference.md has the choices that
-decide the figures, and what other programs do in their place.
+decide the values, and what other programs do in their place.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))
 
 
 def luma_plane(image: NDArray[Any], luma: Luma) -> Floats:
-    """A picture as one plane of whole numbers on the scale 0..255, in float64.
+    """A image as one plane of whole numbers on the scale 0..255, in float64.
 
     Args:
         image: uint8, (H, W) gray or (H, W, 3) RGB; gray counts as three equal channels.
         luma: MATLAB's ``rgb2gray``; BT.601 Y in 16..235; or the Y of YIQ as pyiqa computes it on a GPU, in float32.
 
     Raises:
-        ValueError: it is no such picture.
+        ValueError: it is no such image.
     """
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
-        raise ValueError(f"it takes uint8 (H, W) or (H, W, 3) pictures, not {image.dtype} of {image.shape}")
+        raise ValueError(f"it takes uint8 (H, W) or (H, W, 3) images, not {image.dtype} of {image.shape}")
     if image.ndim == 2:
         grays = np.arange(256, dtype=np.uint8)
         table: Floats = luma_plane(np.stack([grays] * 3, axis=-1)[None], luma)[0]
@@ -174,7 +174,7 @@ def moments(values: Floats) -> Moments:
     )
 
 
-class Grid(NamedTuple):
+class BlockGrid(NamedTuple):
     """The shapes that are tried, (9801,): 0.2, 0.201 … 10; their ratio G(2/a)^2 / (G(1/a) G(3/a)) and other ratios."""
 
     alpha: Floats
@@ -186,11 +186,11 @@ class Grid(NamedTuple):
 
 
 @lru_cache(maxsize=1)
-def grid() -> Grid:
+def grid() -> BlockGrid:
     """The shapes, as MATLAB's ``0.2:0.001:10`` has them."""
     alpha = np.arange(200, 10001) / 1000.0
     first, second, third = (np.array([math.gamma(k / a) for a in alpha.tolist()]) for k in (1.0, 2.0, 3.0))
-    return Grid(alpha, second**2 / (first * third), np.sqrt(first / third), second / first)
+    return BlockGrid(alpha, second**2 / (first * third), np.sqrt(first / third), second / first)
 
 
 def nearest(rising: Floats, wanted: float) -> int:

@@ -49,12 +49,12 @@ def find_traits(
     """
     with torch.inference_mode():
         inspector = _Inspector(opened, options.range, name, before)
-        channels, either = inspector.channels(opened.channels, options.channels or opened.told.channels)
+        channels, either = inspector.channels(opened.channels, options.channels or opened.declared.channels)
         factor = inspector.factor((1, channels, *inspector.shape))
         if factor is None:
             raise DataError(f"{name} is not a model of images ({inspector.trouble}).")
-        upsampled = (options.input or opened.told.input) == "upsampled"
-        known = _scale_of_upsampled(factor, opened.told.scale or scale, options, name) if upsampled else factor
+        upsampled = (options.input or opened.declared.input) == "upsampled"
+        known = _scale_of_upsampled(factor, opened.declared.scale or scale, options, name) if upsampled else factor
         if options.scale not in (0, known):
             hint = "; if it takes the upsampled image, add input=upsampled" if factor == 1 and not upsampled else ""
             raise UsageError(f"{name} is a model for x{known}, not x{options.scale}{hint or '; correct the option'}.")
@@ -83,7 +83,7 @@ def find_traits(
     )
 
 
-def _scale_of_upsampled(factor: int, told: int, options: ModelOptions, name: str) -> int:
+def _scale_of_upsampled(factor: int, known: int, options: ModelOptions, name: str) -> int:
     """The scale of a model that takes the upsampled image, which only the user or the file can tell.
 
     Raises:
@@ -91,9 +91,9 @@ def _scale_of_upsampled(factor: int, told: int, options: ModelOptions, name: str
     """
     if factor != 1:
         raise UsageError(f"{name} upsamples x{factor} itself; leave out input=upsampled, or say input=lr.")
-    if not (told or options.scale):
+    if not (known or options.scale):
         raise UsageError(f"{name} takes the upsampled image; add its scale: '?input=upsampled&scale=2'.")
-    return told or options.scale
+    return known or options.scale
 
 
 class _Inspector:
@@ -133,7 +133,7 @@ class _Inspector:
             return None
         return scale
 
-    def channels(self, declared: int, said: Channels) -> tuple[int, bool]:
+    def channels(self, declared: int, asked_for: Channels) -> tuple[int, bool]:
         """The number of input channels, and whether it takes any number.
 
         Raises:
@@ -142,13 +142,13 @@ class _Inspector:
         """
         if declared not in (0, 1, 3):
             raise DataError(f"{self._name} takes images of {declared} channels; srbench has 1 (luma) or 3 (RGB).")
-        asked = {"": (3, 1), "rgb": (3,), "y": (1,), "any": (1,)}[said]
+        asked = {"": (3, 1), "rgb": (3,), "y": (1,), "any": (1,)}[asked_for]
         tried = [n for n in asked if declared in (0, n)]
         takes = [n for n in tried if self.factor((1, n, *self.shape)) is not None]
         if takes:
-            return min(takes), len(takes) == 2 or said == "any"
+            return min(takes), len(takes) == 2 or asked_for == "any"
         if not tried:
-            raise UsageError(f"{self._name} takes {declared} channels, which channels={said} is not.")
+            raise UsageError(f"{self._name} takes {declared} channels, which channels={asked_for} is not.")
         kinds = " or ".join(map(str, tried))
         raise DataError(
             f"{self._name} takes no image of {kinds} channels, {self.shape[1]}x{self.shape[0]} pixels ({self.trouble})."

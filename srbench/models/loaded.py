@@ -36,7 +36,7 @@ class LoadedModel:
         multiple: sides must be multiples of this; 0 if unknown.
         size: (h, w) if it takes images of that size only.
         tiles: whether images may be processed in tiles.
-        told: options that the file itself contains.
+        declared: options that the file itself contains.
     """
 
     run: Callable[[Tensor], Tensor]
@@ -46,7 +46,7 @@ class LoadedModel:
     multiple: int = 0
     size: tuple[int, int] | None = None
     tiles: bool = True
-    told: ModelOptions = field(default_factory=ModelOptions)
+    declared: ModelOptions = field(default_factory=ModelOptions)
 
 
 def open_file(kind: str, path: Path, device: torch.device) -> LoadedModel:

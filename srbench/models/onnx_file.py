@@ -63,14 +63,14 @@ def open_file(path: Path, device: torch.device) -> LoadedModel:
         parameters=_parameters(path),
         channels=channels,
         size=(height or width, width or height) if height or width else None,
-        told=_told(name, session.get_modelmeta().custom_metadata_map),
+        declared=_declared(name, session.get_modelmeta().custom_metadata_map),
     )
 
 
 _TYPES = {"tensor(float)": torch.float32, "tensor(float16)": torch.float16}
 
 
-def _told(name: str, metadata: Mapping[str, str]) -> ModelOptions:
+def _declared(name: str, metadata: Mapping[str, str]) -> ModelOptions:
     """The options in srbench's metadata of a graph; for other graphs what the name of the input tells."""
     if "srbench" not in metadata:
         return ModelOptions(input="upsampled" if name == "upsampled" else "")

@@ -177,8 +177,8 @@ class SpeedTest:
         self._tell(f"timing {', '.join(names)} in a process of its own")
         host = self._registry.hosts.of(origin)
         try:
-            told = host.ask("speed", request, self._protocol, str(self._device), self._threads, peaks).head
-            rows = [SpeedRow.model_validate(row) for row in told["rows"]]
+            head = host.ask("speed", request, self._protocol, str(self._device), self._threads, peaks).head
+            rows = [SpeedRow.model_validate(row) for row in head["rows"]]
             if any(row.method not in names for row in rows):
                 raise ValueError("rows of other methods")
         except (MethodError, RemoteError, KeyError, TypeError, ValueError) as error:
@@ -196,10 +196,10 @@ class SpeedTest:
         for size in request.sizes:
             for scale in request.scales:
                 contenders = list(self._prepared(request, size, scale))
-                ready = {str(k): entry for k, entry in enumerate(contenders) if isinstance(entry, _Contender)}
-                self._tell(f"timing {len(ready)} rows at x{scale}, {size}")
+                contending = {str(k): entry for k, entry in enumerate(contenders) if isinstance(entry, _Contender)}
+                self._tell(f"timing {len(contending)} rows at x{scale}, {size}")
                 with torch.inference_mode():
-                    runs = {k: entry.run for k, entry in ready.items()}
+                    runs = {k: entry.run for k, entry in contending.items()}
                     counts = {k: self._runs(run, request) for k, run in runs.items()}
                     measured = in_rounds(runs, self._clock, counts, pacemaker_of(self._device))
                 for k, entry in enumerate(contenders):

@@ -47,10 +47,10 @@ def obtain_hosted(
             raise MethodError(f"{training.method}'s process sends invalid progress") from error
 
     try:
-        told = host.ask(
+        reply = host.ask(
             "train", training, supplied(), device, threads, again, done, on_event=on_event, saving=SAVE_SECONDS
         )
-        path = Path(str(told.head["path"]))
+        path = Path(str(reply.head["path"]))
     except RemoteError as error:
         raise MethodError(f"{training.method} raised {error.kind} in training: {error}") from error
     except KeyError:

@@ -276,9 +276,7 @@ def test_pictures_too_small_for_a_network_are_a_sentence(
         (own_cache / "networks" / path.name).write_bytes(path.read_bytes())
     result = pinned("run", "--methods", "bicubic", "--datasets", "./tiny", "--scales", "2", *LPIPS)
     assert result.returncode == 4
-    assert (
-        "one cannot be scored: LPIPS (squeeze) needs at least 17x17 pixels, and the picture is 16x16;" in result.stderr
-    )
+    assert "one cannot be scored: LPIPS (squeeze) needs at least 17x17 pixels, and the image is 16x16;" in result.stderr
 
 
 def test_other_libraries_metrics_by_name(cli: Cli, photos: Path) -> None:

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from srbench.data.fetch.networks import find
-from srbench.metrics.brisque import brisque, read_model, read_range
-from srbench.metrics.niqe import CONVENTIONS, PARAMETERS, niqe, niqe_of_plane
-from srbench.metrics.niqe import read_model as read_niqe_model
+from srbench.metrics.brisque import brisque, read_brisque_model, read_range
+from srbench.metrics.niqe import CONVENTIONS, PARAMETERS, niqe, niqe_of_plane, read_niqe_model
 from srbench.metrics.scene_statistics import luma_plane, normalised
 
 MODEL = read_niqe_model(find((PARAMETERS,), "niqe")[PARAMETERS])
@@ -52,7 +51,7 @@ def test_niqe_is_the_official_one(images: Path, name: str) -> None:
 def test_brisque_is_the_official_one(images: Path, name: str) -> None:
     """It was fitted to nothing: the arithmetic that gives NIQE's figures gives BRISQUE's too."""
     folder = images / "metric_parameters"
-    model, limits = read_model(folder / "brisque_allmodel"), read_range(folder / "brisque_allrange")
+    model, limits = read_brisque_model(folder / "brisque_allmodel"), read_range(folder / "brisque_allrange")
     image = read(images / "metric_calibration" / "dist" / f"{name}.png")
     assert brisque(image, model, limits) == pytest.approx(official(images, "brisque")[name], rel=1e-4)
 

@@ -268,14 +268,14 @@ def test_a_model_of_the_upsampled_image_has_the_scale_that_is_said() -> None:
     found = tried(network, ModelOptions(input="upsampled", scale=3))
     assert (found.input, found.scale, found.factor, found.halo) == ("upsampled", 3, 1, 2)
     assert run_fitted(network, torch.rand(1, 1, 9, 7), found).shape == (1, 1, 9, 7)
-    told = tried(network, told=ModelOptions(input="upsampled", scale=4, channels="any"))
+    told = tried(network, declared=ModelOptions(input="upsampled", scale=4, channels="any"))
     assert (told.input, told.scale, told.either) == ("upsampled", 4, True)
-    own = tried(network, ModelOptions(input="lr"), told=ModelOptions(input="upsampled", scale=4))
+    own = tried(network, ModelOptions(input="lr"), declared=ModelOptions(input="upsampled", scale=4))
     assert (own.input, own.scale) == ("lr", 1)
 
 
 @pytest.mark.parametrize(
-    ("network", "options", "told", "message"),
+    ("network", "options", "declared", "message"),
     [
         (
             nn.Identity(),
@@ -289,10 +289,10 @@ def test_a_model_of_the_upsampled_image_has_the_scale_that_is_said() -> None:
     ],
 )
 def test_what_cannot_be_of_a_model_of_the_upsampled_image(
-    network: nn.Module, options: ModelOptions, told: ModelOptions, message: str
+    network: nn.Module, options: ModelOptions, declared: ModelOptions, message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
-        tried(network, options, told=told)
+        tried(network, options, declared=declared)
 
 
 def test_an_onnx_file_says_by_its_inputs_name_that_it_takes_the_upsampled_image(tmp_path: Path) -> None:

@@ -16,9 +16,8 @@ from scipy.special import gamma
 
 from srbench.data.fetch.networks import find
 from srbench.imaging.resize import imresize
-from srbench.metrics.brisque import Regression, _features, brisque, read_model, read_range
-from srbench.metrics.niqe import CONVENTIONS, PARAMETERS, blocks_of, niqe
-from srbench.metrics.niqe import read_model as read_niqe_model
+from srbench.metrics.brisque import Regression, _features, brisque, read_brisque_model, read_range
+from srbench.metrics.niqe import CONVENTIONS, PARAMETERS, blocks_of, niqe, read_niqe_model
 from srbench.metrics.scene_statistics import halve, luma_plane
 
 MODEL = read_niqe_model(find((PARAMETERS,), "niqe")[PARAMETERS])
@@ -73,7 +72,7 @@ def test_a_model_and_a_range_of_libsvm(tmp_path: Path) -> None:
         "svm_type epsilon_svr\nkernel_type rbf\ngamma 0.5\nrho -3\nSV\n2 1:1 36:-1 \n-1 2:.5 \n"
     )
     (tmp_path / "range").write_text("x\n-1 1\n" + "".join(f"{k} {-k} {k}\n" for k in range(1, 37)))
-    model, limits = read_model(tmp_path / "model"), read_range(tmp_path / "range")
+    model, limits = read_brisque_model(tmp_path / "model"), read_range(tmp_path / "range")
     assert (model.gamma, model.rho) == (0.5, -3)
     np.testing.assert_array_equal(model.coefficients, [2, -1])
     assert (model.vectors[0, 0], model.vectors[0, 35], model.vectors[1, 1], np.abs(model.vectors).sum()) == (
@@ -117,7 +116,7 @@ def test_what_is_beyond_whole_blocks_decides_nothing(down: int, right: int, name
 @pytest.mark.parametrize("dtype", [np.uint16, np.int64, np.float32, np.float64, bool])
 def test_other_types_are_refused(dtype: Any) -> None:
     image = photograph(100, 200).astype(dtype)
-    with pytest.raises(ValueError, match=r"takes uint8 \(H, W\) or \(H, W, 3\) pictures, not "):
+    with pytest.raises(ValueError, match=r"takes uint8 \(H, W\) or \(H, W, 3\) images, not "):
         niqe(image, MODEL)
     with pytest.raises(ValueError, match="takes uint8"):
         brisque(image, NO_REGRESSION, np.array([[0.0, 1.0]] * 36))
@@ -134,7 +133,7 @@ def test_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
     [(95, 400, "has none$"), (128, 128, "has 1$"), (191, 191, "has 1$"), (0, 0, "has none$")],
 )
 def test_fewer_than_two_blocks_are_refused(height: int, width: int, words: str) -> None:
-    with pytest.raises(ValueError, match=rf"needs at least two, and the picture of {width}x{height} {words}"):
+    with pytest.raises(ValueError, match=rf"needs at least two, and the image of {width}x{height} {words}"):
         niqe(np.zeros((height, width, 3), np.uint8), MODEL)
     with pytest.raises(ValueError, match=r"has 1 once 4 pixels are shaved from every side$"):
         niqe(photograph(192, 110), MODEL, CONVENTIONS["niqe-pirm"])
@@ -143,18 +142,18 @@ def test_fewer_than_two_blocks_are_refused(height: int, width: int, words: str) 
 @pytest.mark.parametrize("gray", [0, 128, 255])
 @pytest.mark.parametrize("name", CONVENTIONS)
 def test_a_flat_picture_is_refused(gray: int, name: str) -> None:
-    with pytest.raises(ValueError, match="with some texture everywhere, and of 4 the picture has none"):
+    with pytest.raises(ValueError, match="with some texture everywhere, and of 4 the image has none"):
         niqe(np.full((208, 208, 3), gray, np.uint8), MODEL, CONVENTIONS[name])
 
 
 def test_a_black_picture_is_refused_by_brisque() -> None:
     """Beyond the border there are zeros, so that any other flat picture has an edge around it."""
-    with pytest.raises(ValueError, match="BRISQUE needs some texture, and the picture has next to none"):
+    with pytest.raises(ValueError, match="BRISQUE needs some texture, and the image has next to none"):
         brisque(np.zeros((40, 40), np.uint8), NO_REGRESSION, np.array([[0.0, 1.0]] * 36))
 
 
 def test_few_pixels_are_refused_by_brisque() -> None:
-    with pytest.raises(ValueError, match="at least 14x14 pixels, and the picture is 20x13"):
+    with pytest.raises(ValueError, match="at least 14x14 pixels, and the image is 20x13"):
         brisque(photograph(13, 20), NO_REGRESSION, np.ones((36, 2)))
 
 

@@ -100,7 +100,7 @@ def _print_literature(console: Console, answer: Answer) -> None:
     console.print(Text(f"\nWhat the literature uses: {'; '.join(parts)}."))
 
 
-def as_data(answer: Answer, *, everything: bool) -> dict[str, Any]:
+def answer_data(answer: Answer, *, everything: bool) -> dict[str, Any]:
     """The answer for ``--json``."""
     number = answer.number
     data: dict[str, Any] = {

@@ -74,7 +74,7 @@ def _rows(scores: FolderScores, metrics: Sequence[Metric], counted: Iterable[str
         yield [image.name, image.width, image.height, *values, *(image.blocks[name] for name in counted)]
 
 
-def as_data(scores: FolderScores, asked: Sequence[Metric], unavailable: Mapping[str, str]) -> dict[str, Any]:
+def scores_data(scores: FolderScores, asked: Sequence[Metric], unavailable: Mapping[str, str]) -> dict[str, Any]:
     """What ``srbench score --json`` prints, below the names of its folders.
 
     Args:
