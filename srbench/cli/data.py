@@ -64,7 +64,7 @@ def fetch(names: Names) -> None:
     Exit codes: 0 fine, 2 wrong usage, 4 a file cannot be fetched or is not as pinned, 130 interrupted.
     """
     from srbench.data.fetch.fetch import fetch as fetch_files
-    from srbench.data.fetch.networks import fetch as fetch_network
+    from srbench.data.fetch.networks import fetch_network
 
     for name in names:
         weights = _weights_of(name)

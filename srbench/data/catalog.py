@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from srbench.data.dataset import CropOf, Dataset, ImageFile, Item, Pixels
 from srbench.data.fetch.progress import Progress
-from srbench.data.identity import Known, told_apart
+from srbench.data.identity import Known, identified
 from srbench.data.images import Sample
 from srbench.data.manifest import (
     FileEntry,
@@ -124,8 +124,8 @@ def resolve(spec: str, *, cwd: Path | None = None) -> Dataset:
         return dataset_of(load_manifest(name), split, spec)
     given, _, rest = spec.partition("=")
     if not rest or re.search(r"[/\\:]", given) or given in ("hr", "lr") or is_folder(user_path(spec, base)):
-        return told_apart(_own(spec, base), _builtin_sets())
-    return told_apart(_named(given, rest, spec, base), _builtin_sets(), named=True)
+        return identified(_own(spec, base), _builtin_sets())
+    return identified(_named(given, rest, spec, base), _builtin_sets(), named=True)
 
 
 def _named(name: str, rest: str, spec: str, base: Path) -> Dataset:

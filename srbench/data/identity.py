@@ -27,7 +27,7 @@ class Known(NamedTuple):
     content_hash: str
 
 
-def told_apart(dataset: Dataset, sets: Iterable[Known], *, named: bool = False) -> Dataset:
+def identified(dataset: Dataset, sets: Iterable[Known], *, named: bool = False) -> Dataset:
     """A user's own data set: as one of srbench's where it has all of its images, whatever it and they are called.
 
     Else it has a name that none of srbench's has; its note says which images it holds.
@@ -40,11 +40,11 @@ def told_apart(dataset: Dataset, sets: Iterable[Known], *, named: bool = False) 
     sets = list(sets)
     namesake = next((known for known in sets if known.name.casefold() == dataset.name.casefold()), None)
     if namesake is not None and dataset.content_hash == namesake.content_hash:
-        return _identified(dataset, namesake, [name for name, _ in namesake.images])
+        return _as_known(dataset, namesake, [name for name, _ in namesake.images])
     images = _images_of(dataset, sets)
     for known in sorted(sets, key=lambda known: known is not namesake):
         if (known is namesake or not named) and (names := _all_of(dataset, known, images)):
-            same = _identified(dataset, known, names)
+            same = _as_known(dataset, known, names)
             return same if known is namesake else _noted(same, f"{dataset.spec} is {known.name}, by its pixels")
     part = _part_of(dataset, sets, images)
     if namesake is not None:
@@ -91,7 +91,7 @@ def _pixels(file: ImageFile, sizes: Iterable[tuple[int | None, int | None]]) -> 
         return None
 
 
-def _identified(dataset: Dataset, known: Known, names: Sequence[str]) -> Dataset:
+def _as_known(dataset: Dataset, known: Known, names: Sequence[str]) -> Dataset:
     """The user's files in the set's order, under its names, and known by what the set's are known by."""
     own = dict(zip(names, dataset.items, strict=True))
     items = []

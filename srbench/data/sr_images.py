@@ -56,14 +56,13 @@ def match(folder: Path, dataset: Dataset, scale: int | None = None) -> Matched:
     for path in files:
         known.setdefault(same_name(bare(path.stem)), []).append(path)
     partners = [known.get(same_name(name)) or known.get(same_name(bare(name))) or [] for name in names]
-    if all(partners):
-        return _matched([_only(found) for found in partners], files)
-    for found in partners:
-        _only(found[:2] or files[:1])
+    singles = [_only(found) for found in partners if found]
+    if len(set(singles)) == len(names):
+        return _matched(singles, files)
     if len(files) == len(names):
         note = "the names do not match, so images were matched in their natural order"
         return Matched(tuple(files), note, by_name=False)
-    alone = next(name for name, found in zip(names, partners, strict=True) if not found)
+    alone = next((name for name, found in zip(names, partners, strict=True) if not found), names[0])
     raise DataError(
         f"{folder} has no image called like '{alone}' of {dataset.name}, and {len(files)} images where "
         f"{dataset.name} has {len(names)}; name each SR image as its HR image."

@@ -111,13 +111,12 @@ def lossless_images(folder: Path, dataset: str, stem: str) -> Iterator[Path]:
 
     Args:
         folder: it holds data sets, by their names.
-        dataset: the data set's name; EDSR's B100 is BSD100.
+        dataset: the data set's name; of Berkeley's (BSD…) some write B alone.
         stem: the image's.
     """
 
     def key(name: str) -> str:
-        short = re.sub(r"[-_ ]", "", same_name(name))
-        return "bsd100" if short == "b100" else short
+        return re.sub("^bsds?", "b", re.sub("[-_ ]", "", same_name(name)))
 
     try:
         places = [path for path in folder.iterdir() if key(path.name) == key(dataset) and path.is_dir()]

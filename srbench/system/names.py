@@ -29,7 +29,7 @@ def split_names(values: str) -> tuple[str, ...]:
     parts: list[str] = []
     for escaped in re.split(r"(?<!\\),", values):
         part = escaped.replace(r"\,", ",").strip()
-        begun = re.match(r"(?:[^=/\\]+=)?([hl]r=)", parts[-1]) if parts and "," not in parts[-1] else None
+        begun = re.match(r"(?:[^=/\\]+=)?([hl]r=)", parts[-1]) if parts else None
         if begun and {begun[1], part[:3]} == {"lr=", "hr="}:
             parts[-1] += f",{part}"
         elif part:

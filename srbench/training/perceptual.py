@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srbench.data.fetch.networks import fetch, find
+from srbench.data.fetch.networks import fetch_network, find
 from srbench.errors import DataError
 from srbench.metrics.networks import Features, read_weights
 from srbench.recipe import Perceptual
@@ -56,6 +56,6 @@ def vgg_state(network: str) -> Mapping[str, Tensor]:
     with suppress(DataError):
         return read_weights(find((network,), network)[network])
     try:
-        return read_weights(fetch(network)[0])
+        return read_weights(fetch_network(network)[0])
     except DataError as error:
         raise DataError(f"The perceptual loss needs torchvision's {network}: {error}") from None

@@ -119,7 +119,7 @@ def test_columns_that_could_be_either(table: Any, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"has the columns one, two: add \?column=HR, or \?hr=HR&lr=LR for pairs"):
         resolve("hf:./odd", cwd=tmp_path)
     assert resolve("hf:./odd?hr=one&lr=two", cwd=tmp_path).scale == 2
-    with pytest.raises(DataError, match=r"is not .* made smaller by a whole factor"):
+    with pytest.raises(DataError, match=r"is not .* downsampled by a whole factor"):
         resolve("hf:./odd?hr=two&lr=one", cwd=tmp_path)
     (tmp_path / "none").mkdir()
     table.select_columns(["label"]).to_parquet(tmp_path / "none" / "test.parquet")

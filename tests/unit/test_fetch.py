@@ -543,7 +543,7 @@ def test_of_a_network_likewise(server: Server, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setitem(networks.NETWORKS, "squeezenet1_1", wanted)
     told: list[str] = []
     with ThreadPoolExecutor(3) as pool:
-        done = list(pool.map(lambda _: networks.fetch("squeezenet1_1", progress=told.append), range(3)))
+        done = list(pool.map(lambda _: networks.fetch_network("squeezenet1_1", progress=told.append), range(3)))
     assert sorted(fetched for _, fetched in done) == [False, False, True]
     assert [path for path, _ in server.requests] == [f"networks/{known.file}"]
     assert told.count("another process is fetching squeezenet1_1: waiting for it") == 2

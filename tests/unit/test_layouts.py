@@ -17,6 +17,7 @@ from srbench.data.images import read_samples
 from srbench.data.own.describe import About
 from srbench.data.own.manifests import remove
 from srbench.data.sr_images import match, match_by_name
+from srbench.data.stems import lossless_images
 from srbench.errors import DataError, UsageError
 from srbench.imaging.files import write_png
 from srbench.models.parse import parse_spec
@@ -324,3 +325,12 @@ def write_manifest(folder: Path) -> None:
         b'\xef\xbb\xbftitle = "mine"\nlicence = "mine"\nkind = "hr"\nrole = "test"\ndefault_split = "test"\n'
         b'base_url = "d/HR"\n[splits.test]\nimages = [{ name = "a", path = "a.png" }]\n'
     )
+
+
+def test_where_a_mirror_may_have_an_image(tmp_path: Path) -> None:
+    for name in ("B100/HR/3096.png", "BSD-100/3096.bmp", "b100/x2/3096.png", "B100/HR/3096_x2.txt", "other/3096.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = [path.relative_to(tmp_path).as_posix() for path in lossless_images(tmp_path, "bsd100", "3096")]
+    assert found == ["B100/HR/3096.png", "BSD-100/3096.bmp"]
+    assert not list(lossless_images(tmp_path / "gone", "bsd100", "3096"))

@@ -12,7 +12,7 @@ import pytest
 from server import Server, ranged, serving, truncated_but_ranged, wrong
 
 from srbench.data.fetch import download as download_module
-from srbench.data.fetch.networks import NETWORKS, NetworkFile, fetch, find, networks_folder, sha256_of
+from srbench.data.fetch.networks import NETWORKS, NetworkFile, fetch_network, find, networks_folder, sha256_of
 from srbench.errors import DataError, UsageError
 
 CONTENT = bytes(range(256)) * 20
@@ -49,19 +49,19 @@ def place(path: Path, content: bytes = CONTENT) -> Path:
 
 def test_fetched_from_its_public_home(server: Server) -> None:
     lines: list[str] = []
-    path, fetched = fetch("net", progress=lines.append)
+    path, fetched = fetch_network("net", progress=lines.append)
     assert fetched
     assert path == networks_folder() / FILE == find(("net",), "net")["net"]
     assert path.read_bytes() == CONTENT
     assert lines == ["fetching net (1 file, 5 kB)", "fetched net"]
     server.requests.clear()
-    assert fetch("net", progress=False) == (path, False)
+    assert fetch_network("net", progress=False) == (path, False)
     assert server.requests == []
 
 
 def test_an_interrupted_download_goes_on(server: Server) -> None:
     server.ways[f"models/{FILE}"] = [truncated_but_ranged, ranged]
-    fetch("net", progress=False)
+    fetch_network("net", progress=False)
     assert [path for path, part in server.requests if part]
     assert find(("net",), "net")
 
@@ -71,7 +71,7 @@ def test_a_wrong_file_from_the_server_is_refused(server: Server) -> None:
     with pytest.raises(
         DataError, match=rf"^{FILE} cannot be had .*wrong hash: .*, not {DIGEST[:8]}\): set SRBENCH_MIRROR"
     ):
-        fetch("net", progress=False)
+        fetch_network("net", progress=False)
     assert [path.name for path in networks_folder().iterdir() if path.is_file()] == []
 
 
@@ -85,7 +85,7 @@ def test_a_folder_that_cannot_be_written_is_named_alone(
     own_cache.mkdir(exist_ok=True)
     (own_cache / "networks").write_text("a file")
     with pytest.raises(DataError, match=r"^\S+ cannot be written \([^)]+\): check the folder and its free space\.$"):
-        fetch("net", progress=False)
+        fetch_network("net", progress=False)
 
 
 def test_a_mirrors_file_that_cannot_be_read_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,14 +96,14 @@ def test_a_mirrors_file_that_cannot_be_read_is_passed_over(tmp_path: Path, monke
         raise PermissionError(13, "Permission denied", str(source))
 
     monkeypatch.setattr("srbench.data.fetch.sources.shutil.copyfile", denied)
-    assert fetch("net", progress=False) == (networks_folder() / FILE, True)
+    assert fetch_network("net", progress=False) == (networks_folder() / FILE, True)
 
 
 def test_no_network(server: Server) -> None:
     server.shutdown()
     server.server_close()
     with pytest.raises(DataError, match=r"no connection.*put the file into .*networks\.$") as error:
-        fetch("net", progress=False)
+        fetch_network("net", progress=False)
     assert "\n" not in str(error.value)
 
 
@@ -121,7 +121,7 @@ def test_found_where_it_lies(
     }[where]
     place(path)
     assert find(("net",), "net") == {"net": path}
-    got, fetched = fetch("net", progress=False)
+    got, fetched = fetch_network("net", progress=False)
     assert server.requests == []
     assert fetched == where.startswith("mirror")  # a mirror may go away
     assert got == (networks_folder() / FILE if fetched else path)
@@ -130,7 +130,7 @@ def test_found_where_it_lies(
 def test_fetched_from_a_mirrors_address(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     server.files[f"mirror/networks/{FILE}"] = server.files.pop(f"models/{FILE}")
     monkeypatch.setenv("SRBENCH_MIRROR", f"{server.url}/mirror")
-    assert fetch("net", progress=False)[1]
+    assert fetch_network("net", progress=False)[1]
     assert [path for path, _ in server.requests] == [f"mirror/networks/{FILE}"]
 
 
@@ -153,7 +153,7 @@ def test_a_wrong_file_is_passed_over_and_named(tmp_path: Path, own_cache: Path) 
     good = place(tmp_path / "torch" / "hub" / "checkpoints" / FILE)
     assert find(("net",), "net") == {"net": good}
     good.unlink()
-    assert fetch("net", progress=False) == (bad, True)
+    assert fetch_network("net", progress=False) == (bad, True)
     assert bad.read_bytes() == CONTENT
 
 
@@ -170,7 +170,7 @@ def test_a_changed_file_is_noticed(own_cache: Path) -> None:
 
 def test_unknown_names() -> None:
     with pytest.raises(UsageError, match="Did you mean vgg19 or vgg16"):
-        fetch("vgg61")
+        fetch_network("vgg61")
 
 
 def test_heads_come_with_torchmetrics() -> None:

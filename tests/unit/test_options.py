@@ -39,6 +39,7 @@ def test_fractions_in_a_config_file_may_be_whole_numbers() -> None:
         ("set5,hr=x,lr=y,z", ("set5", "hr=x,lr=y", "z")),
         (r"./Oslo\, May,set5", ("./Oslo, May", "set5")),
         (r"hr=a\,b,lr=c", ("hr=a,b,lr=c",)),
+        ("mine=lr=x,hr=y,z=w,hr=a,lr=b", ("mine=lr=x,hr=y", "z=w", "hr=a,lr=b")),
         (r"C:\pictures,b", ("C:\\pictures", "b")),
     ],
 )

@@ -2,7 +2,7 @@
 
 A file is looked for in srbench's cache folder, in the folders of ``SRBENCH_MIRROR`` (there, or in their ``networks`` or
 ``metric_parameters`` folder), in torch hub's cache, and in an installed package that brings it along; the first whole
-one is used where it lies. Only :func:`fetch` downloads, so that a metric's name on a command line never costs half a
+one is used where it lies. Only :func:`fetch_network` downloads: a metric's name on a command line never costs half a
 gigabyte by surprise.
 
 Of torchvision's files the first 8 digits of the sha256 are public, as the end of their names; that is what torchvision
@@ -170,7 +170,7 @@ def _search(known: NetworkFile, *, anew: bool = False) -> tuple[Path | None, str
     return None, fault
 
 
-def fetch(name: str, *, progress: Progress = True) -> tuple[Path, bool]:
+def fetch_network(name: str, *, progress: Progress = True) -> tuple[Path, bool]:
     """Get a file, from a mirror or its public home, unless a whole one is here already.
 
     Returns:
