@@ -205,7 +205,7 @@ def test_a_notice_lies_beside_every_copy(server: Server, monkeypatch: pytest.Mon
         FILE, f"{server.url}/models/{FILE}", len(CONTENT), DIGEST, notice=NETWORKS["brisque-model"].notice
     )
     monkeypatch.setitem(NETWORKS, "net", known)
-    path, _ = fetch("net", progress=False)
+    path, _ = fetch_network("net", progress=False)
     notice = path.with_name(f"{FILE}.notice.txt").read_text("utf-8")
     assert "Copyright (c) 2011 The University of Texas at Austin" in notice
     assert "BRISQUE Software Release" in notice
@@ -216,7 +216,7 @@ def test_folders_of_a_mirror(folder: str, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("SRBENCH_MIRROR", str(tmp_path / "mirror"))
     there = place(tmp_path / "mirror" / folder / FILE)
     assert find(("net",), "net")["net"] == there
-    assert fetch("net", progress=False)[1]
+    assert fetch_network("net", progress=False)[1]
 
 
 def test_niqes_parameters_come_with_srbench_and_their_notice() -> None:
