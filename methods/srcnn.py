@@ -129,7 +129,7 @@ LONG = STANDARD.model_copy(
         "transfer": Transfer(scale=3, steps=15_000),
     }
 )
-"""For the largest network: 4,000 batches of SOAP come to what takes Adam 20,000 (``benchmarks/recipes``)."""
+"""For the larger networks: 4,000 batches of SOAP come to what takes Adam 20,000 (``benchmarks/recipes``)."""
 
 PAPER = Recipe(
     train=("t91",),
@@ -181,7 +181,7 @@ class SrcnnY935(SrcnnY):
 
     kernels = (9, 3, 5)
     info = dataclasses.replace(SrcnnY.info, name="srcnn-y-935", halo=7)
-    recipes: ClassVar[Mapping[str, Recipe]] = _recipes(20_000, 6_000, 1e-3)
+    recipes: ClassVar[Mapping[str, Recipe]] = {**_recipes(20_000, 6_000, 1e-3), "standard": LONG}
 
 
 class SrcnnY955(SrcnnY):

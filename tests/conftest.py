@@ -6,12 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from forks import Forks, suits
 
 # Files of tests run side by side, a core each; threads of torch that wait for one another would spin.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -33,9 +35,21 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     return cache
 
 
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks | None]:
+    """Starts programs whose imports are done, where the system can."""
+    if not hasattr(os, "pidfd_open"):
+        yield None
+        return
+    with tempfile.TemporaryDirectory() as folder:  # a short name, as a socket's must be
+        forks = Forks(Path(folder))
+        yield forks
+        forks.close()
+
+
 @pytest.fixture
-def cli(tmp_path: Path) -> Cli:
-    """Runs ``srbench`` as a user does: a process of its own, in an empty folder."""
+def program(tmp_path: Path) -> Cli:
+    """Runs ``srbench`` as a user does, from the interpreter's start to its end, in an empty folder."""
 
     def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -46,6 +60,20 @@ def cli(tmp_path: Path) -> Cli:
             text=True,
             timeout=300,
         )
+
+    return run
+
+
+@pytest.fixture
+def cli(tmp_path: Path, program: Cli, forks: Forks | None) -> Cli:
+    """The same without the seconds that imports take, where the environment allows."""
+    if forks is None:
+        return program
+    forks.start()
+
+    def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        whole = {**os.environ, **environment}
+        return forks.run(words, tmp_path, whole, 300) if suits(forks.folder, whole) else program(*words, **environment)
 
     return run
 
@@ -98,6 +126,19 @@ def save(path: Path, image: np.ndarray) -> Path:
         order = image[..., [2, 1, 0, 3]]
     assert cv2.imwrite(str(path), order)
     return path
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> Path:
+    """A folder that nobody can write into, root neither."""
+    folder = tmp_path / "closed"
+    if os.geteuid() != 0:
+        folder.mkdir(mode=0o500)
+    elif Path("/sys/kernel").is_dir():
+        folder.symlink_to("/sys/kernel")
+    else:
+        pytest.skip("root may write everywhere")
+    return folder
 
 
 @pytest.fixture

@@ -1,1 +1,1 @@
-"""What the numbers say: gates, comparisons, intervals. Imported by report and above."""
+"""Gates, comparisons and intervals of results. Imported by report and above."""

@@ -1,4 +1,4 @@
-"""A run's values as reference rows, for `srbench check --write`: tomorrow's runs are held to today's numbers."""
+"""A run's values as reference rows, for `srbench check --write`: a baseline for later runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 
-from srbench.analysis.references import COLUMNS, OPTIONAL_COLUMNS, OWN_SOURCE, is_genuine
+from srbench.analysis.references import OPTIONAL_COLUMNS, OWN_SOURCE, REFERENCE_COLUMNS, is_genuine
 from srbench.bench.results import CellResult, MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
@@ -14,34 +14,34 @@ from srbench.protocols.builtin import PROTOCOLS
 from srbench.system.files import write_atomically
 from srbench.system.text import to_csv
 
-# What differs between machines: floating point where nothing is trained or the weights come with the method, else the
-# training itself. For metrics that are not listed: so many units of the last digit that tables print, or the share of
-# the distance from a perfect score, whichever is more.
+# Differences between machines: of floating point if nothing is trained or the weights come with the method, else of
+# the training. For other metrics: units of the last printed digit, or the share of the distance from a perfect score,
+# whichever is more.
 _TOLERANCES = {"psnr": (0.001, 0.15), "ssim": (0.00005, 0.003)}
 _LAST_DIGITS = (0.5, 30.0)
 _SHARES = (1e-4, 5e-2)
 
 
 def write_baseline(runs: list[LoadedRun], path: Path) -> int:
-    """Write all values of the runs as gate rows and return how many there are.
+    """Write all values of the runs as gate rows; returns their number.
 
     Raises:
-        UsageError: a run is not whole or has a folder that is called like a data set, or two runs hold one value.
+        UsageError: a run is incomplete or has a folder named like a data set, or two runs hold the same value.
     """
     rows = [row for run in runs for row in _rows(run)]
-    seen = {tuple(row[column] for column in (*COLUMNS[:5], *OPTIONAL_COLUMNS)) for row in rows}
+    seen = {tuple(row[column] for column in (*REFERENCE_COLUMNS[:5], *OPTIONAL_COLUMNS)) for row in rows}
     if len(seen) < len(rows):
         raise UsageError("Two of the runs hold the same value; write a baseline from one of them.")
-    columns = COLUMNS + OPTIONAL_COLUMNS
+    columns = REFERENCE_COLUMNS + OPTIONAL_COLUMNS
     write_atomically(path, to_csv([columns, *([row[column] for column in columns] for row in rows)]))
     return len(rows)
 
 
 def require_whole(run: LoadedRun) -> None:
-    """Refuse a run that cannot be a baseline.
+    """Reject runs that cannot be a baseline.
 
     Raises:
-        UsageError: a metric or a cell is lacking, or a folder is called like a data set.
+        UsageError: a metric or a cell is missing, or a folder is named like a data set.
     """
     record = run.record
     unavailable = [metric.name for metric in record.metrics if metric.unavailable]
@@ -62,7 +62,7 @@ def require_whole(run: LoadedRun) -> None:
 
 
 def value_text(metric: str, value: float) -> str:
-    """A value as baselines hold it: to more digits than any tolerance needs."""
+    """A value as baselines have it: with more digits than any tolerance needs."""
     return f"{value:.{7 if metric in _TOLERANCES else 9}g}"
 
 
@@ -92,7 +92,7 @@ def _rows(run: LoadedRun) -> Iterator[dict[str, str]]:
 
 
 def _by_label(cells: tuple[CellResult, ...]) -> list[list[CellResult]]:
-    """Cells that differ in their seed alone, together."""
+    """Cells grouped by everything but the seed."""
     groups: dict[tuple[str, str, int], list[CellResult]] = {}
     for cell in cells:
         groups.setdefault((cell.id.method_label, cell.id.dataset, cell.id.scale), []).append(cell)
@@ -100,7 +100,7 @@ def _by_label(cells: tuple[CellResult, ...]) -> list[list[CellResult]]:
 
 
 def _is_fixed(run: LoadedRun, cell: CellResult) -> bool:
-    """Whether every machine has the same weights for a cell: none, or some that come with the method."""
+    """Whether a cell's weights are the same on every machine: none, or weights that come with the method."""
     training = run.trainings.get(str(cell.inputs.get("weights")))
     return not cell.id.recipe or (training is not None and training.shipped)
 

@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 LEVEL = 0.95
 RESAMPLES = 1999
 MIN_IMAGES = 5
-"""With fewer, too many resamples hold one image only, and the interval would be several times the range."""
+"""With fewer, too many resamples contain one image only, and intervals would be several times the range."""
 _SEED = 20150828
 _EXHAUSTIVE = 5
-"""Images up to which all resamples are taken, n to the power n of them, instead of random ones."""
+"""Up to so many images all n**n resamples are taken instead of random ones."""
 _ROWS = 500
-"""Rows worked on at a time, for memory's sake."""
+"""Rows processed at a time, to bound memory."""
 _ALIKE = 1e-9
-"""A variance, in units of the row's, below which a resample is one image again and again."""
+"""The variance relative to the row's below which a resample consists of equal values."""
 
 Values = NDArray[np.float64]
 
@@ -64,7 +64,7 @@ def intervals(estimates: Sequence[float], samples: Sequence[Values]) -> list[Int
 
 
 def _reach(values: Values) -> Values:
-    """How far the intervals of the means of (rows, n) reach below and above: (rows, 2), not finite where none exists.
+    """The lower and upper reach of the intervals of the means of (rows, n): (rows, 2), not finite if there is none.
 
     In a resample with mean m* and standard deviation s*, t* = (m* - m) / s*. The interval is m - t*s for t at the upper
     and lower 2.5 % of all t*: what Student's t would give if the values were normal, with the tails of these values.
@@ -87,7 +87,7 @@ def _reach(values: Values) -> Values:
 
 
 def _ordered(t: Values, times: NDArray[np.int64], ranks: tuple[int, int]) -> Values:
-    """The values of these ranks, from 0 up, in each row where each column stands so many times: (rows, 2)."""
+    """The values of these ranks, from 0 up, in each row with columns repeated ``times``: (rows, 2)."""
     if len(times) == times.sum():
         return np.asarray(np.partition(t, ranks, axis=1)[:, list(ranks)])
     order = np.argsort(t, axis=1)
@@ -101,8 +101,8 @@ def _resamples(n: int) -> tuple[Values, NDArray[np.int64]]:
     """The resamples and how often each counts, the same at every call.
 
     Returns:
-        How much of each resample is each image: (n, resamples), columns of sum 1. And (resamples,) whole numbers: of 5
-        images' 3125 resamples 126 differ.
+        The share of each image in each resample, (n, resamples), with columns of sum 1; and the counts, (resamples,):
+        of the 3125 resamples of 5 images 126 are different.
     """
     if n <= _EXHAUSTIVE:
         drawn = np.array(list(itertools.product(range(n), repeat=n)))

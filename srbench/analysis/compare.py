@@ -1,4 +1,4 @@
-"""Pairs of methods, image by image: how far apart, how surely, and where."""
+"""Compares pairs of methods image by image: differences, intervals, tests."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from srbench.errors import UsageError
 from srbench.system.names import method_of, unknown
 
 MAX_ALL_PAIRS = 10
-"""Methods up to which a report compares all pairs; more are compared with one of them."""
+"""Most methods of which a report compares all pairs; more are compared with a baseline."""
 BASELINE = "bicubic"
-"""What more methods are compared with, where a run has it."""
+"""The baseline, if a run has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +29,15 @@ class Comparison:
     """Two methods on the images of one data set at one scale.
 
     Attributes:
-        a: the first method's values.
-        b: the second's, of the same images in the same order.
-        metric: what is compared.
-        difference: of the data set's values, A - B.
+        a: the values of the first method.
+        b: the values of the second, of the same images in the same order.
+        metric: the metric.
+        difference: A - B of the data set's values.
         interval: of the difference, over images.
-        wins: images on which A is better.
-        losses: images on which B is.
-        p: Wilcoxon's, two-sided; None where too few images differ for a test.
-        holm: the same, corrected for all that was tested with it.
+        wins: number of images on which A is better.
+        losses: number of images on which B is better.
+        p: of Wilcoxon's two-sided test; None if too few images differ.
+        holm: p with Holm's correction for all pairs that were tested together.
     """
 
     a: ScoreSample
@@ -96,12 +96,12 @@ class Comparison:
 
 
 def minus(a: float, b: float) -> float:
-    """A - B, which is 0 of two infinities: both methods restored the image exactly."""
+    """A - B; 0 for equal infinities (both methods restored the image exactly)."""
     return 0.0 if a == b else a - b
 
 
 def compare_samples(pairs: Sequence[tuple[ScoreSample, ScoreSample]], metric: MetricRecord) -> list[Comparison]:
-    """Compare pairs, all of one family for Holm's correction."""
+    """Compare pairs, with Holm's correction over all of them."""
     with np.errstate(invalid="ignore"):
         differences = [np.where(a.values == b.values, 0.0, a.values - b.values) for a, b in pairs]
         parts = [np.where(a.parts == b.parts, 0.0, a.parts - b.parts) for a, b in pairs]
@@ -131,14 +131,14 @@ def compare_methods(
     datasets: Sequence[str] = (),
     scales: Sequence[int] = (),
 ) -> list[Comparison]:
-    """Two methods wherever both have results, Holm's correction over all of it.
+    """Compare two methods wherever both have results, with Holm's correction over all rows.
 
     Args:
-        run_a: where A's values come from.
-        a: a label of it.
-        run_b: where B's come from; it may be the same run.
-        b: a label of it.
-        metric: what to compare.
+        run_a: the run of A.
+        a: a label in it.
+        run_b: the run of B, which may be the same.
+        b: a label in it.
+        metric: the metric.
         datasets: only these; all if empty.
         scales: only these; all if empty.
 
@@ -171,7 +171,7 @@ def compare_all(
     datasets: Sequence[str] = (),
     scales: Sequence[int] = (),
 ) -> list[Comparison]:
-    """Pairs of a run's methods wherever both have results; Holm's correction over the pairs of a data set and scale."""
+    """Compare pairs of a run's methods wherever both have results, with Holm's correction per data set and scale."""
     found = samples(run, metric.name)
     wanted = list(dict.fromkeys(pairs))
     compared: list[Comparison] = []
@@ -184,7 +184,7 @@ def compare_all(
 
 
 def default_baseline(run: LoadedRun) -> str:
-    """What a run's methods are compared with unless told otherwise."""
+    """The default baseline of a run."""
     labels = labels_of(run)
     return BASELINE if BASELINE in labels else labels[0]
 
@@ -208,10 +208,10 @@ def labels_of(run: LoadedRun) -> list[str]:
 
 
 def find_labels(run: LoadedRun, pattern: str) -> list[str]:
-    """The labels that a word on the command line means: ``name:recipe``, ``name`` of its only recipe, or a glob.
+    """The labels that match a pattern: ``name:recipe``, ``name`` if it has one recipe, or a glob.
 
     Raises:
-        UsageError: none, or ``name`` has several recipes in the run.
+        UsageError: nothing matches, or ``name`` has several recipes in the run.
     """
     labels = labels_of(run)
     if pattern in labels:
@@ -246,7 +246,7 @@ def find_metric(runs: Sequence[LoadedRun], name: str) -> MetricRecord:
 
 
 def check_comparable(run_a: LoadedRun, run_b: LoadedRun) -> None:
-    """Raise UsageError unless values of the runs can stand beside each other: one protocol, and the same images."""
+    """Raise UsageError unless the runs have the same protocol and images, so that values can be compared."""
     a, b = run_a.record, run_b.record
     if a.protocol_hash != b.protocol_hash:
         raise UsageError(
@@ -264,7 +264,7 @@ def check_comparable(run_a: LoadedRun, run_b: LoadedRun) -> None:
 def without_result(
     run: LoadedRun, labels: Iterable[str], datasets: Sequence[str], scales: Sequence[int]
 ) -> list[CellId]:
-    """The planned cells of some methods that have no result, so that no comparison knows them."""
+    """The planned cells of some methods that have no result, and so are missing in comparisons."""
     have = {cell.id for cell in run.cells}
     planned = (cell.id for cell in run.record.cells if cell.id not in have)
     wanted = set(labels)

@@ -1,7 +1,6 @@
 """The gate: does a run reproduce the reference values?
 
-Its answer must never be yes by accident: a value without a result fails, and so does a check in which nothing was
-compared.
+It must never pass by accident: a missing value fails, and so does a check that compared nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
-from srbench.analysis.references import SPEED, Reference, is_genuine
+from srbench.analysis.references import SPEED_PREFIX, Reference, is_genuine
 from srbench.bench.results import CellId, RunRecord
 from srbench.bench.store import LoadedRun
 from srbench.errors import DataError
@@ -20,16 +19,16 @@ from srbench.system.names import method_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What became of one reference value in one run.
+    """The result of checking one reference value in one run.
 
     Attributes:
         reference: the expected value.
-        run: the run's id; empty where no run planned the value.
-        seeds: that the run planned for the value.
-        measured: the run's value, the mean over the seeds, or None.
-        status: ``missing`` where there is no value.
-        why: of a missing value, in a word or two.
-        error: of a cell that failed, its sentence.
+        run: the run's id; empty if no run planned the value.
+        seeds: the planned seeds.
+        measured: the run's value, the mean over the seeds; None if it is missing.
+        status: ``missing`` if there is no value.
+        why: why it is missing, in a word or two.
+        error: the error of a failed cell.
         better: whether a deviation is in the metric's good direction; None if unknown.
     """
 
@@ -58,7 +57,7 @@ class Verdict:
 
     @property
     def deviation(self) -> float | None:
-        """How far from the expected value, or from its good side, the measured one is."""
+        """How far the measured value is from the expected one, or beyond the limit."""
         difference = self.difference
         if difference is None or self.reference.rule == "equal":
             return None if difference is None else abs(difference)
@@ -66,7 +65,7 @@ class Verdict:
 
     @property
     def message(self) -> str:
-        """One sentence that names the value."""
+        """One sentence about the value."""
         expected = f"{_ascii(self.reference.expected)} is expected ({self.reference.source})"
         if self.measured is None:
             error = f" ({self.error.rstrip('.')})" if self.error else ""
@@ -84,8 +83,8 @@ class Verdicts:
     """The answer of :func:`check_runs`.
 
     Attributes:
-        verdicts: one for each value in scope, failures first.
-        problems: sentences about the check as a whole; any is a failure.
+        verdicts: one per value in scope, failures first.
+        problems: sentences about the check as a whole; any means failure.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -98,7 +97,7 @@ class Verdicts:
 
     @property
     def ok(self) -> bool:
-        """Whether all that should be checked was, and agrees."""
+        """Whether everything was checked and agrees."""
         return not self.problems and not self.failures
 
 
@@ -107,12 +106,12 @@ def check_runs(runs: Sequence[LoadedRun], references: Iterable[Reference], *, co
 
     Args:
         runs: the runs.
-        references: rows of any use; only gate rows are compared.
-        complete: every gate row must be in some run; otherwise those that a run planned are in scope, and each run
+        references: rows; only gate rows are compared.
+        complete: every gate row must be in some run; otherwise the rows that a run planned are in scope, and each run
             must have some.
 
     Raises:
-        DataError: a row holds a metric from the side on which it is good.
+        DataError: a row limits a metric in its good direction.
     """
     gates = [row for row in references if row.use == "gate"]
     verdicts: list[Verdict] = []
@@ -141,7 +140,7 @@ def check_runs(runs: Sequence[LoadedRun], references: Iterable[Reference], *, co
 
 def _verdict(run: LoadedRun, row: Reference) -> Verdict | None:
     """The verdict on one value, or None if the run did not plan it."""
-    if row.metric.startswith(SPEED):
+    if row.metric.startswith(SPEED_PREFIX):
         return _speed_verdict(run, row)
     record = run.record
     metric = {metric.name: metric for metric in record.metrics}.get(row.metric)
@@ -151,7 +150,7 @@ def _verdict(run: LoadedRun, row: Reference) -> Verdict | None:
         return None
     if row.rule != "equal" and (row.rule == "at_least") != metric.higher_is_better:
         side, rule = ("lower", "at_most") if row.rule == "at_least" else ("higher", "at_least")
-        raise DataError(f"{row.where}: {row.metric} is better where it is {side}, so the rule must be {rule} or equal.")
+        raise DataError(f"{row.where}: {row.metric} is better if it is {side}, so the rule must be {rule} or equal.")
     seeds = tuple(cell.seed for cell in planned)
     values: list[float] = []
     for cell_id in planned:
@@ -172,11 +171,11 @@ def _verdict(run: LoadedRun, row: Reference) -> Verdict | None:
 
 
 def _speed_verdict(run: LoadedRun, row: Reference) -> Verdict | None:
-    """The verdict on a method's speed over another's, or None if the run did not time both so."""
+    """The verdict on the ratio of two methods' speeds, or None if the run did not time both like that."""
     speed, record = run.speed, run.record
     if speed is None or (speed.device_type, speed.scale) != (row.dataset, row.scale):
         return None
-    names = [method_of(label) for label in (row.method, row.metric.removeprefix(SPEED))]
+    names = [method_of(label) for label in (row.method, row.metric.removeprefix(SPEED_PREFIX))]
     rows = [timed for timed in map(speed.of, names) if timed is not None]
     if len(rows) < 2 or record.protocol_hash != row.protocol_hash:
         return None
@@ -194,14 +193,14 @@ def _same_value(cell: CellId, row: Reference) -> bool:
 
 
 def _missing(record: RunRecord, cell: CellId) -> tuple[str, str]:
-    """Why a cell has no result, and the sentence of its failure."""
+    """Why a cell has no result, and its error."""
     failed = next((failed for failed in record.failed if failed.id == cell), None)
     why, error = ("no result", "") if failed is None else ("failed", failed.error)
     return why + (f" of seed {cell.seed}" if cell.seed else ""), error
 
 
 def _impostors(record: RunRecord) -> str:
-    """A clause on folders that are called like a data set."""
+    """A clause about folders that are named like a data set."""
     names = [f"'{dataset.name}'" for dataset in record.datasets if not is_genuine(dataset)]
     if not names:
         return ""
@@ -210,11 +209,11 @@ def _impostors(record: RunRecord) -> str:
 
 
 def _ascii(text: str) -> str:
-    """For logs that know no more."""
+    """For logs without Unicode."""
     return text.replace("±", "+-").replace("≥", ">=").replace("≤", "<=")
 
 
 def _as_printed(value: float, reference: Reference) -> str:
-    """A measured value with two more decimals than the expected one, so that a difference is seen."""
+    """A measured value with two more decimals than the expected one."""
     decimals = len(reference.text.partition(".")[2]) if "e" not in reference.text.lower() else 6
     return f"{value:.{max(decimals, 2) + 2}f}".rstrip("0").rstrip(".")

@@ -1,7 +1,6 @@
-"""Reference values: what others, or we ourselves earlier, measured, as rows of CSV files.
+"""Reference values, published or our own, as rows of CSV files.
 
-``results/reference/README.md`` describes the columns. Reading is strict: a row that is half understood would be a
-value that is silently not checked.
+``results/reference/README.md`` describes the columns. Reading is strict, so that no value is silently unchecked.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from srbench.protocols.builtin import get_protocol
 from srbench.system.places import is_file, reference_folder
 from srbench.system.text import from_csv_field
 
-COLUMNS = (
+REFERENCE_COLUMNS = (
     "method",
     "dataset",
     "scale",
@@ -35,9 +34,9 @@ COLUMNS = (
 )
 OPTIONAL_COLUMNS = ("protocol_hash", "rule")
 OWN_SOURCE = "srbench"
-"""How the source of our own baselines starts."""
-SPEED = "speed/"
-"""How the metric of a speed gate starts; the method that it is held against follows."""
+"""Prefix of the source of our own baselines."""
+SPEED_PREFIX = "speed/"
+"""Prefix of the metric of a speed gate; the method to compare with follows."""
 ABSOLUTE_SPEEDS = frozenset({"speed", "ms", "median_ms", "mp/s", "megapixels_per_s"})
 DEVICES = ("cpu", "cuda", "mps")
 
@@ -49,20 +48,20 @@ class Reference:
     """One reference value.
 
     Attributes:
-        method: our method's label where ``use`` is ``gate``, else what the publication calls it.
+        method: our label if ``use`` is ``gate``, else the name in the publication.
         dataset: our name of the data set.
         scale: the factor.
         protocol: the name of the protocol.
-        protocol_hash: what rows are matched by.
+        protocol_hash: identifies the protocol.
         metric: the name of the metric.
         value: the value.
-        text: the value as it was printed.
-        tolerance: how far a run may lie from it, or beyond it; None where ``use`` is ``show``.
-        rule: whether a run must lie about it, not below it, or not above it.
+        text: the value as printed.
+        tolerance: the allowed deviation; None if ``use`` is ``show``.
+        rule: whether a run's value must be equal, at least, or at most the value.
         use: ``gate`` must be reproduced, ``show`` is printed beside ours.
-        shown_for: the method, or label, of ours beside which reports print it; empty: nowhere.
-        source: who printed it.
-        note: anything else.
+        shown_for: our method or label beside which reports print it; empty for none.
+        source: the publication.
+        note: a remark.
         where: file and line, for messages.
     """
 
@@ -89,7 +88,7 @@ class Reference:
 
     @property
     def expected(self) -> str:
-        """What a run must give, as text."""
+        """The allowed values as text."""
         slack = f"{self.tolerance or 0.0:.9f}".rstrip("0").rstrip(".")
         if self.rule == "equal":
             return f"{self.text} ± {slack}"
@@ -98,7 +97,7 @@ class Reference:
 
     @property
     def limits(self) -> tuple[float, float]:
-        """The least and the greatest value that a run may have."""
+        """The smallest and largest allowed value."""
         slack = self.tolerance or 0.0
         low = -math.inf if self.rule == "at_most" else self.value - slack
         return low, math.inf if self.rule == "at_least" else self.value + slack
@@ -110,16 +109,16 @@ class Reference:
 
     @property
     def line(self) -> int:
-        """The line of its file in which it ends."""
+        """The line of its file, for a record of several lines the last."""
         return int(self.where.rpartition(":")[2])
 
     @property
     def own(self) -> bool:
-        """Whether it is a baseline of ours and not a publication's value."""
+        """Whether it is of our own baseline, not published."""
         return self.source.startswith(OWN_SOURCE)
 
     def accepts(self, value: float) -> bool:
-        """Whether a measured value is within the limits; a limit itself is."""
+        """Whether a measured value is within the limits, inclusive."""
         low, high = self.limits
         return value == self.value or low - 1e-9 <= value <= high + 1e-9
 
@@ -143,9 +142,9 @@ def shown_beside(
 
 @lru_cache(maxsize=256)
 def is_genuine(record: DatasetRecord) -> bool:
-    """Whether a run's data set is what values for its name are for.
+    """Whether a run's data set contains the images that its name stands for.
 
-    What is called like a data set that comes with srbench must hold its images; other names are the user's own.
+    A data set named like one of srbench's must contain the same images; other names are the user's.
     """
     from srbench.data.catalog import known_content, load_manifest, manifest_names
 
@@ -165,7 +164,7 @@ def load_references(names: Sequence[str] | None = None) -> tuple[Reference, ...]
         names: built-in files (``published``) or paths of CSV files; all built-in files if None.
 
     Raises:
-        UsageError: there is no such reference.
+        UsageError: a reference does not exist.
         DataError: a file is malformed.
     """
     return tuple(row for path in reference_paths(names) for row in read_references(path))
@@ -198,7 +197,7 @@ def read_references(path: Path) -> tuple[Reference, ...]:
     """The rows of one file.
 
     Raises:
-        DataError: it is malformed, or two gate rows of one value exclude each other.
+        DataError: it is malformed, or two gate rows contradict each other.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -215,8 +214,8 @@ def read_references(path: Path) -> tuple[Reference, ...]:
 
 
 def _check_header(path: Path, header: list[str]) -> None:
-    missing = [column for column in COLUMNS if column not in header]
-    extra = [column for column in header if column not in COLUMNS + OPTIONAL_COLUMNS]
+    missing = [column for column in REFERENCE_COLUMNS if column not in header]
+    extra = [column for column in header if column not in REFERENCE_COLUMNS + OPTIONAL_COLUMNS]
     if missing:
         raise DataError(f"{path}:1: the column {missing[0]} is missing; the first line must name the columns.")
     if extra or len(set(header)) != len(header):
@@ -283,16 +282,17 @@ def _rule(where: str, text: str) -> Rule:
 
 
 def _check_speed(where: str, field: Mapping[str, str], rule: Rule) -> None:
-    """Refuse a speed gate that says nothing on another machine, or nothing of worth."""
+    """Reject speed gates that depend on the machine, or that fail for higher speed."""
     metric = field["metric"].casefold()
-    if metric in ABSOLUTE_SPEEDS or metric == SPEED:
+    if metric in ABSOLUTE_SPEEDS or metric == SPEED_PREFIX:
         raise DataError(
-            f"{where}: an absolute speed is its machine's; hold it against a method of the same run, as {SPEED}bicubic."
+            f"{where}: an absolute speed depends on the machine; give it relative to a method of the same run, as "
+            f"{SPEED_PREFIX}bicubic."
         )
-    if not metric.startswith(SPEED):
+    if not metric.startswith(SPEED_PREFIX):
         return
     if rule != "at_least":
-        raise DataError(f"{where}: the rule of {field['metric']} must be at_least: to be faster is no failure.")
+        raise DataError(f"{where}: the rule of {field['metric']} must be at_least: a higher speed is no failure.")
     if field["dataset"] not in DEVICES:
         raise DataError(
             f"{where}: the dataset of {field['metric']} must be the device, cpu, cuda or mps, not '{field['dataset']}'."
@@ -307,7 +307,7 @@ def _hash_of(where: str, protocol: str) -> str:
 
 
 def _check_agreement(references: tuple[Reference, ...]) -> None:
-    """Refuse gate rows that no value can satisfy together."""
+    """Reject gate rows that no value can satisfy together."""
     narrowest: dict[tuple[str, str, int, str, str], tuple[float, float, Reference]] = {}
     for row in references:
         if row.tolerance is None:

@@ -1,4 +1,4 @@
-"""A run's values as samples over images: what intervals and tests are made from."""
+"""A run's values as samples over images, for intervals and tests."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ PoolFunction = Callable[[Sequence[float]], float]
 SampleKey = tuple[str, int, str]
 """Data set, scale and method label."""
 CellIntervals = Mapping[tuple[CellId, str], Interval]
-"""By cell and metric; a value without an interval is absent."""
+"""By cell and metric; values without an interval are absent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreSample:
-    """What a method reached on the images of a data set at a scale.
+    """The values of a method on the images of a data set at a scale.
 
-    A learned method's seeds are averaged image by image: the images are the sample, and training once more adds none.
+    Seeds of a learned method are averaged image by image: the images are the sample, and more seeds add none.
 
     Attributes:
         label: ``name`` or ``name:recipe``.
         dataset: the data set's name.
         scale: the factor.
         images: the names of the images.
-        values: (n,) the images' values, means over the seeds.
-        parts: (n,) what each image contributes to ``value``: ``values`` where it is their mean, else pseudo-values;
-            NaN where that is not known.
-        value: the data set's value, the mean over the seeds.
-        seed_values: the value of each seed.
+        values: (n,) of the images, means over the seeds.
+        parts: (n,) what each image contributes to ``value``: ``values`` if it is their mean, else pseudo-values; NaN if
+            unknown.
+        value: of the data set, the mean over the seeds.
+        seed_values: of the data set, for each seed.
     """
 
     label: str
@@ -55,7 +55,7 @@ class ScoreSample:
 
     @property
     def seed_sd(self) -> float | None:
-        """The standard deviation over seeds of the value; None of a single seed."""
+        """The standard deviation of the value over seeds; None for one seed."""
         return standard_deviation(self.seed_values)
 
 

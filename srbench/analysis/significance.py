@@ -10,19 +10,19 @@ from srbench.analysis.bootstrap import Values
 
 ALPHA = 0.05
 MIN_PAIRS = 6
-"""Pairs that differ from which the exact two-sided p can be below ALPHA: of 5 it is 2 / 2**5 = .0625 at best."""
+"""Least number of differing pairs with which the exact two-sided p can be below ALPHA: with 5 it is 2 / 2**5."""
 _ALL_SIGNS = 13
-"""Pairs up to which scipy's test is exact with ties too."""
+"""Most pairs for which scipy's test is exact with ties."""
 
 
 def wilcoxon(differences: Sequence[Values]) -> list[float | None]:
-    """Two-sided p of the hypothesis that differences lie evenly about zero, for each sample (n,).
+    """Two-sided p of the hypothesis that differences are symmetric about zero, for each sample (n,).
 
     Differences of zero are left out, as Wilcoxon did. Exact up to 50 pairs without ties, and up to 13 with ties;
     beyond, the normal approximation with its correction for ties. An infinite difference ranks above all others.
 
     Returns:
-        None where fewer than MIN_PAIRS pairs differ: no outcome could be significant, so it is no test.
+        None if fewer than MIN_PAIRS pairs differ: no outcome could be significant.
 
     Source:
         Wilcoxon, Individual Comparisons by Ranking Methods, Biometrics Bulletin 1945; computed by scipy.
@@ -36,7 +36,7 @@ def wilcoxon(differences: Sequence[Values]) -> list[float | None]:
         if len(sample) >= MIN_PAIRS:
             alike.setdefault((len(sample), len(np.unique(np.abs(sample))) < len(sample)), []).append(place)
     for (n, tied), places in alike.items():
-        # scipy chooses one way for all rows; of few pairs with ties it tries all 2**n signs, which takes room
+        # scipy uses one method for all rows; for few pairs with ties it tries all 2**n signs, which takes memory
         for some in [[place] for place in places] if tied and n <= _ALL_SIGNS else [places]:
             ps = np.atleast_1d(test(np.stack([kept[place] for place in some]), axis=1).pvalue)
             for place, p in zip(some, ps, strict=True):
@@ -45,10 +45,10 @@ def wilcoxon(differences: Sequence[Values]) -> list[float | None]:
 
 
 def holm(ps: Sequence[float | None]) -> list[float | None]:
-    """Each p of a family, corrected so that any false finding among them is as likely as a single test's.
+    """Each p of a family, corrected so that a false finding among all is as likely as in a single test.
 
     The smallest is multiplied by the number of tests, the next by one less, and so on; none is below the one before
-    it or above 1. What was not tested (None) stays so and does not count.
+    it or above 1. None stays None and does not count.
 
     Source:
         Holm, A Simple Sequentially Rejective Multiple Test Procedure, Scandinavian Journal of Statistics 1979.

@@ -1,7 +1,7 @@
-"""`srbench check --update`: the values of our own baselines that runs no longer give, rewritten where they stand.
+"""`srbench check --update`: rewrites values of our own baselines that runs no longer reproduce.
 
-Only what was measured is rewritten: never a published value, and never a limit (``at_least``, ``at_most``), which a
-person has set. A value within its tolerance stays, so that the difference shows what has changed and nothing else.
+Published values and limits (``at_least``, ``at_most``) are never rewritten: a person sets limits. A value within its
+tolerance stays, so that the diff shows only real changes.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from srbench.analysis.references import OWN_SOURCE, Reference, read_references, 
 from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
 
-PACKAGE = Path(__file__).resolve().parents[1]
-"""srbench's own folder: an installed package is nobody's to change."""
+_PACKAGE = Path(__file__).resolve().parents[1]
+"""srbench's own folder: files of the installed package are never changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One value that is rewritten: what became of its row, and the text of its new value."""
+    """One rewritten value: the verdict on its row, and the new text."""
 
     verdict: Verdict
     text: str
@@ -33,15 +33,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class FileUpdate:
-    """What becomes of one file of reference values.
+    """The update of one file of reference values.
 
     Attributes:
         path: the file.
         before: its text.
         after: its text with the new values.
-        changes: one for each value that is rewritten.
-        limits: rows that the runs are beyond, but which only a person moves.
-        checked: how many of its values the runs hold.
+        changes: the rewritten values.
+        limits: rows whose limit the runs pass; only a person changes limits.
+        checked: how many of its values the runs have.
     """
 
     path: Path
@@ -52,21 +52,21 @@ class FileUpdate:
     checked: int
 
     def diff(self) -> list[str]:
-        """The unified difference, without ends of lines."""
+        """The unified diff, without line ends."""
         before, after = self.before.splitlines(), self.after.splitlines()
         return list(difflib.unified_diff(before, after, str(self.path), str(self.path), lineterm=""))
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What runs make of baselines: their files, and how many values of the runs stand in none of them."""
+    """The update of baselines: their files, and how many values of the runs are in none of them."""
 
     files: tuple[FileUpdate, ...]
     new: int
 
 
 def plan_update(runs: Sequence[LoadedRun], names: Sequence[str] | None = None) -> Update:
-    """What an update by runs would write; nothing is written.
+    """Compute an update; nothing is written.
 
     Args:
         runs: finished runs.
@@ -74,8 +74,8 @@ def plan_update(runs: Sequence[LoadedRun], names: Sequence[str] | None = None) -
             of ours if None.
 
     Raises:
-        UsageError: a run is no baseline, two runs hold one value, a named file holds no value of ours, or none that
-            the runs hold.
+        UsageError: a run cannot be a baseline, two runs have the same value, or a named file has no value of ours, or
+            none that the runs have.
         DataError: a file is malformed.
     """
     for run in runs:
@@ -93,7 +93,7 @@ def plan_update(runs: Sequence[LoadedRun], names: Sequence[str] | None = None) -
         files.append(_file_update(path, found))
         verdicts += found
     if not verdicts:
-        raise UsageError("The runs hold no value of a baseline of srbench's own; make one of them with --write.")
+        raise UsageError("The runs hold no value of a baseline of your own; write one with --write.")
     known = {(verdict.run, verdict.reference.title) for verdict in verdicts}
     return Update(tuple(files), len(set(_titles(runs)) - known))
 
@@ -104,7 +104,7 @@ def _require_ours(path: Path, rows: Sequence[Reference]) -> None:
             f"{path.name} holds published values, which are never changed; --update is for a baseline of srbench's "
             f"own (made by --write, with a source that begins with '{OWN_SOURCE}')."
         )
-    if path.resolve().is_relative_to(PACKAGE):
+    if path.resolve().is_relative_to(_PACKAGE):
         raise UsageError(f"{path.name} is part of the installed srbench; name a baseline of your own with --reference.")
 
 
@@ -131,7 +131,7 @@ def _file_update(path: Path, verdicts: Sequence[Verdict]) -> FileUpdate:
 
 
 def _text(verdict: Verdict) -> str:
-    """The new value, with as many digits as its tolerance needs."""
+    """The new value as text, with as many digits as its tolerance needs."""
     row, value = verdict.reference, verdict.measured
     assert value is not None  # it would be missing
     text = value_text(row.metric, value)

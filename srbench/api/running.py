@@ -57,7 +57,7 @@ def run(
     Args:
         methods: names, ``name:recipe``, globs, or classes of your own: subclasses of :class:`srbench.method.Method`
             from a notebook or a script.
-        datasets: names, ``name:split``, folders of images, or ``hr=DIR,lr=DIR``.
+        datasets: names, ``name:split``, folders of images, ``hr=DIR,lr=DIR``, or ``NAME=DIR``.
         scales: factors by which HR is larger than LR.
         protocol: a name, or a TOML file.
         metrics: names of metrics.

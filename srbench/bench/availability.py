@@ -48,4 +48,4 @@ def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        raise DataError(f"{package} is not installed: {install_command('perceptual')} brings it.") from None
+        raise DataError(f"{package} is not installed: {install_command('perceptual')} installs it.") from None

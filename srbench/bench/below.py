@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from srbench.bench.plan import Plan, PlannedJob
 from srbench.system.names import MODEL_KINDS
 
-BASELINE = "bicubic"
+_BICUBIC = "bicubic"
 METRIC = "psnr"
-MARGIN = 0.5
+_MARGIN = 0.5
 """dB. What is trained for looks may lie a little below; a wrong range or order of channels costs more."""
 
 
@@ -21,19 +21,19 @@ def below_bicubic(plan: Plan, psnr: Mapping[int, float]) -> tuple[str, ...]:
         psnr: in dB, by the place of a job in the plan.
     """
     places = {index: (job.id.dataset, job.id.scale) for index, job in enumerate(plan.jobs)}
-    base = {places[index]: value for index, value in psnr.items() if plan.jobs[index].id.method_label == BASELINE}
+    base = {places[index]: value for index, value in psnr.items() if plan.jobs[index].id.method_label == _BICUBIC}
     found: dict[str, dict[str, float]] = {}
     asks: dict[str, str] = {}
     for index, value in psnr.items():
         job = plan.jobs[index]
         short = base.get(places[index], value) - value
-        if short >= MARGIN and _is_foreign_network(job):
+        if short >= _MARGIN and _is_foreign_network(job):
             on = f"{job.id.dataset} x{job.id.scale}"
             label = job.id.method_label
             found.setdefault(label, {})[on] = max(short, found.get(label, {}).get(on, short))
             asks[label] = _question(plan, job)
     return tuple(
-        f"{label} is {', '.join(f'{short:.1f} dB under {BASELINE} on {on}' for on, short in where.items())}: "
+        f"{label} is {', '.join(f'{short:.1f} dB under {_BICUBIC} on {on}' for on, short in where.items())}: "
         f"{asks[label]}"
         for label, where in found.items()
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from srbench.bench.results import CellResult, Computed, ImageResult
 from srbench.bench.runner import Account, Runner
 from srbench.data.catalog import Dataset, Sample
 from srbench.data.images import ensure_fetched, read_samples
-from srbench.data.sr_images import match_by_name, read_sr
+from srbench.data.sr_images import Matched, match_by_name, read_sr
 from srbench.errors import DataError, MethodError
 from srbench.imaging.files import to_uint8
 from srbench.inference import Output
@@ -128,9 +127,10 @@ def compute_cell(
     hr: list[NDArray[np.uint8]] = []
     first: tuple[Case, Output] | None = None
     supplied = _supplied(runner, job)
+    same = 0
     for index, (name, case) in enumerate(cases.cases(job.dataset, job.id.scale, scoring.protocol)):
         if isinstance(runner, SrImages):
-            sr, tile = _read(supplied[index], name, case), None
+            sr, tile = read_sr(supplied.files[index], name, case.hr, case.uncropped).astype(np.float64), None
         else:
             output = _super_resolve(runner, case, name)
             if job.watched:
@@ -138,6 +138,7 @@ def compute_cell(
                 first = first or (case, output)
             sr, tile = case.finish(runner.info, output.planes), output.tile
         image = case.image(sr)
+        same += np.array_equal(image, case.hr)
         values = scoring.score(name, case.pair(sr), (image, case.hr), device)
         height, width = case.hr.shape[:2]
         counts = blocks(scoring.metrics, (height, width))
@@ -159,7 +160,13 @@ def compute_cell(
         images=tuple(images),
         inputs=inputs,
         environment=versions() | {"device": device_name(device)},
-        notes=(*again, *account.notes, *found.notes, *notes_on_blocks(scoring.metrics, extents)),
+        notes=(
+            *again,
+            *_notes(supplied, same),
+            *account.notes,
+            *found.notes,
+            *notes_on_blocks(scoring.metrics, extents),
+        ),
         reusable=found.reusable and not again,
     )
     return Computed(cell, found.note)
@@ -177,18 +184,21 @@ def _run_again(runner: Runner, case: Case, output: Output, name: str, device: st
     )
 
 
-def _supplied(method: object, job: PlannedJob) -> tuple[Path, ...]:
+def _supplied(method: object, job: PlannedJob) -> Matched:
     """The SR images of a method that is a folder, in the order of the data set; empty for other methods."""
     if not isinstance(method, SrImages):
-        return ()
-    return match_by_name(method.folder(job.dataset.name, job.id.scale), job.dataset)
+        return Matched(())
+    folder = method.folder(job.dataset.name, job.id.scale, job.dataset.called)
+    return match_by_name(folder, job.dataset, job.id.scale)
 
 
-def _read(path: Path, name: str, case: Case) -> NDArray[np.float64]:
-    """An SR image; HR may have lost up to a scale's pixels where it was cropped, and so may SR."""
-    height, width = case.hr.shape[:2]
-    most = (height + case.scale - 1, width + case.scale - 1)
-    return read_sr(path, name, case.hr, most).astype(np.float64)
+def _notes(supplied: Matched, same: int) -> Iterator[str]:
+    """What is to be said of SR images that were made elsewhere, of which so many are HR."""
+    if supplied.note:
+        yield supplied.note
+    if same and (count := len(supplied.files)):
+        what = "is its HR image" if same == 1 else "are their HR images"
+        yield f"{same} of {count} SR images {what} to the last pixel: the folder may hold HR"
 
 
 def _super_resolve(runner: Runner, case: Case, name: str) -> Output:

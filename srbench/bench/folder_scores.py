@@ -53,7 +53,7 @@ def score_folder(
         return _score(FolderScores(scoring, None), _alone(files), len(files), device, step)
     if sr.is_file() != isinstance(hr, Path):
         raise UsageError("One of SR and HR is one image and the other is many: give two images, or two folders.")
-    matched = Matched((sr,)) if isinstance(hr, Path) else match(sr, hr)
+    matched = Matched((sr,)) if isinstance(hr, Path) else match(sr, hr, scale)
     scale = scale or told_scale(sr.parent if sr.is_file() else sr, matched.files)
     if scale is None:
         raise UsageError(

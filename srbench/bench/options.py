@@ -33,8 +33,8 @@ class Request:
     datasets: Annotated[
         tuple[str, ...],
         (
-            "Data sets: names, name:split, folders, hr=DIR,lr=DIR for pairs, FILE.toml, hf:ORG/NAME; a comma in a "
-            "folder's name is \\,."
+            "Data sets: names, name:split, folders, hr=DIR,lr=DIR for pairs, NAME=DIR, FILE.toml, hf:ORG/NAME; "
+            "a comma in a folder's name is \\,."
         ),
     ] = ("embedded",)
     scales: Annotated[tuple[int, ...], "Factors by which HR is larger than LR."] = (2, 3, 4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ from srbench.plugins.registry import Registry
 from srbench.protocols.builtin import get_protocol
 from srbench.protocols.protocol import Protocol
 from srbench.system.hashes import digest
-from srbench.system.names import join_names
+from srbench.system.names import join_names, same_name
 from srbench.system.source import code_hash
 from srbench.training.guard import has_seen, trains_on
 from srbench.training.job import QUICK, Training, plan_training
@@ -296,14 +297,31 @@ def _supplied_scale(dataset: Dataset, protocol: Protocol) -> int | None:
 
 
 def _distinct(datasets: Sequence[Dataset]) -> tuple[Dataset, ...]:
-    by_name: dict[str, Dataset] = {}
-    for dataset in datasets:
-        other = by_name.setdefault(dataset.name, dataset)
-        if other.content_hash != dataset.content_hash:
+    """Each data set once; those of one name get the names of the folders above too, as many as it takes.
+
+    Raises:
+        UsageError: no folder tells them apart.
+    """
+    distinct = list({(dataset.name, dataset.content_hash): dataset for dataset in reversed(datasets)}.values())[::-1]
+    while True:
+        alike: dict[str, list[Dataset]] = {}
+        for dataset in distinct:
+            alike.setdefault(same_name(dataset.name), []).append(dataset)
+        clash = next((same for same in alike.values() if len(same) > 1), None)
+        if clash is None:
+            return tuple(distinct)
+        if not any(dataset.above for dataset in clash):
+            specs = " and ".join(dataset.spec for dataset in clash)
             raise UsageError(
-                f"Two data sets are both called '{dataset.name}'; rename a folder, or run them one by one."
+                f"Two data sets are both called '{clash[0].name}': {specs}; name one of them, as in 'mine=DIR'."
             )
-    return tuple(by_name.values())
+        distinct = [_called_more(dataset) if dataset in clash else dataset for dataset in distinct]
+
+
+def _called_more(dataset: Dataset) -> Dataset:
+    if not dataset.above:
+        return dataset
+    return dataclasses.replace(dataset, name=f"{dataset.above[0]}-{dataset.name}", above=dataset.above[1:])
 
 
 NUMBERS = (

@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srbench.bench.results import ReadNote
-from srbench.data.own.folders import EXTENSIONS
 from srbench.errors import DataError
 from srbench.imaging.files import read_image, to_uint8
+from srbench.imaging.suffixes import SUFFIXES
 from srbench.isolation.watch import Reads, changed
 from srbench.system.hashes import file_sha256
 
-MOST_IMAGES = 200
+MOST_COMPARED = 200
 """Most images read by a method that are compared with HR."""
 
 
@@ -77,7 +77,7 @@ def examine(reads: Reads, declared: Collection[str], folder: Path, hr: Sequence[
     if modified := list(changed(reads)):
         reusable = False
         notes.append(f"{Path(modified[0]).name} was changed while it ran: run again")
-    if seen := next((path for path in list(reads.files)[:MOST_IMAGES] if _is_hr(path, hr)), None):
+    if seen := next((path for path in list(reads.files)[:MOST_COMPARED] if _is_hr(path, hr)), None):
         notes.append(f"READS THE TEST SET'S HR IMAGES ({Path(seen).name}), so its values are worthless")
     own = {_named(path, folder) for path in reads.files} - set(declared)
     note = ReadNote(files=tuple(sorted(own)), variables=tuple(sorted(reads.variables)))
@@ -119,7 +119,7 @@ def _hash_of(value: str | None) -> str | None:
 
 def _is_hr(path: str, hr: Sequence[NDArray[np.uint8]]) -> bool:
     """Whether a file contains an image of the data set, whole or cropped."""
-    if Path(path).suffix.lower() not in EXTENSIONS:
+    if Path(path).suffix.lower() not in SUFFIXES:
         return False
     try:
         image = to_uint8(read_image(Path(path)))

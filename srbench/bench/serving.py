@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from srbench.speed.measure import SpeedRequest
     from srbench.speed.roofline import Peaks
 
-Reply = tuple[dict[str, Any], list[NDArray[Any]]]
+Response = tuple[dict[str, Any], list[NDArray[Any]]]
 
 
 def serve(origin: Origin, wire: Connection) -> None:
@@ -92,9 +92,9 @@ class _Server:
         self._notes: dict[str, None] = {}
         self._device = torch.device("cpu")
 
-    def do(self, command: str, arguments: tuple[Any, ...]) -> Reply:
+    def do(self, command: str, arguments: tuple[Any, ...]) -> Response:
         """Execute a command: the method of that name, with an underscore."""
-        found: Reply = getattr(self, f"_{command}")(*arguments)
+        found: Response = getattr(self, f"_{command}")(*arguments)
         return found
 
     def _load_registry(self) -> Registry:
@@ -110,7 +110,7 @@ class _Server:
 
     # descriptions ---------------------------------------------------------------------------------------------------
 
-    def _describe(self) -> Reply:
+    def _describe(self) -> Response:
         """The methods and metrics of a plugin file."""
         registry = self._load_registry()
         methods, metrics = registry.of_plugin(self._origin.plugins[0])
@@ -118,19 +118,19 @@ class _Server:
         source = source_hash(self._origin.plugins[0])
         return {"methods": cards, "metrics": [_plain(registry.metric(name)) for name in metrics], "source": source}, []
 
-    def _card(self, name: str) -> Reply:
+    def _card(self, name: str) -> Response:
         """The card of an installed package's method."""
         with self._imported:
             return {"card": to_json(card_of(self._load_registry().method(name), "", Path(), ""))}, []
 
-    def _metric(self, name: str) -> Reply:
+    def _metric(self, name: str) -> Response:
         """The description of an installed package's metric."""
         with self._imported:
             return {"metric": _plain(self._load_registry().metric(name))}, []
 
     # methods --------------------------------------------------------------------------------------------------------
 
-    def _make(self, name: str, scale: int, weights: Path | None, device: str, threads: int) -> Reply:
+    def _make(self, name: str, scale: int, weights: Path | None, device: str, threads: int) -> Response:
         """Make a method, with its weights."""
         registry = self._load_registry()
         source = registry.card(name).source_hash
@@ -144,7 +144,7 @@ class _Server:
             self._method = make_method(method_class, scale, weights, self._device)
         return {"source": source}, []
 
-    def _run(self, planes: NDArray[np.float32], scale: int) -> Reply:
+    def _run(self, planes: NDArray[np.float32], scale: int) -> Response:
         """Super-resolve one image."""
         method, before = self._made(), planes.copy()
         with self._watch:
@@ -153,13 +153,13 @@ class _Server:
             self._notes["writes into its input"] = None
         return {"tile": output.tile}, [output.planes]
 
-    def _upscale(self, planes: NDArray[np.float32], scale: int) -> Reply:
+    def _upscale(self, planes: NDArray[np.float32], scale: int) -> Response:
         """The method's output for a batch (N, C, h, w)."""
         with torch.inference_mode():
             out = self._made().upscale(torch.from_numpy(planes).to(self._device), scale)
         return {}, [out.to("cpu", torch.float32).numpy()]
 
-    def _close(self) -> Reply:
+    def _close(self) -> Response:
         """Close the method, and report what it read and changed."""
         method, self._method = self._method, None
         if method is not None:
@@ -187,14 +187,14 @@ class _Server:
         protocol: Protocol,
         device: str,
         weights: Mapping[str, Path],
-    ) -> Reply:
+    ) -> Response:
         """Compute a metric of one pair."""
         metric = self._load_registry().metric(name)
         with self._imported:
             value = float(metric.function(Pair(sr, target, protocol, device, weights)))
         return {"value": value, "reads": self._imported.reads.to_json()}, []
 
-    def _pool(self, name: str, values: tuple[float, ...]) -> Reply:
+    def _pool(self, name: str, values: tuple[float, ...]) -> Response:
         """Compute a metric of pooled pixels."""
         pool = self._load_registry().metric(name).pool
         assert pool is not None
@@ -206,7 +206,7 @@ class _Server:
 
     def _train(
         self, training: Training, supplied: tuple[Dataset, ...], device: str, threads: int, again: bool, done: set[str]
-    ) -> Reply:
+    ) -> Response:
         """Train weights, sending progress as events."""
         from srbench.training.trainer import obtain
 
@@ -235,7 +235,7 @@ class _Server:
 
     def _speed(
         self, request: SpeedRequest, protocol: Protocol, device: str, threads: int, peaks: Peaks | None
-    ) -> Reply:
+    ) -> Response:
         """Time methods."""
         from srbench.speed.measure import SpeedTest
 

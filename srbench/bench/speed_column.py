@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from srbench.plugins.registry import Registry
 from srbench.protocols.protocol import Protocol
 
-SIZES = {"cpu": "128", "mps": "256", "cuda": "256"}
+_SIZES = {"cpu": "128", "mps": "256", "cuda": "256"}
 """The side of LR."""
-SECONDS = 0.5
+_SECONDS = 0.5
 """Of timed runs a row, and at least five of them: this column is a by-product; `srbench speed` takes its time."""
 
 
@@ -72,7 +72,7 @@ def time_methods(
 
     cards = [registry.card(name) for name in methods]
     test = SpeedTest(registry, protocol, device, threads=threads)
-    size = SIZES[device.type]
+    size = _SIZES[device.type]
     rows: list[SpeedRow] = []
     for learned in (False, True):
         request = SpeedRequest(
@@ -81,7 +81,7 @@ def time_methods(
             sizes=(size,),
             modes=(Mode(channels_last=learned and device.type == "cpu"),),  # as cells are computed
             parts=("whole",),
-            seconds=SECONDS,
+            seconds=_SECONDS,
         )
         rows += test.rows(request)
     return RunSpeed(

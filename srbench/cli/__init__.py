@@ -1,1 +1,1 @@
-"""Verbs: one file each; arguments and console, nothing else. Imported by nobody."""
+"""The command line: one file per verb, only arguments and output. Imported by nobody."""

@@ -31,22 +31,22 @@ def check(
         list[str] | None,
         typer.Option(
             metavar="NAME|FILE",
-            help="Check against every value of this reference: one that is not in the runs fails. Repeatable.",
-            show_default="the values of all built-in references that the runs planned",
+            help="Check every value of this reference; values that are not in the runs fail. Repeatable.",
+            show_default="all built-in references, values that the runs planned",
         ),
     ] = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write JUnit XML.")] = None,
     json: Json = False,
     write: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Check nothing: write the runs' values as a reference, a new file."),
+        typer.Option(metavar="FILE", help="Do not check: write the runs' values to a new reference file."),
     ] = None,
     update: Annotated[
         bool,
         typer.Option(
             "--update",
-            help="Check nothing: where the runs differ from our own baseline, or that of --reference, rewrite its "
-            "values and print the difference.",
+            help="Do not check: rewrite values of our own baseline, or of --reference, that the runs do not "
+            "reproduce, and print the diff.",
         ),
     ] = False,
 ) -> None:
@@ -75,7 +75,7 @@ def check(
     from srbench.analysis.references import load_references
 
     verdicts = check_runs(loaded, load_references(reference or None), complete=bool(reference))
-    if junit is not None:  # before anything is printed: it may not be possible
+    if junit is not None:  # before anything is printed, since it may fail
         _write_junit(verdicts, junit)
     if json:
         echo_json(_document(loaded, verdicts))
@@ -92,7 +92,7 @@ def check(
 def _refuse_beside(option: str, others: Mapping[str, object]) -> None:
     for other, value in others.items():
         if value:
-            raise UsageError(f"{option} checks nothing, so it does not go with {other}; leave one of them out.")
+            raise UsageError(f"{option} checks nothing, so it cannot be combined with {other}; leave one of them out.")
 
 
 def _write(loaded: list[LoadedRun], path: Path) -> None:
@@ -102,8 +102,8 @@ def _write(loaded: list[LoadedRun], path: Path) -> None:
     with writing(f"{path} cannot be written", _ANOTHER):
         if path.is_file() and path.stat().st_size:
             raise UsageError(
-                f"{path} is there already, and may hold tolerances and rows of yours: "
-                f"`srbench check --update --reference {path}` moves its values; or remove it first."
+                f"{path} exists, and may contain your own tolerances and rows: "
+                f"`srbench check --update --reference {path}` updates its values; or remove it first."
             )
         count = write_baseline(loaded, path)
     echo(f"{count} values written to {path}; check against them with --reference {path}", err=True)
@@ -146,7 +146,7 @@ def _tell_github(verdicts: Verdicts, as_json: bool) -> None:
         try:
             with Path(path).open("a", encoding="utf-8") as summary:
                 summary.write(github_summary(verdicts))
-        except OSError as error:  # no reason to fail a run that is fine
+        except OSError as error:  # no reason to fail
             warn(f"GITHUB_STEP_SUMMARY ({path}) cannot be written: {error.strerror}.")
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def compare(
     a: Annotated[str, typer.Argument(metavar="A", help="A method of the run: name, name:recipe or a glob.")] = "*",
-    b: Annotated[str, typer.Argument(metavar="B", help="What it is compared with.")] = "*",
+    b: Annotated[str, typer.Argument(metavar="B", help="The method to compare with.")] = "*",
     run: Annotated[
         str | None,
         typer.Argument(metavar="RUN", help="A run by path, id or a start of it.", show_default="the newest"),
@@ -35,16 +35,16 @@ def compare(
     ] = "",
     scales: Annotated[str, typer.Option(help="Only these scales, comma separated.", show_default="all")] = "",
     top: Annotated[
-        int, typer.Option(help="How many images of the largest differences to list, a data set and scale.", min=0)
+        int, typer.Option(help="How many images with the largest differences to list per data set and scale.", min=0)
     ] = 3,
     json: Json = False,
 ) -> None:
-    """Compare two methods image by image: difference, 95 % interval, wins, Wilcoxon's test, and where they differ most.
+    """Compare two methods image by image: difference, 95 % interval, wins, Wilcoxon's test, largest differences.
 
-    Globs, or no methods at all, print a matrix of all their pairs. Quote globs: srbench compare '*' bicubic. The same
-    method in two runs: srbench compare dcci dcci OLD NEW. The run's report holds the matrix of all too.
+    With globs, or without methods, print a matrix of all pairs. Quote globs: srbench compare '*' bicubic. The same
+    method in two runs: srbench compare dcci dcci OLD NEW. The report of a run has the matrix of all pairs too.
 
-    Exit codes: 0 fine, 2 wrong usage or nothing that can be compared, 4 data missing or unusable.
+    Exit codes: 0 fine, 2 wrong usage or nothing to compare, 4 data missing or unusable.
     """
     from srbench.analysis.compare import find_labels, find_metric
     from srbench.bench.store import find_run, read_run
@@ -79,9 +79,9 @@ def compare(
 
 
 Places = tuple[tuple[str, ...], tuple[int, ...]]
-"""Data sets and scales; all of them where empty."""
+"""Data sets and scales; empty for all."""
 Labels = tuple[list[str], list[str]]
-"""What A and what B may be."""
+"""The labels of A and of B."""
 
 
 def _known_datasets(runs: list[LoadedRun], names: tuple[str, ...]) -> tuple[str, ...]:
@@ -103,7 +103,7 @@ def _pair(runs: list[LoadedRun], a: str, b: str, metric: MetricRecord, places: P
 
 
 def _pairs(runs: list[LoadedRun], labels: Labels, metric: MetricRecord, places: Places) -> list[Comparison]:
-    """Each A with each B, a pair once whichever comes first."""
+    """Each A with each B, each pair once."""
     from srbench.analysis.compare import compare_all
 
     if len(runs) > 1:
@@ -121,7 +121,7 @@ def _pairs(runs: list[LoadedRun], labels: Labels, metric: MetricRecord, places: 
 
 
 def _warn(runs: list[LoadedRun], labels: Labels, places: Places) -> None:
-    """Say on stderr what is not compared because it failed or was not run yet."""
+    """Report on stderr which cells are missing in the comparison."""
     from srbench.analysis.compare import without_result
 
     if len(runs) == 1:

@@ -1,4 +1,4 @@
-"""How a run looks while it goes on: bars where there is a terminal, a line a cell where there is none. On stderr."""
+"""Shows the progress of a run on stderr: bars on a terminal, otherwise a line per cell."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 def stderr() -> Console:
-    """The console for all that is not a result."""
+    """The console for everything but results."""
     return make_console(stderr=True, highlight=False)
 
 
 class RunConsole:
-    """Shows a run; a :class:`srbench.bench.interfaces.Watcher`."""
+    """Shows the progress of a run; a :class:`srbench.bench.interfaces.Watcher`."""
 
     def __init__(self, cells: int) -> None:
         self.console = stderr()
@@ -39,11 +39,11 @@ class RunConsole:
         self._began: dict[str, float] = {}
         self._bars: Bars | None = None
         self._run: TaskID | None = None
-        self._under_way: dict[str, TaskID] = {}  # a bar for each cell and training that is being worked on
+        self._under_way: dict[str, TaskID] = {}  # bars of running cells and trainings
 
     @property
     def has_bars(self) -> bool:
-        """Whether there is a terminal with bars."""
+        """Whether bars are shown."""
         return self._bars is not None
 
     def __enter__(self) -> Self:
@@ -67,12 +67,12 @@ class RunConsole:
         self.begin(str(job.id), len(job.dataset.items))
 
     def image_done(self, job: PlannedJob) -> None:
-        """One image of it is done."""
+        """One image of a cell is done."""
         if self._bars is not None and str(job.id) in self._under_way:
             self._bars.advance(self._under_way[str(job.id)])
 
     def cell_ended(self, job: PlannedJob, outcome: CellResult | FailedCell, *, known: bool) -> None:
-        """It is finished, had been finished before, or failed."""
+        """A cell is finished, was finished before, or failed."""
         from srbench.bench.results import FailedCell
 
         self._done += 1
@@ -92,18 +92,20 @@ class RunConsole:
                 self.say(escape(f"{count} {job.id}: {values} ({seconds:.1f} s)"))
 
     def training(self, training: Training) -> Report:
-        """Weights are being trained; returns what is to be told how that goes on."""
+        """Weights are being trained; returns what to call with the progress."""
         if training.recipe.test_data:
             names = ", ".join(training.recipe.test_data)
-            self.say(f"note: {training} trains on test images ({names}): its values on them mean nothing", markup=False)
+            self.say(
+                f"note: {training} trains on test images ({names}): its values on them are meaningless", markup=False
+            )
         return TrainingLine(self, str(training)).report
 
     def training_ended(self, training: Training) -> None:
-        """They are trained, or that failed."""
+        """Weights are trained, or that failed."""
         self.end(f"training {training}")
 
     def training_failed(self, training: Training) -> None:
-        """It failed, or the one that it begins with."""
+        """A training failed, or the one that it starts from."""
         stage: Training | None = training
         while stage is not None:
             self.training_ended(stage)
@@ -111,34 +113,34 @@ class RunConsole:
         self.say(f"training {training}: failed", markup=False)
 
     def waiting(self, what: str) -> None:
-        """Another process is at the same thing, and is waited for."""
-        self.say(f"another process is at {what}: waiting for it", markup=False)
+        """The run waits for another process."""
+        self.say(f"waiting for another process: {what}", markup=False)
 
     def output(self, text: str) -> None:
-        """What a worker printed."""
+        """A worker printed text."""
         self.say(text, markup=False)
 
     def begin(self, name: str, total: int) -> None:
-        """Show a bar for something that is being done now."""
+        """Show a bar."""
         self.end(name)
         if self._bars is not None:
             self._under_way[name] = self._bars.add_task(name, total=total)
 
     def move(self, name: str, description: str, completed: int) -> bool:
-        """Move its bar; False where there are no bars."""
+        """Update a bar; False if there are no bars."""
         if self._bars is None or name not in self._under_way:
             return False
         self._bars.update(self._under_way[name], completed=completed, description=description)
         return True
 
     def end(self, name: str) -> None:
-        """Take its bar away."""
+        """Remove a bar."""
         bar = self._under_way.pop(name, None)
         if self._bars is not None and bar is not None:
             self._bars.remove_task(bar)
 
     def advance(self) -> None:
-        """One of the cells, or of the trainings, is done."""
+        """Advance the main bar by one."""
         if self._bars is not None and self._run is not None:
             self._bars.advance(self._run)
 
@@ -148,10 +150,10 @@ class RunConsole:
 
 
 class TrainingLine:
-    """How one training looks: in the bar, or in a line every now and then."""
+    """Shows the progress of one training, as a bar or as lines."""
 
     LINE_EVERY = 60.0
-    """Seconds between lines, where there is no terminal."""
+    """Seconds between lines, without a terminal."""
 
     def __init__(self, console: RunConsole, label: str) -> None:
         self.console = console
@@ -161,13 +163,13 @@ class TrainingLine:
         self._began = self._spoke = time.monotonic()
 
     def report(self, progress: TrainingProgress) -> None:
-        """Show how far it is."""
+        """Show the progress."""
         now = time.monotonic()
         if self._first is None:
             self._first, self._began, self._spoke = progress, now, now
             self.console.begin(self._name, progress.steps)
             if progress.step:
-                self.console.say(escape(f"training {self.label}: goes on after batch {progress.step}"))
+                self.console.say(escape(f"training {self.label}: resumes after batch {progress.step}"))
             elif not self.console.has_bars:
                 self.console.say(escape(f"training {self.label} ..."))
         if progress.step >= progress.steps:
@@ -182,7 +184,7 @@ class TrainingLine:
             self.console.say(escape(f"{text}, {progress.step} of {progress.steps}"))
 
     def words(self, progress: TrainingProgress, now: float) -> str:
-        """Rate, time left, loss and PSNR, as far as they are known."""
+        """Rate, time left, loss and PSNR, as far as known."""
         assert self._first is not None
         parts = []
         done, seconds = progress.step - self._first.step, now - self._began

@@ -12,7 +12,7 @@ from srbench.system.text import echo, echo_json
 
 
 def doctor(json: Json = False, plugin: Plugins = None) -> None:
-    """Show what will be used: versions, device, folders, data and weights; and what is wrong with them.
+    """Show versions, device, folders, data and weights, and problems with them.
 
     Exit codes: 0 no problem, 2 wrong usage, 4 a problem.
     """
@@ -40,7 +40,7 @@ def doctor(json: Json = False, plugin: Plugins = None) -> None:
     problems += [refused.error for refused in registry.refused]
     for name in registry.method_names:
         try:
-            registry.check(name)  # a card may have been kept from when it could still be imported
+            registry.check(name)  # a cached card does not show that it can be imported
         except UsageError as error:
             problems.append(str(error))
     if json:

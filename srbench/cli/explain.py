@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from srbench.plugins.registry import Registry
 
 LINE_EVERY = 10.0
-"""Seconds between lines on the way, where there is no terminal."""
+"""Seconds between lines of progress, without a terminal."""
 
 
 def explain(
@@ -32,11 +32,11 @@ def explain(
     scale: Annotated[int, typer.Option(help="The factor by which HR is larger than LR.", min=1)],
     number: Annotated[
         str | None,
-        typer.Argument(metavar="[NUMBER]", help="A PSNR or SSIM as it was printed; without one, values are listed."),
+        typer.Argument(metavar="[NUMBER]", help="A published PSNR or SSIM; without it, values are listed."),
     ] = None,
-    method: Annotated[str | None, typer.Option(help="The method that the number is said to be of.")] = None,
+    method: Annotated[str | None, typer.Option(help="The method of the number.")] = None,
     images: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Or a folder of SR images, called as the data set's images.")
+        Path | None, typer.Option(metavar="DIR", help="Or a folder of SR images, named like the data set's images.")
     ] = None,
     metric: Annotated[
         str | None, typer.Option(metavar="psnr|ssim", help="What the number is.", show_default="ssim if below 1")
@@ -44,7 +44,7 @@ def explain(
     top: Annotated[int, typer.Option(help="How many variants that give the number to show.", min=1)] = 10,
     everything: Annotated[bool, typer.Option("--all", help="Show every variant that was tried.")] = False,
     thorough: Annotated[
-        bool, typer.Option("--thorough", help="Try rare ways to make LR, also where that takes long.")
+        bool, typer.Option("--thorough", help="Also try rare ways to make LR, even if that takes long.")
     ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     json: Json = False,
@@ -60,8 +60,8 @@ def explain(
     Exit codes: 0 fine, 1 no variant gives the number, 2 wrong usage, 3 the method failed, 4 data or weights missing.
     """
     if (method is None) == (images is None):
-        raise UsageError("Name either --method NAME or --images DIR: what the number is of.")
-    # NumPy's threads spin while they wait, and nothing here is large enough to gain by them
+        raise UsageError("Give either --method NAME or --images DIR.")
+    # NumPy's waiting threads use the CPU, and arrays are too small to gain from them
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from srbench.data.catalog import resolve
     from srbench.explain.search import metric_named, read_number
@@ -69,7 +69,7 @@ def explain(
     asked = None if number is None else read_number(number, metric)
     named = asked.metric if asked else metric_named(metric)
     data = resolve(dataset)
-    with redirect_stdout(sys.stderr):  # stdout is for results: what a plugin prints is not one
+    with redirect_stdout(sys.stderr):  # stdout is for results only
         if images is not None:
             label = str(images)
             wanted: tuple[Metric, ...] = (named,) if named else ("psnr", "ssim")
@@ -84,11 +84,11 @@ def explain(
 
 
 def _chosen(method: str, data: Dataset, plugins: list[Path]) -> tuple[Registry, Choice]:
-    """The one method that is meant, and where its class is."""
+    """The method, and the registry with its class."""
     from srbench.plugins.registry import Registry
 
     if data.kind == "pairs":
-        raise UsageError(f"'{data.spec}' supplies LR, and explain makes its own; name its HR folder alone.")
+        raise UsageError(f"'{data.spec}' supplies LR, but explain makes its own; name only its HR folder.")
     registry = Registry(plugins, hosted=False)
     choices = registry.select((method,))
     if len(choices) > 1:
@@ -134,7 +134,7 @@ def _of_images(folder: Path, data: Dataset, scale: int, metric: Metric, number: 
     from srbench.explain.images import figures_of_images, has_gray
     from srbench.explain.search import search
 
-    matched = match(folder, data)
+    matched = match(folder, data, scale)
     if matched.note:
         warn(f"{matched.note}")
     candidates = candidates_for_images(metric, gray=has_gray(data))
@@ -165,7 +165,7 @@ def _show(answers: list[Answer], subject: str, as_json: bool, top: int, everythi
 
 @contextmanager
 def _progress(label: str, total: int) -> Iterator[Callable[[], None]]:
-    """Show how far it is, on stderr: a bar on a terminal, else a line now and then. Yields what is called a step."""
+    """Show progress on stderr: a bar on a terminal, otherwise lines. Yields what to call after each step."""
     from srbench.cli.console import stderr
 
     console = stderr()

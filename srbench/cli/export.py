@@ -1,4 +1,4 @@
-"""`srbench export`: a method and its weights for where srbench is not."""
+"""`srbench export`: methods and weights for use without srbench."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from srbench.export.subject import ExportSubject
     from srbench.plugins.registry import Registry
 
-FORMATS = ("onnx", "safetensors", "hub")
+EXPORT_FORMATS = ("onnx", "safetensors", "hub")
 BESIDE = ("bicubic",)
-"""Methods whose values a model card shows too."""
+"""Methods that a model card compares with."""
 _ANOTHER = ": name another --out."
 
 
@@ -28,44 +28,42 @@ def export(
     scales: Annotated[
         str, typer.Option("--scale", "--scales", help="Scales, comma separated.", show_default="all with weights")
     ] = "",
-    format_: Annotated[str, typer.Option("--format", metavar="|".join(FORMATS), help="What to write.")] = "onnx",
+    format_: Annotated[str, typer.Option("--format", metavar="|".join(EXPORT_FORMATS), help="What to write.")] = "onnx",
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="PATH",
             help="The file, or the folder for several; for hub the folder itself.",
-            show_default="this folder; for hub srbench-METHOD",
+            show_default="the current folder; for hub srbench-METHOD",
         ),
     ] = None,
     run: Annotated[
         str,
         typer.Option(
             metavar="RUN",
-            help="hub: the run that the model card's values are from, by path, id or a start of it.",
-            show_default="one on the embedded set, made now if need be",
+            help="hub: the run with the results for the model card, by path, id or a start of it.",
+            show_default="a run on the embedded set, executed if needed",
         ),
     ] = "",
     licence: Annotated[
         str,
-        typer.Option(
-            help="onnx, hub: of the weights, as the Hub calls it.", show_default="apache-2.0 for srbench's own"
-        ),
+        typer.Option(help="onnx, hub: of the weights, by the Hub's name.", show_default="apache-2.0 for srbench's own"),
     ] = "",
     seed: Annotated[int, typer.Option(help="Of the training, added to the recipe's own.", min=0)] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
     plugin: Plugins = None,
 ) -> None:
     """Write a method as an ONNX graph, its weights as a safetensors file, or both as a folder for the Hub.
 
-    A graph takes images of any size. It is run by ONNX Runtime and compared with torch before it is written. A folder
-    for the Hub has a model card with the values of a run. Nothing is uploaded; the command that does is printed.
+    A graph takes images of any size, and is verified against torch in ONNX Runtime before it is written. A folder for
+    the Hub has a model card with the results of a run. Nothing is uploaded; the command for it is printed.
 
-    Exit codes: 0 fine, 2 wrong usage, 3 the method cannot be exported so, 4 no weights here or damaged ones.
+    Exit codes: 0 fine, 2 wrong usage, 3 the method cannot be exported like this, 4 weights missing or damaged.
     """
-    if format_ not in FORMATS:
-        raise UsageError(f"--format is {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, not '{format_}'.")
+    if format_ not in EXPORT_FORMATS:
+        raise UsageError(f"--format is {', '.join(EXPORT_FORMATS[:-1])} or {EXPORT_FORMATS[-1]}, not '{format_}'.")
     if run and format_ != "hub":
-        raise UsageError("--run is for --format hub, whose model card has values; leave it out.")
+        raise UsageError("--run is for --format hub; leave it out.")
     if licence and format_ == "safetensors":
         raise UsageError("--licence is for --format onnx and hub: a safetensors file is copied as it is; leave it out.")
     wanted = numbers("scale", scales, 1) if scales else ()
@@ -79,7 +77,7 @@ def export(
     registry = Registry(plugin or [], hosted=False)
     subjects = make_subjects(registry, method, tuple(dict.fromkeys(wanted)), seed=seed, licence=licence or None)
     if format_ != "onnx" and not subjects[0].card.learned:
-        raise UsageError(f"{subjects[0].choice.label} has no weights to export; --format onnx may do.")
+        raise UsageError(f"{subjects[0].choice.label} has no weights to export; try --format onnx.")
     if format_ == "hub":
         _hub(registry, method, subjects, out or Path(f"srbench-{subjects[0].name}"), run, overwrite)
     else:
@@ -87,14 +85,14 @@ def export(
 
 
 def _files(subjects: tuple[ExportSubject, ...], format_: str, out: Path, overwrite: bool) -> None:
-    """Write graphs or weights: all of them, or none if one cannot be."""
+    """Write graphs or weights: all, or none if one fails."""
     from srbench.export.folder import require_replaceable
     from srbench.system.files import write_atomically, writing
 
     names = [subject.onnx_name if format_ == "onnx" else subject.weights_name for subject in subjects]
     count = len(set(names))
     if out.suffix == f".{format_}" and count > 1:
-        raise UsageError(f"--out {out} is one file, and there are {count} to write: name a folder.")
+        raise UsageError(f"--out {out} is one file, but there are {count} to write: name a folder.")
     paths = [out if out.suffix == f".{format_}" else out / name for name in names]
     for path in paths:
         require_replaceable(path, overwrite=overwrite)
@@ -113,7 +111,7 @@ def _files(subjects: tuple[ExportSubject, ...], format_: str, out: Path, overwri
 def _hub(
     registry: Registry, method: str, subjects: tuple[ExportSubject, ...], folder: Path, run: str, overwrite: bool
 ) -> None:
-    """Write a folder for the Hub, and say how to upload it."""
+    """Write a folder for the Hub, and print how to upload it."""
     from srbench.bench.store import find_run, read_run
     from srbench.export.folder import require_replaceable
     from srbench.export.hub import FILES, write_hub
@@ -123,7 +121,7 @@ def _hub(
 
     require_replaceable(folder, overwrite=overwrite, own=FILES)
     loaded = read_run(find_run(run)) if run else _run(registry, method, subjects)
-    values_of(loaded, subjects)  # what is wrong with the run is said before the longer work
+    values_of(loaded, subjects)  # report problems of the run before the longer work
     graphs: dict[int, Graph] = {}
     for subject in subjects:
         try:
@@ -138,7 +136,7 @@ def _hub(
 
 
 def _graph(subject: ExportSubject) -> Graph:
-    """Export one, and say how good it is."""
+    """Export a graph, and print its difference from torch."""
     from srbench.export.onnx import make_graph
 
     graph = make_graph(subject)
@@ -148,7 +146,7 @@ def _graph(subject: ExportSubject) -> Graph:
 
 
 def _run(registry: Registry, method: str, subjects: tuple[ExportSubject, ...]) -> LoadedRun:
-    """The run on the embedded set, of which only what is missing is computed."""
+    """A run on the embedded set; finished cells are reused."""
     from srbench.bench.options import Options, Request
     from srbench.bench.run import execute, prepare
     from srbench.cli.console import RunConsole

@@ -1,4 +1,4 @@
-"""What every verb does when it is interrupted, or when nobody reads its output any more."""
+"""Handles interrupts and closed pipes for every verb."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from srbench.errors import EXIT_INTERRUPTED
 from srbench.system.text import warn
 
 EXIT_PIPE = 128 + 13
-"""As of any program that a closed pipe ends; 1 would say that a value differs."""
+"""As for any program that a closed pipe ends; 1 would mean that a value differs."""
 
 
 _debugging = False
 
 
 def debug() -> None:
-    """Note that ``--debug`` was given."""
+    """Record that ``--debug`` was given."""
     global _debugging
     _debugging = True
 
@@ -34,7 +34,7 @@ def is_debugging() -> bool:
 
 
 def guarded(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """A verb that ends with a word when it is interrupted or terminated, and without one when its pipe is closed."""
+    """Wrap a verb: interrupted, it ends with one message; with a closed pipe, silently."""
 
     @functools.wraps(verb)
     def run(*args: Any, **kwargs: Any) -> None:
@@ -54,8 +54,8 @@ def guarded(verb: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def nobody_reads(error: BaseException) -> bool:
-    """Whether it says that stdout's pipe is closed; if so, what is left to write there is let go."""
-    # rich and click end the program with 1 then
+    """Whether an error means that stdout's pipe is closed; if so, the remaining output is discarded."""
+    # rich and click exit with 1 then
     if not isinstance(error, BrokenPipeError) and not isinstance(error.__context__, BrokenPipeError):
         return False
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains when it closes stdout
@@ -63,7 +63,7 @@ def nobody_reads(error: BaseException) -> bool:
 
 
 def open_what_is_closed() -> None:
-    """Open stdin, stdout and stderr where they are closed (``>&-``), or the next file would get their number."""
+    """Open stdin, stdout and stderr if they are closed (``>&-``), or other files would get their descriptors."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -74,7 +74,7 @@ def open_what_is_closed() -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """SIGTERM is as Ctrl-C, which may wait for the end of a batch, also where a shell's background ignores that one."""
+    """Handle SIGTERM like Ctrl-C, even if a background job ignores the latter."""
     handler = signal.getsignal(signal.SIGINT)
     if callable(handler):
         handler(signal.SIGINT, frame)

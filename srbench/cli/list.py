@@ -65,7 +65,7 @@ def list_(json: Json = False, plugin: Plugins = None) -> None:
         recipes = " ".join(method["recipes"])
         table.add_row(*map(escape, (method["name"], method["family"], method["channels"], scales, recipes)))
     console.print(table)
-    for method in methods:  # below the table, whose columns would break sentences into words
+    for method in methods:  # below the table, whose columns are too narrow for sentences
         if "error" in method:
             console.print(f"[red]{escape(method['name'])}  {escape(method['error'])}[/]", soft_wrap=True)
     if theirs := [f"{method['name']} ({method['origin']})" for method in sound if method["origin"] != "srbench"]:
@@ -88,7 +88,7 @@ def list_(json: Json = False, plugin: Plugins = None) -> None:
 
 
 def _models() -> list[dict[str, str]]:
-    """The kinds of models that can be methods, with what each needs and lacks here."""
+    """The kinds of models, with the packages that they need and that are missing."""
     from importlib.util import find_spec
 
     from srbench.system.names import MODEL_KINDS, PACKAGE_OF
@@ -111,7 +111,7 @@ def _in_words(model: dict[str, str]) -> str:
 
 
 def _metrics(registry: Registry) -> list[dict[str, Any]]:
-    """Each metric with its direction and, where it cannot be computed here, the reason."""
+    """Each metric with its direction, and why it is unavailable."""
     from srbench.bench.availability import needs
     from srbench.errors import DataError, UsageError
 
@@ -139,6 +139,6 @@ def _metrics(registry: Registry) -> list[dict[str, Any]]:
 
 
 def _refused(registry: Registry, kind: str) -> list[dict[str, Any]]:
-    """What is left out because another one has its name."""
+    """Plugins that are left out because their name is taken."""
     refused = [refused for refused in registry.refused if refused.kind == kind]
     return [{"name": it.name, "origin": it.origin, "error": it.error} for it in refused]

@@ -1,4 +1,4 @@
-"""The command line: gathers the verbs, and turns errors into one sentence and an exit code."""
+"""The command line: registers the verbs, and turns errors into one sentence and an exit code."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from srbench.version import __version__
 
 app = typer.Typer(
     name="srbench",
-    help="Compare image super-resolution methods: numbers that can stand next to the literature's.",
+    help="Compare image super-resolution methods, with values that are comparable to the literature.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -55,8 +55,8 @@ for _verb in (*app.registered_commands, *data_app.registered_commands, *new_app.
     if _verb.callback is not None:
         _verb.help = help_of(_verb.callback)
         _verb.callback = guarded(_verb.callback)
-app.add_typer(data_app, name="data", help="Data sets: what is here, and is it whole.")
-app.add_typer(new_app, name="new", help="Write a package of your own to begin with.")
+app.add_typer(data_app, name="data", help="Data sets: list, fetch, verify and add.")
+app.add_typer(new_app, name="new", help="Create a package with your own method.")
 
 
 def _version(wanted: bool) -> None:
@@ -67,7 +67,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors; run all in one process.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; run everything in one process.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
@@ -81,17 +81,17 @@ def main() -> None:
     if debug:
         sys.argv.remove("--debug")  # accepted anywhere on the line
         note_debug()
-    # torch's threads spin while they wait, and on a busy machine spin each other to a standstill
+    # torch's waiting threads use the CPU, which slows down busy machines
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler, which counts memory, complains of lacking GPUs
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler warns about missing GPUs
     open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a sign that the terminal lacks costs that sign, not the results
+        if isinstance(stream, io.TextIOWrapper):  # replace characters that the terminal lacks
             stream.reconfigure(errors="replace")
     try:
         app()
     except SystemExit as error:
-        if error.code == 1 and nobody_reads(error):  # of --help, which is no verb's
+        if error.code == 1 and nobody_reads(error):  # of --help, which is not guarded
             sys.exit(EXIT_PIPE)
         raise
     except SrbenchError as error:

@@ -1,4 +1,4 @@
-"""``srbench new``: packages to begin with."""
+"""``srbench new``: creates packages from templates."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ import typer
 
 from srbench.system.text import echo
 
-app = typer.Typer(help="Write a package to begin with.", no_args_is_help=True)
+app = typer.Typer(help="Create a package from a template.", no_args_is_help=True)
 
 
 @app.callback()
 def _verbs() -> None:
-    """Keep ``method`` a word of its own, although it is the only one."""
+    """Keep ``method`` a subcommand although it is the only one."""
 
 
 @app.command()
 def method(
-    name: Annotated[str, typer.Argument(help="What the method is called: lower case, digits and hyphens.")],
-    out: Annotated[Path, typer.Option("--out", help="The folder that the package's folder is put into.")] = Path(),
+    name: Annotated[str, typer.Argument(help="The method's name: lower case, digits and hyphens.")],
+    out: Annotated[Path, typer.Option("--out", help="The parent folder of the package.")] = Path(),
     learned: Annotated[
         bool, typer.Option("--learned/--plain", help="A network that srbench trains, or a formula.")
     ] = True,
     channels: Annotated[
         str,
         typer.Option(
-            help="What it works on: luma, RGB, or any planes, each alike.",
+            help="Its channels: luma, RGB, or any plane.",
             metavar="y|rgb|any",
             show_default="y, or any with --plain",
         ),
@@ -37,10 +37,10 @@ def method(
         str, typer.Option(help="Its input: LR, or the image that the protocol has upsampled.", metavar="lr|upsampled")
     ] = "lr",
 ) -> None:
-    """Write a Python package that adds a method to srbench wherever it is installed.
+    """Create a Python package that adds a method to srbench.
 
-    It works as it is: put your network or formula into the place of the one in it. Its tests hold it to srbench's
-    contract and to a floor under its PSNR.
+    It works as written: replace its network or formula with yours. Its tests check srbench's contract and a lower
+    limit of PSNR.
 
     Exit codes: 0 fine, 2 wrong usage, 4 the folder cannot be written to.
     """

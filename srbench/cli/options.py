@@ -1,4 +1,4 @@
-"""What several verbs share: lists on the command line, and the config file."""
+"""Shared by verbs: lists on the command line, and the config file."""
 
 from __future__ import annotations
 

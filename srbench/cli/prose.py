@@ -1,4 +1,4 @@
-"""Docstrings as help texts: paragraphs that a terminal breaks where it ends, not where the source did."""
+"""Docstrings as help texts, with paragraphs wrapped for the terminal."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 _OWN_LINE = re.compile(r"\s+\S|[-*] ")
-"""How a line begins that is an example or of a list."""
+"""The start of a line that is an example or list item."""
 
 
 def help_of(verb: Callable[..., Any]) -> str:
-    """A verb's docstring with each paragraph in one line; examples, which are indented, and lists keep their lines."""
+    """A verb's docstring with each paragraph in one line; indented examples and lists keep their lines."""
     return "\n\n".join(map(_joined, re.split(r"\n{2,}", inspect.getdoc(verb) or "")))
 
 

@@ -1,4 +1,4 @@
-"""`srbench report`: the tables of runs on stdout, and their report in files."""
+"""`srbench report`: prints tables of runs, and writes their reports."""
 
 from __future__ import annotations
 
@@ -36,31 +36,31 @@ def report(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Where the files go.",
-            show_default=f"the folder report in the run's; of several runs {LEADERBOARD}",
+            help="The folder for the files.",
+            show_default=f"report in the run's folder; for several runs {LEADERBOARD}",
         ),
     ] = None,
     methods: Annotated[
         str,
-        typer.Option(help="Only these, in this order, comma separated: labels, names or globs.", show_default="all"),
+        typer.Option(
+            help="Only these methods, in this order, comma separated: labels, names or globs.", show_default="all"
+        ),
     ] = "",
     baseline: Annotated[
-        str, typer.Option(metavar="METHOD", help="Show the differences to this method too.", show_default=False)
+        str, typer.Option(metavar="METHOD", help="Also show differences to this method.", show_default=False)
     ] = "",
     metrics: Annotated[
-        str, typer.Option(help="Print tables of these metrics beside PSNR and SSIM, comma separated, or all.")
+        str, typer.Option(help="Metrics to print besides PSNR and SSIM, comma separated, or all.")
     ] = "all",
     intervals: Annotated[
-        bool, typer.Option("--intervals/--no-intervals", help="Print the values with their 95 % intervals too.")
+        bool, typer.Option("--intervals/--no-intervals", help="Also print values with 95 % intervals.")
     ] = False,
-    open_: Annotated[
-        bool, typer.Option("--open/--no-open", help="Open the report when it is written, in the browser.")
-    ] = False,
+    open_: Annotated[bool, typer.Option("--open/--no-open", help="Open the report in the browser.")] = False,
 ) -> None:
-    """Print a run's tables, published values beside ours, and write its report: tables, plots and crop sheets.
+    """Print a run's tables, with published values, and write its report: tables, plots and crop sheets.
 
-    Several runs become a leaderboard, the newest result of each cell with a note of its run. Values of two protocols
-    are never mixed: each protocol has tables, and a folder, of its own.
+    Several runs become a leaderboard with the newest result of each cell and its run. Protocols are never mixed: each
+    has its own tables and folder.
 
     Exit codes: 0 fine, 2 wrong usage, 4 data missing or the report cannot be written.
     """
@@ -72,13 +72,13 @@ def report(
     named: list[str | None] = [*runs] if runs else [None]
     folders = {path.resolve(): path for path in (find_run(name, out) for name in named)}
     several = len(folders) > 1
-    gc.disable()  # cells hold no cycles, and to look for some among thousands takes a fifth of the time
+    gc.disable()  # cells have no reference cycles, and collection would take a fifth of the time
     try:
         loaded = [read_run(path) for path in folders.values()]
         folder = to or (LEADERBOARD if several else loaded[0].folder.report)
         shown, baselines = _choose(leaderboards(loaded, folder) if several else loaded, split(methods), baseline)
         _print(shown, baselines, _metrics(shown, split(metrics)), intervals=intervals)
-        if plots:  # plots do
+        if plots:  # plots have reference cycles
             gc.freeze()
             gc.enable()
         if several:
@@ -93,7 +93,7 @@ def report(
 
 
 def _choose(runs: list[LoadedRun], methods: tuple[str, ...], baseline: str) -> tuple[list[LoadedRun], list[str]]:
-    """The runs with the methods asked for, and the baseline of each; runs that have none of them are left out."""
+    """The runs with the requested methods, and the baseline of each; runs without them are left out."""
     from srbench.analysis.compare import labels_of
     from srbench.report.select import find_baseline, find_methods, only
 
@@ -119,7 +119,7 @@ def _print(runs: list[LoadedRun], baselines: list[str], metrics: list[list[Metri
 
 
 def _metrics(runs: list[LoadedRun], wanted: tuple[str, ...]) -> list[list[MetricRecord]]:
-    """The metrics of each run that are printed beside its main ones, in the order asked for.
+    """The metrics of each run that are printed besides its main ones, in the requested order.
 
     Raises:
         UsageError: no run has such a metric.
@@ -141,7 +141,7 @@ def _metrics(runs: list[LoadedRun], wanted: tuple[str, ...]) -> list[list[Metric
 
 
 def _open(folder: Path) -> None:
-    """Show the page of a report, or what there is of it."""
+    """Open the page of a report, or its folder."""
     import webbrowser
 
     pages = [folder / name for name in ("report.html", "leaderboard.html", "report.md", "leaderboard.md")]

@@ -30,34 +30,32 @@ def speed(
         ),
     ] = "*",
     scales: Annotated[str, typer.Option(help="Factors by which HR is larger than LR.")] = "2,3,4",
-    sizes: Annotated[
-        str, typer.Option(help="Sides of a square LR image, or 720p and 2160p for what gives that output.")
-    ] = "256",
+    sizes: Annotated[str, typer.Option(help="Sides of a square LR image, or 720p and 2160p for that output.")] = "256",
     modes: Annotated[
         str,
         typer.Option(
             help="Ways to run a network: fp32, tf32, fp16 or bf16, with +channels_last, +compiled, +graph.",
-            show_default="what the device has",
+            show_default="those of the device",
         ),
     ] = "",
-    batch: Annotated[str, typer.Option(help="Images at once; max is the batch that saturates the device.")] = "1",
+    batch: Annotated[str, typer.Option(help="Images at a time; max is the batch that saturates the device.")] = "1",
     runs: Annotated[int, typer.Option(help="Timed runs of each row.", min=5)] = 50,
-    protocol: Annotated[str, typer.Option(help="Its resizer upsamples for methods that ask for it.")] = "vdsr",
+    protocol: Annotated[str, typer.Option(help="Its resizer upsamples for methods that need it.")] = "vdsr",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
-    threads: Annotated[int, typer.Option(help="CPU threads of torch; 0 leaves it to torch.", min=0)] = 0,
-    out: Annotated[Path, typer.Option(help="The folder that keeps the record.")] = SPEED,
+    threads: Annotated[int, typer.Option(help="CPU threads of torch; 0 for torch's default.", min=0)] = 0,
+    out: Annotated[Path, typer.Option(help="The folder for the record.")] = SPEED,
     against: Annotated[
         Path | None,
-        typer.Option(metavar="RECORD", help="Compare with an earlier record (JSON); exit 1 if a row became slower."),
+        typer.Option(metavar="RECORD", help="Compare with an earlier record (JSON); exit 1 if a row is slower."),
     ] = None,
     json: Json = False,
     plugin: Plugins = None,
     config: Config = None,
 ) -> None:
-    """Time methods from LR to SR: latency, throughput, memory, and the share of what the device could do at best.
+    """Time methods from LR to SR: latency, throughput, memory, and the share of the device's limits.
 
-    Each row is warmed up until its time is stable, then timed on the device's own clock, in turn with the others.
-    Weights are not needed: no network's speed depends on them. Quality comes from `srbench run`, always in fp32.
+    Each row is warmed up until its time is stable, then timed by the device's clock, in turn with the others. Weights
+    are not needed: speed does not depend on them. Quality is measured by `srbench run`, always in fp32.
 
     Exit codes: 0 fine, 1 slower than the record of --against, 2 wrong usage, 3 a row failed, 4 that record is unusable
     or the new one not writable.
@@ -77,7 +75,7 @@ def speed(
     registry = Registry(plugin or [])
     choices = registry.select(split(methods))
     if supplied := [choice.label for choice in choices if choice.card.supplied]:
-        raise UsageError(f"{supplied[0]} is a folder of SR images: there is nothing to time; leave it out.")
+        raise UsageError(f"{supplied[0]} is a folder of SR images, which cannot be timed; leave it out.")
     where = resolve_device(device, threads)
     old = _earlier(against, where, protocol) if against is not None else None
     wanted: tuple[Mode, ...] = tuple(map(parse_mode, split(modes) or DEFAULTS[where.type]))
@@ -95,7 +93,7 @@ def speed(
     resizer = get_protocol(protocol)
     require_writable(out)
     console = stderr()
-    with redirect_stdout(sys.stderr), console.status("") as status:  # what a method prints is not a result
+    with redirect_stdout(sys.stderr), console.status("") as status:  # stdout is for results only
         test = SpeedTest(registry, resizer, where, lambda text: status.update(escape(printable(text))), threads=threads)
         record = _record(test, request, where, protocol)
     kept = _keep(record, out)
@@ -112,7 +110,7 @@ def speed(
 
 
 def _earlier(path: Path, device: torch.device, protocol: str) -> SpeedRecord:
-    """The record of --against, refused before anything is timed if it cannot be compared with."""
+    """The record of --against; an incompatible one is refused before anything is timed."""
     from srbench.speed.against import require_same_machine
     from srbench.speed.measure import describe_machine
     from srbench.speed.record import read_speed_record
@@ -124,7 +122,7 @@ def _earlier(path: Path, device: torch.device, protocol: str) -> SpeedRecord:
 
 
 def _compare(old: SpeedRecord, new: SpeedRecord) -> bool:
-    """Print how the rows differ; whether one is slower by more than the quartiles say."""
+    """Print how the rows differ; returns whether one is slower by more than the quartile ranges."""
     from srbench.report.text.speed import print_speed_pairs
     from srbench.speed.against import pair_speeds
     from srbench.system.console import make_console
@@ -144,15 +142,15 @@ def _batches(text: str) -> tuple[str, ...]:
 
 
 def _once(sizes: tuple[str, ...]) -> tuple[str, ...]:
-    """Each of these numbers and words once, in order."""
+    """Each size once, in order."""
     return tuple(dict.fromkeys(str(int(size)) if size.isdecimal() else size for size in sizes))
 
 
 def _require_rows(request: SpeedRequest, device: torch.device) -> None:
-    """Refuse to time nothing.
+    """Require rows to time.
 
     Raises:
-        UsageError: says what is lacking.
+        UsageError: there are none.
     """
     for name, given in (("methods", request.choices), ("sizes", request.sizes)):
         if not given:
@@ -186,7 +184,7 @@ def _record(test: SpeedTest, request: SpeedRequest, device: torch.device, protoc
 
 
 def _keep(record: SpeedRecord, folder: Path) -> Path | SrbenchError:
-    """Write the record; what keeps it from being written is returned, since the values are yet to be shown."""
+    """Write the record; an error is returned, so that the values are shown first."""
     from srbench.speed.folder import keep_record
 
     try:

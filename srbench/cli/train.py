@@ -28,20 +28,20 @@ def train(
         list[str] | None, typer.Argument(help="name, name:recipe, name:FILE.toml or globs.", show_default=False)
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every learned method.")] = False,
-    recipe: Annotated[str, typer.Option(help="The recipe where a method is named without one.")] = "",
+    recipe: Annotated[str, typer.Option(help="The recipe of methods named without one.")] = "",
     scales: Annotated[str, typer.Option(help="Scales.")] = "2,3,4",
     seeds: Annotated[str, typer.Option(help="Each is added to the recipe's own.")] = "0",
-    force: Annotated[bool, typer.Option("--force", help="Train although the weights are here.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Train even if the weights exist.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
-    threads: Annotated[int, typer.Option(help="CPU threads of torch; 0 leaves it to torch.", min=0)] = 0,
+    threads: Annotated[int, typer.Option(help="CPU threads of torch; 0 for torch's default.", min=0)] = 0,
     plugin: Plugins = None,
 ) -> None:
-    """Train methods and print where their weights are.
+    """Train methods and print the paths of their weights.
 
-    What is trained already is left alone. What was interrupted, or killed, goes on where it was: the same command
-    again; only a method that fits itself begins anew. Beside the weights lie the training's curve (.csv, .png, .svg).
+    Existing weights are not trained again. After an interruption the same command resumes; only methods that fit
+    themselves start again. The training's curve is beside the weights (.csv, .png, .svg).
 
-    Exit codes: 0 fine, 2 wrong usage, 3 a training failed and the others are done, 4 data missing or corrupt,
+    Exit codes: 0 fine, 2 wrong usage, 3 a training failed and the rest completed, 4 data missing or corrupt,
     130 interrupted.
     """
     from srbench.cli.console import RunConsole, stderr
@@ -63,14 +63,14 @@ def train(
             if found is not None and (not force or training.file_name in done):
                 console.say(f"{training} is trained already", markup=False)
             try:
-                with redirect_stdout(sys.stderr):  # stdout is for results: what a method prints is not one
+                with redirect_stdout(sys.stderr):  # stdout is for results only
                     path = _obtain(registry, training, where, threads, console, force, done, failed)
             except KeyboardInterrupt:
                 fitted = registry.card(training.method).fitted
-                rest = f"fits {training.label} anew" if fitted else "goes on where it was"
+                rest = f"fits {training.label} again" if fitted else "resumes it"
                 stderr().print(f"\ninterrupted; the same command {rest}", markup=False)
                 raise typer.Exit(EXIT_INTERRUPTED) from None
-            except MethodError as error:  # the others go on, and it is told at the end
+            except MethodError as error:  # the others continue; it is reported at the end
                 console.training_failed(training)
                 failures.append(MethodError(f"{training}: {error}"))
                 failures[-1].__cause__ = error
@@ -93,7 +93,7 @@ def _obtain(
     done: set[str],
     failed: dict[str, MethodError],
 ) -> Path:
-    """The weights: found, or trained here or, of a method that is not srbench's own, in a process of its own."""
+    """Find or train weights; third-party methods are trained in their own process."""
     from srbench.training.hosted import obtain_hosted
     from srbench.training.trainer import obtain
 
@@ -114,7 +114,7 @@ def _obtain(
         return found
     if training.file_name in failed:
         raise failed[training.file_name]
-    if training.after is not None:  # first, so that it is tried once whatever begins with it
+    if training.after is not None:  # first, so that it is tried once
         _obtain(registry, training.after, device, threads, console, force, done, failed)
     host = registry.hosts.of(origin)
     try:
@@ -127,7 +127,7 @@ def _obtain(
 
 
 def _choices(registry: Registry, methods: list[str], every: bool, recipe: str) -> list[Choice]:
-    """The methods and recipes that are meant, all of them learned.
+    """The methods and recipes to train.
 
     Raises:
         UsageError: none is named, one is unknown, or one is not learned.
@@ -142,15 +142,15 @@ def _choices(registry: Registry, methods: list[str], every: bool, recipe: str) -
         raise UsageError(f"Method '{wrong[0].card.name}' is not trained.")
     learned = [choice for choice in chosen if choice.card.learned]
     if not learned:
-        raise UsageError(f"No learned method has a recipe '{recipe}'." if recipe else "No learned method is meant.")
+        raise UsageError(f"No learned method has a recipe '{recipe}'." if recipe else "No learned method matches.")
     return learned
 
 
 def _trainings(choices: list[Choice], scales: tuple[int, ...], seeds: tuple[int, ...], strict: bool) -> list[Training]:
-    """One training for each file of weights, in the order asked for.
+    """One training per weights file, in order.
 
     Raises:
-        UsageError: a method that is named does not work at a scale.
+        UsageError: a named method does not support a scale.
     """
     from srbench.training.job import plan_training
 

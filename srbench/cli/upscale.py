@@ -5,30 +5,28 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from srbench.cli.console import stderr
+from srbench.cli.guard import is_debugging
 from srbench.cli.options import Json, Plugins
-from srbench.errors import EXIT_CELL_FAILED, EXIT_DATA, MethodError, SrbenchError, UsageError
+from srbench.errors import EXIT_CELL_FAILED, EXIT_DATA, DataError, MethodError, SrbenchError, UsageError
 from srbench.system.console import make_bars
 from srbench.system.text import echo_json, warn
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
-    from srbench.photo.enlarge import Enlarger
+    from srbench.photo.job import Done
     from srbench.photo.paths import Job
-    from srbench.photo.work import Done
+    from srbench.photo.upscale import Upscaler
     from srbench.plugins.card import Choice
     from srbench.plugins.registry import Registry
 
 
 def upscale(
     source: Annotated[
-        str, typer.Argument(metavar="IN", help="A picture, a folder of them, a quoted glob, or - for stdin.")
+        str, typer.Argument(metavar="IN", help="An image, a folder of them, a quoted glob, or - for stdin.")
     ],
     target: Annotated[
         str,
@@ -58,38 +56,41 @@ def upscale(
     json: Json = False,
     plugin: Plugins = None,
 ) -> None:
-    """Enlarge pictures: transparency, 16 bits, colour profile, resolution and EXIF stay.
+    """Upsample images: transparency, 16 bits, colour profile, resolution and EXIF stay.
 
-    Large pictures are worked on in parts, in little memory. A turned photograph is turned upright.
+    Large images are worked on in parts, in little memory. A turned photograph is turned upright.
 
     Examples:
       srbench upscale photo.jpg large.png
       srbench upscale album/ large/ --scale 4 --compare
 
-    Exit codes: 0 fine, 2 wrong usage, 3 the method failed, 4 a picture is missing or cannot be read; others are done.
+    Exit codes: 0 fine, 2 wrong usage, 3 the method failed, 4 an image is missing or cannot be read; others are done.
     """
     # what is said here of files has to be true before torch, which takes seconds, is loaded
-    from srbench.photo.paths import STREAM, find_jobs
+    from srbench.photo.paths import STREAM, find_jobs, left_out
     from srbench.plugins.registry import Registry
 
     if json and target == STREAM:
-        raise UsageError("--json and the picture would both go to stdout; name a file as OUT.")
+        raise UsageError("--json and the image would both go to stdout; name a file as OUT.")
     if target == STREAM and sys.stdout.isatty():
-        raise UsageError("The picture would go to the terminal; send stdout to a file or a program.")
+        raise UsageError("The image would go to the terminal; send stdout to a file or a program.")
     if tile and tile < SMALLEST:
         raise UsageError(f"--tile takes {SMALLEST} pixels or more, or 0, not {tile}.")
     jobs = find_jobs(source, target, format, compare=compare, overwrite=overwrite)
+    if passed_over := left_out(source):
+        warn(f"note: {passed_over}")
     with redirect_stdout(sys.stderr):  # stdout is for results: what a plugin prints is not one
         registry = Registry(plugin or [], hosted=False)
-        choice = _chosen(registry, method)
-        enlarger = _ready(registry, choice, scale, device, threads, tile or None)
-        labels = ("bicubic", f"{choice.card.name} x{scale}")
+        choices = registry.select((method,))
+        if len(choices) > 1:
+            raise UsageError(f"--method takes one method, and '{method}' means {len(choices)}.")
+        upscaler = _ready(registry, choices[0], scale, device, threads, tile or None)
         try:
-            done, failed = _enlarge_all(jobs, enlarger, labels, quality)
+            done, failed = _upscale_all(jobs, upscaler, ("bicubic", f"{choices[0].card.name} x{scale}"), quality)
         finally:
-            enlarger.method.close()
+            upscaler.method.close()
     if json:
-        echo_json(_document(choice, enlarger, done, failed))
+        echo_json(_document(choices[0].label, upscaler, done, failed))
     if failed:
         raise typer.Exit(EXIT_CELL_FAILED if any(isinstance(e, MethodError) for _, e in failed) else EXIT_DATA)
 
@@ -98,119 +99,78 @@ SMALLEST = 16
 """Tiles below that would be margin for the most part."""
 
 
-def _chosen(registry: Registry, method: str) -> Choice:
-    choices = registry.select((method,))
-    if len(choices) > 1:
-        raise UsageError(f"--method takes one method, and '{method}' means {len(choices)}.")
-    return choices[0]
-
-
-def _ready(registry: Registry, choice: Choice, scale: int, device: str, threads: int, tile: int | None) -> Enlarger:
+def _ready(registry: Registry, choice: Choice, scale: int, device: str, threads: int, tile: int | None) -> Upscaler:
     from srbench.inference import resolve_device
-    from srbench.photo.enlarge import Enlarger
+    from srbench.photo.upscale import Upscaler
     from srbench.training.loading import load_method
 
     where = resolve_device(device, threads)
-    return Enlarger(load_method(registry, choice, scale, where), scale, where, tile)
+    return Upscaler(load_method(registry, choice, scale, where), scale, where, tile)
 
 
-def _enlarge_all(
-    jobs: Sequence[Job], enlarger: Enlarger, labels: tuple[str, str], quality: int
+def _upscale_all(
+    jobs: Sequence[Job], upscaler: Upscaler, labels: tuple[str, str], quality: int
 ) -> tuple[list[Done], list[tuple[Job, SrbenchError]]]:
-    """One picture after the other; what fails does not hold up the others."""
-    from srbench.photo.work import upscale_file
+    """One image after the other; what fails, foreseen or not, does not hold up the others.
 
-    done, failed = [], []
-    with _Display(len(jobs)) as display:
-        for job in jobs:
-            display.begin(job)
+    How far it is is told on stderr: a line for each image, and bars below them where there is a terminal.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
+
+    from srbench.photo.job import upscale_file
+
+    done: list[Done] = []
+    failed: list[tuple[Job, SrbenchError]] = []
+    console, many = stderr(), len(jobs) > 1
+
+    def say(text: str) -> None:
+        console.print(text, soft_wrap=True, markup=False)
+
+    bars = make_bars(console, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bars.disable = not console.is_terminal
+    with bars:
+        files = bars.add_task("images", total=len(jobs), visible=many)
+        parts = bars.add_task("", total=None)
+
+        def progress(count: int, of: int) -> None:
+            bars.update(parts, completed=count, total=of)
+
+        for number, job in enumerate(jobs, 1):
+            bars.reset(parts, total=None, description=job.name)
             try:
-                done.append(upscale_file(job, enlarger, labels, quality, display.progress))
-            except SrbenchError as error:
-                if len(jobs) == 1:
+                one = upscale_file(job, upscaler, labels, quality, progress)
+            except (typer.Exit, BrokenPipeError):
+                raise
+            except Exception as error:
+                if not many or is_debugging():
                     raise
-                failed.append((job, error))
-                display.failed(error)
+                failed.append((job, error if isinstance(error, SrbenchError) else _unforeseen(job, error)))
+                say(f"srbench: {failed[-1][1]}")
             else:
-                display.ended(done[-1])
+                done.append(one)
+                for note in one.notes:
+                    say(f"note: {one.input}: {note}")
+                sizes = f"{one.width}x{one.height} to {one.out_width}x{one.out_height}"
+                count = f"[{number}/{len(jobs)}] " * many
+                say(f"{count}{one.input}: {sizes} in {one.seconds:.1f} s, {one.output}")
+            bars.advance(files)
     return done, failed
 
 
-def _document(choice: Choice, enlarger: Enlarger, done: list[Done], failed: list[tuple[Job, SrbenchError]]) -> str:
+def _unforeseen(job: Job, error: Exception) -> SrbenchError:
+    return DataError(f"{job.name}: {type(error).__name__}: {error} - this is a bug in srbench; --debug shows where")
+
+
+def _document(label: str, upscaler: Upscaler, done: list[Done], failed: list[tuple[Job, SrbenchError]]) -> str:
     from dataclasses import asdict
     from json import dumps
 
     document = {
         "schema_version": 1,
-        "method": choice.label,
-        "scale": enlarger.scale,
-        "device": str(enlarger.device),
+        "method": label,
+        "scale": upscaler.scale,
+        "device": str(upscaler.device),
         "files": [asdict(one) for one in done],
         "failed": [{"input": job.name, "exit_code": error.exit_code, "error": str(error)} for job, error in failed],
     }
     return dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-
-
-class _Display:
-    """How far it is, on stderr: a line for each picture, and bars below them where there is a terminal."""
-
-    def __init__(self, total: int) -> None:
-        self.console = stderr()
-        self._total, self._number = total, 0
-        self._bars: Progress | None = None
-        self._tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> Self:
-        if self.console.is_terminal:
-            from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
-
-            self._bars = make_bars(self.console, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            if self._total > 1:
-                self._tasks["files"] = self._bars.add_task("pictures", total=self._total)
-            self._tasks["tiles"] = self._bars.add_task("", total=None)
-            self._bars.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bars is not None:
-            self._bars.stop()
-
-    def begin(self, job: Job) -> None:
-        """A picture is being read."""
-        self._number += 1
-        if self._bars is not None:
-            self._bars.reset(self._tasks["tiles"], total=None, description=job.name)
-
-    def progress(self, done: int, tiles: int) -> None:
-        """So many of its tiles are done."""
-        if self._bars is not None:
-            self._bars.update(self._tasks["tiles"], completed=done, total=tiles)
-
-    def ended(self, done: Done) -> None:
-        """It is written."""
-        sizes = f"{done.width}x{done.height} to {done.out_width}x{done.out_height}"
-        for note in done.notes:
-            self._say(f"note: {done.input}: {note}")
-        self._say(f"{self._count}{done.input}: {sizes} in {done.seconds:.1f} s, {done.output}")
-        self._advance()
-
-    def failed(self, error: SrbenchError) -> None:
-        """Or could not be."""
-        if self._bars is None:
-            warn(str(error))
-        else:
-            self._say(f"srbench: {error}")
-        self._advance()
-
-    def _advance(self) -> None:
-        if self._bars is not None and "files" in self._tasks:
-            self._bars.advance(self._tasks["files"])
-
-    @property
-    def _count(self) -> str:
-        return f"[{self._number}/{self._total}] " if self._total > 1 else ""
-
-    def _say(self, text: str) -> None:
-        self.console.print(text, soft_wrap=True, markup=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +49,7 @@ def add(
         DataError: an image is missing, wrong, or in a test split and another; or the disk is full.
     """
     _check_options(url_base, copy)
+    name = unicodedata.normalize("NFC", name)
     require_free(name, _names_of_others(name) | (taken or {}), replace=replaced)
     found = {split: tuple(map(_absolute, items)) for split, items in _splits(source, splits).items()}
     folder = _common_folder(source, [item for items in found.values() for item in items])
@@ -69,7 +71,7 @@ def add(
 
 
 def overlaps(manifest: Manifest) -> list[str]:
-    """What a data set shares with others that matters: pictures that one tests on, in data that another trains on."""
+    """What a data set shares with others that matters: images that one tests on, in data that another trains on."""
     notes = []
     for other in (load_manifest(name) for name in known_names() if name != manifest.name):
         for mine in manifest.splits:

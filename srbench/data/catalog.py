@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import unicodedata
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
@@ -35,7 +36,7 @@ from srbench.data.own.hub_spec import is_hub
 from srbench.data.own.manifests import own_manifest, own_names
 from srbench.errors import DataError, UsageError
 from srbench.system.hashes import file_sha256
-from srbench.system.names import unknown
+from srbench.system.names import safe_name, unknown
 from srbench.system.places import data_root, is_folder, user_path
 
 __all__ = [
@@ -102,8 +103,9 @@ def resolve(spec: str, *, cwd: Path | None = None) -> Dataset:
     Args:
         spec: ``set5`` or ``set5:test`` (the default split, or one by name); a folder of HR images, or of classes of
             them (with a slash, a leading dot, or simply there); a manifest ``my.toml`` or ``my.toml:train``;
-            ``hr=DIR,lr=DIR``; ``hf:org/name:split`` (:mod:`srbench.data.own.hub`). A name of :func:`known_names` comes
-            before a folder of the same name: write ``./set5`` for the folder.
+            ``hr=DIR,lr=DIR``; either as ``NAME=DIR`` or ``NAME=hr=DIR,lr=DIR`` to have another name than the folder's;
+            ``hf:org/name:split`` (:mod:`srbench.data.own.hub`). A name of :func:`known_names` comes before a folder of
+            the same name: write ``./set5`` for the folder.
         cwd: what relative paths are relative to.
 
     Raises:
@@ -111,16 +113,30 @@ def resolve(spec: str, *, cwd: Path | None = None) -> Dataset:
         DataError: a folder or manifest that is missing, empty or wrong.
     """
     spec = spec.strip()
+    base = cwd or Path()
     if cwd is None and spec in _supplied:
         return _supplied[spec]
     if not spec:
         raise UsageError("A data set's name is empty: give one of `srbench data list`, or a folder such as ./images.")
     require_utf8(spec)
-    base = cwd or Path()
-    name, _, split = spec.partition(":")
+    name, _, split = unicodedata.normalize("NFC", spec).partition(":")
     if not is_hub(spec) and name in known_names():
         return dataset_of(load_manifest(name), split, spec)
-    return told_apart(_own(spec, base), _builtin_sets())
+    given, _, rest = spec.partition("=")
+    if not rest or re.search(r"[/\\:]", given) or given in ("hr", "lr") or is_folder(user_path(spec, base)):
+        return told_apart(_own(spec, base), _builtin_sets())
+    return told_apart(_named(given, rest, spec, base), _builtin_sets(), named=True)
+
+
+def _named(name: str, rest: str, spec: str, base: Path) -> Dataset:
+    """A data set of a user's files under the name that the user gives it."""
+    name = unicodedata.normalize("NFC", name.strip())
+    if name != safe_name(name):
+        raise UsageError(f"'{name}' cannot be a data set's name: use letters, digits, '-', '_' and '.'.")
+    dataset = _own(rest, base)
+    if dataset.manifest:
+        raise UsageError(f"'{rest}' has a name already: write NAME= before a folder or hr=DIR,lr=DIR.")
+    return replace(dataset, name=name, spec=spec, above=())
 
 
 def _own(spec: str, base: Path) -> Dataset:
@@ -164,9 +180,9 @@ def dataset_of(manifest: Manifest, split: str = "", spec: str = "") -> Dataset:
         raise UsageError(f"'{manifest.name}' has no split '{name}'; it has {', '.join(manifest.splits)}.")
     chosen = manifest.splits[name]
     folder = _folder(manifest)
-    items = tuple(
-        _cropped(manifest, chosen, entry, _item(manifest, chosen, entry, folder)) for entry in chosen.entries()
-    )
+    entries = chosen.entries()
+    whole = resolve(manifest.crop_of) if any(entry.source for entry in entries) else None
+    items = tuple(_cropped(chosen, entry, _item(manifest, chosen, entry, folder), whole) for entry in entries)
     return Dataset(
         name=manifest.name if name == manifest.default_split else f"{manifest.name}-{name}",
         spec=spec or (f"{manifest.name}:{split}" if split else manifest.name),
@@ -262,11 +278,11 @@ def _item(manifest: Manifest, split: Split, entry: ImageEntry, folder: Path) -> 
     return Item(entry.name, hr, lr, split.scale if lr else None)
 
 
-def _cropped(manifest: Manifest, split: Split, entry: ImageEntry, item: Item) -> Item:
+def _cropped(split: Split, entry: ImageEntry, item: Item, whole: Dataset | None) -> Item:
     """An item whose HR says of which other data set's image it is a crop, if it is one."""
-    if not entry.source:
+    if whole is None or not entry.source:
         return item
-    crop = CropOf(resolve(manifest.crop_of), entry.source, split.scale or 1)
+    crop = CropOf(whole, entry.source, split.scale or 1)
     return replace(item, hr=replace(item.hr, crop_of=crop))
 
 

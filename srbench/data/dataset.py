@@ -120,6 +120,9 @@ class Dataset:
         manifest: its manifest's name, which its folder in a mirror has too; empty for folders.
         folder: the folder its files lie in.
         note: what its user must know, in words: what of a folder is left out.
+        called: what a user's own folder is called, whichever set its images are.
+        above: the folders above a user's own, the nearest first: they tell apart data sets of one name. Empty where
+            the name was given.
     """
 
     name: str
@@ -136,6 +139,8 @@ class Dataset:
     manifest: str = ""
     folder: Path = Path()
     note: str = ""
+    called: str = ""
+    above: tuple[str, ...] = ()
 
     @property
     def scale(self) -> int | None:
@@ -190,9 +195,16 @@ def scale_of(item: Item) -> int:
         raise DataError(f"{gone} is not there, and nothing else says what scale it is for: fetch it.")
     (height, width), (lr_height, lr_width) = image_size(hr), image_size(lr)
     scale = height // lr_height
-    if scale < 1 or (height // scale, width // scale) != (lr_height, lr_width):
+    if scale >= 1 and (height // scale, width // scale) == (lr_height, lr_width):
+        return scale
+    scale = round(max(height / lr_height, width / lr_width))
+    if scale > 1 and (-(-height // scale), -(-width // scale)) == (lr_height, lr_width):
         raise DataError(
-            f"{lr.name} ({lr_width}x{lr_height}) is not {hr.name} ({width}x{height}) made smaller by a whole factor: "
-            "crop HR to a multiple of the factor."
+            f"{lr.name} ({lr_width}x{lr_height}) is {hr.name} ({width}x{height}) downsampled by {scale}, rounded "
+            f"up as by MATLAB's imresize: cut LR to {width // scale}x{height // scale} at its upper left, or crop HR "
+            f"to {width // scale * scale}x{height // scale * scale} and downsample it anew."
         )
-    return scale
+    raise DataError(
+        f"{lr.name} ({lr_width}x{lr_height}) is not {hr.name} ({width}x{height}) downsampled by a whole factor: "
+        "crop HR to a multiple of the factor."
+    )

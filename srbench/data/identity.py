@@ -6,7 +6,6 @@ decides are the images' names and the hashes of their pixels.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -28,18 +27,26 @@ class Known(NamedTuple):
     content_hash: str
 
 
-def told_apart(dataset: Dataset, sets: Iterable[Known]) -> Dataset:
-    """A user's own data set under a name that none of srbench's has, unless it is that one; its note says which it is.
+def told_apart(dataset: Dataset, sets: Iterable[Known], *, named: bool = False) -> Dataset:
+    """A user's own data set: as one of srbench's where it has all of its images, whatever it and they are called.
+
+    Else it has a name that none of srbench's has; its note says which images it holds.
 
     Args:
         dataset: of a folder, of two, or of a manifest.
         sets: those that come with srbench.
+        named: whether the user has said what it is called, so that no other name is found for it.
     """
     sets = list(sets)
     namesake = next((known for known in sets if known.name.casefold() == dataset.name.casefold()), None)
-    if namesake is not None and _is(dataset, namesake):
-        return _identified(dataset, namesake)
-    part = _part_of(dataset, sets)
+    if namesake is not None and dataset.content_hash == namesake.content_hash:
+        return _identified(dataset, namesake, [name for name, _ in namesake.images])
+    images = _images_of(dataset, sets)
+    for known in sorted(sets, key=lambda known: known is not namesake):
+        if (known is namesake or not named) and (names := _all_of(dataset, known, images)):
+            same = _identified(dataset, known, names)
+            return same if known is namesake else _noted(same, f"{dataset.spec} is {known.name}, by its pixels")
+    part = _part_of(dataset, sets, images)
     if namesake is not None:
         name = f"{dataset.name}-{OWN}"
         note = f"{dataset.spec} is called {name} here: it is not srbench's {namesake.name}"
@@ -51,14 +58,20 @@ def _noted(dataset: Dataset, note: str) -> Dataset:
     return replace(dataset, note="; ".join(filter(None, (dataset.note, note))))
 
 
-def _is(dataset: Dataset, known: Known) -> bool:
-    """Whether all images are the set's, under its names."""
-    if dataset.content_hash == known.content_hash:
-        return True
-    if [item.name for item in dataset.items] != [name for name, _ in known.images]:
-        return False
-    pairs = zip((item.files for item in dataset.items), (files for _, files in known.images), strict=True)
-    return all(len(own) == len(files) and all(map(_same, own, files)) for own, files in pairs)
+def _all_of(dataset: Dataset, known: Known, images: Sequence[set[tuple[str, str]]]) -> list[str]:
+    """What the set calls each image, where all images are the set's and none is missing; else nothing."""
+    if len(dataset.items) != len(known.images) or len(images) < len(dataset.items):
+        return []
+    files_of = dict(known.images)
+    names: list[str] = []
+    for item, found in zip(dataset.items, images, strict=True):
+        own = {name for of, name in found if of == known.name}.difference(names)
+        name = item.name if item.name in own else min(own, default="")
+        lr, known_lr = item.files[1:], files_of[name][1:] if name else ()
+        if not name or len(lr) != len(known_lr) or not all(map(_same, lr, known_lr)):
+            return []
+        names.append(name)
+    return names
 
 
 def _same(own: ImageFile, known: ImageFile) -> bool:
@@ -78,22 +91,23 @@ def _pixels(file: ImageFile, sizes: Iterable[tuple[int | None, int | None]]) -> 
         return None
 
 
-def _identified(dataset: Dataset, known: Known) -> Dataset:
-    """The user's files, known by what the set's are known by."""
+def _identified(dataset: Dataset, known: Known, names: Sequence[str]) -> Dataset:
+    """The user's files in the set's order, under its names, and known by what the set's are known by."""
+    own = dict(zip(names, dataset.items, strict=True))
     items = []
-    for item, (_, files) in zip(dataset.items, known.images, strict=True):
-        own = [
+    for name, files in known.images:
+        hr, *lr = (
             replace(file, sha256=file.sha256 or same.sha256, pixels_sha256=same.pixels_sha256)
-            for file, same in zip(item.files, files, strict=True)
-        ]
-        items.append(replace(item, hr=own[0], lr=own[1] if len(own) > 1 else None))
-    return replace(dataset, name=known.name, items=tuple(items), content_hash=known.content_hash)
+            for file, same in zip(own[name].files, files, strict=True)
+        )
+        items.append(replace(own[name], name=name, hr=hr, lr=lr[0] if lr else None))
+    return replace(dataset, name=known.name, above=(), items=tuple(items), content_hash=known.content_hash)
 
 
-def _part_of(dataset: Dataset, sets: Sequence[Known]) -> str:
-    """The one set that all HR images are of, and how many of its images they are; empty where there is none.
+def _images_of(dataset: Dataset, sets: Sequence[Known]) -> list[set[tuple[str, str]]]:
+    """Of which sets' images each HR image is, by their names: as far as to the first that is of none.
 
-    The first image that is of none ends the search, so that nothing is decoded in vain.
+    So nothing is decoded in vain.
     """
     by_hash: dict[str, set[tuple[str, str]]] = {}
     sizes = set()
@@ -102,18 +116,20 @@ def _part_of(dataset: Dataset, sets: Sequence[Known]) -> str:
             sizes.add((hr.height, hr.width))
             for found in filter(None, (hr.sha256, hr.pixels_sha256)):
                 by_hash.setdefault(found, set()).add((known.name, name))
-    seen: set[tuple[str, str]] = set()
-    counts: Counter[str] = Counter()
+    images: list[set[tuple[str, str]]] = []
     for item in dataset.items:
-        images = by_hash.get(item.hr.sha256 or "") or by_hash.get(_pixels(item.hr, sizes) or "", set())
-        if not images:
-            return ""
-        seen |= images
-        counts.update({name for name, _ in images})
+        of = by_hash.get(item.hr.sha256 or "") or by_hash.get(_pixels(item.hr, sizes) or "", set())
+        if not of:
+            break
+        images.append(of)
+    return images
+
+
+def _part_of(dataset: Dataset, sets: Sequence[Known], images: Sequence[set[tuple[str, str]]]) -> str:
+    """The one set that all HR images are of, and how many of its images they are; empty where there is none."""
     for known in sets:
-        if counts[known.name] == len(dataset.items):
-            own = sum(name == known.name for name, _ in seen)
-            return (
-                f"{'all' if own == len(known.images) else f'{own} of the'} {len(known.images)} images of {known.name}"
-            )
+        own = [{name for of, name in found if of == known.name} for found in images]
+        if len(images) == len(dataset.items) and all(own):
+            count, all_of_it = len(set().union(*own)), len(known.images)
+            return f"{'all' if count == all_of_it else f'{count} of the'} {all_of_it} images of {known.name}"
     return ""

@@ -30,6 +30,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from srbench.errors import DataError
+from srbench.system.names import plain_signs, safe_name
 from srbench.system.toml import parse_toml
 
 MOST_IMAGES = 100_000
@@ -48,9 +49,15 @@ def _relative(path: str) -> str:
     return path
 
 
+def _name(name: str) -> str:
+    if not name or name != plain_signs(name, "._-") or name[0] in "._-":
+        raise ValueError("must be letters, digits, '.', '_' and '-', and begin with a letter or digit")
+    return name
+
+
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 RelativePath = Annotated[str, AfterValidator(_relative)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Name = Annotated[str, AfterValidator(_name)]
 ImageName = Annotated[str, Field(pattern=r"^[^./\\:\x00-\x1f][^/\\:\x00-\x1f]*$", max_length=200)]
 """Part of a file's name: whatever a folder of images may hold, but no way out of the folder."""
 
@@ -220,12 +227,6 @@ def read_manifest(path: Path) -> Manifest:
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}): check the path.") from error
     return parse_manifest(content, name=safe_name(path.stem), file=str(path))
-
-
-def safe_name(text: str) -> str:
-    """A name that is safe in files and on the command line."""
-    kept = "".join(char if char.isascii() and (char.isalnum() or char in "._-") else "-" for char in text)
-    return kept.strip("._-") or "images"
 
 
 def _first(error: ValidationError) -> str:

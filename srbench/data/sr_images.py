@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,12 @@ from numpy.typing import NDArray
 
 from srbench.data.catalog import Dataset
 from srbench.data.own.folders import image_files
+from srbench.data.stems import Way, bare, role, ways
 from srbench.errors import DataError
-from srbench.imaging.color import in_colour, is_gray
+from srbench.imaging.color import gray_of, in_colour, is_gray
 from srbench.imaging.files import read_image, to_uint8
-
-_SUFFIX = re.compile(r"([-_. ]?(x\d+|\d+x|SRF[-_]?\d+|[SHL]R(x\d+)?|GT|out|output|result|bicubic))+$", re.IGNORECASE)
+from srbench.imaging.resize import round_half_up
+from srbench.system.names import same_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,62 +35,101 @@ class Matched:
     by_name: bool = True
 
 
-def match(folder: Path, dataset: Dataset) -> Matched:
+def match(folder: Path, dataset: Dataset, scale: int | None = None) -> Matched:
     """Find the SR image of each image of a data set: by name, else by order.
 
-    ``baby.png`` is the SR of ``baby``, and so is ``baby_x2.png``, ``babyx2.png``, ``baby_SRF_2_SR.png`` or
-    ``baby-sr.png``.
+    ``baby.png`` is the SR of ``baby``, and so is ``baby_x2.png``, ``baby_SwinIR.png``, ``baby_SRF_2_SR.png`` or
+    ``sr_baby.png``, where the others are called alike (:mod:`srbench.data.stems`). Of several such files for each
+    image those are taken that are called SR, or else those of this scale.
 
     Raises:
         DataError: the folder is missing or empty, or its images cannot be matched.
     """
     files = image_files(folder)
+    hr = {file.path.resolve() for item in dataset.items for file in item.files}
+    files = [path for path in files if path.resolve() not in hr] or files
     names = [item.name for item in dataset.items]
-    rules: tuple[Callable[[str], str], ...] = (str.lower, _bare)
-    alone = ""
-    for rule in rules:
-        known: dict[str, list[Path]] = {}
-        for path in files:
-            known.setdefault(rule(path.stem), []).append(path)
-        partners = [known.get(name.lower()) or known.get(rule(name)) or [] for name in names]
-        if all(len(found) == 1 for found in partners) and len({found[0] for found in partners}) == len(names):
-            left = len(files) - len(names)
-            note = f"{left} other image{'s' * (left > 1)} of {folder} left aside" if left else ""
-            return Matched(tuple(found[0] for found in partners), note)
-        alone = alone or next((name for name, found in zip(names, partners, strict=True) if not found), "")
-        two = next((found for found in partners if len(found) > 1), None)
-        if two:
-            raise DataError(f"{two[0].name} and {two[1].name} could both be meant; leave one of them in {folder}.")
+    for called in (names, [item.hr.path.stem for item in dataset.items]):
+        if meant := ways(called, files):
+            return _chosen(meant, called, files, scale)
+    known: dict[str, list[Path]] = {}
+    for path in files:
+        known.setdefault(same_name(bare(path.stem)), []).append(path)
+    partners = [known.get(same_name(name)) or known.get(same_name(bare(name))) or [] for name in names]
+    if all(partners):
+        return _matched([_only(found) for found in partners], files)
+    for found in partners:
+        _only(found[:2] or files[:1])
     if len(files) == len(names):
         note = "the names do not match, so images were matched in their natural order"
         return Matched(tuple(files), note, by_name=False)
+    alone = next(name for name, found in zip(names, partners, strict=True) if not found)
     raise DataError(
-        f"{folder} has no image called like '{alone or names[0]}' of {dataset.name}, and {len(files)} images where "
+        f"{folder} has no image called like '{alone}' of {dataset.name}, and {len(files)} images where "
         f"{dataset.name} has {len(names)}; name each SR image as its HR image."
     )
 
 
-def match_by_name(folder: Path, dataset: Dataset) -> tuple[Path, ...]:
+def match_by_name(folder: Path, dataset: Dataset, scale: int) -> Matched:
     """As :func:`match`, but by name alone: a figure in a table must not rest on a guess.
 
     Raises:
         DataError: the folder is missing or empty, or the names do not match.
     """
-    matched = match(folder, dataset)
+    matched = match(folder, dataset, scale)
     if not matched.by_name:
         raise DataError(f"The names in {folder} are not those of {dataset.name}; name each SR image as its HR image.")
-    return matched.files
+    return matched
+
+
+def _chosen(found: list[Way], names: Sequence[str], files: Sequence[Path], scale: int | None) -> Matched:
+    """The files that are meant, of all ways in which there are files.
+
+    Raises:
+        DataError: more than one could be meant.
+    """
+    left = found
+    tests: list[Callable[[Way], bool]] = [lambda way: way.role == "sr", lambda way: way.role == ""]
+    tests += [lambda way: way.names_scale(scale), lambda way: not way.names_scale()] if scale else []
+    for test in tests:
+        left = [way for way in left if test(way)] or left
+    for way in left[1:]:
+        _only((*left[0].files[0], *way.files[0]))
+    chosen = [_only(found) for found in left[0].files]
+    if left[0].role != "sr":  # nor may a file that no way explains be the one
+        explained = {path for way in found for files in way.files for path in files}
+        of_name = {same_name(bare(name)): path for name, path in zip(names, chosen, strict=True)}
+        for path in files:
+            rival = of_name.get(same_name(bare(path.stem)))
+            if rival and path not in explained and role(path.stem) in ("sr", ""):
+                _only([rival, path])
+    return _matched(chosen, files)
+
+
+def _only(files: Sequence[Path]) -> Path:
+    if len(files) > 1:
+        raise DataError(
+            f"{files[0].name} and {files[1].name} could both be meant; leave one of them in {files[0].parent}."
+        )
+    return files[0]
+
+
+def _matched(chosen: Sequence[Path], files: Sequence[Path]) -> Matched:
+    left = [path.name for path in files if path not in chosen]
+    more = f" ({left[0]}{', …' * (len(left) > 1)})" if left else ""
+    note = f"{len(left)} other image{'s' * (len(left) > 1)} of {files[0].parent.name} left aside{more}" if left else ""
+    return Matched(tuple(chosen), note)
 
 
 def read_sr(path: Path, name: str, hr: NDArray[np.uint8], most: tuple[int, ...]) -> NDArray[np.uint8]:
-    """An SR image cut to HR's size, with one channel or three as HR has them.
+    """An SR image cut to HR's size, with one channel or three as HR has them; colours of a gray HR's SR become gray.
 
     Args:
         path: the file.
         name: HR's, for messages.
         hr: the HR image as it is scored: cropped to a multiple of the scale, and in three channels where the protocol
             reads gray images so.
-        most: height and width that SR may have.
+        most: HR's height and width before it was cropped, which SR may have too.
 
     Raises:
         DataError: it cannot be read, or does not fit.
@@ -98,14 +137,19 @@ def read_sr(path: Path, name: str, hr: NDArray[np.uint8], most: tuple[int, ...])
     sr = to_uint8(read_image(path))
     (height, width), (most_height, most_width) = hr.shape[:2], most
     if not (height <= sr.shape[0] <= most_height and width <= sr.shape[1] <= most_width):
+        cut = f", or HR cut to a multiple of the scale ({width}x{height})" if (height, width) != most else ""
+        larger = sr.shape[0] >= most_height and sr.shape[1] >= most_width
+        way_out = ": cut it to that, if what it has beyond HR lies below and to the right" if larger else ""
         raise DataError(
             f"{path.name} is {sr.shape[1]}x{sr.shape[0]} and the HR image '{name}' is {most_width}x"
-            f"{most_height}; SR must be as large as HR, or HR cut to a multiple of the scale ({width}x{height})."
+            f"{most_height}; SR must be as large as HR{cut}{way_out}."
         )
-    fitted = alike(sr[:height, :width], hr)
-    if fitted is None:
-        is_gray, coloured = ("HR", "SR") if hr.ndim == 2 else ("SR", "HR")
-        raise DataError(f"{path.name}: {is_gray} is gray and {coloured} has colours; save SR as HR is.")
+    sr = sr[:height, :width]
+    fitted = alike(sr, hr)
+    if fitted is None and hr.ndim == 3:
+        raise DataError(f"{path.name}: SR is gray and HR has colours; save SR as HR is.")
+    if fitted is None:  # what a network for RGB leaves of a gray image, brought back as its own row is
+        fitted = round_half_up(gray_of(sr.astype(np.float64))).astype(np.uint8)
     return np.ascontiguousarray(fitted)
 
 
@@ -120,7 +164,3 @@ def alike(sr: NDArray[Any], hr: NDArray[Any]) -> NDArray[Any] | None:
     if sr.ndim == 2:
         return in_colour(sr) if is_gray(hr) else None
     return sr[..., 0] if is_gray(sr) else None
-
-
-def _bare(stem: str) -> str:
-    return (_SUFFIX.sub("", stem) or stem).lower()

@@ -1,4 +1,4 @@
-"""The model card of a Hub folder: what it is, its values and how they were made, its training, and how to use it."""
+"""The model card of a Hub folder: description, results, training, and use."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from srbench.export.values import model_index, table_row, values_of, values_tabl
 from srbench.report.escape import markdown, markdown_code
 from srbench.version import __version__
 
-CHANNELS = {"y": "luma alone (Cb and Cr are upsampled bicubically)", "rgb": "RGB", "any": "each channel by itself"}
-INPUTS = {
+_CHANNELS = {"y": "luma alone (Cb and Cr are upsampled bicubically)", "rgb": "RGB", "any": "each channel by itself"}
+_INPUTS = {
     "lr": "the low-resolution image and upsamples it itself",
     "upsampled": "the bicubically upsampled image, and returns one of the same size",
 }
@@ -30,13 +30,13 @@ def model_card(
 
     Args:
         subjects: one method at its scales.
-        run: where its values are from.
-        beside: labels of methods whose values stand beside its own.
+        run: the run with its results.
+        beside: labels of methods to compare with.
         onnx: file names of the graphs, by scale.
 
     Raises:
         UsageError: the run has no values of a scale.
-        DataError: its values are of something else than what is exported.
+        DataError: the values are of other weights or code.
     """
     cells = values_of(run, subjects)
     sections = (
@@ -53,7 +53,7 @@ def model_card(
 def metadata(
     subjects: Sequence[ExportSubject], run: LoadedRun, cells: Sequence[CellResult], onnx: Mapping[int, str]
 ) -> dict[str, Any]:
-    """What the Hub reads of a card."""
+    """The metadata of a card for the Hub."""
     first = subjects[0]
     tags = ["super-resolution", "image-super-resolution", first.card.name, "pytorch", *(["onnx"] if onnx else [])]
     return {
@@ -73,8 +73,8 @@ def _head(subjects: Sequence[ExportSubject]) -> list[str]:
     return [
         f"# {markdown(subjects[0].choice.label)}",
         "",
-        f"Image super-resolution at {scales}. The network takes {INPUTS[info.input]}. It works on "
-        f"{CHANNELS[info.channels]}, float32 in [0, 1].",
+        f"Image super-resolution at {scales}. The network takes {_INPUTS[info.input]}. It works on "
+        f"{_CHANNELS[info.channels]}, float32 in [0, 1].",
         "",
         f"Made by srbench {__version__}, method version {info.version}. After: {markdown(info.paper)}.",
     ]
@@ -107,14 +107,14 @@ def _values(run: LoadedRun, cells: Sequence[CellResult], beside: Sequence[str]) 
 def _training(subjects: Sequence[ExportSubject]) -> list[str]:
     first = subjects[0]
     assert first.recipe is not None
-    columns = ("weights", "numbers", "batches", "minutes", "device", "torch", "validation")
+    columns = ("weights", "parameters", "batches", "minutes", "device", "torch", "validation")
     lines = [table_row(*columns), table_row("---", "--:", "--:", "--:", "---", "---", "--:")]
     for subject in {subject.weights_name: subject for subject in subjects}.values():
         known = subject.metadata
         lines.append(
             table_row(
                 markdown_code(subject.weights_name),
-                f"{_numbers(subject):,}",
+                f"{_parameters(subject):,}",
                 f"{known['steps']:,}" if "steps" in known else "",
                 f"{known['seconds'] / 60:.0f}" if "seconds" in known else "",
                 markdown(str(known.get("device", ""))),
@@ -138,21 +138,21 @@ def _training(subjects: Sequence[ExportSubject]) -> list[str]:
     ]
 
 
-def _numbers(subject: ExportSubject) -> int:
-    """How many the weights have."""
+def _parameters(subject: ExportSubject) -> int:
+    """The number of parameters."""
     state = subject.method.model.state_dict()  # type: ignore[attr-defined]  # only learned methods have cards
     return sum(tensor.numel() for tensor in state.values())
 
 
 def _data(subject: ExportSubject) -> list[str]:
-    """Each data set that has a part in the weights, with its terms."""
+    """The data sets of the recipe, with their terms."""
     lines = []
     recipe = subject.recipe
     assert recipe is not None
     for spec in recipe.data:
         try:
             found = resolve(spec)
-        except SrbenchError:  # a folder of whoever trained
+        except SrbenchError:  # a folder of the user who trained
             lines.append(markdown_code(spec))
             continue
         terms = f", {markdown(found.licence)}" if found.licence else ""
@@ -161,7 +161,7 @@ def _data(subject: ExportSubject) -> list[str]:
 
 
 def _use(subject: ExportSubject, onnx: Mapping[int, str]) -> list[str]:
-    row = "In srbench it is a row of a run by `--methods hub:PATH`, the path of this folder or its name on the Hub."
+    row = "In srbench, run it by `--methods hub:PATH`, with the path of this folder or its name on the Hub."
     if not onnx:
         return [
             "## Use",
@@ -182,19 +182,19 @@ def _use(subject: ExportSubject, onnx: Mapping[int, str]) -> list[str]:
         snippet(onnx[scale], scale, subject.card.info.channels, subject.card.info.input).rstrip(),
         "```",
         "",
-        "Each graph's metadata says what it is, and how far it differs from PyTorch. The weights are safetensors "
+        "Each graph's metadata describes it, with its difference from PyTorch. The weights are safetensors "
         "files: `safetensors.torch.load_file` reads their tensors.",
     ]
 
 
 def _terms(subject: ExportSubject) -> list[str]:
-    terms = f"Weights: {markdown(subject.licence)}." if subject.licence else "Nobody has said under which terms."
+    terms = f"Weights: {markdown(subject.licence)}." if subject.licence else "The terms are not known."
     return [
         "## Licence",
         "",
-        f"{terms} The training images are their owners'; their terms stand above.",
+        f"{terms} The training images have the terms above.",
         "",
         "## Citation",
         "",
-        f"The method is that of {markdown(subject.card.info.paper)}. Values are by srbench; say under which protocol.",
+        f"The method is that of {markdown(subject.card.info.paper)}. Results are by srbench; name the protocol.",
     ]

@@ -1,4 +1,4 @@
-"""The YAML at the head of a model card: plain data written so that every reader of YAML reads the same."""
+"""Writes the YAML at the head of a model card, unambiguously for all YAML versions."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 
 def front_matter(data: Mapping[str, Any]) -> str:
-    """A table as YAML between two lines of dashes."""
+    """A mapping as YAML between two lines of dashes."""
     return "\n".join(("---", *_lines(data), "---", ""))
 
 
 def _lines(data: Any) -> Iterator[str]:
-    """The lines of a table or a list, not indented."""
+    """The lines of a mapping or list, not indented."""
     if isinstance(data, Mapping):
         for key, value in data.items():
             yield from _entry(f"{key}:", value, "  ")
@@ -37,7 +37,7 @@ def _entry(head: str, value: Any, indent: str) -> Iterator[str]:
 
 
 def scalar(value: Any) -> str:
-    """One value. Strings are quoted always: ``no``, ``3e8`` and ``1:30`` are none in YAML."""
+    """A scalar. Strings are always quoted: ``no``, ``3e8`` and ``1:30`` are not strings in YAML."""
     if isinstance(value, str):
         return '"' + "".join(map(_escaped, value)) + '"'
     if isinstance(value, float):

@@ -1,4 +1,4 @@
-"""A folder for the Hugging Face Hub: a model card filled from a run, weights, graphs and ``config.json``."""
+"""Writes folders for the Hugging Face Hub: model card, weights, graphs and ``config.json``."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from srbench.export.subject import ExportSubject
 from srbench.system.files import replaced_folder, write_atomically
 
 CONFIG_VERSION: Final = 1
-"""Of what ``config.json`` says under ``srbench``."""
+"""The version of srbench's part of ``config.json``."""
 FILES = ("README.md", "config.json", "*.safetensors", "*.onnx")
-"""All that such a folder holds."""
+"""The files of such a folder."""
 
 
 def config(subjects: Sequence[ExportSubject], onnx: Mapping[int, str]) -> dict[str, Any]:
-    """What ``config.json`` says: which file is what."""
+    """The content of ``config.json``: the files by scale."""
     first = subjects[0]
     return {
         "srbench": {
@@ -41,18 +41,18 @@ def write_hub(
     run: LoadedRun,
     beside: Sequence[str] = (),
 ) -> list[Path]:
-    """Write the folder, whole or not at all; one that is there is replaced. Returns its files.
+    """Write the folder atomically, replacing an existing one; returns its files.
 
     Args:
-        folder: where.
+        folder: the folder.
         subjects: a learned method at its scales.
-        graphs: by scale; a method that cannot be one has none.
-        run: where the card's values are from.
-        beside: labels of methods whose values stand beside its own, where the run has them.
+        graphs: by scale, if the method can be exported to ONNX.
+        run: the run with the results for the card.
+        beside: labels of methods to compare with, if the run has them.
 
     Raises:
         UsageError: the run has no values of a scale.
-        DataError: its values are of something else than what is exported.
+        DataError: the values are of other weights or code.
     """
     onnx = {subject.scale: subject.onnx_name for subject in subjects if subject.scale in graphs}
     contents: dict[str, str | bytes] = {

@@ -1,4 +1,4 @@
-"""A method as an ONNX graph, for images of any size, and checked: what it computes is what torch computes."""
+"""Exports methods as ONNX graphs for images of any size, verified against torch."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ from srbench.errors import MethodError, UsageError
 from srbench.export.subject import ExportSubject
 from srbench.method import LearnedMethod, Method
 from srbench.system.installed import install_command
+from srbench.system.text import first_line
 from srbench.version import __version__
 
 OPSET = 18
-"""What PyTorch's exporter writes natively; ONNX Runtime knows it since 1.14."""
+"""The native opset of PyTorch's exporter; ONNX Runtime supports it since 1.14."""
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")
-SIZES = ((1, 1, 1), (1, 7, 5), (1, 97, 100), (2, 33, 20))
-"""Images that a graph is checked on: how many, height and width. None is the one that it was traced with."""
+CHECKED_SIZES = ((1, 1, 1), (1, 7, 5), (1, 97, 100), (2, 33, 20))
+"""Image batches that a graph is checked on: number, height and width, all different from the traced one."""
 TRACED = (2, 21, 18)
 TOLERANCE = 1e-5
-"""The largest difference to torch, of values in [0, 1]: an eight hundredth of a gray level."""
+"""The largest difference from torch, of values in [0, 1]: 1/400 of a gray level."""
 AXES = {0: "batch", 2: "height", 3: "width"}
 
 
@@ -44,7 +45,7 @@ class Graph:
 
     Attributes:
         content: of the file.
-        difference: the largest to torch's result, over :data:`SIZES`.
+        difference: the largest difference from torch over :data:`CHECKED_SIZES`.
     """
 
     content: bytes
@@ -52,15 +53,15 @@ class Graph:
 
 
 def make_graph(subject: ExportSubject) -> Graph:
-    """Export a method's ``upscale`` at a scale, and check it.
+    """Export a method's ``upscale`` at a scale, and verify it.
 
     The input is called ``lr``, or ``upsampled`` where the method takes the upsampled image, the output ``sr``; both are
     float32, (N, C, H, W), with N, H and W free.
 
     Raises:
         UsageError: the packages are not installed.
-        NoGraph: the method cannot be one.
-        MethodError: the graph computes something else.
+        NoGraph: the method cannot be exported.
+        MethodError: the graph gives other results.
     """
     require_packages()
     model = _traced(subject)
@@ -68,7 +69,7 @@ def make_graph(subject: ExportSubject) -> Graph:
     if not difference <= TOLERANCE:
         raise MethodError(
             f"{subject} was not exported: its ONNX graph differs from torch by {difference:.1e}, more than "
-            f"{TOLERANCE:.0e}, so what it does depends on more than an image's pixels."
+            f"{TOLERANCE:.0e}, so its result depends on more than the pixels."
         )
     for key, value in graph_metadata(subject, difference).items():
         model.metadata_props.add(key=key, value=value)
@@ -76,30 +77,30 @@ def make_graph(subject: ExportSubject) -> Graph:
 
 
 def require_packages() -> None:
-    """Raise unless what makes and runs ONNX graphs is installed.
+    """Require the packages for making and running ONNX graphs.
 
     Raises:
-        UsageError: it is not.
+        UsageError: one is missing.
     """
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
-        raise UsageError(f"ONNX graphs need {', '.join(missing)}: {install_command('onnx')} brings what is needed.")
+        raise UsageError(f"ONNX graphs need {', '.join(missing)}: {install_command('onnx')} installs them.")
 
 
 def input_name(subject: ExportSubject) -> str:
-    """What the graph's input is called: what the method takes."""
+    """The name of the graph's input: ``lr`` or ``upsampled``."""
     return subject.card.info.input
 
 
 def channels(subject: ExportSubject) -> int:
-    """How many the graph takes: a method that works on any channel alike gets one."""
+    """The channels of the graph; 1 for methods that process each plane alike."""
     return 3 if subject.card.info.channels == "rgb" else 1
 
 
 def graph_metadata(subject: ExportSubject, difference: float) -> dict[str, str]:
     """The graph's metadata."""
     info, recipe = subject.card.info, subject.recipe
-    sizes = ", ".join(f"{count}x{height}x{width}" for count, height, width in SIZES)
+    sizes = ", ".join(f"{count}x{height}x{width}" for count, height, width in CHECKED_SIZES)
     found = {
         "srbench": __version__,
         "method": info.name,
@@ -125,7 +126,7 @@ def graph_metadata(subject: ExportSubject, difference: float) -> dict[str, str]:
 
 
 class _Upscale(nn.Module):
-    """A method at a scale as a module, its network a part of it."""
+    """A method at a scale as a module."""
 
     def __init__(self, method: Method, scale: int) -> None:
         super().__init__()
@@ -138,7 +139,7 @@ class _Upscale(nn.Module):
 
 
 def _traced(subject: ExportSubject) -> Any:
-    """The graph as an ``onnx.ModelProto``, without what tells of the machine that made it."""
+    """The graph as an ``onnx.ModelProto``, without traces of this machine."""
     count, height, width = TRACED
     x = torch.rand(count, channels(subject), height, width)
     try:
@@ -153,17 +154,17 @@ def _traced(subject: ExportSubject) -> Any:
                 dynamo=True,
                 verbose=False,
             )
-    except Exception as error:  # whatever a method does when it is traced
+    except Exception as error:  # any error of a method that is traced
         raise NoGraph(
-            f"{subject} cannot be exported to ONNX: what it does depends on the image's size, or content, by code that "
-            f"no graph holds ({_root(error)})."
+            f"{subject} cannot be exported to ONNX: its code depends on the size or content of images, "
+            f"which graphs cannot express ({_root(error)})."
         ) from error
     assert program is not None
     return _anonymous(program.model_proto, subject)
 
 
 def _anonymous(model: Any, subject: ExportSubject) -> Any:
-    """Take away the exporter's notes, which hold paths of this machine, and give axes the names of what they are."""
+    """Remove the exporter's notes, which contain paths of this machine, and name the axes."""
     graph = model.graph
     model.producer_name, model.producer_version = "srbench", __version__
     model.doc_string = graph.doc_string = ""
@@ -182,9 +183,9 @@ def _anonymous(model: Any, subject: ExportSubject) -> Any:
 
 
 def _difference(subject: ExportSubject, content: bytes) -> float:
-    """The largest difference between what ONNX Runtime makes of a graph and what the method makes in torch.
+    """The largest difference between a graph in ONNX Runtime and the method in torch.
 
-    Infinity where the graph cannot be run, or gives another shape or NaN.
+    Infinity if the graph cannot be run, or gives another shape or NaN.
     """
     import onnxruntime
 
@@ -194,7 +195,7 @@ def _difference(subject: ExportSubject, content: bytes) -> float:
     generator = torch.Generator().manual_seed(0)
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        for count, height, width in SIZES:
+        for count, height, width in CHECKED_SIZES:
             x = torch.rand((count, channels(subject), height, width), generator=generator)
             with torch.inference_mode():
                 expected = subject.method.upscale(x, subject.scale).numpy()
@@ -211,7 +212,7 @@ def _difference(subject: ExportSubject, content: bytes) -> float:
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """Keep the exporter's reports to itself: what matters of them is in what it raises."""
+    """Silence the exporter: errors are in its exceptions."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
@@ -227,8 +228,8 @@ def _silence() -> Iterator[None]:
 
 
 def _root(error: BaseException) -> str:
-    """What began it, in a line."""
+    """The first cause of an error, in a line."""
     while error.__cause__ is not None:
         error = error.__cause__
-    first = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {first[0].rstrip('.')}" if first else type(error).__name__
+    message = first_line(error).rstrip(".")
+    return f"{type(error).__name__}: {message}" if str(error).strip() else message

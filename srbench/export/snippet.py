@@ -1,8 +1,8 @@
-"""A program that runs an exported graph on an image, for model cards: ONNX Runtime, NumPy and Pillow alone."""
+"""A program that runs an exported graph on an image with ONNX Runtime, NumPy and Pillow, for model cards."""
 
 from __future__ import annotations
 
-HEAD = """\
+_HEAD = """\
 import numpy as np
 import onnxruntime
 from PIL import Image
@@ -42,13 +42,13 @@ def snippet(file: str, scale: int, channels: str, takes: str) -> str:
     """The program.
 
     Args:
-        file: the graph's.
+        file: the graph's file name.
         scale: its scale.
-        channels: what the method works on.
-        takes: ``lr`` or ``upsampled``, which is also the input's name.
+        channels: of the method.
+        takes: ``lr`` or ``upsampled``, also the name of the input.
     """
     argument = "upsampled({})" if takes == "upsampled" else "{}"
     body = LUMA if channels == "y" else COLOUR
-    return (HEAD + body + TAIL).format(
+    return (_HEAD + body + TAIL).format(
         file=file, scale=scale, input=takes, y=argument.format("y"), plane=argument.format("plane")
     )

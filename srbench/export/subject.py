@@ -1,4 +1,4 @@
-"""What is exported: a method at a scale, with its weights and what is known of them."""
+"""What is exported: a method at a scale, with its weights and their metadata."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from srbench.weights import read_metadata, weights_sha256
 
 @dataclass(frozen=True, slots=True)
 class ExportSubject:
-    """A method at a scale, ready to run on the CPU.
+    """A method at a scale, loaded on the CPU.
 
     Attributes:
         choice: the method and its recipe.
@@ -29,7 +29,7 @@ class ExportSubject:
         seed: added to the recipe's own.
         method: with its weights.
         weights: their file; None for a method that is not trained.
-        licence: of the weights, or of the method where it has none; empty where nobody has said.
+        licence: of the weights, or of a method without weights; empty if unknown.
     """
 
     choice: Choice
@@ -41,17 +41,17 @@ class ExportSubject:
 
     @property
     def card(self) -> Card:
-        """The method as it describes itself."""
+        """The card of the method."""
         return self.choice.card
 
     @property
     def recipe(self) -> Recipe | None:
-        """How the weights came about, the seed included."""
+        """The recipe of the weights, with the seed."""
         return self.card.recipes[self.choice.recipe].seeded(self.seed) if self.card.learned else None
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """What stands in the weights file beside the tensors."""
+        """The metadata of the weights file."""
         return read_metadata(self.weights) if self.weights else {}
 
     @property
@@ -61,7 +61,7 @@ class ExportSubject:
 
     @property
     def name(self) -> str:
-        """What files of it are called, but for the scale: the method, and what is not its default."""
+        """The stem of its files without the scale: the method, and recipe and seed if not default."""
         recipe = self.choice.recipe if self.choice.recipe != next(iter(self.card.recipes), "") else ""
         return "_".join(part for part in (self.card.name, recipe, f"seed{self.seed}" if self.seed else "") if part)
 
@@ -83,18 +83,18 @@ class ExportSubject:
 def make_subjects(
     registry: Registry, method: str, scales: Sequence[int] = (), *, seed: int = 0, licence: str | None = None
 ) -> tuple[ExportSubject, ...]:
-    """The one method that is meant, at each scale.
+    """The method at each scale.
 
     Args:
-        registry: the methods at hand.
+        registry: the methods.
         method: ``name``, ``name:recipe`` or ``name:FILE.toml``.
-        scales: without any, all that it has weights for, or works at if it needs none.
+        scales: empty for all that it has weights for, or supports if it needs none.
         seed: of the training.
-        licence: of the weights. By default that of srbench's own methods, and none for others'.
+        licence: of the weights; by default srbench's for its own methods, and unknown for others.
 
     Raises:
-        UsageError: several methods are meant, or one that does not work at a scale.
-        DataError: it has no weights here.
+        UsageError: several methods match, or it does not support a scale.
+        DataError: its weights are missing.
     """
     chosen = registry.select((method,))
     if len(chosen) > 1:
@@ -121,6 +121,6 @@ def _weights(choice: Choice, scale: int, seed: int) -> Path | None:
 
 
 def _all_scales(choice: Choice, seed: int) -> list[int]:
-    """Where it is learned, the scales whose weights are here; all, for the error to say so, where none are."""
+    """The scales with weights; all scales if there are none, so that loading reports it."""
     scales = sorted(choice.card.info.scales)
     return [scale for scale in scales if not choice.card.learned or _weights(choice, scale, seed)] or scales

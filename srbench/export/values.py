@@ -1,4 +1,4 @@
-"""A run's values of a method, as far as they are those of what is exported."""
+"""A run's results of an exported method."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from srbench.report.tables.grid import metric_title, printed
 
 
 def values_of(run: LoadedRun, subjects: Sequence[ExportSubject]) -> tuple[CellResult, ...]:
-    """The cells of a run that are of a method, at the scales that are exported, in the order of the plan.
+    """The cells of an exported method at its scales, in the order of the plan.
 
     Raises:
-        UsageError: the run has none at one of the scales.
-        DataError: some were made with other weights, or by another version of the method.
+        UsageError: the run has none at a scale.
+        DataError: some are of other weights or another version of the method.
     """
     found: list[CellResult] = []
     for subject in subjects:
@@ -32,7 +32,7 @@ def values_of(run: LoadedRun, subjects: Sequence[ExportSubject]) -> tuple[CellRe
         if not cells:
             raise UsageError(
                 f"Run {run.record.id} has no values of {subject}: run `srbench run --methods {label} --scales "
-                f"{subject.scale}` with the data sets that the card shall name, or name another --run."
+                f"{subject.scale}` with the data sets for the card, or name another --run."
             )
         now = (subject.sha256 or None, subject.card.source_hash)
         if any((cell.inputs.get("weights"), cell.inputs.get("source")) != now for cell in cells):
@@ -47,7 +47,7 @@ def values_of(run: LoadedRun, subjects: Sequence[ExportSubject]) -> tuple[CellRe
 def model_index(name: str, run: LoadedRun, cells: Sequence[CellResult]) -> list[dict[str, Any]]:
     """The ``model-index`` of a model card: a result for each data set and scale, with its metrics.
 
-    Infinite values are left out, since the format has no word for them.
+    Infinite values are left out, which the format does not have.
     """
     titles = {dataset.name: (dataset.title, dataset.content_hash) for dataset in run.record.datasets}
     results = []
@@ -76,11 +76,11 @@ def model_index(name: str, run: LoadedRun, cells: Sequence[CellResult]) -> list[
 
 
 def values_table(run: LoadedRun, cells: Sequence[CellResult], others: Sequence[str]) -> list[str]:
-    """The values as a Markdown table, with those of other methods of the run beside them.
+    """The values as a Markdown table, beside those of other methods of the run.
 
     Args:
         run: the run.
-        cells: of the method that is exported.
+        cells: of the exported method.
         others: labels of methods to compare with.
     """
     metrics = [metric for metric in run.record.metrics if not metric.unavailable]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from PIL import Image
 
+HINT = "save it as an 8 or 16 bit gray or RGB PNG"
+FRAMES = "{name} holds more than one frame: save the one that is meant as a PNG of its own."
 MAX_SCANS = 64
 """That a JPEG may have. Encoders write about ten; each is a pass over the whole picture, for a few bytes of file."""
 _MARKER = re.compile(rb"\xff+[^\x00\x01\xd0-\xd8\xff]")
@@ -16,19 +17,12 @@ _MARKER = re.compile(rb"\xff+[^\x00\x01\xd0-\xd8\xff]")
 
 
 def has_frames(image: Image.Image) -> bool:
-    """Whether there is more than one; nothing is counted, since a small TIFF may have very many."""
-    if image.format != "TIFF":
-        return getattr(image, "n_frames", 1) > 1
-    try:
-        image.seek(1)
-    except EOFError:
-        return False
-    return True
+    """Whether there is more than one."""
+    return getattr(image, "n_frames", 1) > 1
 
 
-def count_scans(source: Path | bytes) -> int:
+def count_scans(data: bytes) -> int:
     """How many scans a JPEG has, :data:`MAX_SCANS` and one at most; what other segments hold is passed over."""
-    data = source if isinstance(source, bytes) else source.read_bytes()
     count, position = 0, 2
     while count <= MAX_SCANS and (marker := _MARKER.search(data, position)):
         kind, position = marker[0][-1], marker.end()

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from srbench.errors import DataError
-from srbench.imaging.bounds import MAX_SCANS, count_scans, has_frames
+from srbench.imaging import png, tiff
+from srbench.imaging.bounds import FRAMES, HINT, MAX_SCANS, count_scans, has_frames
+from srbench.imaging.decode import brief, deep_pixels, is_deep_colour, pixels_of
+from srbench.imaging.orientation import exif_of, orientation_of, oriented
+from srbench.imaging.tiff import main_page, stored_size
 from srbench.system.files import write_atomically
 
 if TYPE_CHECKING:
@@ -39,10 +44,11 @@ __all__ = [
 
 ImageArray: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 
-FORMATS = ("PNG", "BMP", "JPEG", "TIFF", "WEBP", "PPM")
+FORMATS = ("PNG", "BMP", "DIB", "JPEG", "TIFF", "WEBP", "PPM")
+_EXTENDED = b"http://ns.adobe.com/xmp/extension/\0"
 MAX_PIXELS = 200_000_000
 """That a picture may have; Pillow's own limit against decompression bombs is a little lower."""
-_HINT = "save it as an 8 or 16 bit gray or RGB PNG"
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _WRONG_MODES = {
     "CMYK": "is CMYK",
     "F": "has float samples",
@@ -81,53 +87,94 @@ class Samples(NamedTuple):
 
     Attributes:
         name: of the file, for messages.
-        format: what Pillow calls it.
         pixels: (H, W), or (H, W, C) with C = 2 for gray and alpha, 3 for RGB, 4 for RGB and alpha; turned as the EXIF
             orientation says.
-        info: Pillow's, once the image is loaded.
-        exif: Pillow's, with the directories that it leads to.
+        info: what else it holds, by Pillow's names.
+        exif: Pillow's.
+        left_out: what is not among the pixels, in words; empty if nothing is.
     """
 
     name: str
-    format: str
     pixels: NDArray[Any]
     info: dict[Any, Any]
     exif: Image.Exif
+    left_out: str = ""
 
 
 def read_samples(source: Path | bytes, *, name: str | None = None, max_pixels: int = MAX_PIXELS) -> Samples:
-    """Read an image file with its transparency and metadata; the arguments and errors are :func:`read_image`'s."""
+    """Read an image file with its transparency and metadata; the arguments and errors are :func:`read_image`'s.
+
+    A file is read whole before it is decoded: Pillow takes other ways, with faults of their own, where it has a path.
+    """
     name = name or (source.name if isinstance(source, Path) else "the image")
-    with _opened(source, name) as image:
-        width, height = image.size
-        if width * height > max_pixels:
-            raise DataError(f"{name} has {width}x{height} pixels, more than {max_pixels}: crop it or make it smaller.")
-        if has_frames(image):
-            raise DataError(f"{name} holds more than one frame: save the one that is meant as a PNG of its own.")
-        if image.mode in _WRONG_MODES:
-            raise DataError(f"{name} {_WRONG_MODES[image.mode]}: {_HINT}.")
-        if image.format == "JPEG" and count_scans(source) > MAX_SCANS:
-            raise DataError(f"{name} has more than {MAX_SCANS} scans and would take long to decode: {_HINT}.")
-        deep = _is_deep_colour(image, source, name)
-        # of two orientations, before and after the pixels, the first is meant, which image_size sees
-        early = _orientation(image) if "exif" in image.info else None
-        image.load()  # also the check that the file is whole: OpenCV would return what there is of it
-        pixels = _deep_pixels(source, name) if deep else _pixels(image, name)
-        # TIFF is turned by the decoders: by Pillow while loading (it then forgets the tag) and by OpenCV.
-        orientation = _orientation(image) if early is None or image.format == "TIFF" else early
-        return Samples(name, image.format or "", _oriented(pixels, orientation), dict(image.info), _exif(image))
+    data = _content(source, name)
+    with _decoding(name):
+        if data[:4] in _TIFF:
+            return _read_tiff(data, name, max_pixels)
+        notes = png.info_of(png.notes(io.BytesIO(data))) if data.startswith(png.SIGNATURE) else {}
+        if notes:
+            data = png.without_notes(data)
+        with _opened(io.BytesIO(data), name) as image:
+            _check_size(image.size, name, max_pixels)
+            several = image.format == "MPO"  # a photograph and its preview, depth or other eye: the first is meant
+            if not several and has_frames(image):
+                raise DataError(FRAMES.format(name=name))
+            if image.mode in _WRONG_MODES:
+                raise DataError(f"{name} {_WRONG_MODES[image.mode]}: {HINT}.")
+            if image.format in ("JPEG", "MPO") and count_scans(data) > MAX_SCANS:
+                raise DataError(f"{name} has more than {MAX_SCANS} scans and would take long to decode: {HINT}.")
+            deep = is_deep_colour(image, data, name)
+            image.load()  # also the check that the file is whole: OpenCV would return what there is of it
+            pixels = deep_pixels(data, name) if deep else pixels_of(image, data, name)
+            info = dict(image.info) | notes
+        exif = exif_of(info)
+        left_out = "the further images that the file holds (MPO)" if several else ""
+        if any(content.startswith(_EXTENDED) for _, content in getattr(image, "applist", ())):
+            left_out = f"{left_out} and " * several + "the parts of XMP that continue elsewhere"
+        return Samples(name, oriented(pixels, orientation_of(exif)), info, exif, left_out)
 
 
 def image_size(source: Path) -> tuple[int, int]:
     """(height, width) of an image file as :func:`read_image` will return it, from its header alone."""
-    with _opened(source, source.name) as image:
-        width, height = image.size
-        if image.format == "TIFF":  # Pillow has turned this size already
-            tags = image.tag_v2  # type: ignore[attr-defined]
-            width, height = int(tags[256]), int(tags[257])
-        # where a PNG has no EXIF before its pixels Pillow would decode them all to look behind them
-        orientation = _orientation(image, load=image.format != "PNG" or _ends_in_metadata(source))
+    name = source.name
+    try:
+        file = source.open("rb")
+    except OSError as error:
+        raise _not_opened(source, name, error) from error
+    with file, _decoding(name):
+        head = file.read(24)
+        if not head:
+            raise DataError(f"{name} is empty: get a fresh copy of it.")
+        file.seek(0)
+        if head[:4] in _TIFF:
+            page = main_page(file, name)
+            (height, width), orientation = stored_size(page), page.orientation
+        elif head.startswith(png.SIGNATURE + b"\0\0\0\rIHDR"):  # Pillow would decode the pixels to look behind them
+            width, height = struct.unpack(">2I", head[16:])
+            orientation = orientation_of(exif_of(png.info_of(png.notes(file))))
+        else:
+            with _opened(file, name) as image:
+                (width, height), orientation = image.size, orientation_of(exif_of(image.info))
         return (width, height) if orientation >= 5 else (height, width)
+
+
+def _read_tiff(data: bytes, name: str, max_pixels: int) -> Samples:
+    page = main_page(io.BytesIO(data), name)
+    height, width = stored_size(page)
+    _check_size((width, height), name, max_pixels)
+    pixels = tiff.samples(data, page, name)
+    info, exif = tiff.metadata(data, page)
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    left_out = "the channel beside RGB" if page.number_of(262) == 2 and page.number_of(277, 1) > channels else ""
+    return Samples(name, oriented(pixels, page.orientation), info, exif, left_out)
+
+
+def _check_size(size: tuple[int, int], name: str, max_pixels: int) -> None:
+    width, height = size
+    if width * height > max_pixels:
+        raise DataError(f"{name} has {width}x{height} pixels, more than {max_pixels}: crop it or make it smaller.")
+    if min(size) < 1:
+        raise ValueError(f"{width}x{height} pixels")
 
 
 def to_uint8(image: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
@@ -170,105 +217,52 @@ def write_png(path: Path, image: NDArray[np.uint8] | NDArray[np.uint16]) -> None
     try:
         write_atomically(path, content)
     except OSError as error:
-        raise DataError(f"{path} cannot be written ({_brief(error)}): check the folder and its free space.") from error
+        raise DataError(f"{path} cannot be written ({brief(error)}): check the folder and its free space.") from error
+
+
+def _content(source: Path | bytes, name: str) -> bytes:
+    try:
+        data = source if isinstance(source, bytes) else source.read_bytes()
+    except OSError as error:
+        raise _not_opened(source, name, error) from error
+    if not data:
+        raise DataError(f"{name} is empty: get a fresh copy of it.")
+    return data
+
+
+def _not_opened(source: Path | bytes, name: str, error: OSError) -> DataError:
+    if isinstance(error, FileNotFoundError):
+        return DataError(f"{source!s} is not there: check the path.")
+    return DataError(f"{name} cannot be opened ({brief(error)}): check the file.")
 
 
 @contextmanager
-def _opened(source: Path | bytes, name: str) -> Iterator[Image.Image]:
-    """Open with Pillow and read the header; whatever a decoder raises meanwhile becomes a DataError."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        if (len(source) if isinstance(source, bytes) else source.stat().st_size) == 0:
-            raise DataError(f"{name} is empty: get a fresh copy of it.")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the size is checked by ourselves; odd metadata is no concern
-            image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
-    except DataError:
-        raise
-    except UnidentifiedImageError as error:
-        known = ", ".join(FORMATS)
-        raise DataError(f"{name} is not an image of a format that srbench reads ({known}): {_HINT}.") from error
-    except Image.DecompressionBombError as error:
-        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
-        raise DataError(f"{name} has more than {limit} pixels: crop it or make it smaller.") from error
-    except FileNotFoundError as error:
-        raise DataError(f"{source!s} is not there: check the path.") from error
-    except Exception as error:  # decoders raise anything on bytes that are not what they claim to be
-        raise DataError(f"{name} cannot be opened ({_brief(error)}): check the file.") from error
-    with image, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+def _decoding(name: str) -> Iterator[None]:
+    """Whatever a decoder raises meanwhile becomes a DataError: it may be anything, on bytes that are not as claimed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the size is checked by ourselves; odd metadata is no concern
         try:
-            yield image
+            yield
         except DataError:
             raise
         except Exception as error:
-            raise DataError(f"{name} is truncated or corrupt ({_brief(error)}): get a fresh copy of it.") from error
+            raise DataError(f"{name} is truncated or corrupt ({brief(error)}): get a fresh copy of it.") from error
 
 
-def _is_deep_colour(image: Image.Image, source: Path | bytes, name: str) -> bool:
-    """Whether it has more than 8 bits and more than one channel: Pillow would silently reduce it to 8 bits."""
-    if image.format == "TIFF":
-        bits = image.tag_v2.get(258, (1,))  # type: ignore[attr-defined]
-        return len(bits) > 1 and max(bits) > 8
-    header = _header(source)
-    if image.format == "PNG":
-        return header[24] == 16 and header[25] in (2, 4, 6)
-    if image.format != "PPM" or header[:2] != b"P6":
-        return False
-    lines = [line.split(b"#")[0] for line in header.split(b"\n")]
-    maximum = int(b" ".join(lines).split()[3])  # after P6, the width and the height; Pillow has read it before
-    if maximum > 255 and maximum != 65535:
-        raise DataError(f"{name} has samples up to {maximum}, neither 8 nor 16 bit: {_HINT}.")
-    return maximum > 255
+def _opened(file: BinaryIO, name: str) -> Image.Image:
+    """Open with Pillow, which reads the header."""
+    from PIL import Image, UnidentifiedImageError
 
-
-def _header(source: Path | bytes) -> bytes:
-    if isinstance(source, bytes):
-        return source[:4096]
-    with source.open("rb") as file:
-        return file.read(4096)
-
-
-def _pixels(image: Image.Image, name: str) -> NDArray[Any]:
-    """The samples of a loaded image, with alpha where there is any: (H, W), (H, W, 2), (H, W, 3) or (H, W, 4)."""
-    mode = image.mode
-    if mode in ("1", "L", "RGB", "LA", "RGBA"):
-        if "transparency" in image.info:
-            return np.asarray(image.convert("RGBA" if mode == "RGB" else "LA"))
-        return np.asarray(image.convert("L") if mode == "1" else image)
-    if mode == "P":
-        colours = np.asarray(image.convert("RGBA"))
-        gray = (colours[..., 0] == colours[..., 1]).all() and (colours[..., 0] == colours[..., 2]).all()
-        if (colours[..., 3] == 255).all():  # the conversion's, not the file's
-            colours = colours[..., :3]
-        return colours[..., [0, 3][: colours.shape[2] - 2]] if gray else colours
-    if mode in ("I;16", "I;16L", "I;16B", "I") and "transparency" not in image.info:
-        wide = np.asarray(image)
-        if mode != "I":
-            return wide.astype(np.uint16)
-        if image.format in ("PNG", "PPM"):  # 16 bit samples in Pillow's 32 bit mode
-            return wide.astype(np.uint16)
-        raise DataError(f"{name} has 32 bit samples: {_HINT}.")
-    raise DataError(f"{name} is of Pillow's mode {mode}, neither gray nor RGB: {_HINT}.")
-
-
-def _deep_pixels(source: Path | bytes, name: str) -> NDArray[Any]:
-    """The same by OpenCV."""
-    import cv2
-
-    data = source if isinstance(source, bytes) else source.read_bytes()
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error as error:
-        raise DataError(f"{name} cannot be decoded ({_brief(error)}): {_HINT}.") from error
-    if pixels is None or pixels.dtype != np.uint16 or pixels.ndim not in (2, 3):
-        raise DataError(f"{name} cannot be read as 16 bit gray or RGB: {_HINT}.")
-    if pixels.ndim == 3 and pixels.shape[2] in (3, 4):
-        pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
-        if data[:4] == b"\x89PNG" and data[25] == 4:  # gray with alpha, which OpenCV returns as BGRA
-            pixels = pixels[..., [0, 3]]
-    return pixels
+        return Image.open(file, formats=FORMATS)
+    except UnidentifiedImageError as error:
+        known = ", ".join(name for name in FORMATS if name != "DIB")
+        raise DataError(f"{name} is not an image of a format that srbench reads ({known}): {HINT}.") from error
+    except Image.DecompressionBombError as error:
+        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+        raise DataError(f"{name} has more than {limit} pixels: crop it or make it smaller.") from error
+    except Exception as error:
+        raise DataError(f"{name} cannot be opened ({brief(error)}): check the file.") from error
 
 
 def _without_alpha(pixels: NDArray[Any], name: str) -> NDArray[Any]:
@@ -279,61 +273,7 @@ def _without_alpha(pixels: NDArray[Any], name: str) -> NDArray[Any]:
     return pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
 
 
-def _ends_in_metadata(source: Path) -> bool:
-    """Whether a PNG has chunks of text or EXIF behind its pixels, which are passed over."""
-    with source.open("rb") as file:
-        file.seek(8)
-        behind = False
-        while len(start := file.read(8)) == 8:
-            behind = behind or start[4:] == b"IDAT"
-            if behind and start[4:] in (b"eXIf", b"tEXt", b"zTXt", b"iTXt"):
-                return True
-            file.seek(int.from_bytes(start[:4], "big") + 4, 1)  # the chunk's content and its checksum
-    return False
-
-
-def _exif(image: Image.Image) -> Image.Exif:
-    """The metadata, read to the end while the file is open; empty where it is broken."""
-    from PIL import Image
-
-    try:
-        exif = image.getexif()
-        for directory in (0x8769, 0x8825):  # of the camera, and of the place
-            exif.get_ifd(directory)
-    except Exception:
-        return Image.Exif()
-    return exif
-
-
-def _orientation(image: Image.Image, *, load: bool = True) -> int:
-    from PIL import Image
-
-    try:
-        exif = image.getexif() if load or "exif" in image.info else Image.Image.getexif(image)
-        value = exif.get(0x0112, 1)
-        return int(value) if 1 <= int(value) <= 8 else 1
-    except Exception:  # broken metadata says nothing about the orientation
-        return 1
-
-
-def _oriented(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Turn and mirror as an EXIF orientation, 1 to 8, says."""
-    if orientation >= 5:
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return pixels
-
-
 def _check(image: NDArray[Any]) -> None:
     colour = image.ndim == 3 and image.shape[2] == 3
     if image.dtype not in (np.uint8, np.uint16) or not (image.ndim == 2 or colour) or image.size == 0:
         raise ValueError(f"expected uint8 or uint16 of (H, W) or (H, W, 3), got {image.dtype} of {image.shape}")
-
-
-def _brief(error: Exception) -> str:
-    """An error of another library as a part of a sentence."""
-    text = getattr(error, "strerror", None) or str(error).strip().split("\n")[0] or type(error).__name__
-    return text.rstrip(".")[:120]

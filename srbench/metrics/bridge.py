@@ -1,8 +1,8 @@
 """Metrics of other libraries by name: ``piq:vif_p``, ``torchmetrics:universal_image_quality_index``.
 
-Each compares two RGB images in [0, 1]. Only functions that are listed here are taken, since a library does not say in
-which direction its numbers are good, and some of its functions compare no images, need more than two, or fetch weights
-of their own that nobody checks, or give NaN on black pixels.
+Each compares two RGB images in [0, 1]. Only the functions listed here are supported: libraries do not declare the
+direction of their metrics, and some functions do not compare two images, download unchecked weights, or give NaN on
+black pixels.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 from srbench.metrics.metric import Metric, Pair
 from srbench.system.names import unknown
+from srbench.system.text import first_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Foreign:
 
     Attributes:
         higher_is_better: the direction.
-        peak: what it takes for white.
+        peak: the value of white.
         options: further arguments.
     """
 
@@ -62,11 +63,11 @@ LIBRARIES: dict[str, tuple[str, dict[str, Foreign]]] = {
             "spatial_correlation_coefficient": Foreign(),
             "structural_similarity_index_measure": Foreign(options=_UNIT_RANGE),
             "universal_image_quality_index": Foreign(),
-            "visual_information_fidelity": Foreign(peak=255.0),  # its noise variance of 2 is meant for 0..255
+            "visual_information_fidelity": Foreign(peak=255.0),  # its noise variance of 2 assumes 0..255
         },
     ),
 }
-"""By the word before the colon: the module, and its functions by name."""
+"""Module and functions by the prefix before the colon."""
 
 
 def bridged(name: str) -> Metric:
@@ -92,9 +93,9 @@ def _compute(module: str, name: str, known: Foreign, pair: Pair) -> float:
     function: Callable[..., Any] = getattr(importlib.import_module(module), name)
     try:
         return score_pair(lambda both: function(*(both * known.peak).chunk(2), **known.options), pair)
-    except (ValueError, RuntimeError, AssertionError) as error:  # each has its own word for images that are too small
+    except (ValueError, RuntimeError, AssertionError) as error:  # each library has its own error for small images
         height, width = pair.sr.shape[:2]
-        reason = (str(error).splitlines() or ["no reason given"])[0].rstrip(".")
+        reason = first_line(error, "no reason given").rstrip(".")
         raise ValueError(
-            f"{module.partition('.')[0]}'s {name} refuses an image of {width}x{height}: {reason}"
+            f"{module.partition('.')[0]}'s {name} rejects an image of {width}x{height}: {reason}"
         ) from None

@@ -1,7 +1,7 @@
-"""LPIPS, DISTS and the feature distance of Johnson et al. as functions of tensors; networks are given, not fetched.
+"""LPIPS, DISTS and the feature distance of Johnson et al. as functions of tensors; networks are arguments.
 
-Each takes the features of a batch whose first half is SR and whose second half is HR, so that one pass of the network
-serves both, and gives one number for each pair.
+Each takes the features of a batch with SR in the first half and HR in the second, so that one pass of the network is
+enough, and returns one value per pair.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def lpips(features: Sequence[Tensor], heads: Sequence[Tensor]) -> Tensor:
     """
     total = torch.zeros((), device=features[0].device)
     for layer, head in zip(features, heads, strict=True):
-        # as the authors have it; torchmetrics adds 1e-8 under the root instead, to have gradients at 0
+        # as by the authors; torchmetrics adds 1e-8 under the root instead, for gradients at 0
         sr, hr = (layer / (layer.square().sum(1, keepdim=True).sqrt() + 1e-10)).chunk(2)
         total = total + ((sr - hr).square() * head).sum(1).mean((1, 2))
     return total

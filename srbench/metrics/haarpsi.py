@@ -1,13 +1,12 @@
 """HaarPSI: the Haar wavelet-based perceptual similarity index (Reisenhofer, Bosse, Kutyniok, Wiegand 2018).
 
 Signal Processing: Image Communication 61, sections 2 and 3, and the authors' MATLAB and Python code: constants, colour
-matrix, subsampling and borders are theirs. Two photographs are compared where their Haar wavelets of 2 and 4 pixels
-differ, weighted by those of 8 pixels, and by their chroma; 1 for equal images. It needs no weights, and of the measures
-that need none it agrees with human opinion as well as the best (docs/reference/metrics.md has the values).
+matrix, subsampling and borders are theirs. It compares Haar wavelets of 2 and 4 pixels, weighted by those of 8 pixels,
+and chroma; 1 for equal images. It needs no weights, and agrees with human opinion as well as the best such metrics
+(docs/reference/metrics.md).
 
-By definition images are first halved, which stands for the distance from which they are looked at. The finest detail,
-and with it much of what x2 is about, is then gone: repeated pixels score better there than blur. ``haarpsi-full``
-leaves that step out, as the authors' code does where it is told to.
+By definition images are first halved, for the viewing distance. This removes the finest detail, which matters at x2:
+repeated pixels score better than blur there. ``haarpsi-full`` omits that step, an option of the authors' code.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from srbench.metrics.metric import Metric
 from srbench.metrics.pixel import require_same_shape
 
 C = 30.0
-ALPHA = 4.2
+_ALPHA = 4.2
 YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
 
 Map = NDArray[Any]
@@ -35,10 +34,10 @@ def haarpsi(sr: NDArray[Any], target: NDArray[Any], *, peak: float = 255.0, subs
         sr: (H, W) gray, which has no chroma to compare, or (H, W, 3) RGB, on the scale 0..peak.
         target: the same shape.
         peak: the largest value that a pixel can have.
-        subsample: compare the images at half their size, as the definition has it.
+        subsample: compare the images at half their size, as defined.
 
     Raises:
-        ValueError: the shapes differ, are no image's, or there is no pixel.
+        ValueError: the shapes differ or are invalid, or there is no pixel.
     """
     require_same_shape(sr, target)
     if sr.ndim != 2 and sr.shape[2:] != (3,):
@@ -58,8 +57,8 @@ def haarpsi(sr: NDArray[Any], target: NDArray[Any], *, peak: float = 255.0, subs
     if total == 0:  # both images are black
         return 1.0
     # in float64, since the logarithm below magnifies errors: equal images are to give 1
-    score = (weight / (1 + np.exp(-ALPHA * np.stack(similarities, dtype=np.float64)))).sum() / total
-    return float((np.log(score / (1 - score)) / ALPHA) ** 2)
+    score = (weight / (1 + np.exp(-_ALPHA * np.stack(similarities, dtype=np.float64)))).sum() / total
+    return float((np.log(score / (1 - score)) / _ALPHA) ** 2)
 
 
 def _yiq(image: NDArray[Any], factor: float, subsample: bool) -> list[Map]:

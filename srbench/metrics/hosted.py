@@ -1,4 +1,4 @@
-"""Metrics whose code runs in a host: to the harness they are like any other."""
+"""Metrics whose code runs in a host."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from srbench.metrics.metric import Metric, Pair
 
 @dataclass(frozen=True, slots=True)
 class HostedFunction:
-    """A metric's function, or its way to pool, in a host.
+    """A metric's function and pooling in a host.
 
     Args:
-        hosts: where its host is.
-        origin: whose code it is.
+        hosts: the hosts.
+        origin: of the code.
         name: of the metric.
-        read: what it has read beside its source, since that was last asked for.
+        read: what it has read besides its source since the last :func:`read_by`.
     """
 
     hosts: Hosts
@@ -38,7 +38,7 @@ class HostedFunction:
         return self._value("pool", tuple(values))
 
     def _value(self, command: str, *arguments: Any) -> float:
-        """Ask for a number.
+        """Send a command that returns a number.
 
         Raises:
             ValueError: the image is too small for the metric.
@@ -59,13 +59,13 @@ class HostedFunction:
 
 
 def hosted_metric(hosts: Hosts, origin: Origin, plain: Mapping[str, Any]) -> Metric:
-    """A metric as its host describes it.
+    """A metric from its host's description.
 
     Raises:
-        ValueError, KeyError, TypeError: that is no metric.
+        ValueError, KeyError, TypeError: the description is invalid.
     """
     function = HostedFunction(hosts, origin, str(plain["name"]))
-    fields = dict(plain)  # which may be used again
+    fields = dict(plain)  # the description may be used again
     fields["pool"] = function.pool if fields.pop("pool") else None
     for name in ("weights", "packages"):
         fields[name] = tuple(str(item) for item in fields[name])
@@ -77,7 +77,7 @@ def hosted_metric(hosts: Hosts, origin: Origin, plain: Mapping[str, Any]) -> Met
 
 
 def read_by(metrics: Sequence[Metric]) -> Reads:
-    """What metrics in hosts have read for a cell. A host that read something is ended: the next cell asks anew."""
+    """What metrics in hosts have read for a cell. Hosts that read something are ended, so that they read it again."""
     found = Reads()
     for metric in metrics:
         function = metric.function

@@ -1,12 +1,12 @@
-"""What a metric is to the harness: a pure function with a name, a unit and a direction.
+"""Metrics: pure functions with a name, a unit and a direction.
 
-A new metric is a function and a :class:`Metric` that describes it, made known by an entry point of the group
+A new metric is a function and a :class:`Metric` that describes it, registered by an entry point of the group
 ``srbench.metrics`` or by ``--plugin file.py``::
 
     MAE = Metric("mae", lambda pair: float(abs(pair.sr - pair.target).mean()), higher_is_better=False)
 
-A metric says what it looks at (``input``) and what it cannot do without (``weights``, ``packages``). Where that cannot
-be had, it is unavailable and the run goes on; the harness finds and checks the files, and a metric only opens them.
+A metric declares its input and requirements (``weights``, ``packages``). Without them it is unavailable, and the run
+continues. The harness finds and checks the files, which a metric only opens.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from srbench.protocols.protocol import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What a metric sees of one image, on the scale 0..255.
+    """The input of a metric for one image, on the scale 0..255.
 
     Attributes:
         sr: for ``input="scored"`` float64 (H, W) luma or (H, W, 3) RGB, rounded and shaved by the protocol; for
             ``input="image"`` the uint8 (H, W) gray or (H, W, 3) RGB image as it is viewed, not shaved.
         target: the same of the HR image; for a no-reference metric it has no rows.
-        protocol: the protocol that made both; it also chooses SSIM's window.
-        device: where a network should run, as torch names it.
-        weights: where the files that metrics need lie, by name; they are checked already.
+        protocol: the protocol; it also chooses SSIM's window.
+        device: torch's name of the device for networks.
+        weights: checked files that metrics need, by name.
     """
 
     sr: NDArray[Any]
@@ -62,16 +62,16 @@ class Metric:
     """A metric.
 
     Attributes:
-        name: what it is called on the command line and in results.
+        name: on the command line and in results.
         function: from a :class:`Pair` to one number; ValueError if the images are too small for it.
         higher_is_better: the direction.
-        unit: for axes and table heads; empty for a pure number.
+        unit: for axes and table heads; empty if dimensionless.
         digits: decimals in tables.
-        version: raise it whenever the numbers change.
-        pool: from the per-image values to the value of the pooled pixels, for protocols that pool; the mean if absent.
-        input: what it compares: the planes that the protocol scores, or whole images.
+        version: raise it if values change.
+        pool: from per-image values to the value of pooled pixels, for protocols that pool; by default the mean.
+        input: the planes that the protocol scores, or whole images.
         weights: files that it needs, by their names in :mod:`srbench.data.fetch.networks`.
-        packages: optional packages that it needs; their versions are part of what decides its numbers.
+        packages: optional packages that it needs; their versions are part of cells' keys.
         needs_hr: whether it compares with HR. A no-reference metric does not, and takes whole images.
         blocks: of a metric that cuts images into blocks, how many those of a height and width have.
     """
@@ -95,7 +95,7 @@ class Metric:
             raise ValueError(f'metric {self.name} is a no-reference one, so it needs input="image"')
 
     def aggregate(self, values: Sequence[float], how: Literal["mean", "pooled"]) -> float:
-        """One value for a data set from its per-image values."""
+        """The value of a data set from its per-image values."""
         if how == "pooled" and self.pool is not None:
             return self.pool(values)
         return fmean(values)

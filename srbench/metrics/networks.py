@@ -1,4 +1,4 @@
-"""Features of torchvision's networks, as perceptual metrics and losses compare them. One contract: [0, 1] RGB goes in.
+"""Features of torchvision's networks for perceptual metrics and losses. Their input is RGB in [0, 1].
 
 The networks are trained on ImageNet with its mean and standard deviation, which is LPIPS's "scaling layer" too:
 (2x - 1 - shift) / scale with shift (-.030, -.088, -.188) and scale (.458, .448, .450) is (x - MEAN) / STD.
@@ -26,11 +26,11 @@ class Features(nn.Module):
     Args:
         network: torchvision's name: ``alexnet``, ``vgg16``, ``vgg19`` or ``squeezenet1_1``.
         state: its weights; only ``features.*`` are used.
-        taps: indices of the layers, in the order in which their outputs are wanted.
-        pool: stands in for max pooling.
+        taps: indices of the layers, in the order of the outputs.
+        pool: replaces max pooling.
 
     Raises:
-        ValueError: a layer is not there.
+        ValueError: a layer does not exist.
     """
 
     mean: Tensor
@@ -46,7 +46,7 @@ class Features(nn.Module):
         super().__init__()
         from torchvision import models
 
-        with torch.device("meta"):  # no time, memory or random numbers for weights that are replaced at once
+        with torch.device("meta"):  # no initialisation of weights that are replaced
             layers: nn.Sequential = getattr(models, network)(weights=None).features
         if max(taps) >= len(layers):
             raise ValueError(f"{network} has feature layers 0 to {len(layers) - 1}, and no {max(taps)}")
@@ -54,7 +54,7 @@ class Features(nn.Module):
         layers.load_state_dict(own, assign=True)
         for layer in layers:
             if isinstance(layer, nn.ReLU):
-                layer.inplace = False  # a layer before it may be asked for
+                layer.inplace = False  # outputs of earlier layers must not change
         self.layers = layers[: max(taps) + 1].eval().requires_grad_(False)
         self.taps = tuple(taps)
         self.pool = pool
@@ -73,19 +73,19 @@ class Features(nn.Module):
 
 
 def read_weights(path: Path) -> Mapping[str, Tensor]:
-    """A file of tensors, on the CPU. Nothing else that a pickle may hold is let in.
+    """Load a file of tensors on the CPU; pickles with anything else are rejected.
 
     Raises:
-        DataError: it is damaged, or holds something else.
+        DataError: it is damaged, or contains anything else.
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises anything on bytes that are not what they claim to be
+    except Exception as error:  # torch raises various errors for invalid files
         raise DataError(
             f"The weights {path} cannot be loaded ({error}): delete the file and fetch it again."
         ) from error
     if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
-        raise DataError(f"The weights {path} are no table of tensors: delete the file and fetch it again.")
+        raise DataError(f"The weights {path} are not a table of tensors: delete the file and fetch it again.")
     return state
 
 
@@ -97,6 +97,6 @@ def batch(pair: Pair) -> Tensor:
 
 
 def score_pair(metric: Callable[[Tensor], Tensor], pair: Pair) -> float:
-    """A metric of a batch (SR, HR) as a number; convolutions in full float32, on a GPU too."""
+    """The value of a metric for a pair; convolutions in full float32, also on a GPU."""
     with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         return float(metric(batch(pair)))

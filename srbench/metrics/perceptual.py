@@ -1,4 +1,4 @@
-"""The metrics that need a network: LPIPS, DISTS and the VGG feature distance, described without importing torch."""
+"""The metrics with networks: LPIPS, DISTS and the VGG feature distance, without importing torch."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _vgg(pair: Pair) -> float:
 
 def _require_size(what: str, least: int, pair: Pair) -> None:
     if pair.sr.shape != pair.target.shape:
-        raise ValueError(f"SR is {pair.sr.shape} and the target is {pair.target.shape}: they must be alike")
+        raise ValueError(f"SR is {pair.sr.shape} and the target is {pair.target.shape}: the shapes must be equal")
     height, width = pair.sr.shape[:2]
     if min(height, width) < least:
         raise ValueError(f"{what} needs at least {least}x{least} pixels, and the image is {width}x{height}")
@@ -41,7 +41,7 @@ def _metric(name: str, function: Callable[[Pair], float], *weights: str) -> Metr
     return Metric(name, function, higher_is_better=False, input="image", weights=weights)
 
 
-# the least sizes are those at which each network still has a pixel in its last layer
+# smallest sizes at which the last layer of each network has a pixel
 LPIPS_ALEX = _metric("lpips-alex", partial(_lpips, "alex", 31), "alexnet", "lpips-alex-heads")
 LPIPS_VGG = _metric("lpips-vgg", partial(_lpips, "vgg", 16), "vgg16", "lpips-vgg-heads")
 LPIPS_SQUEEZE = _metric("lpips-squeeze", partial(_lpips, "squeeze", 17), "squeezenet1_1", "lpips-squeeze-heads")

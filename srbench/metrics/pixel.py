@@ -42,7 +42,7 @@ def psnr_of_mse(error: float, peak: float = 255.0) -> float:
 
 
 def psnr_of_pooled_mse(values: Sequence[float]) -> float:
-    """The PSNR of the mean of the squared errors behind per-image PSNRs (images weigh alike)."""
+    """The PSNR of the mean over images of the MSEs behind PSNRs; images have equal weight."""
     pooled = fmean(10.0 ** (-value / 10.0) for value in values)
     return math.inf if pooled == 0 else -10.0 * math.log10(pooled)
 
@@ -50,7 +50,7 @@ def psnr_of_pooled_mse(values: Sequence[float]) -> float:
 def require_same_shape(sr: NDArray[Any], target: NDArray[Any]) -> None:
     """Raise ValueError unless both images have one shape and at least one pixel."""
     if sr.shape != target.shape:
-        raise ValueError(f"SR is {sr.shape} and the target is {target.shape}: they must be alike")
+        raise ValueError(f"SR is {sr.shape} and the target is {target.shape}: the shapes must be equal")
     if sr.size == 0:
         raise ValueError("no pixel is left to score")
 

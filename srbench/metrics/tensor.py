@@ -1,7 +1,7 @@
 """MSE, PSNR and SSIM of batches of tensors, on their device: the definitions of ``pixel.py`` and ``ssim.py``.
 
-For code of one's own that scores whole batches without leaving a GPU, a training loop say. srbench's own values come
-from the NumPy versions, which these agree with to 1e-6 in float32 and 1e-10 in float64.
+For users' code that scores batches on a GPU, such as training loops. srbench itself uses the NumPy versions, with which
+these agree to 1e-6 in float32 and 1e-10 in float64.
 """
 
 from __future__ import annotations

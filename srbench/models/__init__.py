@@ -1,4 +1,4 @@
-"""Methods that are files: published networks, exported programs, and SR images that were made elsewhere.
+"""Methods from files: published networks, exported programs, and existing SR images.
 
 Imported by plugins and above.
 """

@@ -1,7 +1,7 @@
-"""Programs that ``torch.export.save`` has written, looked through before torch opens them.
+"""Programs written by ``torch.export.save``, checked before torch opens them.
 
-``torch.export.load`` unpickles what is not a plain tensor, evaluates the shapes' expressions as Python, and calls
-whatever function of torch a node names. None of that is needed by a network, so none of it is let through.
+``torch.export.load`` unpickles anything but plain tensors, evaluates expressions of shapes as Python, and calls any
+function of torch that a node names. Networks need none of that, so it is rejected.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from typing import Any
 import torch
 
 from srbench.errors import DataError
-from srbench.models.loaded import LoadedModel, first_line, require_honest_zip, require_one_input
+from srbench.models.loaded import LoadedModel, require_honest_zip, require_one_input
 from srbench.system.hashes import parse_json
+from srbench.system.text import first_line
 
 _LARGEST = 2**28
 """Bytes of a graph."""
@@ -28,7 +29,7 @@ _TARGET = re.compile(
     r"|torch\.sym_[a-z]+|math\.[a-z0-9]+"
     r"|_operator\.(getitem|add|sub|mul|truediv|floordiv|mod|pow|neg|eq|ne|lt|le|gt|ge|and_|or_|not_)"
 )
-_NAME = re.compile(r"[\w.]*", re.ASCII)  # they end up in code that torch writes
+_NAME = re.compile(r"[\w.]*", re.ASCII)  # they become part of code that torch generates
 _TENSOR = re.compile(r"(weight|tensor)_\d+", re.ASCII)
 _SYMBOL = r"'[A-Za-z]+\d+'"
 _WORDS = (
@@ -43,10 +44,10 @@ def open_file(path: Path, device: torch.device) -> LoadedModel:
     """Open an exported program.
 
     Raises:
-        DataError: the file is damaged, or holds what is not needed for a network and could do harm.
+        DataError: the file is damaged, or contains something harmful that no network needs.
     """
     try:
-        _look_through(path)
+        _check_archive(path)
         with _silent():
             program = torch.export.load(path)
         if device.type != "cpu":
@@ -56,8 +57,10 @@ def open_file(path: Path, device: torch.device) -> LoadedModel:
         module = program.module()
     except DataError:
         raise
-    except Exception as error:  # zipfile's, torch's, and what else damaged archives lead to
-        raise DataError(f"{path.name} cannot be opened as an exported program ({first_line(error)}).") from None
+    except Exception as error:  # of zipfile, of torch, and any other for damaged archives
+        raise DataError(
+            f"{path.name} cannot be opened as an exported program ({first_line(error).rstrip('.')})."
+        ) from None
     require_one_input(path.name, list(map(str, program.graph_signature.user_inputs)))
     size = _size(program)
     return LoadedModel(
@@ -81,7 +84,7 @@ def _size(program: Any) -> tuple[int, int] | None:
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    """Without torch's traceback, which it writes where it then raises."""
+    """Suppress torch's log of an exception that it then raises."""
     log = logging.getLogger("torch.export")
     before, log.disabled = log.disabled, True
     try:
@@ -90,11 +93,11 @@ def _silent() -> Iterator[None]:
         log.disabled = before
 
 
-def _look_through(path: Path) -> None:
-    """Refuse what could run code.
+def _check_archive(path: Path) -> None:
+    """Reject archives that could run code.
 
     Raises:
-        DataError: there is something of the kind.
+        DataError: it could.
     """
 
     def refuse(what: str) -> DataError:
@@ -129,7 +132,7 @@ def _look_through(path: Path) -> None:
 
 
 def _is_plain(key: str, value: str) -> bool:
-    """Whether a string in a graph is what a network has there."""
+    """Whether a string in a graph is harmless."""
     if key in ("target", "expr_str"):
         return (_TARGET if key == "target" else _EXPRESSION).fullmatch(value) is not None
     if key == "guards_code":
@@ -144,7 +147,7 @@ def _json(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Any:
 
 
 def _pairs(data: Any) -> Iterator[tuple[str, Any]]:
-    """Every key and value, however deep; the items of a list go by its key."""
+    """Every key and value at any depth; items of a list have its key."""
     queue = [("", data)]
     while queue:
         key, item = queue.pop()

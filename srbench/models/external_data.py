@@ -1,6 +1,6 @@
-"""The files beside an ONNX model that hold its weights, as its tensors name them.
+"""Finds the external files of an ONNX model's weights.
 
-The model is walked through without being loaded: planning asks, and neither onnx nor room for the weights may be there.
+The model is parsed without being loaded: planning needs the files, but neither onnx nor memory for the weights.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ _FIXED = {1: 8, 5: 4}
 """Bytes of a field, by its wire type."""
 
 Field = tuple[int, int, int]
-"""Its number, and where its content begins and ends; of a number, the number and -1."""
+"""The field number, and start and end of the content; for an integer, its value and -1."""
 
 
 def external_files(path: Path) -> list[Path]:
-    """The files that hold tensors of an ONNX model, each once; none of those that lie in the model itself.
+    """The external files with tensors of an ONNX model, each once.
 
     Raises:
         DataError: one is missing or lies outside the model's folder, or the model is damaged.
     """
-    homes = {path.parent.resolve(), path.resolve().parent}  # a model hub's cache has links to both
+    homes = {path.parent.resolve(), path.resolve().parent}  # a model hub's cache links to both
     return [_inside(path, location, homes) for location in locations(path)]
 
 
 def locations(path: Path) -> list[str]:
-    """What the tensors of an ONNX model name, each once.
+    """The external locations that the tensors of an ONNX model name, each once.
 
     Raises:
         DataError: the model cannot be read, or is damaged.
@@ -56,8 +56,8 @@ def locations(path: Path) -> list[str]:
             return list(dict.fromkeys(_locations(data)))
     except OSError as error:
         raise DataError(f"The model {path} cannot be read ({error.strerror}); check its permissions.") from None
-    except ValueError:  # mmap's, of an empty file, too
-        raise DataError(f"{path.name} cannot be opened as an ONNX model (it is damaged, or something else).") from None
+    except ValueError:  # also of mmap, for an empty file
+        raise DataError(f"{path.name} cannot be opened as an ONNX model (it is damaged, or another format).") from None
 
 
 def _inside(path: Path, location: str, homes: set[Path]) -> Path:
@@ -66,10 +66,10 @@ def _inside(path: Path, location: str, homes: set[Path]) -> Path:
         there = file.resolve()
         is_inside = not os.path.isabs(location) and any(there.is_relative_to(home) for home in homes)  # noqa: PTH117
         is_file = there.is_file()
-    except (OSError, ValueError):  # a name that no file can have
+    except (OSError, ValueError):  # an impossible file name
         is_inside, is_file = True, False
     if not is_inside or ".." in PurePosixPath(location).parts:
-        raise DataError(f"{path.name} has weights in '{location}', outside its folder; save it with them beside it.")
+        raise DataError(f"{path.name} has weights in '{location}', outside its folder; save both in one folder.")
     if not is_file:
         raise DataError(f"{path.name} has weights in '{location}', which is not in {path.parent}; put it there.")
     return file
@@ -94,7 +94,7 @@ def _fields(data: mmap.mmap, at: int, end: int) -> Iterator[Field]:
     """The fields of a message.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is invalid.
     """
     while at < end:
         tag, at = _number(data, at, end)
@@ -115,7 +115,7 @@ def _fields(data: mmap.mmap, at: int, end: int) -> Iterator[Field]:
 
 
 def _number(data: mmap.mmap, at: int, end: int) -> tuple[int, int]:
-    """A number of seven bits a byte, and where it ends."""
+    """A varint, and where it ends."""
     value = 0
     for shift in range(0, 64, 7):
         if at >= end:

@@ -1,7 +1,7 @@
 """Models of a model hub (``hub:org/name``, ``hub:org/name@revision``), or of a folder like one's (``hub:./DIR``).
 
-Opened are, in this order, what srbench itself has exported, an ONNX model, a published ``.safetensors`` or ``.pth``.
-Programs never are: what a name on a hub leads to may change.
+Opened are, in this order: srbench's own exports, an ONNX model, a published ``.safetensors`` or ``.pth``. Programs are
+never opened: the content of a repository may change.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from srbench.models.external_data import locations
 from srbench.models.spec import ModelFile, ModelOptions, Spec, safe_stem
 from srbench.system.hashes import parse_json
 from srbench.system.places import cache_folder, require_home, user_path
+from srbench.system.text import first_line
 
 CONFIG = "config.json"
 EXPORT_SCHEMA_VERSION = 1
@@ -26,7 +27,7 @@ _LARGEST_CONFIG = 2**20
 
 
 def resolve_hub(text: str, options: ModelOptions) -> Spec:
-    """What ``hub:TEXT`` leads to; a hub's files are fetched into the cache folder, of one commit.
+    """The model of ``hub:TEXT``; a hub's files are fetched into the cache folder, all of one commit.
 
     Raises:
         UsageError: huggingface_hub is not installed.
@@ -44,13 +45,13 @@ def resolve_hub(text: str, options: ModelOptions) -> Spec:
     folder = _fetched(repository, revision)
     owner, _, name = repository.partition("/")
     origin = f"{repository} at {folder.name[:12]}"
-    above = (safe_stem(owner), folder.name[:12])  # or two revisions of one
+    above = (safe_stem(owner), folder.name[:12])  # for two revisions of one
     return _spec(folder, Spec("", f"hub:{safe_stem(name)}", (), options, origin=origin, above=above))
 
 
 @dataclass(frozen=True, slots=True)
 class _Export:
-    """The part of config.json that srbench wrote: names of files by scale."""
+    """srbench's part of config.json: file names by scale."""
 
     method: str
     version: int
@@ -59,10 +60,10 @@ class _Export:
 
 
 def _spec(folder: Path, spec: Spec) -> Spec:
-    """What lies in a folder, as a model whose name and options are known.
+    """The model in a folder, completing a spec with its name and options.
 
     Raises:
-        DataError: nothing that can be opened, or several things.
+        DataError: nothing can be opened, or several files.
     """
     names = sorted(path.name for path in folder.iterdir() if path.is_file())
     config = folder / CONFIG
@@ -74,7 +75,7 @@ def _spec(folder: Path, spec: Spec) -> Spec:
         for entry in entries:
             if not entry.path.is_file():
                 lacking = entry.path.name
-                raise DataError(f"{CONFIG} of {spec.name} names {lacking}, which is not there; export it again.")
+                raise DataError(f"{CONFIG} of {spec.name} names {lacking}, which is missing; export it again.")
         if export.weights:
             return dataclasses.replace(
                 spec, kind="weights", entries=entries, method=export.method, version=export.version
@@ -85,7 +86,7 @@ def _spec(folder: Path, spec: Spec) -> Spec:
 
 
 def onnx_of_export(spec: Spec) -> Spec | None:
-    """The ONNX models that lie beside exported weights, for a method that is not known here; None if there are none."""
+    """The ONNX models beside exported weights of an unknown method; None if there are none."""
     folder = spec.entries[0].path.parent
     export = _read_export((folder / CONFIG).read_bytes(), folder.name)
     if export is None or not export.onnx:
@@ -107,21 +108,21 @@ def _choose(names: Iterable[str], name: str) -> tuple[str, str]:
             raise DataError(f"{name} has {' and '.join(found[:3])}: fetch it and name one of them ({kind}:FILE).")
         if found:
             return kind, found[0]
-    raise DataError(f"{name} has neither an export of srbench's nor a .onnx, .safetensors or .pth.")
+    raise DataError(f"{name} has neither an srbench export nor a .onnx, .safetensors or .pth.")
 
 
 def _read_export(content: bytes | None, where: str) -> _Export | None:
-    """What srbench wrote into config.json; None if it wrote nothing there.
+    """srbench's part of config.json; None if there is none.
 
     Raises:
-        DataError: it is of a newer srbench, or damaged.
+        DataError: it is of another version, or damaged.
     """
     if content is None:
         return None
     try:
         table = parse_json(content)
     except ValueError:
-        return None  # somebody else's
+        return None  # of another program
     own = table.get("srbench") if isinstance(table, dict) else None
     if own is None:
         return None
@@ -139,7 +140,7 @@ def _read_export(content: bytes | None, where: str) -> _Export | None:
 
 
 def _files(table: Any) -> dict[int, str]:
-    """File names by scale; names that lead elsewhere are refused."""
+    """File names by scale; paths are rejected."""
     found = {int(scale): str(name) for scale, name in (table or {}).items()}
     if any(PurePosixPath(name).name != name or "\\" in name or scale < 1 for scale, name in found.items()):
         raise ValueError
@@ -147,13 +148,13 @@ def _files(table: Any) -> dict[int, str]:
 
 
 def _fetched(repository: str, revision: str | None) -> Path:
-    """The folder with what is needed of a repository, at one commit: called as the commit is.
+    """Fetch the needed files of a repository at one commit; returns their folder, named like the commit.
 
     Raises:
         UsageError: huggingface_hub is not installed.
-        DataError: there is none, or it cannot be reached and is not here.
+        DataError: it does not exist, or cannot be reached and is not in the cache.
     """
-    from srbench.models.loaded import first_line, require
+    from srbench.models.loaded import require
 
     hub = require("hub")
     cache = cache_folder() / "hub"
@@ -170,26 +171,26 @@ def _fetched(repository: str, revision: str | None) -> Path:
         for path in paths:
             beside = locations(path) if path.suffix.lower() == ".onnx" else []
             for name in {PurePosixPath(location).as_posix() for location in beside}.intersection(names):
-                fetched(name)  # one that is not there is told by whoever reads the model
+                fetched(name)  # reading the model reports missing ones
         return paths[0].parent
     except SrbenchError:
         raise
     except hub.errors.GatedRepoError:
-        raise DataError(f"{label} must be asked for on its page; do so, then set HF_TOKEN.") from None
+        raise DataError(f"{label} is gated: request access on its page, then set HF_TOKEN.") from None
     except hub.errors.RevisionNotFoundError:
         raise DataError(f"{label}: there is no such revision; leave out @{revision} for the newest.") from None
     except hub.errors.RepositoryNotFoundError:
-        raise DataError(f"{label}: the model hub has none of that name that you may see; check it.") from None
-    except Exception as error:  # no network, a hub that is down: each of its libraries has errors of its own
+        raise DataError(f"{label}: the model hub has no such model that you may access; check the name.") from None
+    except Exception as error:  # no network or no hub: each library has its own errors
         try:
             return Path(hub.snapshot_download(repository, revision=revision, cache_dir=cache, local_files_only=True))
         except Exception:
-            reason = first_line(error)[:200]
+            reason = first_line(error).rstrip(".")[:200]
             raise DataError(f"{label} cannot be fetched ({reason}); check the network, or name a file here.") from None
 
 
 def _wanted(fetched: Callable[[str], Path], names: Sequence[str], label: str) -> list[str]:
-    """The names of the files to fetch: config.json where srbench wrote it, and what it names, or the one model."""
+    """The files to fetch: srbench's config.json and the files that it names, or the one model."""
     top = [name for name in names if "/" not in name]
     if CONFIG in top:
         config = fetched(CONFIG)

@@ -1,7 +1,4 @@
-"""What a model's file does not say is found out by running it: channels, scale, sizes that it takes, and its halo.
-
-All of it on the CPU and on noise; what comes out is kept, so that a model is tried once.
-"""
+"""Determines properties of a model by running it on noise on the CPU: channels, scale, valid sizes, and halo."""
 
 from __future__ import annotations
 
@@ -14,19 +11,20 @@ from torch import Tensor
 
 from srbench.errors import DataError, UsageError
 from srbench.models.fitting import ModelFunction, rounded_up
-from srbench.models.loaded import LoadedModel, first_line
+from srbench.models.loaded import LoadedModel
 from srbench.models.spec import MEASURED, Channels, ModelOptions
 from srbench.models.traits import Traits
+from srbench.system.text import first_line
 
 INFLUENCE = 1e-6
-"""Of white: what changes an output pixel by less counts as nothing."""
+"""Relative to white: smaller changes of an output pixel do not count."""
 MULTIPLES = (1, 2, 4, 8, 16, 32)
 LARGE = 64
-"""A side that every model must take, multiples aside."""
+"""A side that every model must support, up to multiples."""
 SIDES = (64, 128, 256)
-"""Of the noise that the halo is measured on."""
+"""Sides of the noise images that the halo is measured on."""
 PATIENCE = 2.0
-"""Seconds that a run on noise may have taken for one four times as large to be tried."""
+"""A noise image four times as large is tried only if a run took at most so many seconds."""
 
 
 def find_traits(
@@ -36,25 +34,25 @@ def find_traits(
     scale: int = 0,
     before: Callable[[tuple[int, ...]], None] = lambda shape: None,
 ) -> Traits:
-    """Try a model.
+    """Determine the traits of a model.
 
     Args:
         opened: the model, on the CPU.
-        options: what the user says of it.
-        name: its file, for messages.
-        scale: that its path says; a model that takes the upsampled image does not tell it.
-        before: called before each run, with what it is given; what it raises the run has raised.
+        options: of the user.
+        name: of the file, for messages.
+        scale: in its path, needed for models that take the upsampled image.
+        before: called with the input shape before each run; its exceptions count as those of the run.
 
     Raises:
-        DataError: it cannot be used as a super-resolution model.
-        UsageError: it is not what the user says.
+        DataError: it is not a super-resolution model.
+        UsageError: it contradicts the options.
     """
     with torch.inference_mode():
         inspector = _Inspector(opened, options.range, name, before)
         channels, either = inspector.channels(opened.channels, options.channels or opened.told.channels)
         factor = inspector.factor((1, channels, *inspector.shape))
         if factor is None:
-            raise DataError(f"{name} is no model of images ({inspector.trouble}).")
+            raise DataError(f"{name} is not a model of images ({inspector.trouble}).")
         upsampled = (options.input or opened.told.input) == "upsampled"
         known = _scale_of_upsampled(factor, opened.told.scale or scale, options, name) if upsampled else factor
         if options.scale not in (0, known):
@@ -86,25 +84,25 @@ def find_traits(
 
 
 def _scale_of_upsampled(factor: int, told: int, options: ModelOptions, name: str) -> int:
-    """The scale of a model that takes the upsampled image, which nothing but a word can tell.
+    """The scale of a model that takes the upsampled image, which only the user or the file can tell.
 
     Raises:
-        UsageError: it upsamples its input, or nobody says the scale.
+        UsageError: it upsamples its input, or the scale is unknown.
     """
     if factor != 1:
         raise UsageError(f"{name} upsamples x{factor} itself; leave out input=upsampled, or say input=lr.")
     if not (told or options.scale):
-        raise UsageError(f"{name} takes the upsampled image, at any scale; say which: '?input=upsampled&scale=2'.")
+        raise UsageError(f"{name} takes the upsampled image; add its scale: '?input=upsampled&scale=2'.")
     return told or options.scale
 
 
 class _Inspector:
-    """A model being tried.
+    """Runs a model to determine its properties.
 
     Args:
         opened: the model.
         white: the value of white.
-        name: its file, for messages.
+        name: of the file, for messages.
         before: called before each run.
     """
 
@@ -116,7 +114,7 @@ class _Inspector:
         self.shape = opened.size or (64, 96)
         """Of images that it must take."""
         self.trouble = ""
-        """Why it did not run the last time."""
+        """Why the last run failed."""
 
     def run(self, x: Tensor) -> Tensor:
         self._before(tuple(x.shape))
@@ -126,8 +124,8 @@ class _Inspector:
         """The factor by which it upsamples images of a shape; None if it does not take them."""
         try:
             out = tuple(self.run(_noise(*shape)).shape)
-        except Exception as error:  # each kind of file has its own
-            self.trouble = first_line(error)
+        except Exception as error:  # each kind of file has its own errors
+            self.trouble = first_line(error).rstrip(".")
             return None
         scale = out[-1] // shape[-1]
         if scale < 1 or out != (*shape[:2], shape[2] * scale, shape[3] * scale):
@@ -136,11 +134,11 @@ class _Inspector:
         return scale
 
     def channels(self, declared: int, said: Channels) -> tuple[int, bool]:
-        """How many channels it is given at once, and whether it takes any number.
+        """The number of input channels, and whether it takes any number.
 
         Raises:
-            DataError: neither 1 nor 3.
-            UsageError: the user says otherwise.
+            DataError: neither 1 nor 3 work.
+            UsageError: it contradicts the option.
         """
         if declared not in (0, 1, 3):
             raise DataError(f"{self._name} takes images of {declared} channels; srbench has 1 (luma) or 3 (RGB).")
@@ -157,17 +155,17 @@ class _Inspector:
         )
 
     def multiple(self, channels: int, scale: int) -> int:
-        """The least number that the sides must be multiples of."""
+        """The smallest multiple that works for the sides."""
         return next(m for m in MULTIPLES if self.factor((1, channels, LARGE + m, LARGE + 3 * m)) == scale or m == 32)
 
     def least(self, channels: int, scale: int, multiple: int) -> int:
-        """The smallest side: a power of two times the multiple. From above, since far too small ones may crash."""
+        """The smallest side: a power of two times the multiple. From above, since too small sides may crash."""
         sides = [multiple * 2**k for k in range(7) if multiple * 2**k < LARGE]
         takes = itertools.takewhile(lambda side: self.factor((1, channels, side, side)) == scale, reversed(sides))
         return min(takes, default=LARGE)
 
     def is_batched(self, channels: int, scale: int, side: int) -> bool:
-        """Whether two images at once come out as one by one."""
+        """Whether a batch of two gives the same as one by one."""
         if not all(self.factor((n, channels, side, side)) == scale for n in (2, 1)):
             return False
         two = _noise(2, channels, side, side)
@@ -176,7 +174,7 @@ class _Inspector:
 
 
 def _halo(run: ModelFunction, channels: int, scale: int, multiple: int, least: int) -> int | None:
-    """How far a pixel's influence reaches; None if that is the whole image, or more than can be tried."""
+    """How far the influence of a pixel reaches; None if it is unlimited, or beyond what is tried."""
     for side in SIDES:
         began = time.monotonic()
         try:
@@ -184,7 +182,7 @@ def _halo(run: ModelFunction, channels: int, scale: int, multiple: int, least: i
             if reach is not None:
                 halo = rounded_up(reach, multiple)
                 return halo if _tiles_fit(run, channels, scale, multiple, halo, least) else None
-        except Exception:  # one that does not take a size is nothing to give tiles to
+        except Exception:  # a model that rejects a size is not tiled
             return None
         if (time.monotonic() - began) / 6 > PATIENCE:  # _reach runs it six times at most
             return None
@@ -192,7 +190,7 @@ def _halo(run: ModelFunction, channels: int, scale: int, multiple: int, least: i
 
 
 def _reach(run: ModelFunction, channels: int, scale: int, multiple: int, shape: tuple[int, int]) -> int | None:
-    """The farthest input pixel to whose output a pixel in the middle makes a difference; None at the very edge."""
+    """How far a pixel in the middle changes the output, in input pixels; None if up to the edge."""
     farthest = 0
     for seed in (0, 1):
         x = _noise(1, channels, *shape, seed)
@@ -201,7 +199,7 @@ def _reach(run: ModelFunction, channels: int, scale: int, multiple: int, shape: 
             middle = torch.tensor([side // 2 + shift for side in shape])
             y = x.clone()
             pixel = y[..., middle[0], middle[1]]
-            y[..., middle[0], middle[1]] = (pixel < 0.5).float()  # to black or white, what is farther
+            y[..., middle[0], middle[1]] = (pixel < 0.5).float()  # to black or white, whichever is farther
             changed = ((run(y) - before).abs().amax(dim=(0, 1)) > INFLUENCE).nonzero() // scale
             if not len(changed):
                 continue
@@ -236,8 +234,8 @@ def _windows(
 
 
 def _tiles_fit(run: ModelFunction, channels: int, scale: int, multiple: int, halo: int, least: int) -> bool:
-    """Whether parts with that margin give what the whole does: also where no single pixel would have told."""
-    # odd where it may be, so that parts begin where no window of a network does
+    """Whether tiles with that margin give the same as the whole image."""
+    # odd if possible, so that tiles do not align with windows of the network
     inner = rounded_up(max(9, least - halo) | 1, multiple)
     x = _noise(1, channels, 2 * (halo + inner), 2 * (halo + inner), seed=2)
     whole = run(x)

@@ -1,4 +1,4 @@
-"""What every kind of model file becomes once it is open."""
+"""Opens model files of every kind."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from srbench.models.spec import ModelOptions
 from srbench.system.installed import install_command
 from srbench.system.names import PACKAGE_OF
 
-if TYPE_CHECKING:  # what is known of models is read without torch
+if TYPE_CHECKING:  # cards of models are read without torch
     import torch
     from torch import Tensor
 
 
 MOST_UNPACKED = 4
-"""Times as large as its file: torch does not compress weights, and they hardly can be."""
+"""The largest ratio of unpacked size to file size: weights are hardly compressible."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +31,12 @@ class LoadedModel:
     Attributes:
         run: (N, C, h, w) float32 to (N, C, H, W), in the model's own range.
         says: what it is, in a word or two.
-        parameters: how many; None if the file does not tell.
-        channels: that it takes; 0 to find out.
-        multiple: its sides must be multiples of this; 0 to find out.
-        size: (h, w), where it takes images of that size alone.
-        tiles: whether it may be given an image in tiles.
-        told: what the file itself says, of what may be said on the command line.
+        parameters: their number; None if unknown.
+        channels: of the input; 0 if unknown.
+        multiple: sides must be multiples of this; 0 if unknown.
+        size: (h, w) if it takes images of that size only.
+        tiles: whether images may be processed in tiles.
+        told: options that the file itself contains.
     """
 
     run: Callable[[Tensor], Tensor]
@@ -54,10 +54,10 @@ def open_file(kind: str, path: Path, device: torch.device) -> LoadedModel:
 
     Raises:
         UsageError: the package that its kind needs is not installed.
-        DataError: the file is damaged, or something else.
+        DataError: the file is damaged, or of another kind.
     """
-    opened: LoadedModel = importlib.import_module(f"srbench.models.{kind}_file").open_file(path, device)
-    return opened
+    loaded: LoadedModel = importlib.import_module(f"srbench.models.{kind}_file").open_file(path, device)
+    return loaded
 
 
 def require(kind: str) -> Any:
@@ -73,7 +73,7 @@ def require(kind: str) -> Any:
 
 
 def require_installed(kind: str) -> None:
-    """As :func:`require`, for a kind that may need none, without importing it.
+    """As :func:`require`, without importing the package; some kinds need none.
 
     Raises:
         UsageError: it is not installed.
@@ -84,15 +84,15 @@ def require_installed(kind: str) -> None:
 
 
 def _missing(kind: str) -> UsageError:
-    return UsageError(f"{PACKAGE_OF[kind]} is not installed: {install_command(kind)} brings it.")
+    return UsageError(f"{PACKAGE_OF[kind]} is not installed: {install_command(kind)} installs it.")
 
 
 def require_honest_zip(path: Path) -> None:
-    """Refuse an archive that unpacks to far more than it is: opening it would take all memory, and minutes.
+    """Reject archives that unpack to far more than their size, which would exhaust memory.
 
     Raises:
         DataError: it does.
-        OSError, zipfile.BadZipFile: it cannot be read, or is none.
+        OSError, zipfile.BadZipFile: it cannot be read, or is not an archive.
     """
     size = path.stat().st_size
     with zipfile.ZipFile(path) as archive:
@@ -103,24 +103,18 @@ def require_honest_zip(path: Path) -> None:
         )
 
 
-def first_line(error: BaseException) -> str:
-    """What an error says, in a line."""
-    lines = str(error).strip().splitlines()
-    return lines[0].strip().rstrip(".") if lines else type(error).__name__
-
-
 def require_one_input(name: str, inputs: Sequence[str]) -> None:
-    """Refuse a network of several inputs, whatever the others are: a noise level, a mask, frames.
+    """Reject networks with several inputs, such as a noise level, a mask or frames.
 
     Args:
-        name: its file, for messages.
-        inputs: the names of what it must be given.
+        name: of the file, for messages.
+        inputs: names of the required inputs.
 
     Raises:
-        DataError: they are more than one.
+        DataError: there are several.
     """
     if len(inputs) > 1:
         raise DataError(
-            f"{name} takes {len(inputs)} inputs ({', '.join(inputs)}), and srbench has one image to give: save it with "
+            f"{name} takes {len(inputs)} inputs ({', '.join(inputs)}), and srbench provides one image: save it with "
             "the others fixed."
         )

@@ -1,4 +1,4 @@
-"""A model as a method: what the registry makes of a spec."""
+"""Makes methods from model files."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from srbench.models.probe import model_traits
 from srbench.models.spec import MOST, ModelFile, Spec
 from srbench.models.traits import Traits
 from srbench.system.hashes import digest
+from srbench.system.names import same_name
 from srbench.system.source import code_files, source_hash
 from srbench.weights import make_method
 
@@ -24,15 +25,15 @@ if TYPE_CHECKING:  # planning and reports know models by their cards, and must n
     from torch import Tensor
 
 ANY_SCALE = frozenset(range(1, MOST + 1))
-"""Of images whose path does not say their scale."""
+"""For images whose path does not contain the scale."""
 BLACK, SPAN = 16.0 / 255.0, 219.0 / 255.0
-"""Of luma in studio range: black, and what white exceeds it by. Full-range luma is the same, stretched to 0..1."""
+"""Luma in studio range: black, and white minus black. Full-range luma is stretched to 0..1."""
 MOST_NAMED = 8
-"""Files that a row names one by one: the weights of an ONNX model may be a file a tensor."""
+"""Most files that are listed by name: an ONNX model may have a file per tensor."""
 
 
 class FileMethod(Method):
-    """A method that is a file; a scale's file is opened when it is first used."""
+    """A method from model files; the file of a scale is opened with its first use."""
 
     spec: ClassVar[Spec]
     traits: ClassVar[Mapping[int, Traits]]
@@ -41,7 +42,7 @@ class FileMethod(Method):
         self._opened: dict[tuple[int, str], LoadedModel] = {}
 
     def upscale(self, x: Tensor, scale: int) -> Tensor:
-        """Run the model, on its own range."""
+        """Run the model, in its own range of values."""
         from srbench.models.fitting import run_fitted
 
         traits, white = self.traits[scale], self.spec.options.range
@@ -53,11 +54,11 @@ class FileMethod(Method):
         return out.reshape(*x.shape[:2], *out.shape[2:])
 
     def parameters(self, scale: int) -> int:
-        """How many the network has; 0 if its file does not tell."""
+        """The number of parameters; 0 if unknown."""
         return self.traits[scale].parameters or 0
 
     def close(self) -> None:
-        """Forget the models."""
+        """Release the models."""
         self._opened.clear()
 
     def _open(self, scale: int, device: torch.device) -> LoadedModel:
@@ -69,7 +70,7 @@ class FileMethod(Method):
 
 
 class ExportedWeights(Method):
-    """A method that is known here, with weights that somebody has exported."""
+    """A known method with exported weights."""
 
     spec: ClassVar[Spec]
     base: ClassVar[type[LearnedMethod]]
@@ -78,64 +79,64 @@ class ExportedWeights(Method):
         self._ready: dict[tuple[int, str], Method] = {}
 
     def upscale(self, x: Tensor, scale: int) -> Tensor:
-        """As the method does."""
+        """Run the method."""
         key = scale, str(x.device)
         if key not in self._ready:
             self._ready[key] = make_method(self.base, scale, _weights(self.spec, scale), x.device)
         return self._ready[key].upscale(x, scale)
 
     def parameters(self, scale: int) -> int:
-        """How many numbers the weights are."""
+        """The number of parameters."""
         return sum(math.prod(shape) for shape in _shapes(_weights(self.spec, scale)))
 
     def close(self) -> None:
-        """Free what the methods hold."""
+        """Close the methods."""
         for method in self._ready.values():
             method.close()
         self._ready.clear()
 
 
 class SrImages(Method):
-    """SR images that were made elsewhere: they are scored, and nothing is run."""
+    """Existing SR images: they are scored, nothing is run."""
 
     spec: ClassVar[Spec]
 
-    def folder(self, dataset: str, scale: int) -> Path:
-        """The folder of a data set's SR images.
+    def folder(self, dataset: str, scale: int, called: str = "") -> Path:
+        """The folder of a data set's SR images, by the data set's name or by what its own folder is called.
 
         Raises:
             DataError: there is none.
         """
         for entry in self.spec.entries:
-            if entry.scale in (0, scale) and entry.dataset.lower() in ("", dataset.lower()):
+            if entry.scale in (0, scale) and same_name(entry.dataset) in ("", same_name(dataset), same_name(called)):
                 return entry.path
         raise DataError(f"{self.info.name} has no folder for {dataset} x{scale}; add one, or leave the data set out.")
 
     def upscale(self, x: Tensor, scale: int) -> Tensor:
-        """There is nothing to run."""
+        """Raise: there is nothing to run."""
         raise MethodError(f"{self.info.name} is a folder of SR images: it can be scored, not run")
 
 
 def method_class(spec: Spec, base: type[Method] | None = None) -> type[Method]:
-    """A spec's method, with an info that says what it is. A model that has not been tried is.
+    """The method class of a model. A new model is probed first.
 
     Args:
         spec: the model.
-        base: for exported weights, the method whose they are.
+        base: for exported weights, their method.
 
     Raises:
-        UsageError: a package of an extra is not installed, or an option contradicts the model.
-        DataError: a file is missing, damaged, or no super-resolution model.
+        UsageError: an optional package is missing, or an option contradicts the model.
+        DataError: a file is missing, damaged, or not a super-resolution model.
     """
     what = _what(spec)
     if spec.options.luma and spec.kind in ("images", "weights"):
-        raise UsageError(f"{spec.name}: luma is an option of networks in a file of their own; leave it out.")
+        raise UsageError(f"{spec.name}: luma is an option for single networks; leave it out.")
     if spec.kind == "images":
         info = _info(spec, paper=what, channels="any", scales=_scales_of_images(spec))
         return _class(SrImages, spec, info)
     if spec.kind == "weights":
         if base is None or not issubclass(base, LearnedMethod):
-            raise UsageError(f"{spec.name} has weights of '{spec.method}', which is not trained here.")
+            raise UsageError(f"{spec.name} has weights of '{spec.method}', which is not a learned method.")
         scales = frozenset(entry.scale for entry in spec.entries)
         info = dataclasses.replace(base.info, name=spec.name, scales=scales, paper=what, by_name_only=False)
         return _class(ExportedWeights, spec, info, base=base)
@@ -155,7 +156,7 @@ def method_class(spec: Spec, base: type[Method] | None = None) -> type[Method]:
     )
     if spec.options.luma and info.channels != "y":
         raise UsageError(
-            f"{spec.name} works on {info.channels}, and luma is for a model of luma: add channels=y or leave it out."
+            f"{spec.name} works on {info.channels}, and luma is for models of luma: add channels=y or leave it out."
         )
     if len({each.channels for each in traits}) > 1:
         raise UsageError(f"Some files of {spec.name} take luma and others RGB; name them one by one.")
@@ -165,11 +166,11 @@ def method_class(spec: Spec, base: type[Method] | None = None) -> type[Method]:
 
 
 def spec_hash(spec: Spec, base: str = "") -> str:
-    """The hash of all that decides what a model gives: its files, how they are read, and the code that reads them.
+    """The hash of everything that decides a model's output: its files, options, and the code that reads them.
 
     Args:
         spec: the model.
-        base: for exported weights, the hash of the method whose they are.
+        base: for exported weights, the hash of their method.
     """
     return digest([spec.kind, spec.content, dataclasses.asdict(spec.options), _code(spec.kind), base])
 
@@ -188,7 +189,7 @@ def _scales_of_images(spec: Spec) -> frozenset[int]:
 
 
 def _what(spec: Spec) -> str:
-    """The files, in words that let anybody tell whether theirs are the same."""
+    """A description of the files with their hashes."""
     origin = f"{spec.origin}: " if spec.origin else ""
     if spec.kind == "images":
         folders = ", ".join(dict.fromkeys(entry.path.name for entry in spec.entries))
@@ -209,13 +210,13 @@ def _described(what: str, traits: Sequence[Traits]) -> str:
 
 @lru_cache(maxsize=8)
 def _code(kind: str) -> list[str]:
-    """Hashes of what reads a kind of file: each with the modules of its own package that it imports."""
+    """Hashes of the code that reads a kind of file, with the modules that it imports."""
     readers = {"images": ["data.sr_images"], "weights": []}.get(kind, [f"models.{kind}_file"])
     return [source_hash(file) for name in ("models.model", *readers) for file in code_files(name)]
 
 
 def _entries_by_scale(spec: Spec, traits: Mapping[int, Traits]) -> dict[int, ModelFile]:
-    """A file without a scale in its path is the only one."""
+    """The files by scale. A file without a scale in its path is the only one."""
     return {entry.scale or next(iter(traits)): entry for entry in spec.entries}
 
 

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from srbench.errors import DataError, MethodError, UsageError
-from srbench.models.loaded import LoadedModel, first_line, require, require_one_input
+from srbench.models.loaded import LoadedModel, require, require_one_input
 from srbench.models.parse import parse_options
 from srbench.models.spec import ModelOptions
+from srbench.system.text import first_line
 
 
 def open_file(path: Path, device: torch.device) -> LoadedModel:
@@ -23,25 +24,25 @@ def open_file(path: Path, device: torch.device) -> LoadedModel:
     Raises:
         UsageError: onnxruntime is not installed.
         DataError: the file is damaged, or takes something else.
-        MethodError: onnxruntime has not this device.
+        MethodError: onnxruntime does not support the device.
     """
     runtime = require("onnx")
     options = runtime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()  # values and timings have as many as other methods
+    options.intra_op_num_threads = torch.get_num_threads()  # the same as for other methods
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
-    options.log_severity_level = 4  # what goes wrong is raised
+    options.log_severity_level = 4  # errors are raised
     try:
         session = runtime.InferenceSession(str(path), options, providers=_providers(runtime, device))
     except MethodError:
         raise
     except Exception as error:  # onnxruntime's errors have no common base
-        raise DataError(f"{path.name} cannot be opened as an ONNX model ({first_line(error)}).") from None
+        raise DataError(f"{path.name} cannot be opened as an ONNX model ({first_line(error).rstrip('.')}).") from None
     inputs = session.get_inputs()
     require_one_input(path.name, [each.name for each in inputs])
     if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type not in _TYPES:
         takes = ", ".join(f"{each.name} {each.type}{each.shape}" for each in inputs)
-        raise DataError(f"{path.name} takes {takes}, and not one image batch (N, C, h, w) in floating point.")
+        raise DataError(f"{path.name} takes {takes}, not one image batch (N, C, h, w) in floating point.")
     shape = [side if isinstance(side, int) else 0 for side in inputs[0].shape]
     channels_last = shape[3] in (1, 3) and shape[1] not in (1, 3)  # as TensorFlow has them
     batch, channels, height, width = [shape[0], shape[3], *shape[1:3]] if channels_last else shape
@@ -70,18 +71,18 @@ _TYPES = {"tensor(float)": torch.float32, "tensor(float16)": torch.float16}
 
 
 def _told(name: str, metadata: Mapping[str, str]) -> ModelOptions:
-    """What srbench wrote into a graph's metadata; of anybody else's its input's name, where that leaves no doubt."""
+    """The options in srbench's metadata of a graph; for other graphs what the name of the input tells."""
     if "srbench" not in metadata:
         return ModelOptions(input="upsampled" if name == "upsampled" else "")
     words = (f"{key}={metadata[key]}" for key in ("channels", "scale", "input") if key in metadata)
     try:
         return parse_options("&".join(words), name)
-    except UsageError:  # somebody has edited it: it is found out as of any other file
+    except UsageError:  # edited by somebody: probed like any other file
         return ModelOptions()
 
 
 def _providers(runtime: Any, device: torch.device) -> list[Any]:
-    """Where onnxruntime computes; what was to be timed on a GPU is never quietly run elsewhere."""
+    """The execution providers; never a silent fallback to the CPU."""
     if device.type == "cpu":
         return ["CPUExecutionProvider"]
     if device.type == "cuda" and "CUDAExecutionProvider" in runtime.get_available_providers():
@@ -91,7 +92,7 @@ def _providers(runtime: Any, device: torch.device) -> list[Any]:
 
 
 def _parameters(path: Path) -> int | None:
-    """How many numbers the model's initializers hold, where the package onnx is here to read them."""
+    """The number of parameters; None without the package onnx."""
     if importlib.util.find_spec("onnx") is None:
         return None
     import onnx

@@ -1,4 +1,4 @@
-"""From what a user writes of a model to its spec."""
+"""Parses what users write for a model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from srbench.system.places import user_path
 
 
 def is_model(pattern: str) -> bool:
-    """Whether a word on the command line names a model."""
+    """Whether a pattern is a model."""
     return pattern.partition(":")[0] in MODEL_KINDS and ":" in pattern
 
 
@@ -25,7 +25,7 @@ def parse_spec(pattern: str) -> Spec:
     """``kind:PATH?options``.
 
     Raises:
-        UsageError: an option is unknown or wrong, or the path is none.
+        UsageError: an option is unknown or invalid, or there is no path.
         DataError: there is no such file, or the model hub does not have it.
     """
     kind, _, rest = pattern.partition(":")
@@ -36,14 +36,14 @@ def parse_spec(pattern: str) -> Spec:
 
 
 def with_distinct_names(specs: Sequence[Spec], taken: Iterable[str]) -> list[Spec]:
-    """Give models of one name the names of their folders as well: of as many as it takes.
+    """Make names of models distinct by adding the names of their folders, as many as needed.
 
     Args:
-        specs: models, no two of them equal.
-        taken: names that others have already.
+        specs: different models.
+        taken: names that are in use.
 
     Raises:
-        UsageError: no folder tells them apart.
+        UsageError: folders do not make them distinct.
     """
     named, taken = list(specs), set(taken)
     while True:
@@ -58,10 +58,10 @@ def with_distinct_names(specs: Sequence[Spec], taken: Iterable[str]) -> list[Spe
 
 
 def _parse_path(kind: str, path: str, options: ModelOptions, pattern: str) -> Spec:
-    """What a path leads to, by options without a label.
+    """The spec of a path, by options without a label.
 
     Raises:
-        UsageError: it is none.
+        UsageError: the path is empty.
         DataError: there is no such file, or the model hub does not have it.
     """
     if not path:
@@ -79,10 +79,10 @@ def parse_options(query: str, pattern: str) -> ModelOptions:
     """``channels=y&range=255&halo=16&scale=2&input=upsampled&luma=full&label=NAME``.
 
     Raises:
-        UsageError: one is unknown, or its value wrong.
+        UsageError: an option is unknown, or its value invalid.
     """
     found: dict[str, object] = {}
-    is_images = pattern.partition(":")[0] == "images"  # nothing is run, so there is little to say
+    is_images = pattern.partition(":")[0] == "images"  # nothing is run, so few options apply
     known = [
         field.name for field in dataclasses.fields(ModelOptions) if not is_images or field.name in ("scale", "label")
     ]
@@ -154,7 +154,7 @@ _MEANT = {
 
 
 def _entries(kind: str, text: str, options: ModelOptions) -> Iterator[ModelFile]:
-    """What a path means: itself, or where it has ``{scale}`` or ``{dataset}`` all that there are."""
+    """The files of a path: itself, or all files that match ``{scale}`` and ``{dataset}``."""
     template = user_path(text).absolute()
     fields = set(re.findall(r"\{(\w*)\}", text)) & {"scale", "dataset"}
     if "dataset" in fields and kind != "images":
@@ -182,7 +182,7 @@ def _entries(kind: str, text: str, options: ModelOptions) -> Iterator[ModelFile]
 
 
 def _regex(part: str, seen: set[str]) -> str:
-    """A part of a template; what comes a second time must be the same."""
+    """The regular expression of a part of a template; a repeated field must match the same text."""
     field = part.strip("{}")
     if part not in ("{scale}", "{dataset}"):
         return re.escape(part)
@@ -208,7 +208,7 @@ def _kind_of_path(kind: str) -> str:
 
 
 def _names(text: str, *, is_folder: bool) -> list[str]:
-    """What a model may be called: its file's stem without ``{scale}``, or its folder's name; then the folders above."""
+    """Names of a model: the stem without ``{scale}``, or the folder's name; then those of the folders above."""
     path = user_path(text).absolute()
     names = [path.name if is_folder else path.stem, *(parent.name for parent in path.parents)]
     bare = (re.sub(r"[-_. ]*x?\{(scale|dataset)\}x?", "", name, flags=re.IGNORECASE) for name in names)

@@ -1,8 +1,8 @@
-"""Finds out in a process of its own what a model's file does not say: what crashes or hangs there is one sentence here.
+"""Probes a model file in a separate process, so that a crash or hang becomes one error message.
 
-The process is told a file and answers in lines of JSON: before each run of the model the size that it is given, at the
-end the traits, or what is wrong. One that dies at a size is started again and leaves that size out. It ends with its
-file, and so frees what that took.
+The process gets a file and writes lines of JSON: before each run of the model its input size, at the end the traits or
+an error. If it dies at a size, it is started again and leaves out that size. It ends after one file, which frees its
+memory.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 
 from srbench import errors
 from srbench.errors import DataError, SrbenchError, UsageError
-from srbench.models.loaded import first_line, open_file, require_installed
+from srbench.models.loaded import open_file, require_installed
 from srbench.models.spec import ModelFile, ModelOptions, Spec
 from srbench.models.traits import Traits
 from srbench.system.files import write_atomically
@@ -31,26 +31,26 @@ from srbench.system.hashes import digest, parse_json
 from srbench.system.names import PACKAGE_OF
 from srbench.system.places import cache_folder
 from srbench.system.source import source_hash
-from srbench.system.text import echo
+from srbench.system.text import echo, first_line
 
-SECONDS = 120
-"""For opening a file, and for each run on noise."""
+PROBE_SECONDS = 120
+"""Time limit for opening a file, and for each run on noise."""
 MOST_CRASHES = 12
 ROOM = 4 * 2**30
-"""Bytes that opening a file may take beside :data:`FACTOR` times its size."""
+"""Bytes that opening a file may take in addition to :data:`FACTOR` times its size."""
 FACTOR = 16
 
 
 def model_traits(spec: Spec, entry: ModelFile) -> Traits:
-    """What is known of a file: as it was found when the file was first tried, or by trying it now.
+    """The traits of a model file, from the cache or by probing it.
 
     Raises:
-        DataError: it cannot be used as a super-resolution model, or crashes or hangs whatever it is given.
-        UsageError: it is not what the user says, or the package that its kind needs is not installed.
+        DataError: it is not a super-resolution model, or crashes or hangs for any input.
+        UsageError: it contradicts the options, or the package that its kind needs is not installed.
     """
     require_installed(spec.kind)
     one = dataclasses.replace(spec, entries=(entry,))
-    hashes = [row[3] for row in one.content]  # by content, whatever the files are called
+    hashes = [row[3] for row in one.content]  # by content, not by name
     facts = [spec.kind, entry.scale, entry.path.suffix, hashes, dataclasses.asdict(spec.options), _reader(spec.kind)]
     kept = cache_folder() / "models" / f"{digest(facts)[:32]}.json"
     known = _kept(kept)
@@ -66,7 +66,7 @@ def model_traits(spec: Spec, entry: ModelFile) -> Traits:
 
 
 def _reader(kind: str) -> list[str]:
-    """What reads the file: a library's next version may call it otherwise, or take other sizes."""
+    """The code that reads the file, with the version of its library."""
     version = ""
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # onnxruntime has several
         version = importlib.metadata.version(PACKAGE_OF.get(kind, "torch"))
@@ -86,14 +86,14 @@ def _traits_of(kept: dict[str, Any]) -> Traits:
     return Traits(**kept, size=None if size is None else (int(size[0]), int(size[1])))
 
 
-# the side that asks --------------------------------------------------------------------------------------------------
+# the parent process --------------------------------------------------------------------------------------------------
 
 
 def _tried(spec: Spec) -> Traits:
-    """What comes of trying a spec's only file.
+    """Probe the only file of a spec.
 
     Raises:
-        SrbenchError: what is wrong with it.
+        SrbenchError: the error of the probe.
     """
     (entry,) = spec.entries
     name = entry.path.name
@@ -106,7 +106,7 @@ def _tried(spec: Spec) -> Traits:
             "bytes": sum(file.stat().st_size for file in spec.files),
             "options": dataclasses.asdict(spec.options),
             "crashes": crashes,
-            "seconds": SECONDS,
+            "seconds": PROBE_SECONDS,
         }
         at: list[int] = []
         began = time.monotonic()
@@ -129,13 +129,13 @@ def _tried(spec: Spec) -> Traits:
 
 @contextlib.contextmanager
 def _started(job: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
-    """The process that tries a file; it is gone when the block ends."""
-    paths = os.pathsep.join(filter(None, sys.path))  # srbench may have been put there by the program that runs
+    """The probing process, killed at the end of the block."""
+    paths = os.pathsep.join(filter(None, sys.path))  # the running program may have added srbench's path
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", __name__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # of what libraries say there the error is the part that counts
+        stderr=subprocess.DEVNULL,  # errors are reported on stdout
         env={**os.environ, "PYTHONPATH": paths},
     )
     try:
@@ -153,8 +153,8 @@ def _started(job: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
 
 def _ending(code: int, seconds: float) -> str:
     """How the process ended, in words."""
-    if seconds >= SECONDS:
-        return f"was not done after {SECONDS:g} s"
+    if seconds >= PROBE_SECONDS:
+        return f"was not done after {PROBE_SECONDS:g} s"
     if code >= 0:
         return f"exited with {code}"
     try:
@@ -163,11 +163,11 @@ def _ending(code: int, seconds: float) -> str:
         return f"was killed by signal {-code}"
 
 
-# the side that tries -------------------------------------------------------------------------------------------------
+# the probing process -------------------------------------------------------------------------------------------------
 
 
 def main() -> None:
-    """Try the file that stdin names."""
+    """Probe the file that stdin names."""
     job = json.load(sys.stdin)
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # a program may print
@@ -177,17 +177,19 @@ def main() -> None:
         if shape in crashes:
             raise MemoryError(f"the process that ran it {crashes[shape]}")
         answers.write(json.dumps({"at": shape}) + "\n")
-        faulthandler.dump_traceback_later(job["seconds"], exit=True)  # also where what hangs holds the interpreter
+        faulthandler.dump_traceback_later(job["seconds"], exit=True)  # also if the interpreter is blocked
 
     try:
         answer: dict[str, Any] = {"traits": dataclasses.asdict(_traits(job, before))}
     except SrbenchError as error:
         answer = {"error": [type(error).__name__, str(error)]}
-    except Exception as error:  # whatever a model of a kind that nobody foresaw leads to
-        answer = {"error": ["DataError", f"{Path(job['path']).name} cannot be tried ({first_line(error)})."]}
+    except Exception as error:  # any error of an unforeseen model
+        answer = {
+            "error": ["DataError", f"{Path(job['path']).name} cannot be tried ({first_line(error).rstrip('.')})."]
+        }
     answers.write(json.dumps(answer) + "\n")
     answers.flush()
-    os._exit(0)  # threads of a library are nobody's concern any more
+    os._exit(0)  # without waiting for threads of libraries
 
 
 def _traits(job: dict[str, Any], before: Any) -> Traits:
@@ -204,7 +206,7 @@ def _traits(job: dict[str, Any], before: Any) -> Traits:
 
 @contextlib.contextmanager
 def _bounded(more: int) -> Iterator[None]:
-    """Let the process take so many more bytes: a small file may ask for all that there are. Linux alone can count."""
+    """Limit the memory of the process to so many more bytes, on Linux: a small file may allocate everything."""
     try:
         import resource
 

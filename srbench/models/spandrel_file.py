@@ -10,20 +10,21 @@ from typing import Any
 import torch
 
 from srbench.errors import DataError
-from srbench.models.loaded import MOST_UNPACKED, LoadedModel, first_line, require, require_honest_zip
+from srbench.models.loaded import MOST_UNPACKED, LoadedModel, require, require_honest_zip
+from srbench.system.text import first_line
 
 MOST_TABLES = 1000
-"""Of a checkpoint: one in which tables hold each other has no end."""
+"""Most tables of a checkpoint, which may contain each other."""
 
 
 def open_file(path: Path, device: torch.device) -> LoadedModel:
-    """Find out the architecture of a state dict, and build it.
+    """Detect the architecture of a state dict, and build it.
 
-    spandrel's own reader is passed by: it would run a ``.pt`` file as TorchScript, and unpickle the others.
+    spandrel's own reader is not used: it runs ``.pt`` files as TorchScript, and unpickles others.
 
     Raises:
         UsageError: spandrel is not installed.
-        DataError: the file is damaged, holds code, or is of no architecture that spandrel knows.
+        DataError: the file is damaged, contains code, or has no architecture that spandrel knows.
     """
     spandrel = require("spandrel")
     state = _state_dict(path)
@@ -31,15 +32,15 @@ def open_file(path: Path, device: torch.device) -> LoadedModel:
         model = spandrel.ModelLoader(device).load_from_state_dict(spandrel.canonicalize_state_dict(state))
     except spandrel.UnsupportedModelError:
         raise DataError(f"spandrel {spandrel.__version__} knows no architecture that {path.name} fits.") from None
-    except Exception as error:  # whatever an architecture makes of a state dict that only looks like its own
-        raise DataError(f"spandrel cannot load {path.name} ({first_line(error)}).") from None
+    except Exception as error:  # any error of an architecture for a state dict that only looks like its own
+        raise DataError(f"spandrel cannot load {path.name} ({first_line(error).rstrip('.')}).") from None
     if not isinstance(model, spandrel.ImageModelDescriptor) or model.input_channels != model.output_channels:
         takes = f"{model.purpose.lower()}, {model.input_channels} channels to {model.output_channels}"
-        raise DataError(f"{path.name} is no super-resolution model ({model.architecture.name}: {takes}).")
+        raise DataError(f"{path.name} is not a super-resolution model ({model.architecture.name}: {takes}).")
     model.eval()
     needs = model.size_requirements
     return LoadedModel(
-        run=model,  # which pads to the sizes that it needs, and crops
+        run=model,  # pads to the sizes that it needs, and crops
         says=f"{model.architecture.name} (spandrel {spandrel.__version__})",
         parameters=sum(weight.numel() for weight in model.model.parameters()),
         channels=model.input_channels,
@@ -49,7 +50,7 @@ def open_file(path: Path, device: torch.device) -> LoadedModel:
 
 
 def _state_dict(path: Path) -> dict[str, Any]:
-    """Tensors by name; a pickle may hold nothing else."""
+    """Tensors by name; pickles with anything else are rejected."""
     if path.suffix.lower() == ".safetensors":
         from safetensors import SafetensorError
         from safetensors.torch import load_file
@@ -57,7 +58,7 @@ def _state_dict(path: Path) -> dict[str, Any]:
         try:
             return dict(load_file(path))
         except (SafetensorError, OSError) as error:
-            raise DataError(f"{path.name} is damaged ({first_line(error)}); fetch it again.") from None
+            raise DataError(f"{path.name} is damaged ({first_line(error).rstrip('.')}); fetch it again.") from None
     try:
         if zipfile.is_zipfile(path):
             require_honest_zip(path)
@@ -69,18 +70,18 @@ def _state_dict(path: Path) -> dict[str, Any]:
     except Exception as error:  # a zip that is cut short, a file of another kind
         if type(error).__name__ == "UnpicklingError":  # pickle itself is imported nowhere in srbench
             raise DataError(
-                f"{path.name} holds more than weights, which reading it could run; ask for a .safetensors, or convert "
-                "it."
+                f"{path.name} contains more than weights, which could be run by reading it; get a .safetensors, or "
+                "convert it."
             ) from None
-        raise DataError(f"{path.name} is damaged, or no .pth ({first_line(error)}).") from None
+        raise DataError(f"{path.name} is damaged, or not a .pth ({first_line(error).rstrip('.')}).") from None
     if not isinstance(found, dict):
-        raise DataError(f"{path.name} holds no state dict, but a {type(found).__name__}.")
+        raise DataError(f"{path.name} contains no state dict, but a {type(found).__name__}.")
     _require_held(found, path)
     return found
 
 
 def _require_held(state: dict[str, Any], path: Path) -> None:
-    """Refuse tensors that declare more numbers than the file can hold: an architecture would be built for them.
+    """Reject tensors that declare more elements than the file can contain: an architecture would be built for them.
 
     Raises:
         DataError: they do.

@@ -1,9 +1,8 @@
-"""What ``kind:PATH?options`` means: which files, at which scales, read how. Plain data that any process can be sent."""
+"""The spec of a model, ``kind:PATH?options``: files, scales and options, as plain data."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,31 +10,31 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from srbench.errors import DataError
+from srbench.imaging.suffixes import SUFFIXES
 from srbench.models.external_data import external_files
+from srbench.system.hashes import file_sha256
+from srbench.system.names import plain_signs
 
 Channels = Literal["", "y", "rgb", "any"]
 Input = Literal["", "lr", "upsampled"]
 Luma = Literal["", "studio", "full"]
 MEASURED = -1
-"""The halo is to be measured."""
-IMAGES = frozenset({".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".pgm", ".ppm"})
+"""The halo is measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelOptions:
-    """What follows the ``?``; what is not given is found out.
+    """The options after ``?``; those that are not given are determined by probing.
 
     Attributes:
-        channels: what the model works on: luma, RGB, or each plane alike.
-        range: the value of white, of its input and its output.
-        halo: as in MethodInfo; None never tiles.
+        channels: luma, RGB, or any plane.
+        range: the value of white in input and output.
+        halo: as in MethodInfo; None for no tiling.
         scale: the factor.
-        input: LR, or what the protocol has upsampled: a model of that gives back the size that it gets.
-        luma: of a model of luma: ``studio`` is BT.601 from 16 to 235 as protocols have it, and so is none; ``full`` is
-            0 to 255, as JPEG and OpenCV's YCrCb have it.
-        label: what the row is called after the kind, in place of the file's stem. It decides no value, and is empty
-            once it has made the spec's name.
+        input: LR, or the image upsampled by the protocol, whose size the model keeps.
+        luma: of a model of luma: ``studio`` (default) is BT.601 from 16 to 235 as in protocols; ``full`` is 0 to 255 as
+            in JPEG and OpenCV's YCrCb.
+        label: replaces the file's stem in the name. It does not change values, and is empty in a spec.
     """
 
     channels: Channels = ""
@@ -49,7 +48,7 @@ class ModelOptions:
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A file, or a folder of SR images; ``scale`` and ``dataset`` where its path says them, else 0 and empty."""
+    """A file, or a folder of SR images; ``scale`` and ``dataset`` are from its path, or 0 and empty."""
 
     path: Path
     scale: int = 0
@@ -59,7 +58,7 @@ class ModelFile:
     def files(self) -> list[Path]:
         """The file, or the folder's images."""
         if self.path.is_dir():
-            return sorted(path for path in self.path.iterdir() if path.suffix.lower() in IMAGES and path.is_file())
+            return sorted(path for path in self.path.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
         return [self.path]
 
 
@@ -68,14 +67,14 @@ class Spec:
     """A model as a method.
 
     Attributes:
-        kind: how its files are opened; ``weights`` are those of a method that is known here, as srbench exports them.
-        name: the method's: ``onnx:espcn_x2``.
-        entries: its files, absolute.
-        options: how they are read.
-        method: of ``weights``, whose they are.
+        kind: of the files; ``weights`` are srbench's exports of a known method.
+        name: of the method: ``onnx:espcn_x2``.
+        entries: the files, absolute.
+        options: of the user.
+        method: of ``weights``, the method.
         version: of that method.
-        origin: where a model hub has them, and at which commit.
-        above: the folders above, the nearest first: they tell apart models of one name. Empty where that was given.
+        origin: repository and commit on a model hub.
+        above: the folders above, the nearest first, to distinguish models of one name. Empty with a label.
     """
 
     kind: str
@@ -89,14 +88,14 @@ class Spec:
 
     @property
     def files(self) -> list[Path]:
-        """All files that decide what it gives."""
+        """All files that decide its output."""
         return [file for entry in self.entries for file in self._files(entry)]
 
     @cached_property
     def content(self) -> list[list[object]]:
-        """Of each file its place among the others, its name and its sha256. They are read once."""
+        """Scale, data set, name and sha256 of each file, computed once."""
         return [
-            [entry.scale, entry.dataset, self._name(file, entry), _sha256(file)]
+            [entry.scale, entry.dataset, self._name(file, entry), file_sha256(file)]
             for entry in self.entries
             for file in self._files(entry)
         ]
@@ -106,21 +105,21 @@ class Spec:
 
     @staticmethod
     def _name(file: Path, entry: ModelFile) -> str:
-        """Of weights beside a model the path that it has them under, which decides as much as their content."""
+        """The name of a file; for external weights the relative path by which the model refers to them."""
         return file.name if entry.path.is_dir() else file.relative_to(entry.path.parent).as_posix()
 
     def called(self, depth: int) -> Spec:
-        """The same model, with the names of so many of the folders above in its own."""
+        """The same model, with so many names of folders above in its name."""
         kind, _, stem = self.name.partition(":")
         name = f"{kind}:{'-'.join((*reversed(self.above[:depth]), stem))}"
         return dataclasses.replace(self, name=name, above=self.above[depth:])
 
     def __getstate__(self) -> dict[str, object]:
-        """Another process reads the files itself, and so notices that one was changed."""
+        """Without hashes: another process reads the files itself, and so notices changes."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     def moved(self, place: Callable[[Path], Path]) -> Spec:
-        """The same model where its files lie elsewhere."""
+        """The same model with other paths."""
 
         def moved(entry: ModelFile) -> ModelFile:
             path = place(entry.files[0]).parent if entry.path.is_dir() else place(entry.path)
@@ -134,13 +133,5 @@ MOST = 16
 
 
 def safe_stem(stem: str) -> str:
-    """A stem as a part of a method's name."""
-    return re.sub(r"[^A-Za-z0-9._+-]+", "-", stem).lstrip("-._+") or "model"
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(f"The model {path} cannot be read ({error.strerror}); check its permissions.") from None
+    """A stem that is valid in a method's name."""
+    return re.sub("\0+", "-", plain_signs(stem, "._+-")).lstrip("-._+") or "model"

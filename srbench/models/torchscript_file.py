@@ -1,4 +1,4 @@
-"""TorchScript programs: code, which runs when they do. Opened only where they are named."""
+"""TorchScript programs, which are code: opened only if the user names them."""
 
 from __future__ import annotations
 
@@ -12,28 +12,29 @@ from torch import Tensor
 from torch.jit._fuser import optimized_execution
 
 from srbench.errors import DataError
-from srbench.models.loaded import LoadedModel, first_line, require_honest_zip, require_one_input
+from srbench.models.loaded import LoadedModel, require_honest_zip, require_one_input
+from srbench.system.text import first_line
 
 _OPENS_FILES = re.compile(rb"\b(?:torch|ops\.aten)\.(?:from_file|save)\b")
 """The operators of torch that read and write files."""
 
 
 def open_file(path: Path, device: torch.device) -> LoadedModel:
-    """Open what ``torch.jit.save`` has written.
+    """Open a program written by ``torch.jit.save``.
 
     Raises:
-        DataError: the file is damaged or something else.
+        DataError: the file is damaged or of another kind.
     """
     try:
         require_honest_zip(path)
         _require_no_files(path)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch would have programs exported now
+            warnings.simplefilter("ignore")  # about the deprecation of TorchScript
             program = torch.jit.load(path, map_location=device).eval()  # type: ignore[no-untyped-call]
     except DataError:
         raise
-    except Exception as error:  # also what damaged archives raise
-        raise DataError(f"{path.name} cannot be opened as TorchScript ({first_line(error)}).") from None
+    except Exception as error:  # any error of damaged archives
+        raise DataError(f"{path.name} cannot be opened as TorchScript ({first_line(error).rstrip('.')}).") from None
     arguments = program.forward.schema.arguments[1:]  # the first is the module itself
     require_one_input(path.name, [each.name for each in arguments if not each.has_default_value()])
 
@@ -47,7 +48,7 @@ def open_file(path: Path, device: torch.device) -> LoadedModel:
 
 
 def _require_no_files(path: Path) -> None:
-    """Refuse a program that opens files: what they hold would decide values that are known by the program alone.
+    """Reject programs that open files: cells are identified by the program alone.
 
     Raises:
         DataError: it does.

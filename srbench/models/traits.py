@@ -1,4 +1,4 @@
-"""What is known of a model's file, as plain data."""
+"""Properties of a model file, as plain data."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traits:
-    """What is known of a model's file.
+    """Properties of a model file.
 
     Attributes:
         says: what it is, in a word or two.
-        parameters: how many; None if the file does not tell.
-        channels: that it is given at once, 1 or 3.
+        parameters: their number; None if unknown.
+        channels: of its input, 1 or 3.
         either: whether it takes any number of planes, each alike.
-        scale: the factor of the method that it is.
-        input: what it takes: LR, or what the protocol has upsampled.
-        multiple: its sides must be multiples of this.
-        least: and at least this.
-        batched: whether it takes several images at once.
+        scale: of the method.
+        input: LR, or the image upsampled by the protocol.
+        multiple: sides must be multiples of this.
+        least: the smallest side.
+        batched: whether it takes several images at a time.
         halo: as in MethodInfo.
         size: (h, w), where it takes images of that size alone: larger ones are put together of such parts.
     """

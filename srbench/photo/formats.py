@@ -1,20 +1,24 @@
-"""The formats that pictures are written in: what each can hold, and how it is written."""
+"""The formats that images are written in: what each can hold, and how it is written."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from srbench.errors import UsageError
-from srbench.photo.exif import resized
-from srbench.photo.picture import Layout, Metadata, Picture, Pixels
+from srbench.photo.image import Image, Layout, Metadata, Pixels
+from srbench.photo.metadata import CAMERA, MAKER_NOTE, as_photoshop, packed, resized
 from srbench.photo.png import write_png
-from srbench.photo.reading import colour_space
+from srbench.photo.read import colour_space
 from srbench.photo.tiff import write_tiff
 
 Writer = Callable[[BinaryIO, Layout, Iterable[Pixels], Metadata], None]
+
+NAMES = {"icc": "colour profile", "exif": "EXIF", "xmp": "XMP", "iptc": "IPTC", "comment": "comment", "text": "text"}
+ANY = 2**31 - 1
+"""Bytes: no bound that matters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,12 +27,12 @@ class Format:
 
     Attributes:
         name: as ``--format`` takes it.
-        suffixes: of its files.
+        suffixes: of its files, the first being the usual one.
         largest: the longest side in pixels.
         alpha: whether it holds transparency.
         deep: whether it holds 16 bits.
         gray: whether that is all it holds.
-        metadata: whether it holds a profile, EXIF and XMP.
+        holds: the metadata that it takes, and how many bytes of them.
         writer: for those that are written in strips; Pillow writes the others, from memory.
     """
 
@@ -38,47 +42,56 @@ class Format:
     alpha: bool = False
     deep: bool = False
     gray: bool = False
-    metadata: bool = True
+    holds: Mapping[str, int] = field(default_factory=dict)
     writer: Writer | None = None
 
-    def fitted(self, picture: Picture) -> tuple[Picture, Layout, tuple[str, ...]]:
-        """A picture as the format can hold it, how that lies in the file, and what is lost.
+    def fitted(self, image: Image) -> tuple[Image, Layout, tuple[str, ...]]:
+        """An image as the format can hold it, how that lies in the file, and what is lost.
 
         Raises:
             UsageError: transparency or colour would be lost.
         """
-        lost = []
-        if picture.alpha is not None and not self.alpha:
-            if picture.is_transparent:
+        lost = list(image.notes)
+        if image.alpha is not None and not self.alpha:
+            if image.is_transparent:
                 raise UsageError(
-                    f"{picture.name} is partly transparent, which {self.name} files cannot be; "
+                    f"{image.name} is partly transparent, which {self.name} files cannot be; "
                     "choose .png, .tiff or .webp."
                 )
-            picture = dataclasses.replace(picture, alpha=None)
-        if self.gray and not picture.layout.gray:
-            raise UsageError(f"{picture.name} is in colour, which {self.name} files cannot be; choose .ppm or .png.")
-        layout = picture.layout
+            image = dataclasses.replace(image, alpha=None)
+        if self.gray and not image.layout.gray:
+            raise UsageError(f"{image.name} is in colour, which {self.name} files cannot be; choose .ppm or .png.")
+        layout = image.layout
         if (self.name, layout.channels, layout.depth) == ("tiff", 2, 16):  # most readers, Pillow too, know of none
-            picture = dataclasses.replace(picture, colour=picture.colour.repeat(3, axis=2))
-            layout = picture.layout
+            image = dataclasses.replace(image, colour=image.colour.repeat(3, axis=2))
+            layout = image.layout
         if layout.depth == 16 and not self.deep:
             lost.append(f"{self.name} holds 8 of the 16 bits")
             layout = dataclasses.replace(layout, depth=8)
-        carried = {name: getattr(picture.metadata, field) for name, field in _CARRIED.items()}
-        if not self.metadata and any(carried.values()):
-            lost.append(f"{self.name} holds no {' and no '.join(name for name, value in carried.items() if value)}")
-        elif not self._takes_profile(picture.metadata.icc, layout):
-            space = colour_space(picture.metadata.icc)
-            lost.append(f"the colour profile is for {space}, and the {self.name} file is {self._space(layout)}")
-        return picture, layout, tuple(lost)
+        metadata, more = self._held(image.metadata, layout)
+        return dataclasses.replace(image, metadata=metadata), layout, (*lost, *more)
 
-    def _space(self, layout: Layout) -> str:
-        """What the file's colours are; WebP has no gray."""
-        return "GRAY" if layout.gray and self.name != "webp" else "RGB"
-
-    def _takes_profile(self, icc: bytes, layout: Layout) -> bool:
-        """Whether a profile can go into the file: one of other channels makes readers refuse it."""
-        return colour_space(icc) in ("", self._space(layout))
+    def _held(self, metadata: Metadata, layout: Layout) -> tuple[Metadata, list[str]]:
+        """The metadata that the format takes, and what is lost of them."""
+        sizes = {kind: _size(metadata, kind) for kind in NAMES}
+        gone = [kind for kind, size in sizes.items() if size and kind not in self.holds]
+        lost = [f"{self.name} holds no {' and no '.join(NAMES[kind] for kind in gone)}"] if gone else []
+        for kind, most in self.holds.items():
+            if kind == "exif" and sizes[kind] > most and MAKER_NOTE in (camera := metadata.exif.get(CAMERA, {})):
+                camera = {tag: value for tag, value in camera.items() if tag != MAKER_NOTE}
+                metadata = dataclasses.replace(metadata, exif={**metadata.exif, CAMERA: camera})
+                sizes[kind] = _size(metadata, kind)
+                lost.append(f"the camera maker's notes are left out, since {self.name} takes {most} bytes of EXIF")
+            if sizes[kind] > most:
+                gone.append(kind)
+                lost.append(f"the {NAMES[kind]} has {sizes[kind]} bytes and {self.name} takes {most}: it is left out")
+        # WebP has no gray; a profile of other channels makes readers refuse the file
+        colours, profile = "GRAY" if layout.gray and self.name != "webp" else "RGB", colour_space(metadata.icc)
+        if "icc" not in gone and profile not in ("", colours):
+            gone.append("icc")
+            lost.append(f"the colour profile is for {profile}, and the {self.name} file is {colours}")
+        empty = Metadata()
+        return dataclasses.replace(metadata, **{kind: getattr(empty, kind) for kind in gone}), lost
 
     def check(self, name: str, layout: Layout) -> None:
         """Refuse what is too large.
@@ -95,43 +108,66 @@ class Format:
     def write(
         self, file: BinaryIO, layout: Layout, bands: Iterable[Pixels], metadata: Metadata, quality: int = 95
     ) -> None:
-        """Write a picture that comes in bands of whole rows, (h, W, C), from the top."""
+        """Write an image that comes in bands of whole rows, (h, W, C), from the top; ``metadata`` have been fitted."""
         metadata = dataclasses.replace(metadata, exif=resized(metadata.exif, layout.height, layout.width))
-        if not self._takes_profile(metadata.icc, layout):
-            metadata = dataclasses.replace(metadata, icc=b"")
         if self.writer is not None:
             self.writer(file, layout, bands, metadata)
         else:
             _by_pillow(file, self.name, layout, bands, self._options(metadata, quality))
 
     def _options(self, metadata: Metadata, quality: int) -> dict[str, Any]:
-        options: dict[str, Any] = {"jpeg": _JPEG, "webp": _WEBP}.get(self.name, {}) | {"quality": quality}
-        if self.name == "webp" and quality == 100:
-            options["lossless"] = True
-        if self.metadata:
-            carried = {"icc_profile": metadata.icc, "exif": metadata.exif, "xmp": metadata.xmp}
-            options |= {key: value for key, value in carried.items() if value}
-            if "exif" in options:
-                options["exif"] = b"Exif\0\0" + options["exif"]
-        if metadata.dpi:
-            options["dpi"] = metadata.dpi
-        return options
+        options: dict[str, Any] = {"quality": quality, "icc_profile": metadata.icc, "dpi": metadata.dpi}
+        if exif := packed(metadata.exif):
+            options["exif"] = b"Exif\0\0" + exif
+        if self.name == "webp":
+            options |= {"exact": True, "method": 4, "lossless": quality == 100, "xmp": metadata.xmp}
+        elif self.name == "jpeg":
+            options |= {"subsampling": 0, "comment": metadata.comment, "extra": b""}
+            if metadata.xmp:
+                options["extra"] += _segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + metadata.xmp)
+            if metadata.iptc:
+                options["extra"] += _segment(0xED, b"Photoshop 3.0\0" + as_photoshop(metadata.iptc))
+        return {key: value for key, value in options.items() if value or value == 0}
 
 
-_CARRIED = {"colour profile": "icc", "EXIF": "exif", "XMP": "xmp"}
-_JPEG = {"subsampling": 0}
-_WEBP = {"exact": True, "method": 4}
+def _size(metadata: Metadata, kind: str) -> int:
+    """How many bytes a kind of metadata takes."""
+    value: Any = getattr(metadata, kind)
+    if kind == "exif":
+        return len(packed(value))
+    return sum(len(one.content) for one in value) if kind == "text" else len(value)
+
+
+def _segment(marker: int, content: bytes) -> bytes:
+    """A segment of a JPEG."""
+    return bytes([0xFF, marker]) + (len(content) + 2).to_bytes(2, "big") + content
+
+
+_ALL = {"icc": ANY, "exif": ANY, "xmp": ANY}
+_JPEG = {"icc": 255 * 65_519, "exif": 65_527, "xmp": 65_504, "iptc": 65_500, "comment": 65_533}
+"""A segment has 65,533 bytes, of which some say what it is; a profile may have 255."""
 
 FORMATS = (
-    Format(name="png", suffixes=(".png",), alpha=True, deep=True, writer=write_png),
-    Format(name="jpeg", suffixes=(".jpg", ".jpeg"), largest=65_500),
-    Format(name="tiff", suffixes=(".tif", ".tiff"), alpha=True, deep=True, writer=write_tiff),
-    Format(name="webp", suffixes=(".webp",), largest=16_383, alpha=True),
-    Format(name="bmp", suffixes=(".bmp",), largest=30_000, metadata=False),
-    Format(name="ppm", suffixes=(".ppm", ".pnm"), metadata=False),
-    Format(name="pgm", suffixes=(".pgm",), gray=True, metadata=False),
+    Format(
+        name="png",
+        suffixes=(".png",),
+        alpha=True,
+        deep=True,
+        holds={**_ALL, "iptc": ANY, "text": ANY},
+        writer=write_png,
+    ),
+    Format(name="jpeg", suffixes=(".jpg", ".jpeg", ".jpe", ".jfif"), largest=65_500, holds=_JPEG),
+    Format(
+        name="tiff", suffixes=(".tif", ".tiff"), alpha=True, deep=True, holds={**_ALL, "iptc": ANY}, writer=write_tiff
+    ),
+    Format(name="webp", suffixes=(".webp",), largest=16_383, alpha=True, holds=_ALL),
+    Format(name="bmp", suffixes=(".bmp", ".dib"), largest=30_000),
+    Format(name="ppm", suffixes=(".ppm", ".pnm")),
+    Format(name="pgm", suffixes=(".pgm",), gray=True),
 )
 BY_SUFFIX = {suffix: format for format in FORMATS for suffix in format.suffixes}
+BECOMES = {".apng": ".png", ".jif": ".jpg", ".mpo": ".jpg", ".pbm": ".pgm"}
+"""What an image is written as whose file's own suffix would say more, or less, than it holds."""
 
 
 def format_named(name: str) -> Format:
@@ -144,11 +180,11 @@ def format_named(name: str) -> Format:
         if name.lower().removeprefix(".") in (format.name, *(suffix[1:] for suffix in format.suffixes)):
             return format
     known = ", ".join(format.name for format in FORMATS)
-    raise UsageError(f"Pictures cannot be written as '{name}'; choose one of {known}.")
+    raise UsageError(f"Images cannot be written as '{name}'; choose one of {known}.")
 
 
 def _by_pillow(file: BinaryIO, name: str, layout: Layout, bands: Iterable[Pixels], options: dict[str, Any]) -> None:
-    """Collect a picture in Pillow's memory and let it write."""
+    """Collect an image in Pillow's memory and let it write."""
     from PIL import Image
 
     mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[layout.channels]

@@ -1,20 +1,19 @@
-"""A method's picture beside the bicubic one: the whole of a small picture, the busiest part of a large one."""
+"""A method's image beside the bicubic one: the whole of a small image, the busiest part of a large one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from srbench.imaging.files import to_uint8
 from srbench.imaging.resize import PEAKS, imresize_part, round_half_up
-from srbench.photo.picture import Layout, Picture, Pixels
+from srbench.photo.image import Image, Pixels
 
 PANE = 800
-"""The longest side of each of the two, in pixels of the enlarged picture."""
+"""The longest side of each of the two, in pixels of the upsampled image."""
 SMALL = 320
 """Panes smaller than that are shown with every pixel as a square."""
 GAP, BAR = 8, 32
@@ -23,39 +22,35 @@ CHECKS = 12
 """The side of the squares behind what is transparent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A part of the enlarged picture."""
+class Window(NamedTuple):
+    """A part of the upsampled image."""
 
     rows: slice
     columns: slice
 
 
-def busiest(picture: Picture, scale: int, pane: int = PANE) -> Window:
-    """Where the enlarged picture has most detail."""
+def busiest(image: Image, scale: int, pane: int = PANE) -> Window:
+    """Where the upsampled image has most detail."""
     import cv2
 
-    height, width = picture.colour.shape[:2]
+    height, width = image.colour.shape[:2]
     tall, wide = min(pane // scale, height), min(pane // scale, width)
     step = -(-max(height, width) // 1000)  # detail is looked for in a thousand pixels a side
-    seen = picture.colour[::step, ::step].astype(np.float32).mean(axis=2)
+    seen = image.colour[::step, ::step].astype(np.float32).mean(axis=2)
     detail = np.abs(cv2.Laplacian(seen, cv2.CV_32F))
-    if picture.alpha is not None:
-        detail *= picture.alpha[::step, ::step, 0] > 0
+    if image.alpha is not None:
+        detail *= image.alpha[::step, ::step, 0] > 0
     # the sum over every window, by one running sum
     sums = cv2.integral(detail)
     h, w = min(tall // step or 1, len(seen)), min(wide // step or 1, seen.shape[1])
     total = sums[h:, w:] - sums[:-h, w:] - sums[h:, :-w] + sums[:-h, :-w]
     top, left = np.unravel_index(int(total.argmax()), total.shape)
     top, left = min(int(top) * step, height - tall), min(int(left) * step, width - wide)
-    return Window(
-        slice(top * scale, (top + tall) * scale),
-        slice(left * scale, (left + wide) * scale),
-    )
+    return Window(slice(top * scale, (top + tall) * scale), slice(left * scale, (left + wide) * scale))
 
 
 class Looker:
-    """Keeps a window of a picture whose bands go by."""
+    """Keeps a window of an image whose bands go by."""
 
     def __init__(self, window: Window) -> None:
         self.window = window
@@ -77,11 +72,11 @@ class Looker:
         return np.concatenate(self._kept)
 
 
-def bicubic(picture: Picture, scale: int, window: Window) -> NDArray[Any]:
-    """The same window by bicubic interpolation, in the picture's own type."""
-    planes = [picture.colour] if picture.alpha is None else [picture.colour, picture.alpha]
+def bicubic(image: Image, scale: int, window: Window) -> NDArray[Any]:
+    """The same window by bicubic interpolation, in the image's own type."""
+    planes = [image.colour] if image.alpha is None else [image.colour, image.alpha]
     parts = [imresize_part(plane, scale, window.rows, window.columns) for plane in planes]
-    name = picture.colour.dtype.name
+    name = image.colour.dtype.name
     return round_half_up(np.concatenate(parts, axis=2), PEAKS[name]).astype(name)
 
 
@@ -101,11 +96,6 @@ def side_by_side(left: NDArray[Any], right: NDArray[Any], labels: tuple[str, str
         draw.text((x + 4, BAR // 2), label, fill=INK, font=font, anchor="lm")
         sheet.paste(Image.fromarray(pane), (x, BAR))
     return np.asarray(sheet)
-
-
-def layout_of(sheet: NDArray[np.uint8]) -> Layout:
-    """How a side-by-side picture lies in its file."""
-    return Layout(sheet.shape[0], sheet.shape[1], 3, 8)
 
 
 def _shown(part: NDArray[Any]) -> NDArray[np.uint8]:

@@ -1,1 +1,1 @@
-"""Finds methods and metrics, and imports what others wrote. Imported by bench and above."""
+"""Finds and imports methods and metrics. Imported by bench and above."""

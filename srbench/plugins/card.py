@@ -1,4 +1,4 @@
-"""What planning and listing know of a method without importing it, and a method as chosen on the command line."""
+"""Cards: descriptions of methods that need no import, and choices of methods and recipes."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from srbench.system.source import code_hash
 class Card:
     """What planning and listing need to know of a method.
 
-    ``source_hash`` is of the method's file and of the files of its own package that it imports; ``folder`` is where
-    that file lies, with ``weights/`` beside it. ``supplied`` are SR images that were made elsewhere: they are scored,
-    and nothing is run. A method that is ``fitted`` fits itself, and begins anew when it is interrupted.
+    ``source_hash`` is of the method's file and the files of its package that it imports; ``folder`` is the file's
+    folder, with ``weights/`` in it. ``supplied``: existing SR images, which are only scored. ``fitted``: the method
+    fits itself, and an interrupted fit starts again.
     """
 
     info: MethodInfo
@@ -42,9 +42,9 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A method as chosen on the command line; ``recipe`` is empty for one that is not trained.
+    """A method and recipe as chosen on the command line; ``recipe`` is empty for methods that are not trained.
 
-    ``by_glob``: a glob brought it in with its default recipe, and nobody asked for that recipe by name.
+    ``by_glob``: selected by a glob with its default recipe, not by name.
     """
 
     card: Card
@@ -58,24 +58,24 @@ class Choice:
 
 
 def card_of(method: type[Method], source: str, folder: Path, origin: str) -> Card:
-    """The card of a class, whose source has that hash and lies in that folder."""
+    """The card of a class, with the hash and folder of its source."""
     learned = issubclass(method, LearnedMethod)
     recipes = dict(method.recipes) if issubclass(method, LearnedMethod) else {}
     return Card(method.info, learned, recipes, source, folder, origin, fitted=issubclass(method, FittedMethod))
 
 
 def to_json(card: Card) -> dict[str, Any]:
-    """What is kept of a card; the rest is asked anew each time."""
+    """The cached part of a card."""
     info = dataclasses.asdict(card.info) | {"scales": sorted(card.info.scales)}
     recipes = [[name, recipe.model_dump(mode="json")] for name, recipe in card.recipes.items()]
     return {"info": info, "learned": card.learned, "fitted": card.fitted, "recipes": recipes}
 
 
 def from_json(data: dict[str, Any], path: Path, source: str, origin: str) -> Card:
-    """A card that was kept of the method in a file.
+    """A card from cached data.
 
     Raises:
-        ValueError, KeyError, TypeError, AttributeError: it is not one.
+        ValueError, KeyError, TypeError, AttributeError: the data are invalid.
     """
     known = {"scales": frozenset(data["info"]["scales"]), "files": tuple(data["info"]["files"])}
     info = MethodInfo(**(data["info"] | known))
@@ -84,15 +84,15 @@ def from_json(data: dict[str, Any], path: Path, source: str, origin: str) -> Car
 
 
 def contract_hash() -> str:
-    """What a kept card depends on beside the method's own source."""
+    """The hash of the code that cached cards depend on besides the method's source."""
     return code_hash("method", "recipe")
 
 
 def choices_of(card: Card, pattern: str, *, strict: bool) -> list[Choice]:
-    """A method with each of its recipes that a pattern means; without one with its first.
+    """A method with each recipe that matches a pattern; without a pattern with its first recipe.
 
     Raises:
-        UsageError: it means none, and ``strict``.
+        UsageError: nothing matches, if ``strict``.
     """
     if not card.learned:
         if pattern and strict:

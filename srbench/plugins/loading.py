@@ -1,4 +1,4 @@
-"""Imports what others wrote: entry points, and files that are named. What is broken costs nobody else anything."""
+"""Imports entry points and plugin files. A broken plugin does not affect others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from srbench.system.places import is_file
 
 @dataclass(frozen=True, slots=True)
 class SkippedPlugin:
-    """A plugin's entry point that is left out, because another one has its name."""
+    """An entry point that is left out because its name is taken."""
 
     kind: str
     name: str
@@ -31,7 +31,7 @@ class SkippedPlugin:
 
 
 def take(kind: str, group: str, taken: dict[str, Any]) -> Iterator[SkippedPlugin]:
-    """Take in a group's entry points; what has the name of one before it is refused."""
+    """Add the entry points of a group to ``taken``; yields those whose name is taken."""
     for entry in _entry_points(group):
         first = taken.setdefault(entry.name, entry)
         if first.value != entry.value:
@@ -41,7 +41,7 @@ def take(kind: str, group: str, taken: dict[str, Any]) -> Iterator[SkippedPlugin
 
 
 def _entry_points(group: str) -> list[EntryPoint]:
-    """Installed entry points, ours first; in a checkout that is not installed, those that pyproject.toml declares."""
+    """Installed entry points, srbench's first; in a checkout that is not installed, those in pyproject.toml."""
     found = list(entry_points(group=group))
     if own_distribution() is None:
         declared = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
@@ -52,26 +52,26 @@ def _entry_points(group: str) -> list[EntryPoint]:
 
 
 def package_of(entry: EntryPoint) -> str:
-    """The installed package that an entry point belongs to; srbench itself is called as its users call it."""
+    """The installed package of an entry point; ``srbench`` for srbench itself."""
     return "srbench" if entry.dist is None or entry.dist.name == DISTRIBUTION else entry.dist.name
 
 
 @contextlib.contextmanager
 def _importing(what: str) -> Iterator[None]:
-    """Runs a plugin's code: what it prints goes to stderr, as stdout is for results; what it raises is one sentence.
+    """A context for importing plugins: output goes to stderr, since stdout is for results.
 
     Raises:
-        UsageError: it raised, or wanted to end the program.
+        UsageError: the plugin raised, or tried to exit.
     """
     try:
         with contextlib.redirect_stdout(sys.stderr):
             yield
-    except (Exception, SystemExit) as error:  # its author's affair, and must not take the others along
+    except (Exception, SystemExit) as error:  # any error must not affect other plugins
         raise UsageError(f"{what} cannot be imported: {type(error).__name__}: {error}.") from error
 
 
 def load_entry(entry: EntryPoint) -> Any:
-    """What an entry point leads to.
+    """Load an entry point.
 
     Raises:
         UsageError: it cannot be imported.
@@ -81,7 +81,7 @@ def load_entry(entry: EntryPoint) -> Any:
 
 
 class _Fresh(SourceFileLoader):
-    """Compiles the file as it is: an edit within a second, of the same length, leaves old bytecode in force."""
+    """Always compiles the file: cached bytecode is not invalidated by an edit within a second of the same length."""
 
     def get_code(self, fullname: str) -> CodeType:
         """The module's code."""
@@ -91,10 +91,10 @@ class _Fresh(SourceFileLoader):
 
 
 def import_file(path: Path) -> Any:
-    """A plugin file as a module; it is executed.
+    """Import a plugin file as a module, which executes it.
 
     Raises:
-        UsageError: there is none, or it cannot be imported.
+        UsageError: it does not exist, or cannot be imported.
     """
     if not is_file(path):
         raise UsageError(f"There is no plugin file {path}.")
@@ -116,20 +116,20 @@ def import_file(path: Path) -> Any:
 
 
 def module_file(entry: EntryPoint) -> Path:
-    """The file of an entry point's module, which is not imported.
+    """The file of an entry point's module, without importing it.
 
     Raises:
         UsageError: there is none.
     """
-    with _importing(f"'{entry.name}' ({entry.value})"):  # looking for a module imports the packages above it
+    with _importing(f"'{entry.name}' ({entry.value})"):  # this imports the parent packages
         spec = importlib.util.find_spec(entry.module)
     if spec is None or spec.origin is None:
         raise UsageError(f"'{entry.name}' ({entry.value}) cannot be imported: there is no such module.")
-    if not Path(spec.origin).is_file():  # "built-in", say
+    if not Path(spec.origin).is_file():  # for example "built-in"
         raise UsageError(f"'{entry.name}' ({entry.value}) leads to a module without a file.")
     return Path(spec.origin)
 
 
 def leads_to(taken: object, method: type) -> bool:
-    """Whether an entry point is that of a class."""
+    """Whether an entry point refers to a class."""
     return isinstance(taken, EntryPoint) and taken.value == f"{method.__module__}:{method.__qualname__}"

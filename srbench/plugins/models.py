@@ -72,7 +72,7 @@ def _parse(pattern: str, version: Version) -> Spec:
     return spec
 
 
-def model_card(spec: Spec, found: type[Method], base: str) -> Card:
+def card_of_model(spec: Spec, found: type[Method], base: str) -> Card:
     """The card of a model; ``base`` is the source hash of the method of exported weights."""
     path = spec.entries[0].path
     return Card(found.info, False, {}, spec_hash(spec, base), path.parent, str(path), issubclass(found, SrImages))

@@ -1,8 +1,8 @@
-"""Hashes of classes that lie in no file of their own: those of a notebook, a script or an interactive session.
+"""Hashes of classes without a file of their own: in a notebook, a script or an interactive session.
 
-A file's hash covers all that stands in it. Here the class is followed instead: its compiled code, and what that code
-names of the same session, be it functions, classes or values. What cannot be followed makes the hash unlike every
-other, so that a result is computed once too often and never taken from other code.
+The hash of a file covers everything in it. Here the class is followed instead: its compiled code, and the functions,
+classes and values of the session that it refers to. If something cannot be followed, the hash is unique, so that a
+result is rather computed again than taken from other code.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from typing import Any
 
 from srbench.system.source import source_hash
 
-_hash_now = source_hash.__wrapped__  # not as the file was when it was first asked for: modules are loaded anew
+_hash_now = source_hash.__wrapped__  # without the cache: modules are reloaded
 
 _SKIPPED = {
     *("__dict__", "__weakref__", "__doc__", "__module__", "__firstlineno__", "__static_attributes__", "_abc_impl"),
     *("__annotations__", "__annotate_func__", "__annotations_cache__", "__orig_bases__", "__abstractmethods__"),
 }
-"""Attributes of classes that decide nothing, or nothing alone."""
+"""Attributes of classes that do not change their behaviour."""
 _WRAPPED = (staticmethod, classmethod)
 _STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
 
 
 def class_hash(found: type) -> str:
-    """sha256 of a class and of what its code uses; of its file as well, where it is of a module that has one."""
+    """sha256 of a class and of what its code uses, and of its module's file if there is one."""
     try:
         parts = list(_Walk().of_class(found))
-    except Exception:  # whatever an object of a library raises when it is looked at, and values without end
+    except Exception:  # any error of inspected objects, and infinite values
         parts = [uuid.uuid4().hex]
     file = _file(sys.modules.get(found.__module__))
     if file is not None and found.__module__ != "__main__":
@@ -48,10 +48,10 @@ class _Walk:
 
     def __init__(self) -> None:
         self._seen: dict[int, int] = {}
-        self._kept: list[Any] = []  # or an id could be given again
+        self._kept: list[Any] = []  # so that ids are not reused
 
     def parts(self, value: Any) -> Iterator[str]:
-        """What decides a value, in words."""
+        """The parts of a value that are hashed."""
         if value is None or isinstance(value, bool | int | float | complex | str | bytes):
             yield f"{type(value).__name__} {value!r}"
             return
@@ -89,7 +89,7 @@ class _Walk:
             yield from self._object(value)
 
     def _named(self, value: Any) -> Iterator[str]:
-        """A class, function or module: by its name alone, unless it is the session's or the user's own."""
+        """A class, function or module: its name, and its code if it is the user's."""
         is_module = isinstance(value, ModuleType)
         module = value.__name__ if is_module else value.__module__
         name = "" if is_module else value.__qualname__
@@ -123,7 +123,7 @@ class _Walk:
                 yield "empty"
 
     def _code(self, code: CodeType, known: Mapping[str, Any]) -> Iterator[str]:
-        """Compiled code without its place in a file, and the values of the names that it takes from outside."""
+        """Compiled code without line numbers, and the values of global names that it uses."""
         yield f"{code.co_name} {code.co_flags} {code.co_argcount} {code.co_posonlyargcount} {code.co_kwonlyargcount}"
         yield f"{code.co_varnames} {code.co_freevars} {code.co_names}"
         yield f"{code.co_code.hex()} {code.co_exceptiontable.hex()}"
@@ -140,36 +140,36 @@ class _Walk:
                 yield from self.parts(known[name])
 
     def _object(self, value: Any) -> Iterator[str]:
-        """An object as pickle would take it apart: by its name, or its class and its state."""
+        """An object as pickle reduces it: its class and state."""
         yield f"{type(value).__module__} {type(value).__qualname__}"
         taken: Any
         try:
             if hasattr(value, "__wrapped__"):
                 taken = value.__wrapped__
-            elif hasattr(value, "detach"):  # a tensor, of a library that is not imported here
+            elif hasattr(value, "detach"):  # a tensor, without importing torch here
                 taken = value.detach().cpu().numpy()
             elif hasattr(value, "tobytes") and hasattr(value, "dtype"):
                 taken = f"{value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
             else:
                 taken = value.__reduce_ex__(4)
-        except Exception:  # whatever an object of a library raises; a file, say, has no state
+        except Exception:  # any error; a file, for example, has no state
             taken = uuid.uuid4().hex
         yield from self.parts(taken)
 
 
 def _file(module: ModuleType | None) -> Path | None:
-    """The Python file of a module; None where it has none, or only compiled code."""
+    """The Python file of a module, if it has one."""
     name = getattr(module, "__file__", None)
     path = Path(name) if isinstance(name, str) else None
     return path.resolve() if path is not None and path.suffix == ".py" and path.is_file() else None
 
 
 def _is_library(file: Path) -> bool:
-    """Whether a module is installed, or Python's own: its version counts as little as it does for other methods."""
+    """Whether a module is installed or of the standard library, which are not hashed, as for other methods."""
     return bool({"site-packages", "dist-packages"} & {*file.parts}) or _STANDARD in file.parents
 
 
 def _is_session(module: str) -> bool:
-    """Whether a module is no file's and no library's, but what is being typed."""
+    """Whether a module is the interactive session."""
     home = sys.modules.get(module)
     return module == "__main__" or home is None or (_file(home) is None and getattr(home, "__spec__", None) is None)

@@ -1,10 +1,10 @@
-"""Finds methods and metrics: through entry points and, where named, in plugin files.
+"""Finds methods and metrics, through entry points and in plugin files.
 
-Built-ins have no privilege: they are found through the entry-point groups ``srbench.methods`` and ``srbench.metrics``
-like everybody else's. Nothing is imported until it is used; what `run` and `list` must know of a method is kept as a
-:class:`Card`, so that planning a run whose results are all there need not import torch.
+Built-ins are found through the entry-point groups ``srbench.methods`` and ``srbench.metrics`` like others. Nothing is
+imported until it is used; what `run` and `list` need to know of a method is cached as a :class:`Card`, so that planning
+a finished run does not import torch.
 
-Code that is not srbench's own is imported by a host (:mod:`srbench.isolation`), which tells what it finds.
+Third-party code is imported by a host (:mod:`srbench.isolation`), which describes it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from srbench.models.parse import is_model
 from srbench.models.spec import Spec
 from srbench.plugins.card import Card, Choice, card_of, contract_hash, from_json, to_json
 from srbench.plugins.loading import import_file, leads_to, load_entry, module_file, package_of, take
-from srbench.plugins.models import Models, model_card
+from srbench.plugins.models import Models, card_of_model
 from srbench.plugins.notebook_source import class_hash
 from srbench.plugins.selection import select_choices
 from srbench.recipe import Recipe
@@ -38,22 +38,20 @@ from srbench.system.names import unknown
 from srbench.system.places import cache_folder, is_file
 from srbench.system.source import source_hash
 
-METHODS = "srbench.methods"
-METRICS = "srbench.metrics"
+METHOD_GROUP = "srbench.methods"
+METRIC_GROUP = "srbench.metrics"
 
 
 class Registry:
-    """The methods and metrics at hand.
+    """The available methods and metrics.
 
-    A plugin that is broken is found broken only when it is asked for, and costs nobody else anything.
+    A broken plugin is reported only when it is used, and does not affect others.
 
     Args:
-        plugins: Python files whose methods and metrics are to be added, each once. A plugin file is executed: name
-            only files that you would run.
-        models: files that are methods, as another registry has found them; :meth:`select` adds those that it is asked
-            for.
-        hosted: leave code that is not srbench's own to hosts; otherwise it is imported into this process.
-        described: what another registry's hosts have found in plugin files, which then need not be asked.
+        plugins: Python files with methods and metrics. A plugin file is executed: name only files that you would run.
+        models: models that another registry has found; :meth:`select` adds those that are selected.
+        hosted: run third-party code in hosts; otherwise it is imported into this process.
+        described: descriptions of plugin files by another registry's hosts.
     """
 
     def __init__(
@@ -69,7 +67,7 @@ class Registry:
         self._is_hosted = hosted
         self._methods: dict[str, EntryPoint | type[Method] | Origin] = {}
         self._metrics: dict[str, EntryPoint | Metric] = {}
-        self.refused = (*take("method", METHODS, self._methods), *take("metric", METRICS, self._metrics))
+        self.refused = (*take("method", METHOD_GROUP, self._methods), *take("metric", METRIC_GROUP, self._metrics))
         self._plugin_of: dict[str, Path] = {}
         self._cards: dict[str, Card] = {}
         self._models = Models(models)
@@ -77,46 +75,44 @@ class Registry:
         for path in plugins:
             files.setdefault(path.resolve(), path)
         self.plugins = tuple(files)
-        for path in files.values():  # as the user wrote it, for messages
+        for path in files.values():  # with paths as the user wrote them, for messages
             self._add_plugin(path)
 
     def add(self, method: type[Method]) -> str:
-        """Add a class of this session, which no other process can find; one that is known already stays as it is.
+        """Add a class of this session, which other processes cannot import. A known class is not added again.
 
         Returns:
             Its name.
 
         Raises:
-            UsageError: it is not a whole method, or its name is another's.
+            UsageError: it is not a complete method, or its name is taken.
         """
         if not (isinstance(method, type) and issubclass(method, Method)):
             raise UsageError(f"{method!r} is not a method: give a name, or a subclass of srbench.method.Method.")
         if inspect.isabstract(method) or not isinstance(getattr(method, "info", None), MethodInfo):
-            raise UsageError(f"Class {method.__qualname__} lacks `info` or `upscale`, so it is not a method yet.")
+            raise UsageError(f"Class {method.__qualname__} lacks `info` or `upscale`, so it is not a complete method.")
         name = method.info.name
         taken = self._methods.get(name)
         if taken is None:
             self._methods[name] = method
             self._cards[name] = card_of(method, class_hash(method), _folder_of(method), origin=method.__module__)
         elif taken is not method and not leads_to(taken, method):
-            raise UsageError(
-                f"Class {method.__qualname__} calls itself '{name}', and there is one of that name; rename it."
-            )
+            raise UsageError(f"Class {method.__qualname__} calls itself '{name}', which is taken; rename it.")
         return name
 
     @property
     def method_names(self) -> list[str]:
-        """Every method's name: built-ins in their given order, then the others'."""
+        """All method names: built-ins in their order, then others."""
         return list(self._methods)
 
     @property
     def models(self) -> tuple[Spec, ...]:
-        """The models that have been asked for: with them another process can make the same registry."""
+        """The models that were selected, with which another process can make the same registry."""
         return self._models.specs
 
     @property
     def metric_names(self) -> list[str]:
-        """Every metric's name."""
+        """All metric names."""
         return list(self._metrics)
 
     def method(self, name: str) -> type[Method]:
@@ -124,7 +120,7 @@ class Registry:
 
         Raises:
             UsageError: there is none of that name, or it cannot be imported.
-            DataError: it is a model, and its file cannot be used.
+            DataError: it is a model whose file cannot be used.
         """
         if (spec := self._models.get(name)) is not None:
             return self._models.method(spec, self.method(spec.method) if spec.method else None)
@@ -132,7 +128,7 @@ class Registry:
         if entry is None:
             raise unknown("method", name, self._methods)
         if isinstance(entry, Origin):
-            raise UsageError(f"Method '{name}' of {entry.name} is in a process of its own.")
+            raise UsageError(f"Method '{name}' of {entry.name} runs in a process of its own.")
         found = entry if isinstance(entry, type) else load_entry(entry)
         if not (isinstance(found, type) and issubclass(found, Method)):
             raise UsageError(f"Method '{name}' is not a subclass of srbench.method.Method.")
@@ -145,16 +141,16 @@ class Registry:
         return found
 
     def origin(self, name: str) -> str:
-        """Where a method comes from: the package that is installed, or the plugin file."""
+        """The installed package or the plugin file of a method."""
         entry = self._methods[name]
         if isinstance(entry, Origin):
             return entry.name
         return inspect.getfile(entry) if isinstance(entry, type) else package_of(entry)
 
     def host_origin(self, name: str) -> Origin | None:
-        """Whose process a method runs in; None for srbench's own methods, and for what this process has imported.
+        """The origin of the host that a method runs in; None if it runs in this process.
 
-        Exported weights are data: they go where the method is that they belong to.
+        Exported weights run where their method runs.
         """
         spec = self._models.get(name)
         if not self._is_hosted or (spec is not None and spec.kind == "images"):
@@ -171,7 +167,7 @@ class Registry:
         return Origin(package_of(entry)) if isinstance(entry, EntryPoint) and self._is_foreign(entry) else None
 
     def watched(self, name: str) -> bool:
-        """Whether a method's code is not srbench's own, so that nobody knows what else it reads."""
+        """Whether a method's code is third-party, so that its reads must be recorded."""
         spec = self._models.get(name)
         entry = self._methods.get(spec.method if spec else name)
         return (spec is not None and spec.kind not in ("images", "weights")) or (
@@ -179,7 +175,7 @@ class Registry:
         )
 
     def is_foreign_metric(self, name: str) -> bool:
-        """Whether a metric's code is not srbench's own, nor that of a library that srbench knows."""
+        """Whether a metric's code is third-party, other than of a known library."""
         entry = self._metrics.get(name)
         return entry is not None and self._is_foreign(entry)
 
@@ -188,19 +184,19 @@ class Registry:
         return not (isinstance(entry, EntryPoint) and entry.value.startswith("srbench."))
 
     def card(self, name: str) -> Card:
-        """What is known of a method; imports it only if it changed since it was last described.
+        """The card of a method; the method is imported only if it has changed since the card was cached.
 
         Raises:
             UsageError: there is none of that name, or it cannot be imported.
         """
-        if name not in self._cards:  # a glob asks twice: for the families, and for the methods
+        if name not in self._cards:  # globs need cards twice
             self._cards[name] = self._find_card(name)
         return self._cards[name]
 
     def _find_card(self, name: str) -> Card:
-        """The card that is kept of a method, or a new one."""
+        """The cached card of a method, or a new one."""
         if (spec := self._models.get(name)) is not None:
-            return model_card(spec, self.method(name), self.card(spec.method).source_hash if spec.method else "")
+            return card_of_model(spec, self.method(name), self.card(spec.method).source_hash if spec.method else "")
         entry = self._methods.get(name)
         if entry is None:
             raise unknown("method", name, self._methods)
@@ -216,7 +212,7 @@ class Registry:
             return from_json(parse_json(kept.read_text("utf-8")), path, source, origin)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             card = self._described(name, path, source, origin)
-        with contextlib.suppress(OSError):  # a read-only cache costs time, not results
+        with contextlib.suppress(OSError):  # a read-only cache only costs time
             write_atomically(kept, json.dumps(to_json(card)))
         return card
 
@@ -224,7 +220,7 @@ class Registry:
         """Import a method, in this process or in a host.
 
         Raises:
-            UsageError: that cannot be done.
+            UsageError: it cannot be imported.
         """
         card, origin = self.card(name), self.host_origin(name)
         if origin is None:
@@ -233,19 +229,19 @@ class Registry:
             self._ask(origin, f"'{name}' of {card.origin}", "card", name)
 
     def _described(self, name: str, path: Path, source: str, origin: str) -> Card:
-        """The card of an installed package's method, by importing it: here, or in a host."""
+        """The card of an installed package's method, which is imported here or in a host."""
         where = self.host_origin(name)
         if where is None:
             return card_of(self.method(name), source, path.parent, origin)
         head = self._ask(where, f"'{name}'", "card", name)
-        with _believed(f"'{name}' of {origin}"):
+        with _checked(f"'{name}' of {origin}"):
             return from_json(head["card"], path, source, origin)
 
     def _ask(self, origin: Origin, what: str, command: str, *arguments: Any) -> dict[str, Any]:
-        """Ask a host.
+        """Send a command to a host.
 
         Raises:
-            UsageError: it cannot be imported there.
+            UsageError: the code cannot be imported there.
         """
         try:
             return self.hosts.of(origin).ask(command, *arguments).head
@@ -272,7 +268,7 @@ class Registry:
         return self.card(name).info.version if name in self._methods else None
 
     def metric(self, name: str) -> Metric:
-        """A metric, ours or, as ``library:function``, another library's.
+        """A metric by name, or of another library as ``library:function``.
 
         Raises:
             UsageError: there is none of that name, or it cannot be imported.
@@ -287,7 +283,7 @@ class Registry:
         if isinstance(entry, EntryPoint) and self._is_hosted and self._is_foreign(entry):
             origin, place = Origin(package_of(entry)), module_file(entry)
             plain = self._ask(origin, f"'{name}' ({entry.value})", "metric", name)
-            with _believed(f"'{name}' of {origin.name}"):
+            with _checked(f"'{name}' of {origin.name}"):
                 entry = self._metrics[name] = hosted_metric(self.hosts, origin, plain["metric"])
                 self._plugin_of[name] = place
         found = entry if isinstance(entry, Metric) else load_entry(entry)
@@ -306,7 +302,7 @@ class Registry:
         return f"{metric.version}-{source_hash(path)[:16]}"
 
     def of_plugin(self, path: Path) -> tuple[list[str], list[str]]:
-        """The names of a plugin file's methods and metrics, where this process has imported it."""
+        """The names of a plugin file's methods and metrics, in the process that has imported it."""
         methods = [name for name, entry in self._methods.items() if isinstance(entry, type)]
         metrics = [name for name, plugin in self._plugin_of.items() if plugin == path.resolve()]
         return methods, metrics
@@ -335,16 +331,16 @@ class Registry:
             raise UsageError(f"Plugin {path} defines no method and no metric.")
 
     def _add_hosted(self, path: Path) -> None:
-        """Take in what a host finds in a plugin file."""
+        """Add the methods and metrics that a host finds in a plugin file."""
         place = path.resolve()
         origin = Origin(str(path), (place,))
         if place not in self.described:
             try:
                 self.described[place] = self._ask(origin, f"Plugin {path}", "describe")
-            except UsageError as error:  # a host knows the file by its whole path
+            except UsageError as error:  # the host knows the file by its absolute path
                 raise UsageError(str(error).replace(str(place), str(path))) from error
         found = self.described[place]
-        with _believed(f"Plugin {path}"):
+        with _checked(f"Plugin {path}"):
             for data in found["methods"]:
                 card = from_json(data, place, str(found["source"]), str(place))
                 self._claim(card.name, self._methods, "method", path)
@@ -357,31 +353,31 @@ class Registry:
                 self._plugin_of[metric.name] = place
 
     def _is_built_in(self, metric: Metric) -> bool:
-        """Whether a plugin's metric is one that it imported from an installed package."""
+        """Whether a plugin has only imported this metric from an installed package."""
         entry = self._metrics.get(metric.name)
         return isinstance(entry, EntryPoint) and load_entry(entry) is metric
 
     @staticmethod
     def _claim(name: str, taken: Mapping[str, Any], kind: str, path: Path) -> None:
         if name in taken:
-            raise UsageError(f"Plugin {path} defines {kind} '{name}', and there is one of that name; rename it.")
+            raise UsageError(f"Plugin {path} defines {kind} '{name}', which is taken; rename it.")
 
 
 @contextlib.contextmanager
-def _believed(what: str) -> Iterator[None]:
-    """Reads what a host says of its code.
+def _checked(what: str) -> Iterator[None]:
+    """A context for reading a host's description of its code.
 
     Raises:
-        UsageError: that makes no sense.
+        UsageError: the description is invalid.
     """
     try:
         yield
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{what} describes itself in a way that makes no sense: {type(error).__name__}.") from error
+        raise UsageError(f"{what} has an invalid description: {type(error).__name__}.") from error
 
 
 def _folder_of(method: type[Method]) -> Path:
-    """Where a class is defined; that of a prompt or a notebook is where it runs."""
+    """The folder of a class's file; the working directory in a prompt or notebook."""
     try:
         return Path(inspect.getfile(method)).parent
     except (TypeError, OSError):

@@ -43,9 +43,18 @@ class Case:
         target: the HR side.
     """
 
-    def __init__(self, protocol: Protocol, scale: int, hr: NDArray[np.uint8], lr: NDArray[np.uint8] | None) -> None:
+    def __init__(
+        self,
+        protocol: Protocol,
+        scale: int,
+        hr: NDArray[np.uint8],
+        lr: NDArray[np.uint8] | None,
+        uncropped: tuple[int, ...] = (),
+    ) -> None:
         self.protocol = protocol
         self.scale = scale
+        self.uncropped = uncropped or hr.shape[:2]
+        """Height and width of HR before it was cropped to a multiple of the scale."""
         self.target = Target(hr)
         self.input: MethodInput = ProtocolInput(
             protocol,
@@ -123,8 +132,11 @@ def prepare(protocol: Protocol, name: str, hr: NDArray[Any], scale: int, lr: NDA
     Raises:
         DataError: the image is too small, LR does not fit HR, or LR is missing or was not asked for.
     """
+    uncropped = hr.shape[:2]
     if protocol.gray == "rgb" and (lr is None or lr.ndim == hr.ndim or (is_gray(lr) and is_gray(hr))):
         hr, lr = in_colour(hr), None if lr is None else in_colour(lr)
+    if lr is not None and lr.ndim != hr.ndim and is_gray(lr) and is_gray(hr):  # one of them in three equal channels
+        lr = lr[..., 0] if hr.ndim == 2 else in_colour(lr)
     if protocol.degraded == "none":
         if lr is None:
             raise DataError(
@@ -136,6 +148,7 @@ def prepare(protocol: Protocol, name: str, hr: NDArray[Any], scale: int, lr: NDA
         lr = None
     if protocol.canvas is not None and lr is not None:
         hr, lr = squash(hr, protocol.canvas), squash(lr, protocol.canvas)
+        uncropped = hr.shape[:2]
     else:
         hr = mod_crop(hr, scale)
     cut = 2 * protocol.shave(scale)
@@ -145,4 +158,4 @@ def prepare(protocol: Protocol, name: str, hr: NDArray[Any], scale: int, lr: NDA
             f"{name} is {hr.shape[1]}x{hr.shape[0]} {made}: nothing is left "
             f"once {cut // 2} pixels are shaved from every side; leave it out or use a smaller scale"
         )
-    return Case(protocol, scale, hr, lr)
+    return Case(protocol, scale, hr, lr, uncropped)

@@ -1,1 +1,1 @@
-"""From stored results to tables and plots. Never imports torch. Imported by the API and the command line."""
+"""Tables, plots and pages from stored results. Never imports torch. Imported by the API and the command line."""

@@ -1,4 +1,4 @@
-"""Text of users, safe in each format. Names of methods, data sets and images may hold any character."""
+"""Escapes text for each format. Names of methods, data sets and images may contain any character."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def markdown_code(text: str) -> str:
 
 
 def latex(text: str) -> str:
-    """Plain text in LaTeX; what pdfLaTeX has no glyph for is named by its code point."""
+    """Plain text in LaTeX; characters without a glyph in pdfLaTeX become their code point."""
     escaped = "".join(_LATEX.get(character) or _glyph(character) for character in one_line(text))
     return re.sub("-(?=-)", "-{}", escaped)  # two hyphens would become a dash
 
@@ -63,7 +63,7 @@ def _glyph(character: str) -> str:
 
 
 def safe_file_name(text: str) -> str:
-    """A file name for any text: two texts never share one, and plain names stay as they are."""
+    """A file name for any text, unique per text; plain names are unchanged."""
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")[:80]
     reserved = re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?", safe)
     if safe and safe == text and not reserved:

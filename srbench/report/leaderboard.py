@@ -1,4 +1,4 @@
-"""Several runs in one report: for each protocol a leaderboard of its own, in a folder of its own."""
+"""Several runs in one report: a leaderboard per protocol, each in its own folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from srbench.report.escape import markdown, safe_file_name
 from srbench.report.merge import by_protocol, merge
 from srbench.report.tables.every_table import every_table
 from srbench.report.text.markup import markdown_table
-from srbench.report.write import FORMATS, write_report, writing_report
+from srbench.report.write import REPORT_FORMATS, write_report, writing_report
 from srbench.system.files import write_atomically
 from srbench.system.text import counted
 
@@ -19,19 +19,19 @@ PAGE = "leaderboard.md"
 
 
 def leaderboards(runs: Sequence[LoadedRun], out: Path) -> list[LoadedRun]:
-    """The runs, those of one protocol merged."""
+    """One merged run per protocol."""
     return [merge(group, out / board_name(group[0])) for group in by_protocol(runs)]
 
 
 def board_name(run: LoadedRun) -> str:
-    """The folder of a protocol's leaderboard: ``vdsr-338ce1a3``."""
+    """The folder name of a protocol's leaderboard: ``vdsr-338ce1a3``."""
     return safe_file_name(f"{run.record.protocol}-{run.record.protocol_hash}")
 
 
 def write_leaderboards(
     boards: Sequence[LoadedRun],
     out: Path,
-    formats: Collection[str] = FORMATS,
+    formats: Collection[str] = REPORT_FORMATS,
     plots: bool = True,
     baselines: Sequence[str] = (),
 ) -> list[Path]:
@@ -64,7 +64,7 @@ def write_leaderboards(
 def leaderboard_page(boards: Sequence[LoadedRun]) -> str:
     """leaderboard.md: the main tables, each protocol under its own heading."""
     references = load_references()
-    several = "Values of different protocols cannot be compared: each protocol stands apart."
+    several = "Values of different protocols cannot be compared: each protocol has its own tables."
     parts = ["# srbench leaderboard", *([several] if len(boards) > 1 else [])]
     for board in boards:
         record, name = board.record, board_name(board)
@@ -74,5 +74,5 @@ def leaderboard_page(boards: Sequence[LoadedRun]) -> str:
             images = counted(grid.dataset.images, "image")
             parts.append(f"### {markdown(grid.dataset.name)} ({images}): {markdown(grid.heading)}")
             parts.append(markdown_table(grid).rstrip("\n"))
-        parts.append(f"More of it, intervals and plots: the folder [{markdown(name)}]({name}/).")
+        parts.append(f"More tables, intervals and plots: the folder [{markdown(name)}]({name}/).")
     return "\n\n".join(parts) + "\n"

@@ -1,4 +1,4 @@
-"""Several runs of one protocol as one: the newest result of each cell, and which run it is from."""
+"""Merges runs of one protocol: the newest result of each cell, with its run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from srbench.speed.record import RunSpeed, SpeedRow
 
 
 def by_protocol(runs: Iterable[LoadedRun]) -> list[list[LoadedRun]]:
-    """The runs in groups of one protocol each: values of two protocols cannot stand in one table."""
+    """The runs grouped by protocol: values of two protocols cannot be compared."""
     groups: dict[str, list[LoadedRun]] = {}
     for run in runs:
         groups.setdefault(run.record.protocol_hash, []).append(run)
@@ -23,10 +23,10 @@ def by_protocol(runs: Iterable[LoadedRun]) -> list[list[LoadedRun]]:
 
 
 def merge(runs: Sequence[LoadedRun], out: Path) -> LoadedRun:
-    """Runs of one protocol as a single one, its methods the best first.
+    """Merge runs of one protocol into one, with the best methods first.
 
-    A cell that stands in several runs is the newest's; what older ones say otherwise is kept in its origin. Images that
-    differ under one name are two data sets.
+    A cell of several runs is that of the newest; different values of older runs are kept in its origin. Different
+    images under one name are two data sets.
 
     Args:
         runs: of one protocol.
@@ -65,7 +65,7 @@ def _with_distinct_sets(runs: Sequence[LoadedRun]) -> _Renamed:
 
 
 class _Renamed:
-    """Names the data sets of a run by their content too, where runs have other images under one name."""
+    """Adds the content hash to names of data sets, where runs have different images under one name."""
 
     def __init__(self, names: set[str]) -> None:
         self.names = names
@@ -129,7 +129,7 @@ def _ordered(datasets: dict[str, DatasetRecord], names: Sequence[str]) -> tuple[
 
 
 def _metrics(records: Sequence[RunRecord]) -> tuple[MetricRecord, ...]:
-    """Every metric of a run; one that could be computed somewhere is not called unavailable."""
+    """Every metric; one that some run could compute is not unavailable."""
     found: dict[str, MetricRecord] = {}
     for record in records:
         for metric in record.metrics:
@@ -139,13 +139,13 @@ def _metrics(records: Sequence[RunRecord]) -> tuple[MetricRecord, ...]:
 
 
 def _common(environments: Sequence[dict[str, str]]) -> dict[str, str]:
-    """Facts of several machines: the values of each, where they differ."""
+    """Facts of several machines: all different values."""
     names = dict.fromkeys(name for facts in environments for name in facts)
     return {name: ", ".join(dict.fromkeys(facts[name] for facts in environments if name in facts)) for name in names}
 
 
 def _speed(newest: Sequence[LoadedRun]) -> RunSpeed | None:
-    """The speeds of all runs if they were taken in one way; else none, for they cannot be compared."""
+    """The speeds of all runs if they were measured alike; otherwise None, since they cannot be compared."""
     speeds = [run.speed for run in newest if run.speed is not None]
     if not speeds or len({(speed.asked, speed.device, speed.size, speed.scale) for speed in speeds}) > 1:
         return None
@@ -157,7 +157,7 @@ def _speed(newest: Sequence[LoadedRun]) -> RunSpeed | None:
 
 
 def _best_first(run: LoadedRun) -> list[str]:
-    """Labels by the mean of the first main metric over the places where all have results; as planned without one."""
+    """Labels by the mean of the first main metric over the cells that all methods have; as planned without any."""
     labels = list(dict.fromkeys(cell.id.method_label for cell in run.record.cells))
     metric = next(iter(main_metrics(run)), None)
     if metric is None:

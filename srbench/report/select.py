@@ -1,4 +1,4 @@
-"""A run cut down to some of its methods, in the order asked for."""
+"""Selects methods of a run, in a given order."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from srbench.system.names import method_of, unknown
 
 
 def find_methods(labels: Sequence[str], patterns: Sequence[str]) -> list[str]:
-    """The labels that words on the command line mean, in their order: labels, names with all their recipes, globs.
+    """The labels that match patterns, in their order: labels, names with all their recipes, globs.
 
     Args:
-        labels: all that there are.
-        patterns: the words.
+        labels: all labels.
+        patterns: as on the command line.
 
     Raises:
-        UsageError: a word means none.
+        UsageError: a pattern matches nothing.
     """
     found: dict[str, None] = {}
     for pattern in patterns:
@@ -33,10 +33,10 @@ def find_methods(labels: Sequence[str], patterns: Sequence[str]) -> list[str]:
 
 
 def find_baseline(labels: Sequence[str], pattern: str) -> str:
-    """The one label that a word means.
+    """The one label that matches a pattern.
 
     Raises:
-        UsageError: none, or several.
+        UsageError: nothing matches, or several.
     """
     found = find_methods(labels, [pattern])
     if len(found) > 1:
@@ -45,7 +45,7 @@ def find_baseline(labels: Sequence[str], pattern: str) -> str:
 
 
 def only(run: LoadedRun, labels: Sequence[str]) -> LoadedRun:
-    """A run with these methods alone, in this order. Its record says how many are not shown."""
+    """A run with only these methods, in this order. Its notes say how many are not shown."""
     every = labels_of(run)
     if list(labels) == every:
         return run

@@ -1,7 +1,7 @@
 """A run's report folder: tables, comparisons, values at full precision, plots and crop sheets.
 
-What went in, and each file that came of it, is hashed into ``report.json``: a report that is up to date is not made
-again, and one of which a file was altered or removed is.
+``report.json`` has hashes of the inputs and of each file: an up-to-date report is not written again, unless a file was
+altered or removed.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ from srbench.version import __version__
 if TYPE_CHECKING:
     from srbench.analysis.compare import Comparison
 
-FORMATS = ("md", "csv", "latex", "json", "html")
+REPORT_FORMATS = ("md", "csv", "latex", "json", "html")
 STAMP = "report.json"
 _WITH_PLOTS = "md with plots"
-"""A part of a report in its stamp: the page that shows the plots, which one made without them does not."""
+"""In the stamp: the Markdown page that shows the plots."""
 _REPORT_VERSION = 6  # raise it when a report of the same run would look different
 
 
 def write_report(
     run: LoadedRun,
     out: Path | None = None,
-    formats: Collection[str] = FORMATS,
+    formats: Collection[str] = REPORT_FORMATS,
     plots: bool = True,
     baseline: str = "",
 ) -> list[Path]:
-    """Write a run's report, or leave it alone where it is up to date.
+    """Write a run's report unless it is up to date.
 
     Args:
         run: the run.
         out: the folder; ``report`` in the run's folder if None.
         formats: some of ``md``, ``csv``, ``latex``, ``json`` and ``html``.
         plots: draw plots and crop sheets too.
-        baseline: a label whose differences to the others are shown.
+        baseline: a label; differences to it are shown too.
 
     Returns:
         The files of the report.
@@ -67,11 +67,11 @@ def write_report(
     if made >= wanted and whole:
         return [folder / name for name in old]
     if not whole:
-        wanted |= made  # whatever part of it was altered
+        wanted |= made  # rewrite altered parts
     kept = made - {_WITH_PLOTS} if "md" in wanted else made
     with writing_report(folder):
         if not made:
-            for name in old:  # of other numbers: no part of it may stand beside the new
+            for name in old:  # of other results: must not be mixed with the new files
                 (folder / name).unlink(missing_ok=True)
         files = {name: known for name, known in old.items() if _is_whole(folder, name, known)}
         for name, content in _contents(run, references, wanted, baseline):
@@ -90,23 +90,23 @@ def write_report(
 
 
 def writing_report(folder: Path) -> AbstractContextManager[None]:
-    """A block that writes a report's files there: what keeps it from that is one sentence."""
+    """A context that turns errors of writing a report into one sentence."""
     return writing(f"The report cannot be written to {folder}", "; choose another folder with --to.")
 
 
 def check_formats(formats: Collection[str]) -> None:
-    """Refuse a format that there is not.
+    """Reject unknown formats.
 
     Raises:
         UsageError: an unknown format.
     """
     for name in formats:
-        if name not in FORMATS:
-            raise unknown("format", name, FORMATS)
+        if name not in REPORT_FORMATS:
+            raise unknown("format", name, REPORT_FORMATS)
 
 
 def _inputs(run: LoadedRun, references: Sequence[Reference], baseline: str) -> str:
-    """A hash of all that a report shows. Kept images count by name, size and time: there may be thousands."""
+    """A hash of the inputs of a report. Kept images count by name, size and time: there may be thousands."""
     folders = {origin.folder.path for origin in run.origins.values()} or {run.folder.path}
     images = sorted(
         (path.relative_to(folder).as_posix(), path.stat().st_size, path.stat().st_mtime_ns)
@@ -114,7 +114,7 @@ def _inputs(run: LoadedRun, references: Sequence[Reference], baseline: str) -> s
         for path in (folder / "images").rglob("*.png")
     )
     shown = [asdict(row) | {"value": row.text, "where": ""} for row in references if row.shown_for]
-    # Executing a run again changes its times even where every cell was known: that alone is no reason.
+    # executing a run again changes its times even if all cells were known
     record = run.record.model_dump(mode="json", exclude={"started", "finished"})
     return digest(
         {
@@ -132,7 +132,7 @@ def _inputs(run: LoadedRun, references: Sequence[Reference], baseline: str) -> s
 
 
 def _read_stamp(folder: Path) -> dict[str, Any]:
-    """What an earlier report was made from; nothing where there is none that can be trusted."""
+    """The stamp of an existing report; empty if there is none that is valid."""
     try:
         stamp = parse_json((folder / STAMP).read_text("utf-8"))
         known = stamp["schema_version"] == 1 and all(isinstance(name, str) for name in stamp["made"])
@@ -143,7 +143,7 @@ def _read_stamp(folder: Path) -> dict[str, Any]:
 
 
 def _is_inside(name: str) -> bool:
-    """Whether a file that a stamp names lies in the report's folder: others are not ours to remove."""
+    """Whether a file named in a stamp is in the report's folder: others must not be removed."""
     return not Path(name).is_absolute() and ".." not in Path(name).parts
 
 
@@ -159,7 +159,7 @@ def _sha256(content: bytes) -> str:
 def _contents(
     run: LoadedRun, references: Sequence[Reference], wanted: set[str], baseline: str
 ) -> Iterator[tuple[str, str | bytes]]:
-    """The files to write, heavy libraries imported only for those that need them."""
+    """The files to write. Heavy libraries are imported only for the formats that need them."""
     images: list[str] = []
     if "plots" in wanted:
         from srbench.report.plots.crops import crop_sheets

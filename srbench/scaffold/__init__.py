@@ -1,1 +1,1 @@
-"""Packages to begin with: what ``srbench new`` writes. Imported by the command line alone."""
+"""Package templates for ``srbench new``. Imported by the command line alone."""

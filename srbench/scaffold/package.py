@@ -1,7 +1,7 @@
-"""Writes a small package that brings a method, from templates.
+"""Writes a small package with a method, from templates.
 
-As written it installs, is listed, runs and passes its tests: the network or formula in it is a working one, in whose
-place its author puts the real one.
+The package installs, runs and passes its tests as written: it contains a working network or formula, which the author
+replaces.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from srbench.errors import UsageError
 from srbench.method import INPUTS
 from srbench.plugins.registry import Registry
 
-CHANNELS = ("y", "rgb", "any")
+_CHANNELS = ("y", "rgb", "any")
 LONGEST_NAME = 60
-"""Of a method: it becomes a part of the names of folders and files."""
+"""Most characters of a method's name, which is part of folder and file names."""
 IMPORTED = {"ClassVar", "F", "LearnedMethod", "Mapping", "Method", "MethodInfo", "Network", "Recipe", "Tensor"}
-"""What the template of the module names, and a class must not be called."""
+"""Names that the module template uses, which a class must not have."""
 
 TEMPLATES = {
     "pyproject.toml": "pyproject.toml.j2",
@@ -32,12 +32,12 @@ TEMPLATES = {
     ".github/workflows/test.yml": "workflow.yml.j2",
     "tests/test_method.py": "test_method.py.j2",
 }
-"""Beside the method's own module."""
+"""Files besides the method's module."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewMethod:
-    """A method that there shall be.
+    """A method to create.
 
     Attributes:
         name: on the command line.
@@ -52,13 +52,13 @@ class NewMethod:
     input: Literal["lr", "upsampled"] = "lr"
 
     def __post_init__(self) -> None:
-        """Refuse what makes no package."""
+        """Reject invalid names and options."""
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.name) or len(self.name) > LONGEST_NAME:
             raise UsageError(
                 f"A method cannot be called {self.name!r}: use lower case, digits and single hyphens between them, "
                 f"{LONGEST_NAME} characters at most."
             )
-        for option, value, allowed in (("channels", self.channels, CHANNELS), ("input", self.input, INPUTS)):
+        for option, value, allowed in (("channels", self.channels, _CHANNELS), ("input", self.input, INPUTS)):
             if value not in allowed:
                 raise UsageError(f"--{option} is {', '.join(allowed[:-1])} or {allowed[-1]}, not '{value}'.")
         if self.learned and self.channels == "any":
@@ -66,17 +66,17 @@ class NewMethod:
 
     @property
     def distribution(self) -> str:
-        """What pip calls the package; also its folder."""
+        """The package's name for pip, and its folder."""
         return f"srbench-plugin-{self.name}"
 
     @property
     def module(self) -> str:
-        """What Python calls it."""
+        """The module's name."""
         return self.distribution.replace("-", "_")
 
     @property
     def class_name(self) -> str:
-        """What the method's class is called."""
+        """The class's name."""
         name = "".join(part.capitalize() for part in self.name.split("-"))
         if name[0].isdigit():
             return f"Method{name}"
@@ -84,7 +84,7 @@ class NewMethod:
 
 
 def render_package(new: NewMethod) -> dict[str, str]:
-    """The package's files: what is in them, by their paths."""
+    """The content of the package's files, by path."""
     environment = Environment(
         loader=FunctionLoader(_template),
         undefined=StrictUndefined,
@@ -99,16 +99,16 @@ def render_package(new: NewMethod) -> dict[str, str]:
 
 
 def write(new: NewMethod, out: Path, registry: Registry) -> Path:
-    """Write the package into a folder of its own below ``out``; returns that folder.
+    """Write the package into a new folder below ``out``; returns that folder.
 
     Raises:
-        UsageError: there is such a folder already, or a method of that name.
+        UsageError: the folder exists, or a method of that name.
     """
     if new.name in registry.method_names:
         raise UsageError(f"There is a method '{new.name}', of {registry.origin(new.name)}; choose another name.")
     folder = out / new.distribution
     if folder.exists() or folder.is_symlink():
-        raise UsageError(f"{folder} is there already; choose another name, or another folder by --out.")
+        raise UsageError(f"{folder} exists; choose another name, or another folder by --out.")
     for name, content in render_package(new).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

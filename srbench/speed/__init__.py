@@ -1,1 +1,1 @@
-"""How fast methods are. Imported by bench and above."""
+"""Measures the speed of methods. Imported by bench and above."""

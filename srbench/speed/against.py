@@ -1,7 +1,6 @@
-"""Two records of speed, row by row: by how much did each row change, and is that more than its own quartiles say?
+"""Compares two speed records row by row: the change of each row, relative to its quartiles.
 
-Each row is taken in units of the pacemaker that was timed beside it, so that a machine which was slower as a whole on
-one of the two days is not taken for slower methods.
+Each row is relative to the pacemaker timed with it, so that a slower machine does not look like slower methods.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ class SpeedPair:
 
     Attributes:
         old: in the earlier record.
-        new: in the later one.
-        ratio: of the new time to the old one, each over its pacemaker's.
-        least: of this ratio, by the quartiles of both.
-        most: likewise.
+        new: in the later record.
+        ratio: of the new time to the old one, each relative to its pacemaker.
+        least: the lower end of the ratio by the quartiles of both.
+        most: the upper end.
     """
 
     old: SpeedRow
@@ -35,17 +34,17 @@ class SpeedPair:
 
     @property
     def agrees(self) -> bool:
-        """Whether the two intervals from lower to upper quartile meet."""
+        """Whether the two quartile ranges overlap."""
         return self.least <= 1.0 <= self.most
 
     @property
     def slower(self) -> bool:
-        """Whether it has become slower by more than the quartiles say."""
+        """Whether it is slower by more than the quartile ranges."""
         return self.least > 1.0
 
 
 def require_same_machine(old: SpeedRecord, device: str, machine: Mapping[str, str], protocol: str) -> None:
-    """Refuse a record that was made by other means than are at hand.
+    """Refuse a record of another machine or protocol.
 
     Raises:
         UsageError: the device, its threads or the protocol differ.
@@ -61,7 +60,7 @@ def require_same_machine(old: SpeedRecord, device: str, machine: Mapping[str, st
 
 
 def pair_speeds(old: SpeedRecord, new: SpeedRecord) -> tuple[SpeedPair, ...]:
-    """The rows that both records have values of, in the order of the new one."""
+    """The rows that both records have values for, in the order of the new one."""
     known = {_place(row): row for row in old.rows if row.median_ms}
     return tuple(_pair(known[_place(row)], row) for row in new.rows if row.median_ms and _place(row) in known)
 
@@ -72,7 +71,7 @@ def _place(row: SpeedRow) -> RowKey:
 
 
 def _pair(old: SpeedRow, new: SpeedRow) -> SpeedPair:
-    paced = old.pace_ms and new.pace_ms  # a record from before there was a pacemaker is compared as it is
+    paced = old.pace_ms and new.pace_ms  # old records have no pacemaker
     unit = new.pace_ms / old.pace_ms if paced else 1.0  # type: ignore[operator]
     grown = new.batch / old.batch  # the batch that saturates may differ
     (old_low, old_median, old_high), (low, median, high) = map(_times, (old, new))

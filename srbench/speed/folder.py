@@ -1,4 +1,4 @@
-"""Where records of `srbench speed` are kept."""
+"""The folder of `srbench speed` records."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from srbench.system.sealed import sealed
 
 
 def require_writable(folder: Path) -> None:
-    """Make the folder, and see that files can be written there: before all is timed, and not after.
+    """Create the folder, and check that it is writable before anything is timed.
 
     Raises:
-        StoreError: they cannot.
+        StoreError: it is not.
     """
     with writing_to(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -24,7 +24,7 @@ def require_writable(folder: Path) -> None:
 
 
 def keep_record(record: SpeedRecord, folder: Path) -> Path:
-    """Write a record beside all others; returns where.
+    """Write a record to a new file; returns its path.
 
     Raises:
         StoreError: it cannot be written.
@@ -34,7 +34,7 @@ def keep_record(record: SpeedRecord, folder: Path) -> Path:
 
 
 def record_path(folder: Path, device: str, date: str) -> Path:
-    """What a record is called: by its device and date."""
+    """The file of a record, named by device and date."""
     slug = re.sub(r"[\W_]+", "-", device.lower()).strip("-")
     stamp = date[:19].replace("-", "").replace(":", "").replace("T", "-")
     return folder / f"{slug}-{stamp}.json"

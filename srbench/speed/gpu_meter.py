@@ -1,4 +1,4 @@
-"""What an NVIDIA GPU says of itself: driver, clocks and energy. Without nvidia-ml-py there is nothing to say."""
+"""Driver, clocks and energy of an NVIDIA GPU, read by nvidia-ml-py."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 
 import torch
 
-SECONDS = 1.0
-"""The meter moves every few hundredths of a second, so it is read around runs of this length."""
+METER_SECONDS = 1.0
+"""The energy counter is updated every few hundredths of a second, so runs of this length are measured."""
 
 
 class GpuMeter:
-    """A GPU's own instruments.
+    """The sensors of a GPU.
 
     Args:
         device: a CUDA device.
 
     Raises:
-        OSError: there is no nvidia-ml-py, or it does not find the GPU.
+        OSError: nvidia-ml-py is not installed, or does not find the GPU.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -35,7 +35,7 @@ class GpuMeter:
         self._device = device
 
     def describe(self) -> dict[str, str]:
-        """Driver, clocks now and at most, and the power limit."""
+        """Driver, current and maximal clocks, and the power limit."""
         nvml, handle = self._nvml, self._handle
         sm, memory = (nvml.nvmlDeviceGetClockInfo(handle, kind) for kind in (nvml.NVML_CLOCK_SM, nvml.NVML_CLOCK_MEM))
         most = nvml.nvmlDeviceGetMaxClockInfo(handle, nvml.NVML_CLOCK_SM)
@@ -47,10 +47,10 @@ class GpuMeter:
         }
 
     def joules(self, run: Callable[[], object]) -> float:
-        """Energy of one run, the mean over a second of them."""
+        """Energy of one run in joules, the mean over one second of runs."""
         torch.cuda.synchronize(self._device)
         before, began, runs = self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle), time.monotonic(), 0
-        while time.monotonic() - began < SECONDS:
+        while time.monotonic() - began < METER_SECONDS:
             run()
             torch.cuda.synchronize(self._device)
             runs += 1

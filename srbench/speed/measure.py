@@ -1,8 +1,8 @@
-"""How fast methods are: latency, throughput, memory, and the share of what the device could do at best.
+"""Measures methods: latency, throughput, memory, and the share of the device's limits.
 
 Only ``upscale`` on fixed inputs is timed, with the protocol's upsampling if a method asks for it; reading, scoring
-and writing are not. All rows of one size are timed in turn, so that what else the machine does meets them alike.
-Quality never comes from here: it is that of the fp32 pass of ``srbench run``.
+and writing are not. All rows of one size are timed in turn, so that other load affects them alike. Quality is
+never measured here, but by the fp32 pass of ``srbench run``.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ from srbench.system.machine import machine
 OUTPUTS = {"720p": (720, 1280), "2160p": (2160, 3840)}
 MOST_BATCH = {"cuda": 256, "mps": 64, "cpu": 16}
 GAIN = 1.05
-"""The batch saturates the device once twice as large a one is no faster than this."""
-FEWEST = 5
-"""Runs of a row that has little time."""
+"""The batch saturates the device if doubling it gains no more than this factor."""
+FEWEST_RUNS = 5
+"""Least number of runs of a row with little time."""
 FIRST_TILE = 1024
-SMALLEST_TILE = 64
+_SMALLEST_TILE = 64
 
 Part = Literal["whole", "network"]
 
@@ -55,14 +55,14 @@ class SpeedRequest:
     """What to time.
 
     Attributes:
-        choices: methods; their weights do not matter, since no network's speed depends on their values.
+        choices: methods; weights do not matter, since speed does not depend on their values.
         scales: factors.
-        sizes: ``256`` and the like: that LR, square; ``720p``, ``2160p``: the LR that gives at least this output.
-        modes: ways to run networks; what a method or device has not is left out.
+        sizes: sides of a square LR such as ``256``, or ``720p`` and ``2160p`` for the LR of that output.
+        modes: ways to run networks; those that a method or device does not support are left out.
         batches: numbers of images, or ``max`` for the batch that saturates the device.
         runs: timed runs of each row.
-        parts: whether the whole method, or a network that takes the upsampled image alone as well.
-        seconds: stop short of ``runs`` where a row would take longer than this, but not before five.
+        parts: the whole method, and for methods that take the upsampled image also the network alone.
+        seconds: time limit of a row, which reduces ``runs`` to five at least.
     """
 
     choices: tuple[Choice, ...]
@@ -75,16 +75,16 @@ class SpeedRequest:
     seconds: float = math.inf
 
     def __post_init__(self) -> None:
-        """Refuse sizes that there are not.
+        """Reject unknown sizes.
 
         Raises:
-            UsageError: says which.
+            UsageError: names the size.
         """
         for size in self.sizes:
             lr_size(size, 1)
 
     def ways(self, scale: int, device: torch.device) -> Iterator[tuple[Choice, Mode, Part, str]]:
-        """Method, mode, part and batch of each row of a size at a scale: what the method and the device have."""
+        """Method, mode, part and batch of each row of a size and scale that method and device support."""
         for choice, mode in product(self.choices, self.modes):
             if scale not in choice.card.info.scales or not mode.fits(device):
                 continue
@@ -95,7 +95,7 @@ class SpeedRequest:
 
 @dataclass(slots=True)
 class _Contender:
-    """One row while it is being measured."""
+    """A row that is being measured."""
 
     row: SpeedRow
     run: Callable[[], object]
@@ -105,10 +105,10 @@ class _Contender:
 
 
 def lr_size(size: str, scale: int) -> tuple[int, int]:
-    """(height, width) of the LR image that a size means.
+    """(height, width) of the LR image of a size.
 
     Raises:
-        UsageError: it is neither a number of pixels nor a known output.
+        UsageError: the size is unknown.
     """
     if size in OUTPUTS:
         height, width = OUTPUTS[size]
@@ -119,7 +119,7 @@ def lr_size(size: str, scale: int) -> tuple[int, int]:
 
 
 def _parts(card: Card, wanted: tuple[Part, ...]) -> tuple[Part, ...]:
-    """A network that takes LR is the whole method."""
+    """The parts of a method: a network that takes LR is the whole method."""
     return wanted if card.learned and card.info.input == "upsampled" else ("whole",)
 
 
@@ -127,11 +127,11 @@ class SpeedTest:
     """Times methods on a device.
 
     Args:
-        registry: where the methods come from.
-        protocol: whose resizer upsamples LR for methods that ask for it.
+        registry: the methods.
+        protocol: its resizer upsamples LR for methods that need it.
         device: where to run.
-        tell: called with a line about what is being done.
-        threads: CPU threads of torch in hosts, which time the methods that are not srbench's own; 0 leaves it to torch.
+        tell: called with a line about the current step.
+        threads: CPU threads of torch in hosts, which time third-party methods; 0 for torch's default.
     """
 
     def __init__(
@@ -160,9 +160,9 @@ class SpeedTest:
         return measure_peaks(self._device, self._clock, {mode.precision: mode.active for mode in modes})
 
     def rows(self, request: SpeedRequest, peaks: Peaks | None = None) -> Iterator[SpeedRow]:
-        """Every row, in the order of sizes, scales, methods and modes; those of a size and scale at once.
+        """All rows, in the order of sizes, scales, methods and modes; those of a size and scale are timed together.
 
-        Without ``peaks`` no row has a share of the roofline. What runs in a host is timed there, after the others.
+        Without ``peaks`` rows have no share of the roofline. Third-party methods are timed in their hosts, last.
         """
         origins = [(choice, self._registry.host_origin(choice.card.name)) for choice in request.choices]
         own = tuple(choice for choice, origin in origins if origin is None)
@@ -172,7 +172,7 @@ class SpeedTest:
             yield from self._hosted_rows(origin, dataclasses.replace(request, choices=theirs), peaks)
 
     def _hosted_rows(self, origin: Origin, request: SpeedRequest, peaks: Peaks | None) -> Iterator[SpeedRow]:
-        """The rows of methods in a host; rows with an error if that ends."""
+        """The rows of methods in a host; rows with an error if the host ends."""
         names = [choice.card.name for choice in request.choices]
         self._tell(f"timing {', '.join(names)} in a process of its own")
         host = self._registry.hosts.of(origin)
@@ -188,11 +188,11 @@ class SpeedTest:
                     yield row.model_copy(update={"error": str(error) or type(error).__name__})
             return
         finally:
-            host.close()  # what timing has left there must not decide a value
+            host.close()  # state that timing leaves behind must not change a value
         yield from rows
 
     def _own_rows(self, request: SpeedRequest, peaks: Peaks | None) -> Iterator[SpeedRow]:
-        """Of methods in this process."""
+        """The rows of methods in this process."""
         for size in request.sizes:
             for scale in request.scales:
                 contenders = list(self._prepared(request, size, scale))
@@ -212,10 +212,10 @@ class SpeedTest:
     def _runs(self, run: Callable[[], object], request: SpeedRequest) -> int:
         if math.isinf(request.seconds):
             return request.runs
-        return affordable(run, self._clock, request.seconds, FEWEST, request.runs)
+        return affordable(run, self._clock, request.seconds, FEWEST_RUNS, request.runs)
 
     def _prepared(self, request: SpeedRequest, size: str, scale: int) -> Iterator[_Contender | SpeedRow]:
-        """Rows that are warm, and rows that failed."""
+        """Warmed-up rows, and failed rows."""
         for choice, mode, part, batch in request.ways(scale, self._device):
             self._tell(f"warming up {choice.card.name} x{scale} {size} {mode} {part} batch {batch}")
             yield self._contender(choice, scale, size, mode, part, batch)
@@ -234,7 +234,7 @@ class SpeedTest:
                 run, tile = self._fitting(method, scale, mode, part, (count, *self._lr_shape(method, height, width)))
                 memory = peak_bytes(run, self._device) if not mode.graph else None
                 warm = warm_up(run, self._clock)
-        except (Exception, SystemExit) as error:  # a method that cannot run so is one row
+        except (Exception, SystemExit) as error:  # a method that cannot run like this is one failed row
             reason = str(error).strip().splitlines()
             return row.model_copy(update={"error": f"{type(error).__name__}: {reason[0] if reason else ''}"})
         grown = scale if info.input == "upsampled" else 1
@@ -263,7 +263,7 @@ class SpeedTest:
     def _run(
         self, method: Method, scale: int, mode: Mode, part: Part, shape: tuple[int, int, int, int], tile: int | None
     ) -> Callable[[], object]:
-        """What is timed: from LR on the device to SR on the device."""
+        """The timed function: from LR to SR, both on the device."""
         lr = torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(self._device)
         size = (shape[2] * scale, shape[3] * scale)
         upsamples = method.info.input == "upsampled"
@@ -286,7 +286,7 @@ class SpeedTest:
     def _fitting(
         self, method: Method, scale: int, mode: Mode, part: Part, shape: tuple[int, int, int, int]
     ) -> tuple[Callable[[], object], int | None]:
-        """A run that fits into the device's memory: of the whole image, or of tiles, which the row then says."""
+        """A run that fits into the device's memory, and the tile size if it needs tiles."""
         tile: int | None = None
         while True:
             run = self._run(method, scale, mode, part, shape, tile)
@@ -294,7 +294,7 @@ class SpeedTest:
                 run()
                 return run, tile
             except Exception as error:
-                if not is_out_of_memory(error) or method.info.halo is None or tile == SMALLEST_TILE:
+                if not is_out_of_memory(error) or method.info.halo is None or tile == _SMALLEST_TILE:
                     raise
                 del run
                 if self._device.type == "cuda":
@@ -302,7 +302,7 @@ class SpeedTest:
                 tile = FIRST_TILE if tile is None else tile // 2
 
     def _saturating(self, method: Method, scale: int, mode: Mode, part: Part, size: tuple[int, int]) -> int:
-        """The smallest power of two that a batch twice as large does not beat by more than :data:`GAIN`."""
+        """The smallest power of two of which doubling gains no more than :data:`GAIN`."""
         best, rate = 1, 0.0
         batch = 1
         while batch <= MOST_BATCH[self._device.type]:
@@ -368,7 +368,7 @@ def _parameters(method: Method, scale: int) -> int:
 
 
 def describe_machine(device: torch.device) -> dict[str, str]:
-    """The machine as far as it bears on speed: model, driver, clocks, threads, and what else it was doing."""
+    """Facts of the machine that affect speed: model, driver, clocks, threads, and load."""
     found = machine() | {"threads": str(torch.get_num_threads())}
     if hasattr(os, "getloadavg"):
         found["load"] = f"{os.getloadavg()[0]:.2f}"

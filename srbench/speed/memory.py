@@ -1,4 +1,4 @@
-"""The most memory that a run holds at once."""
+"""Measures the peak memory of a run."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import torch
 
 
 def peak_bytes(run: Callable[[], object], device: torch.device) -> int | None:
-    """The peak of what torch allocates during one run, beyond what was there before it; None where nobody can tell.
+    """The peak of torch's allocations during one run, without what was allocated before; None if unknown.
 
-    Weights and input count as there before. On a CPU the buffers inside oneDNN are not torch's, and not counted.
+    Weights and input are allocated before. On a CPU oneDNN's own buffers are not counted.
     """
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -1,7 +1,7 @@
-"""The ways in which a method's network can be run: precisions, memory layouts, compiled, replayed.
+"""Modes of running a network: precision, memory layout, compilation, CUDA graphs.
 
-A mode is written as its features joined by ``+``: ``fp32``, ``bf16+channels_last``, ``fp16+channels_last+graph``.
-Quality is never taken from any but ``fp32``.
+A mode is written as features joined by ``+``: ``fp32``, ``bf16+channels_last``, ``fp16+channels_last+graph``. Quality
+is measured only in ``fp32``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ DEFAULTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """One way to run a network."""
+    """A mode of running a network."""
 
     precision: str = "fp32"
     channels_last: bool = False
@@ -51,21 +51,21 @@ class Mode:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of weights and images."""
+        """The type of weights and images."""
         return PRECISIONS[self.precision]
 
     @property
     def plain(self) -> bool:
-        """Whether any method can run so, and not only one with a network."""
+        """Whether methods without a network can run like this."""
         return self.dtype == torch.float32 and not (self.channels_last or self.compiled)
 
     def fits(self, device: torch.device) -> bool:
-        """Whether a kind of device has it."""
+        """Whether a device supports it."""
         return device.type == "cuda" or (self.precision != "tf32" and not self.graph)
 
     @contextlib.contextmanager
     def active(self) -> Iterator[torch.dtype]:
-        """Products of float32 are made in float32, or in TF32 where the mode says so."""
+        """A context in which products of float32 are computed in float32, or in TF32 if the mode says so."""
         matmul, conv = torch.backends.cuda.matmul, torch.backends.cudnn
         before = matmul.allow_tf32, conv.allow_tf32
         matmul.allow_tf32 = conv.allow_tf32 = self.precision == "tf32"
@@ -79,7 +79,7 @@ def parse_mode(text: str) -> Mode:
     """A mode from its name.
 
     Raises:
-        UsageError: it has a feature that there is not, or one twice.
+        UsageError: a feature is unknown, or repeated.
     """
     first, *rest = text.split("+")
     if first not in PRECISIONS:
@@ -93,7 +93,7 @@ def parse_mode(text: str) -> Mode:
 
 
 def put_into(mode: Mode, method: Method) -> None:
-    """Bring a method's network into the precision and layout of a mode, compiled where it says so."""
+    """Convert a method's network to the precision and layout of a mode, and compile it if the mode says so."""
     if not isinstance(method, LearnedMethod):
         return
     model = method.model.to(mode.dtype)
@@ -111,7 +111,7 @@ def as_input(mode: Mode, x: Tensor) -> Tensor:
 
 
 def replayed(run: Callable[[], Tensor]) -> Callable[[], Tensor]:
-    """What a CUDA device was told in one run, told again as a whole: what is left is what the device itself takes."""
+    """Capture a run as a CUDA graph; returns a function that replays it, without the overhead of launching kernels."""
     stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):

@@ -1,4 +1,4 @@
-"""What `srbench speed` and the speed column of a run leave behind, as typed data: the schema of their JSON."""
+"""Results of `srbench speed` and of the speed column of a run: the schema of their JSON."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from srbench.system.plain import Count, Frozen, Name, Scale, Sentence, Side
 from srbench.system.sealed import read_sealed
 
 SPEED_SCHEMA_VERSION: Final = 2
-"""Of speed.json and of records of `srbench speed`. 1 had no checksum: it is refused."""
+"""The version of speed.json and of `srbench speed` records. 1 had no checksum and is refused."""
 
 Measured = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class SpeedRow(Frozen):
-    """One way of running one method at one size."""
+    """A method at one size in one mode."""
 
     method: Name
     scale: Scale
     size: Name
-    """As asked for: the side of a square LR, ``720p`` or ``2160p``."""
+    """As requested: the side of a square LR, ``720p`` or ``2160p``."""
     lr_height: Side
     lr_width: Side
     part: Literal["whole", "network"]
@@ -32,31 +32,31 @@ class SpeedRow(Frozen):
     saturating: bool = False
     """Whether the batch is the one that saturates the device."""
     tile: Side | None = None
-    """The side of the tiles, where the whole image did not fit into memory."""
+    """The side of the tiles, if the whole image did not fit into memory."""
     median_ms: Measured | None = None
     lower_quartile_ms: Measured | None = None
     upper_quartile_ms: Measured | None = None
     pace_ms: Measured | None = None
-    """What the pacemaker, a fixed convolution, took meanwhile: the times above are those at this pace."""
+    """The time of the pacemaker, a fixed convolution, which the times above refer to."""
     runs: Count = 0
     warm_up: Count = 0
-    """Runs before those that count."""
+    """Untimed runs before."""
     megapixels_per_s: Measured | None = None
     """Of output."""
     parameters: Count = 0
     macs: Count | None = None
-    """Of the batch; None where nothing is learned."""
+    """Of the batch; None for methods without a network."""
     memory_mb: Measured | None = None
     energy_j: Measured | None = None
-    """Of one image, by the GPU's own meter."""
+    """Of one image, by the GPU's energy counter."""
     roofline: Measured | None = None
-    """The shortest time that the device's measured limits allow, over the median."""
+    """The shortest time that the device's limits allow, divided by the median."""
     error: Sentence = ""
     """Why there are no values."""
 
 
 class SpeedRecord(Frozen):
-    """A whole measurement."""
+    """A measurement."""
 
     schema_version: Literal[2] = SPEED_SCHEMA_VERSION
     date: Name
@@ -68,30 +68,30 @@ class SpeedRecord(Frozen):
     protocol: Name
     bandwidth_gb_s: Measured
     tflops: dict[Name, Measured]
-    """Of matrix products, by precision, measured in the same call."""
+    """Of matrix products, by precision, measured in the same run."""
     rows: tuple[SpeedRow, ...]
 
 
 def read_speed_record(path: Path) -> SpeedRecord:
-    """A record that `srbench speed` has kept.
+    """Read a record of `srbench speed`.
 
     Raises:
-        DataError: it cannot be read, or is none.
+        DataError: it cannot be read, or is not a record.
     """
     return read_sealed(path, SpeedRecord, "give another record of `srbench speed`, or time again")
 
 
 class RunSpeed(Frozen):
-    """What a run's methods took."""
+    """The speed of a run's methods."""
 
     schema_version: Literal[2] = SPEED_SCHEMA_VERSION
     asked: Name
-    """The device and threads as asked for."""
+    """The requested device and threads."""
     device: Name
     size: Name
     scale: Scale
     sources: dict[Name, Name]
-    """By method: the hash of the source that was timed."""
+    """The source hash by method."""
     rows: tuple[SpeedRow, ...]
 
     @property
@@ -105,7 +105,7 @@ class RunSpeed(Frozen):
 
 
 def read_speed(folder: Path) -> RunSpeed | None:
-    """What a run's folder keeps; None if there is nothing.
+    """The speeds in a run's folder; None if there are none.
 
     Raises:
         DataError: it is damaged.

@@ -1,7 +1,7 @@
-"""What a device could do at best: its copy bandwidth, its rate of matrix products, and what a network asks of both.
+"""The limits of a device: copy bandwidth and rate of matrix products, and the work of a network.
 
 The roofline (Williams, Waterman, Patterson: Roofline, CACM 2009): no run is shorter than its arithmetic at the peak
-rate, nor than its traffic at the peak bandwidth. Both are measured, in the same call as what is held against them.
+rate, or its memory traffic at the peak bandwidth. Both are measured together with the runs.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from srbench.speed.timing import Clock, sample
 
 COPY_BYTES = {"cuda": 1 << 30, "mps": 1 << 28, "cpu": 1 << 28}
 MATRIX = {"cuda": 8192, "mps": 2048, "cpu": 1536}
-RUNS = 10
+REPEATS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Peaks:
-    """A device's measured limits: bytes a second, and floating-point operations a second by precision."""
+    """Measured limits of a device: bytes per second, and floating-point operations per second by precision."""
 
     bandwidth: float
     flops: Mapping[str, float]
@@ -34,34 +34,34 @@ class Peaks:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What one run asks for at least.
+    """The work of one run.
 
     Attributes:
-        macs: multiplications with addition, by torch's flop counter.
-        values: numbers moved if each layer reads and writes its maps once, activations being fused into it.
+        macs: multiply-accumulates, by torch's flop counter.
+        values: numbers moved if each layer reads and writes its maps once, with fused activations.
     """
 
     macs: int
     values: int
 
     def seconds(self, peaks: Peaks, precision: str, size: int) -> float:
-        """The roofline: no run is shorter.
+        """The shortest possible time by the roofline.
 
         Args:
             peaks: of the device.
-            precision: whose rate counts.
-            size: bytes of a number.
+            precision: of the run.
+            size: bytes per number.
         """
         return max(2 * self.macs / peaks.flops[precision], self.values * size / peaks.bandwidth)
 
 
 def measure_peaks(device: torch.device, clock: Clock, precisions: Mapping[str, Callable[[], Any]]) -> Peaks:
-    """Measure the device's limits now.
+    """Measure the limits of a device.
 
     Args:
-        device: which.
+        device: the device.
         clock: its clock.
-        precisions: by name, a context in which products of its type are made, with the type as its value.
+        precisions: by name, a context that sets the precision and yields the type.
     """
     flops = {name: _product_rate(device, clock, context) for name, context in precisions.items()}
     return Peaks(_bandwidth(device, clock), flops)
@@ -70,7 +70,7 @@ def measure_peaks(device: torch.device, clock: Clock, precisions: Mapping[str, C
 def _bandwidth(device: torch.device, clock: Clock) -> float:
     source = torch.ones(COPY_BYTES[device.type] // 4, device=device)
     target = torch.empty_like(source)
-    taken = median(sample(lambda: target.copy_(source), clock, RUNS)[1:])
+    taken = median(sample(lambda: target.copy_(source), clock, REPEATS)[1:])
     return 2 * source.nbytes / taken * 1e3
 
 
@@ -79,12 +79,12 @@ def _product_rate(device: torch.device, clock: Clock, context: Callable[[], Any]
     with context() as dtype:
         a, b = (torch.ones(side, side, device=device, dtype=dtype) for _ in range(2))
         out = torch.empty_like(a)
-        taken = median(sample(lambda: torch.mm(a, b, out=out), clock, RUNS)[2:])
+        taken = median(sample(lambda: torch.mm(a, b, out=out), clock, REPEATS)[2:])
     return 2 * side**3 / taken * 1e3
 
 
 def count_work(network: nn.Module, x: tuple[int, ...]) -> Work:
-    """What a network's convolutions and products ask for, for an input of a shape; nothing is computed."""
+    """The work of a network's convolutions and products for an input shape; nothing is computed."""
     network = copy.deepcopy(network).to("meta").eval()
     counter = _Counter()
     with torch.no_grad(), counter:

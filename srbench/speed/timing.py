@@ -1,7 +1,7 @@
-"""The timing loop: how long a device takes, not how long it takes to ask it.
+"""The timing loop.
 
-A GPU is given work and answers at once; a clock that does not wait for it measures the queue. So each kind of device
-has a clock of its own, and a loop warms up until the time is stable before it counts.
+A GPU executes asynchronously, so each kind of device has a clock that waits for it. A loop warms up until the time is
+stable before it measures.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ import numpy as np
 import torch
 
 WINDOW = 3
-"""Runs between two looks at whether the warm-up is over."""
+"""Runs between two checks whether the warm-up is over."""
 STABLE = 0.05
 """The warm-up is over when the medians of two windows differ by no more than this share."""
 WARM_UP_RUNS = 60
 WARM_UP_SECONDS = 5.0
 ROUNDS = 10
-"""Turns that each row gets: its quartiles hold what changes from one to the next."""
+"""Turns per row, so that quartiles include changes between turns."""
 PACE_RUNS = 3
 PACE_SHARE = 0.05
-"""The machine's pace is taken between two turns, by this many runs, or this share of the turn's time."""
+"""The pacemaker is timed between turns, by this many runs, or this share of the turn's time."""
 
 
 class Clock(Protocol):
-    """Times what a device does."""
+    """Times the work of a device."""
 
     def start(self) -> None:
-        """Begin, once the device has done all that it was given before."""
+        """Start, after the device has finished earlier work."""
 
     def stop(self) -> float:
-        """Milliseconds since :meth:`start`, once the device is done."""
+        """Milliseconds since :meth:`start`, after the device has finished."""
 
 
 class SynchronisedClock:
-    """The processor's clock, read when the device is done.
+    """The processor's clock, read when the device has finished.
 
     Args:
-        synchronise: returns when the device has done all that it was given; for a CPU, at once.
+        synchronise: waits for the device; for a CPU, does nothing.
     """
 
     def __init__(self, synchronise: Callable[[], object] = lambda: None) -> None:
@@ -62,7 +62,7 @@ class SynchronisedClock:
 
 
 class CudaClock:
-    """Events that the GPU itself stamps as it passes them."""
+    """CUDA events."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -83,7 +83,7 @@ class CudaClock:
 
 
 def clock_of(device: torch.device) -> Clock:
-    """The clock that fits a device."""
+    """The clock of a device."""
     if device.type == "cuda":
         return CudaClock(device)
     return SynchronisedClock(torch.mps.synchronize if device.type == "mps" else lambda: None)
@@ -91,7 +91,7 @@ def clock_of(device: torch.device) -> Clock:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Milliseconds of one run: median and quartiles of all, and how many there were."""
+    """Milliseconds of one run: median and quartiles, and the number of runs."""
 
     median: float
     lower_quartile: float
@@ -118,7 +118,7 @@ def sample(run: Callable[[], object], clock: Clock, count: int) -> list[float]:
 def warm_up(run: Callable[[], object], clock: Clock) -> int:
     """Run until two windows in a row take the same time; returns the number of runs.
 
-    It ends after :data:`WARM_UP_SECONDS` or :data:`WARM_UP_RUNS` at the latest: on a busy machine nothing is stable.
+    It ends at the latest after :data:`WARM_UP_SECONDS` or :data:`WARM_UP_RUNS`: on a busy machine times are not stable.
     """
     began = time.monotonic()
     last, done = 0.0, 0
@@ -132,18 +132,18 @@ def warm_up(run: Callable[[], object], clock: Clock) -> int:
 
 
 def affordable(run: Callable[[], object], clock: Clock, seconds: float, least: int, most: int) -> int:
-    """How many runs fit into a time, judged by one of them, within limits."""
+    """How many runs fit into a time, estimated by one run, within limits."""
     (taken,) = sample(run, clock, 1)
     return max(least, min(most, int(1e3 * seconds / max(taken, 1e-3))))
 
 
 @dataclass(frozen=True, slots=True)
 class Rounds:
-    """What :func:`in_rounds` found.
+    """The result of :func:`in_rounds`.
 
     Attributes:
-        samples: milliseconds of each run, by row, at the machine's usual pace.
-        pace: milliseconds of the pacemaker at that pace; 0 without one.
+        samples: milliseconds of each run by row, relative to the median pace.
+        pace: the median milliseconds of the pacemaker; 0 without one.
     """
 
     samples: dict[str, list[float]]
@@ -159,10 +159,9 @@ def in_rounds(
 ) -> Rounds:
     """Time several things in turn, each as often as ``counts`` says in all, a share of it in each round.
 
-    A machine's pace drifts: clocks heat up, neighbours come and go. The pacemaker, always the same work, is timed
-    before and after each turn, and the turn's times are divided by what it took, over what it usually takes. What else
-    the machine does meets all rows alike, and stands in everybody's quartiles. The first run of each in a round is not
-    counted: the others have taken the caches.
+    A machine's pace drifts with temperature and other load. The pacemaker, always the same work, is timed before and
+    after each turn, and the turn's times are divided by its time relative to its median. Other load affects all rows
+    alike, and is part of all quartiles. The first run of each row in a round is not counted: its caches are cold.
     """
 
     def pace(milliseconds: float) -> float:
@@ -190,7 +189,7 @@ def in_rounds(
 
 
 def pacemaker_of(device: torch.device) -> Callable[[], object]:
-    """A small convolution: arithmetic and memory in about the share that networks have them."""
+    """A small convolution, with arithmetic and memory traffic in a ratio typical of networks."""
     images, maps, side = (8, 64, 256) if device.type == "cuda" else (1, 16, 128)
     x = torch.ones(images, maps, side, side, device=device)
     weight = torch.ones(maps, maps, 3, 3, device=device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable
 
 from srbench.errors import UsageError
@@ -21,12 +22,15 @@ def method_of(label: str) -> str:
 
 
 def split_names(values: str) -> tuple[str, ...]:
-    r"""``a,b, c`` as a tuple; a data set ``hr=DIR,lr=DIR`` stays one, and ``\,`` is a comma in a name."""
+    r"""``a,b, c`` as a tuple; ``\,`` is a comma in a name.
+
+    A data set ``hr=DIR,lr=DIR`` or ``NAME=hr=DIR,lr=DIR`` stays one.
+    """
     parts: list[str] = []
     for escaped in re.split(r"(?<!\\),", values):
         part = escaped.replace(r"\,", ",").strip()
-        pair = {part[:3], parts[-1][:3]} if parts else set()
-        if pair == {"lr=", "hr="}:
+        begun = re.match(r"(?:[^=/\\]+=)?([hl]r=)", parts[-1]) if parts and "," not in parts[-1] else None
+        if begun and {begun[1], part[:3]} == {"lr=", "hr="}:
             parts[-1] += f",{part}"
         elif part:
             parts.append(part)
@@ -46,3 +50,19 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     if near:
         return UsageError(f"There is no {kind} '{name}'. Did you mean {' or '.join(near)}?")
     return UsageError(f"There is no {kind} '{name}'. Known: {', '.join(known) or 'none'}.")
+
+
+def safe_name(text: str) -> str:
+    """A name that is safe in files and on the command line, of the letters and digits of any script."""
+    return plain_signs(text, "._-").replace("\0", "-").strip("._-") or "images"
+
+
+def plain_signs(text: str, also: str) -> str:
+    """Text with NUL for all but letters and digits of any script, and some signs; accents are composed."""
+    normal = unicodedata.normalize("NFC", text)
+    return "".join(char if unicodedata.category(char)[0] in "LMN" or char in also else "\0" for char in normal)
+
+
+def same_name(text: str) -> str:
+    """What two spellings of a name have in common: case, and how accents are composed, do not matter."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import tomllib
 from pathlib import Path
@@ -40,7 +41,9 @@ def parse_toml(content: bytes) -> dict[str, Any]:
     Raises:
         ValueError: they are no TOML in UTF-8, or nest so deeply, or hold such numbers, that nobody means it.
     """
-    text = content.decode("utf-8")
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ValueError("it is UTF-16: save it as UTF-8")
+    text = content.decode("utf-8-sig")  # some editors begin a file with a byte order mark
     if _LONG_KEY.search(text):  # tomllib's time is quadratic in their length
         raise ValueError(f"it has a key of more than {DEEPEST} parts")
     try:

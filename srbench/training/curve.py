@@ -12,7 +12,7 @@ from typing import Any
 from srbench.system.files import write_atomically
 from srbench.training.progress import Point
 
-STYLE: Any = {
+_STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.spines.top": False,
@@ -41,7 +41,7 @@ def write_plots(stem: Path, title: str, points: Sequence[Point]) -> None:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(6.4, 3.6), layout="constrained")
         axes = figure.subplots()
         _draw(axes, points)

@@ -19,6 +19,7 @@ from srbench.method import MethodInfo
 from srbench.protocols.builtin import get_protocol
 from srbench.protocols.case import Case, prepare
 from srbench.recipe import Recipe
+from srbench.system.text import warn
 from srbench.training.guard import refuse_test_images
 from srbench.training.patches import batches, cut_pairs, random_batches
 
@@ -38,7 +39,7 @@ def training_batches(
     pairs = (
         (torch.from_numpy(case.method_input(info)), torch.from_numpy(case.method_target(info)))
         for size in scales
-        for case in _cases(_training_sets(recipe), recipe, size, recipe.shrink)
+        for case in _cases(_training_sets(recipe), recipe, size, recipe.shrink, tell=size == scales[0])
     )
     try:
         if recipe.crops == "random":
@@ -70,7 +71,9 @@ def validation_cases(recipe: Recipe, scale: int) -> list[Case]:
     Raises:
         DataError: data are missing, belong to a test set, or are smaller than a patch.
     """
-    cases = [case for size in _scales(recipe, scale) for case in _cases(_validation_sets(recipe), recipe, size)]
+    scales = _scales(recipe, scale)
+    sets = _validation_sets(recipe)
+    cases = [case for size in scales for case in _cases(sets, recipe, size, tell=size == scales[0])]
     if not cases:
         raise DataError(f"The recipe cannot be trained: no validation image is as large as {recipe.patch} pixels.")
     return cases
@@ -83,24 +86,30 @@ def _scales(recipe: Recipe, scale: int) -> tuple[int, ...]:
 
 
 def _cases(
-    datasets: Iterable[Dataset], recipe: Recipe, scale: int, shrink: tuple[float, ...] = (1.0,)
+    datasets: Iterable[Dataset], recipe: Recipe, scale: int, shrink: tuple[float, ...] = (1.0,), *, tell: bool = True
 ) -> Iterator[Case]:
     """The images of data sets at every size of the recipe, prepared by its protocol.
 
-    A network for several scales takes the upsampled image, so pairs may have any scale.
+    A network for several scales takes the upsampled image, so pairs may have any scale. Images that are smaller than a
+    patch are left out, and counted if ``tell``.
     """
     protocol = get_protocol(recipe.protocol)
     for dataset in datasets:
+        small = 0
         if not recipe.on_test_images:
             refuse_test_images(dataset)
         for sample in read_samples(dataset):
             hr = to_uint8(sample.hr)
             lr = None if sample.lr is None else to_uint8(sample.lr)
+            small += not protocol.canvas and min(hr.shape[:2]) < recipe.patch
             factor = sample.scale or scale if recipe.scales and protocol.degraded == "none" else scale
             for size in shrink:
                 image = hr if size == 1.0 else imresize(hr, size)
                 if protocol.canvas or min(image.shape[:2]) >= recipe.patch:
                     yield prepare(protocol, sample.name, image, factor, lr)
+        if small and tell:
+            count = f"{small} of {len(dataset.items)} images of '{dataset.name}'"
+            warn(f"note: left out, since smaller than a patch of {recipe.patch} pixels: {count}")
 
 
 def _training_sets(recipe: Recipe) -> list[Dataset]:

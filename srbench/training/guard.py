@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 from srbench.data.catalog import Dataset, protected_pixels, resolve
@@ -31,7 +32,7 @@ def refuse_test_images(dataset: Dataset) -> None:
 
 def has_seen(recipe: Recipe, dataset: Dataset) -> bool:
     """Whether a recipe allows test images, and a data set contains some of them."""
-    seen = frozenset().union(*map(_pixels_of, recipe.test_data))
+    seen = frozenset().union(*(_images_of(spec, _pixels) for spec in recipe.test_data))
     return bool(seen) and not seen.isdisjoint(_pixels(dataset))
 
 
@@ -41,27 +42,20 @@ def trains_on(recipe: Recipe, dataset: Dataset) -> bool:
     stages = [recipe]
     while (before := stages[-1].init_from) is not None:
         stages.append(before)
-    return any(not own.isdisjoint(_identities_of(spec)) for stage in stages for spec in stage.train)
+    return any(not own.isdisjoint(_images_of(spec, _identities)) for stage in stages for spec in stage.train)
 
 
 @lru_cache(maxsize=64)
-def _identities_of(spec: str) -> frozenset[str]:
+def _images_of(spec: str, known_by: Callable[[Dataset], frozenset[str]]) -> frozenset[str]:
+    """The images of a data set, by identity or pixels; none if it cannot be found."""
     try:
-        return _identities(resolve(spec))
+        return known_by(resolve(spec))
     except SrbenchError:
         return frozenset()
 
 
 def _identities(dataset: Dataset) -> frozenset[str]:
     return frozenset(item.hr.identity for item in dataset.items if item.hr.identity)
-
-
-@lru_cache(maxsize=16)
-def _pixels_of(spec: str) -> frozenset[str]:
-    try:
-        return _pixels(resolve(spec))
-    except SrbenchError:
-        return frozenset()
 
 
 def _pixels(dataset: Dataset) -> frozenset[str]:

@@ -20,7 +20,7 @@ EPSILON = 1e-6
 """Of the largest root mean square, added to all: what is smaller is rounding of the products that turn a gradient."""
 REFRESH_EVERY = 10
 """Batches between two corrections of the eigenbases."""
-LARGEST = 512
+LONGEST_SIDE = 512
 """A side longer than this keeps its own basis: its matrix would take longer than what it saves."""
 
 
@@ -78,13 +78,13 @@ def _shape(parameter: Tensor) -> tuple[int, ...]:
     """A kernel's sides as (m, n * kh * kw), or as (m, n, kh * kw) if that is too long; none of length 1."""
     first, *others = parameter.shape
     inputs, places = math.prod(others[:1]), math.prod(others[1:])
-    sides = (first, inputs * places) if inputs * places <= LARGEST else (first, inputs, places)
+    sides = (first, inputs * places) if inputs * places <= LONGEST_SIDE else (first, inputs, places)
     return tuple(side for side in sides if side > 1) or (1,)
 
 
 def _turned_sides(tensor: Tensor) -> list[int]:
     """The sides that get a basis: of a matrix and more those that are not too long."""
-    return [side for side, length in enumerate(tensor.shape) if tensor.ndim > 1 and length <= LARGEST]
+    return [side for side, length in enumerate(tensor.shape) if tensor.ndim > 1 and length <= LONGEST_SIDE]
 
 
 def _outer(tensor: Tensor, side: int) -> Tensor:

@@ -11,7 +11,7 @@ import typer
 from runs import BICUBIC, write_run
 from typer.testing import CliRunner
 
-from srbench.analysis.references import COLUMNS
+from srbench.analysis.references import REFERENCE_COLUMNS
 from srbench.bench.store import LoadedRun
 from srbench.cli.check import check
 from srbench.errors import DataError, UsageError
@@ -94,7 +94,7 @@ def test_odd_characters_stay_inside_their_format(tmp_path: Path) -> None:
     path = tmp_path / "odd.csv"
     row = [method, "set5", "2", "vdsr", "psnr", "1.0", "0.1", "gate", "", source.replace("\x00", "\x02"), ""]
     quoted = ",".join(f'"{field}"' for field in row)
-    path.write_text(",".join(COLUMNS) + "\n" + quoted + "\n", "utf-8", newline="")
+    path.write_text(",".join(REFERENCE_COLUMNS) + "\n" + quoted + "\n", "utf-8", newline="")
     env = ENV | {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
     arguments = [str(run.folder.path), "--reference", str(path), "--junit", str(tmp_path / "junit.xml")]
     result = CliRunner(env=env).invoke(app, arguments)
@@ -111,9 +111,9 @@ def test_a_named_reference_must_be_covered(good: str, tmp_path: Path) -> None:
     result = CliRunner(env=ENV).invoke(app, [good, "--reference", "published"])
     assert result.exit_code == 1
     assert "not in the run" in " ".join(result.stdout.split())
-    assert "more; --json and --junit name them all" in result.stdout
+    assert "more; --json and --junit list them all" in result.stdout
     empty = tmp_path / "empty.csv"
-    empty.write_text(",".join(COLUMNS) + "\n")
+    empty.write_text(",".join(REFERENCE_COLUMNS) + "\n")
     result = CliRunner(env=ENV).invoke(app, [good, "--reference", str(empty)])
     assert result.exit_code == 1
     assert "Nothing was checked" in result.stdout

@@ -68,7 +68,7 @@ def test_two_methods(out: Path) -> None:
 
 def test_seeds_are_shown_apart(out: Path) -> None:
     result = _run(out, "srcnn-y", "bicubic", "new", "--dataset", "mine", "--scales", "2", "--top", "0")
-    assert "apart from them over seeds" in result.stdout
+    assert "over images, and over seeds" in result.stdout
     assert ".010 (3)" in result.stdout
     assert "largest" not in result.stdout
     (row,) = _document(out, "srcnn-y", "bicubic", "new", "--datasets", "mine", "--scales", "2")["comparisons"]

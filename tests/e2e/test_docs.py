@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from conftest import photograph, save
+from forks import Forks
 from typer.main import get_command
 
 from srbench.cli.main import app
@@ -119,9 +120,15 @@ def script(page: Path) -> str:
     return "\n".join(lines)
 
 
-def follow(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a script as the reader of a page would, srbench being installed, with a home of its own."""
-    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+def follow(text: str, folder: Path, *programs: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script as the reader of a page would, srbench being installed, with a home of its own.
+
+    Args:
+        text: the script.
+        folder: where.
+        programs: folders of programs that come before others.
+    """
+    path = os.pathsep.join((*map(str, programs), str(Path(sys.executable).parent), os.environ["PATH"]))
     fonts = str(Path.home() / ".cache" / "matplotlib")  # or each home costs seconds to look for fonts
     result = subprocess.run(
         ["bash", "-c", text],
@@ -133,6 +140,15 @@ def follow(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
     assert result.returncode == 0, result.stdout + result.stderr
     return result
+
+
+@pytest.fixture
+def programs(forks: Forks | None) -> tuple[Path, ...]:
+    """Where there is a ``srbench`` whose imports are done."""
+    if forks is None:
+        return ()
+    forks.start()
+    return (forks.folder,)
 
 
 def figures(line: str) -> str:
@@ -157,7 +173,7 @@ def test_the_tutorial_leads_to_the_table_that_it_shows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", sorted({path.stem for path in (DOCS / "how-to").glob("*.md")} - OWN_TESTS))
-def test_how_to_pages_can_be_followed(name: str, tmp_path: Path) -> None:
+def test_how_to_pages_can_be_followed(name: str, programs: tuple[Path, ...], tmp_path: Path) -> None:
     """Each in a folder that has what the page takes for granted: the tutorial's method, photographs, pairs."""
     for _, title, content in fences(DOCS / "tutorial.md"):
         if title:
@@ -169,10 +185,12 @@ def test_how_to_pages_can_be_followed(name: str, tmp_path: Path) -> None:
         save(tmp_path / "pairs" / "lr" / f"{image}.png", picture[::2, ::2].copy())
     text = script(DOCS / "how-to" / f"{name}.md")
     assert re.search("^srbench ", text, re.MULTILINE)
-    follow(text, tmp_path)
+    follow(text, tmp_path, *programs)
 
 
-def test_the_workflow_of_the_page_on_ci_passes_and_fails_as_it_should(tmp_path: Path) -> None:
+def test_the_workflow_of_the_page_on_ci_passes_and_fails_as_it_should(
+    programs: tuple[Path, ...], tmp_path: Path
+) -> None:
     for _, title, content in fences(DOCS / "tutorial.md"):
         if title:
             (tmp_path / title).write_text(content)
@@ -181,18 +199,18 @@ def test_the_workflow_of_the_page_on_ci_passes_and_fails_as_it_should(tmp_path: 
     steps = [line.partition("- run: ")[2] for line in workflow.splitlines() if "- run: " in line]
     steps = [step for step in steps if not step.startswith(INSTALLS)]
     assert [step.split()[1] for step in steps] == ["run", "check"]
-    follow("\n".join((script(page), *steps)), tmp_path)
+    follow("\n".join((script(page), *steps)), tmp_path, *programs)
     assert (tmp_path / "check.xml").is_file()
 
     method = tmp_path / "sharp_bicubic.py"
     method.write_text(method.read_text().replace("0.3 ", "0.1 "))
-    worse = follow("\n".join((steps[0], f"{steps[1]} && exit 9 || test $? = 1")), tmp_path)
+    worse = follow("\n".join((steps[0], f"{steps[1]} && exit 9 || test $? = 1")), tmp_path, *programs)
     assert "sharp-bicubic" in worse.stdout
 
 
-def test_many_jobs_make_one_table(tmp_path: Path) -> None:
+def test_many_jobs_make_one_table(programs: tuple[Path, ...], tmp_path: Path) -> None:
     """As the page on clusters says: the last command computes nothing."""
-    told = follow(script(DOCS / "how-to" / "run-on-a-cluster.md"), tmp_path).stderr
+    told = follow(script(DOCS / "how-to" / "run-on-a-cluster.md"), tmp_path, *programs).stderr
     assert re.findall(r"cells: (\d+) computed", told) == ["1", "1", "0"]
 
 

@@ -27,7 +27,7 @@ def test_graphs_are_written_once_and_checked(cli: Cli, tmp_path: Path) -> None:
 
     again = cli("export", "fsrcnn", "--scales", "2")
     assert again.returncode == 2
-    assert "fsrcnn_x2.onnx is there already: pass --overwrite" in again.stderr
+    assert "fsrcnn_x2.onnx exists: pass --overwrite" in again.stderr
     assert cli("export", "fsrcnn", "--scale", "2", "--overwrite").returncode == 0
     assert (tmp_path / "fsrcnn_x2.onnx").read_bytes() == written
 
@@ -94,7 +94,7 @@ def test_a_hub_folder_is_filled_from_a_run(cli: Cli, tmp_path: Path, photos: Pat
     (tmp_path / "folder" / "notes.txt").touch()
     kept = cli("export", "srcnn-y", "--scale", "2", "--format", "hub", "--out", "folder", "--overwrite")
     assert kept.returncode == 2
-    assert "folder holds notes.txt, which is none of its files" in kept.stderr
+    assert "folder contains notes.txt, which is not part of an export" in kept.stderr
 
     (tmp_path / "folder" / "notes.txt").unlink()
     replaced = cli("export", "srcnn-y", "--scale", "2", "--format", "hub", "--out", "folder", "--overwrite")

@@ -53,6 +53,12 @@ class Net(LearnedMethod):
 """
 
 
+@pytest.fixture
+def cli(program: Cli) -> Cli:
+    """The whole program: that its hosts are apart from it is the matter here."""
+    return program
+
+
 def method(name: str, body: str) -> str:
     return f"class M{name}(Method):\n    info = info('{name}')\n    def upscale(self, x, scale):\n        {body}\n"
 

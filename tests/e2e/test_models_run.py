@@ -186,7 +186,7 @@ def test_wrong_images_fail_their_cells_alone(cli: Cli, here: Path, photos: Path)
     assert set(psnr_by_method(result.stdout)) == {"nearest", "images:right"}
     errors = {failed["method"]: failed["error"] for failed in document["failed"]}
     for label, words in {
-        "images:small": "first.png is 58x48 and the HR image 'first' is 61x49; SR must be as large as HR",
+        "images:small": "first.png is 58x48 and the HR image 'first' is 60x48; SR must be as large as HR",
         "images:large": "first.png is 60x50 and",
         "images:one": "has no image called like 'second' of photos",
         "images:others": "are not those of photos; name each SR image as its HR image",
@@ -219,7 +219,7 @@ def test_models_are_timed_and_images_are_not(cli: Cli, here: Path, photos: Path)
     assert {row["method"]: row["parameters"] for row in rows} == {"onnx:small": 6876, "spandrel:small": 6876}
     refused = cli("speed", "--methods", "images:sr")
     assert refused.returncode == 2
-    assert "images:sr is a folder of SR images: there is nothing to time" in refused.stderr
+    assert "images:sr is a folder of SR images, which cannot be timed" in refused.stderr
     methods = ("--methods", f"onnx:small.onnx,images:{photos}", "--datasets", str(photos))
     timed = cli("run", *methods, "--scales", "2", "--no-report")
     assert timed.returncode == 0, timed.stderr

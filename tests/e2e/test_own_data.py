@@ -179,7 +179,7 @@ def test_splits_by_globs(cli: Cli, tree: Path) -> None:
         (("--split", "train=nothing/*"), 4, "is called 'nothing/*', as split train asks"),
         (("--split", "train=/*"), 2, "is no glob below a folder"),
         (("--split", "test=test/*", "--split", "test=val/*"), 2, "--split test is given twice"),
-        (("--split", "test=test/*", "--split", "train=*/*"), 4, "is the same picture as test/te_"),
+        (("--split", "test=test/*", "--split", "train=*/*"), 4, "is the same image as test/te_"),
         (
             ("--copy", "--url-base", "https://example.org/", "--split", "test=test/*"),
             2,

@@ -31,12 +31,17 @@ from srbench.method import LearnedMethod, Method, MethodInfo, Recipe
 def info(name):
     return MethodInfo(name=name, family="interpolation", channels="any", input="upsampled", halo=0)
 
+def cache():
+    # not by os.environ: a variable that a method reads is in the cell's key, and nodes have other caches
+    pairs = (pair.partition("=") for pair in Path("/proc/self/environ").read_text().split("\\0"))
+    return {name: value for name, _, value in pairs}["SRBENCH_CACHE"]
+
 class Slow(Method):
     # notes where it computes, and waits until the test has seen that
     info = info("slow")
     def upscale(self, x, scale):
         with open("NOTES/began", "a") as file:
-            file.write(f"{scale} {os.environ['SRBENCH_CACHE']}\\n")
+            file.write(f"{scale} {cache()}\\n")
         while not Path("NOTES/go").exists():
             time.sleep(0.05)
         return x * 0.98

@@ -176,7 +176,7 @@ def test_srbenchs_own_baseline_is_what_is_meant_without_a_name(
     assert invoke(run, "--update").exit_code == 0
     assert (folder / "published.csv").read_bytes() == (reference_folder() / "published.csv").read_bytes()
     assert ",33.76146," in (folder / "ours.csv").read_text()
-    monkeypatch.setattr(update_module, "PACKAGE", tmp_path)
+    monkeypatch.setattr(update_module, "_PACKAGE", tmp_path)
     result = invoke(run, "--update")
     assert isinstance(result.exception, UsageError)
     assert "ours.csv is part of the installed srbench" in str(result.exception)

@@ -138,7 +138,7 @@ def test_streams(photos: Path, tmp_path: Path) -> None:
         assert subprocess.run([*command, *to], capture_output=True, timeout=300).stdout.startswith(head)
     broken = subprocess.run([*command, "-", "-"], input=data[:-900], capture_output=True, timeout=300)
     assert (broken.returncode, broken.stdout) == (4, b"")
-    assert broken.stderr.startswith(b"srbench: the picture on stdin is truncated or corrupt")
+    assert broken.stderr.startswith(b"srbench: the image on stdin is truncated or corrupt")
 
 
 def test_one_bad_file_does_not_hold_up_the_others(photos: Path, tmp_path: Path) -> None:
@@ -186,10 +186,10 @@ def test_a_method_that_fails_on_one(photos: Path, tmp_path: Path) -> None:
 def test_what_is_wrong_is_said_before_anything_is_computed(photos: Path, tmp_path: Path) -> None:
     first, out = photos / "first.png", tmp_path / "out"
     raised(upscale(tmp_path / "none.png", "a.png"), DataError, "is not there: check the path")
-    raised(upscale(f"{photos}/*.tiff", out), DataError, "No picture matches")
+    raised(upscale(f"{photos}/*.tiff", out), DataError, "No image matches")
     (tmp_path / "empty").mkdir()
-    raised(upscale(tmp_path / "empty", out), DataError, "There is no picture in")
-    raised(upscale(photos, tmp_path / "a.png"), UsageError, "means 2 pictures", "give a folder as OUT")
+    raised(upscale(tmp_path / "empty", out), DataError, "There is no image in")
+    raised(upscale(photos, tmp_path / "a.png"), UsageError, "means 2 images", "give a folder as OUT")
     raised(upscale(photos, "-"), UsageError, "stdout takes one")
     raised(upscale("-", tmp_path), UsageError, "has no name")
     raised(upscale(first, tmp_path / "a.gif"), UsageError, "cannot be written as '.gif'", "png, jpeg, tiff")
@@ -207,7 +207,7 @@ def test_what_is_wrong_is_said_before_anything_is_computed(photos: Path, tmp_pat
     raised(upscale(first, tmp_path / "a.png", "--device", "gpu"), UsageError, "cannot be used")
     raised(upscale(first, tmp_path / "a.png", "--method", "srcnn-y:quick"), DataError, "srbench train")
     save(photos / "first.jpg", photograph(8, 8))
-    raised(upscale(photos, out, "--format", "png"), UsageError, "Two pictures would both become")
+    raised(upscale(photos, out, "--format", "png"), UsageError, "Two images would both become")
     save(photos / "glass.png", np.full((8, 8, 4), 99, np.uint8))
     raised(upscale(photos / "glass.png", tmp_path / "a.jpg", *FAST), UsageError, "partly transparent", "choose .png")
     assert not list(tmp_path.glob("a*")) and not out.exists()
@@ -240,11 +240,11 @@ def test_alpha_depth_and_metadata_on_the_whole_way(tmp_path: Path) -> None:
 def test_a_method_that_cannot_work_in_tiles_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "whole.py").write_text(PLUGIN.replace(", halo=0", "").replace("picky", "whole"))
     save(tmp_path / "a.png", photograph(40, 50))
-    monkeypatch.setattr("srbench.photo.work.MUCH", 1000)
+    monkeypatch.setattr("srbench.photo.job.MUCH", 1000)
     words = ("--method", "whole", "--plugin", tmp_path / "whole.py", "--tile", 16)
     result = upscale(tmp_path / "a.png", tmp_path / "b.png", *words)
     assert result.exit_code == 0, result.output
-    assert "whole looks at the whole picture at once, which may need much memory" in result.stderr
+    assert "whole looks at the whole image at once, which may need much memory" in result.stderr
 
 
 SLOW = PLUGIN.replace('print("working")', "import time; time.sleep(0.5)").replace("picky", "slow")

@@ -18,6 +18,12 @@ WORDS = ("run", "--datasets", "./photos", "--scales", "2", "--no-speed", "--no-r
 
 
 @pytest.fixture
+def cli(program: Cli) -> Cli:
+    """The whole program: that its hosts are apart from it is the matter here."""
+    return program
+
+
+@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Two photographs, and a plugin file for each violation."""
     for number in range(2):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srbench.analysis.references import COLUMNS, read_references
+from srbench.analysis.references import REFERENCE_COLUMNS, read_references
 from srbench.bench.results import CellId, CellResult, ImageResult, PlannedCell
 from srbench.bench.store import RunFolder
 from srbench.data.catalog import resolve
@@ -181,10 +181,18 @@ def test_a_foreign_cell_writes_no_picture_elsewhere(tmp_path: Path) -> None:
 
 
 def test_references(tmp_path: Path) -> None:
-    row = dict.fromkeys(COLUMNS, "") | {"method": "m", "dataset": "d", "scale": "2", "metric": "psnr", "value": "1"}
+    row = dict.fromkeys(REFERENCE_COLUMNS, "") | {
+        "method": "m",
+        "dataset": "d",
+        "scale": "2",
+        "metric": "psnr",
+        "value": "1",
+    }
     row |= {"tolerance": "1", "use": "gate", "source": "s", "protocol": "vdsr"}
     for change in ({"scale": "1" * 5000}, {"protocol": "\0.toml"}, {"value": "a\nb"}):
-        content = ",".join(COLUMNS) + "\n" + ",".join(f'"{value}"' for value in (row | change).values()) + "\n"
+        content = (
+            ",".join(REFERENCE_COLUMNS) + "\n" + ",".join(f'"{value}"' for value in (row | change).values()) + "\n"
+        )
         with pytest.raises(DataError) as caught:
             read_references(written(tmp_path / "a.csv", content))
         assert str(caught.value).isprintable()

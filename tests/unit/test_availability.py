@@ -68,6 +68,6 @@ def test_a_library_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
     metrics = [registry.metric(name) for name in ("psnr", "piq:fsim")]
     scoring, reasons = scoring_of(PROTOCOLS["vdsr"], metrics, registry)
     assert scoring.hashes.keys() == {"psnr"}
-    assert reasons == {"piq:fsim": f"piq is not installed: {install_command('perceptual')} brings it."}
+    assert reasons == {"piq:fsim": f"piq is not installed: {install_command('perceptual')} installs it."}
     with pytest.raises(DataError, match="nothing to score with: piq:fsim: piq is not installed"):
         make_plan(Request(methods=("bicubic",), metrics=("piq:fsim",)), registry)

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from srbench.data import catalog
 from srbench.data.catalog import dataset_of, load_manifest, manifest_names, protected_pixels, resolve
 from srbench.data.dataset import common_scale
 from srbench.data.fetch.integrity import faults
@@ -105,6 +106,13 @@ def test_test_images_are_protected() -> None:
         assert pixel_hashes(resolve(name)) <= protected.keys()
     for name in ("t91", "bsds200", "general100", "embedded:train", "embedded:validation"):
         assert not pixel_hashes(resolve(name)) & protected.keys()
+
+
+def test_pairs_look_once_for_what_they_are_crops_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(catalog, "resolve", lambda spec: asked.append(spec) or resolve(spec))
+    assert dataset_of(load_manifest("bsd100-pairs"), "train").items[99].hr.crop_of is not None
+    assert asked == ["bsd100:test"]
 
 
 def test_pairs_know_what_they_are_crops_of() -> None:
@@ -266,7 +274,7 @@ def test_what_is_left_out_of_a_folder_is_said(tmp_path: Path) -> None:
     (tmp_path / ".hidden").mkdir()
     (tmp_path / "notes.txt").write_text("")
     (tmp_path / "two.HEIC").write_text("")
-    note = f"left out of {tmp_path}: folders: inner; files of kinds that srbench does not read: heic"
+    note = f"left out of {tmp_path}: folders: inner; images of kinds that srbench does not read: 1 heic"
     assert resolve(str(tmp_path)).note == note
     write_png(tmp_path / "lr" / "one.png", picture(0, (6, 8)))
     assert "folders: inner, lr" in resolve(f"hr={tmp_path},lr={tmp_path / 'lr'}").note
@@ -380,12 +388,24 @@ def test_scale_from_sizes(size: tuple[int, int], scale: int, tmp_path: Path) -> 
     assert next(read_samples(resolve("hr=HR,lr=LR", cwd=tmp_path))).scale == scale
 
 
-@pytest.mark.parametrize("size", [(12, 24), (5, 8), (11, 16)])
+@pytest.mark.parametrize(("size", "scale"), [((97, 121), 2), ((49, 72), 3), ((48, 65), 4), ((41, 40), 2)])
+def test_lr_that_was_rounded_up_says_how_to_cut_it(size: tuple[int, int], scale: int, tmp_path: Path) -> None:
+    height, width = (-(-side // scale) for side in size)
+    write_png(tmp_path / "HR" / "a.png", picture(0, size))
+    write_png(tmp_path / "LR" / "a.png", picture(0, (height, width)))
+    words = rf"downsampled by {scale}, rounded up.*cut LR to {size[1] // scale}x{size[0] // scale} at its upper left"
+    with pytest.raises(DataError, match=words):
+        list(read_samples(resolve("hr=HR,lr=LR", cwd=tmp_path)))
+    write_png(tmp_path / "LR" / "a.png", picture(0, (height, width))[: size[0] // scale, : size[1] // scale])
+    assert next(read_samples(resolve("hr=HR,lr=LR", cwd=tmp_path))).scale == scale
+
+
+@pytest.mark.parametrize("size", [(12, 24), (5, 8), (11, 18)])
 def test_sizes_that_are_no_pair(size: tuple[int, int], tmp_path: Path) -> None:
     for folder, shape in (("HR", size), ("LR", (6, 8))):
         (tmp_path / folder).mkdir()
         write_png(tmp_path / folder / "a.png", picture(0, shape))
-    with pytest.raises(DataError, match="made smaller by a whole factor"):
+    with pytest.raises(DataError, match="downsampled by a whole factor"):
         list(read_samples(resolve("hr=HR,lr=LR", cwd=tmp_path)))
 
 

@@ -269,7 +269,7 @@ def test_a_metric_that_pools_in_a_way_of_its_own_has_no_interval_and_the_report_
     record = run.record.model_copy(update={"metrics": (lost,)})
     run = dataclasses.replace(run, record=record, cells=cells)
     assert cell_intervals(run) == {}
-    sentence = "No intervals of plugin: it pools in a way of its own."
+    sentence = "No intervals of plugin: it pools images in its own way."
     assert sentence in markdown_report(run, every_table(run, ()), ())
     content = record.protocol_content | {"aggregate": "mean"}
     run = dataclasses.replace(run, record=record.model_copy(update={"protocol_content": content}))

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srbench.data.dataset import ImageFile, Item
-from srbench.data.manifest import safe_name
 from srbench.data.own.describe import About, describe
 from srbench.errors import DataError
 from srbench.imaging.files import pixels_sha256, write_png
+from srbench.system.names import safe_name
 
 PIXELS = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)

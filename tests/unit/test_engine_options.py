@@ -60,7 +60,7 @@ def test_ray_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -
         return None if name == "ray" else found(name, *rest)
 
     monkeypatch.setattr("srbench.bench.engines.cluster.find_spec", without_ray)
-    with pytest.raises(UsageError, match=re.escape(f"needs Ray: {install_command('ray')} brings it")) as raised:
+    with pytest.raises(UsageError, match=re.escape(f"needs Ray: {install_command('ray')} installs it")) as raised:
         cluster("cpu")
     assert raised.value.exit_code == 2
 

@@ -201,18 +201,18 @@ def test_what_is_there_is_kept_unless_it_is_ours_and_may_go(tmp_path: Path) -> N
     folder.mkdir()
     require_replaceable(folder, overwrite=False, own=FILES)
     (folder / "README.md").touch()
-    with pytest.raises(UsageError, match="is there already: pass --overwrite"):
+    with pytest.raises(UsageError, match="exists: pass --overwrite"):
         require_replaceable(folder, overwrite=False, own=FILES)
     require_replaceable(folder, overwrite=True, own=FILES)
     (folder / ".git").mkdir()
-    with pytest.raises(UsageError, match=r"holds \.git, which is none of its files"):
+    with pytest.raises(UsageError, match=r"contains \.git, which is not part of an export"):
         require_replaceable(folder, overwrite=True, own=FILES)
     with pytest.raises(UsageError, match="is a folder"):
         require_replaceable(folder, overwrite=True)
     file.touch()
     with pytest.raises(UsageError, match="is a file"):
         require_replaceable(file, overwrite=True, own=FILES)
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="exists"):
         require_replaceable(file, overwrite=False)
     require_replaceable(file, overwrite=True)
 

@@ -352,7 +352,7 @@ def test_no_other_source_is_asked_where_a_file_cannot_be_put(
     if step == "rename":
         monkeypatch.setattr(Path, "replace", full)
     else:
-        monkeypatch.setattr(Path, "write_bytes", full)
+        monkeypatch.setattr("srbench.data.fetch.sources.shutil.copyfile", full)
         monkeypatch.setattr("srbench.data.fetch.download._open_alone", full)
     with pytest.raises(DataError) as caught:
         fetch(mine, progress=False)
@@ -376,16 +376,30 @@ def test_a_mirrors_file_that_cannot_be_read_is_passed_over(
     (tmp_path / "copies" / "mine").mkdir(parents=True)
     (tmp_path / "copies" / "mine" / "a.png").touch()
     monkeypatch.setenv("SRBENCH_MIRROR", str(tmp_path / "copies"))
-    read_bytes = Path.read_bytes
 
-    def denied(path: Path) -> bytes:
-        if path.is_relative_to(tmp_path / "copies"):
-            raise PermissionError(13, "Permission denied")
-        return read_bytes(path)
+    def denied(source: Path, target: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(source))
 
-    monkeypatch.setattr(Path, "read_bytes", denied)
+    monkeypatch.setattr("srbench.data.fetch.sources.shutil.copyfile", denied)
     fetch(mine, progress=False)
     assert faults(mine) == []
+
+
+@pytest.mark.parametrize("layout", ["MINE/HR/{}.bmp", "Mine/{}.png", "mine/GT/{}_HR.tif", "Mine/original/{}_gt.PNG"])
+def test_a_mirror_in_the_layout_of_others(
+    layout: str, mine: Dataset, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed, name in enumerate("ABC"):
+        path = tmp_path / "mirror" / layout.format(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encoded(picture(seed), path.suffix.lower()))
+    (path.parent / "C_x2.png").write_bytes(encoded(picture(9), ".png"))
+    monkeypatch.setenv("SRBENCH_MIRROR", str(tmp_path / "mirror"))
+    assert fetch(mine, progress=False) == 3
+    assert (server.requests, faults(mine)) == ([], [])
+    assert files_in(mine.folder) == {"a.png", "b.png", "c.png"}
+    for seed, sample in enumerate(read_samples(mine)):
+        np.testing.assert_array_equal(sample.hr, picture(seed))
 
 
 def zipped(**members: bytes) -> bytes:

@@ -232,4 +232,4 @@ def test_who_interrupts_a_fit_is_told_that_it_begins_anew(
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=120) == EXIT_INTERRUPTED
-    assert "interrupted; the same command fits halting:quick anew" in (tmp_path / "stderr").read_text()
+    assert "interrupted; the same command fits halting:quick again" in (tmp_path / "stderr").read_text()

@@ -11,6 +11,7 @@ from srbench.analysis.references import is_genuine
 from srbench.bench.results import DatasetRecord
 from srbench.data.catalog import Dataset, resolve
 from srbench.data.images import read_samples
+from srbench.data.sr_images import match
 from srbench.errors import DataError
 from srbench.imaging.files import write_png
 
@@ -61,6 +62,21 @@ def test_a_folder_of_the_set_s_own_pixels_is_the_set(tmp_path: Path, name: str) 
     assert resolve(f"./{name}", cwd=tmp_path).name == f"{name}-own"  # one image was changed
 
 
+def test_a_set_is_known_by_its_pixels_whatever_its_images_are_called(tmp_path: Path) -> None:
+    known = resolve("embedded")
+    for number, sample in enumerate(reversed(list(read_samples(known)))):
+        write_png(tmp_path / "Test5" / "image_SRF_2" / f"img_{number:03}_SRF_2_HR.png", sample.hr)
+    dataset = resolve("./Test5/image_SRF_2", cwd=tmp_path)
+    assert genuine(dataset) and dataset.note == "./Test5/image_SRF_2 is embedded, by its pixels"
+    assert [sample.name for sample in read_samples(dataset)] == [item.name for item in known.items]
+    for sample, same in zip(read_samples(dataset), read_samples(known), strict=True):
+        np.testing.assert_array_equal(sample.hr, same.hr)
+    sr = tmp_path / "sr"
+    for item in dataset.items:  # SR bears the names of the user's own HR
+        write_png(sr / f"{item.hr.path.stem.replace('HR', 'A+')}.png", np.zeros((9, 9), np.uint8))
+    assert [path.stem[:7] for path in match(sr, dataset).files] == [item.hr.path.stem[:7] for item in dataset.items]
+
+
 def test_part_of_a_set_says_so(tmp_path: Path) -> None:
     copies(tmp_path / "embedded", 3)
     dataset = resolve("./embedded", cwd=tmp_path)
@@ -70,7 +86,9 @@ def test_part_of_a_set_says_so(tmp_path: Path) -> None:
     assert resolve("./hidden3", cwd=tmp_path).note == "./hidden3 holds 3 of the 5 images of embedded"
     copies(tmp_path / "all")
     whole = resolve("./all", cwd=tmp_path)
-    assert (whole.name, whole.note) == ("all", "./all holds all 5 images of embedded")
+    assert genuine(whole) and whole.note == "./all is embedded, by its pixels"
+    named = resolve("mine=./all", cwd=tmp_path)
+    assert (named.name, named.note) == ("mine", "mine=./all holds all 5 images of embedded")
     others(tmp_path / "hidden3", ["mine"])
     mixed = resolve("./hidden3", cwd=tmp_path)
     assert (mixed.name, mixed.note) == ("hidden3", "")
@@ -94,7 +112,7 @@ def test_a_link_bears_its_own_name(tmp_path: Path) -> None:
     assert resolve("hr=mine/hr,lr=mine/lr", cwd=tmp_path).name == "mine"
     copies(tmp_path / "elsewhere")
     (tmp_path / "set5").symlink_to(tmp_path / "elsewhere")
-    assert resolve("./set5", cwd=tmp_path).name == "set5-own"
+    assert resolve("./set5", cwd=tmp_path).name == "embedded"  # by its pixels
     assert resolve(".", cwd=tmp_path / "hidden25").name == "hidden25"
 
 

@@ -84,7 +84,7 @@ def fail(url: str, path: Path, **options: object) -> None:
 
 
 def test_what_cannot_be_fetched_is_one_sentence(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("srbench.data.fetch.networks.download", fail)
+    monkeypatch.setattr("srbench.data.fetch.sources.download", fail)
     message = r"needs torchvision's vgg16: vgg16-\w+\.pth cannot be had .*put the file into .*networks"
     with pytest.raises(DataError, match=message) as error:
         FeatureLoss(Perceptual())
@@ -98,7 +98,7 @@ def test_a_wrong_file_is_refused(own_cache: Path, monkeypatch: pytest.MonkeyPatc
     path = own_cache / "networks" / VGG19_Weights.IMAGENET1K_V1.url.rpartition("/")[2]
     path.parent.mkdir()
     path.write_bytes(b"something else")
-    monkeypatch.setattr("srbench.data.fetch.networks.download", fail)
+    monkeypatch.setattr("srbench.data.fetch.sources.download", fail)
     with pytest.raises(DataError, match="not the file that its name says"):
         FeatureLoss(Perceptual(network="vgg19"))
 

@@ -124,7 +124,7 @@ def test_directions() -> None:
     ("sr", "target"), [((12, 12), (12, 13)), ((12, 12), (12, 12, 1)), ((0, 12), (0, 12))], ids=["size", "rank", "empty"]
 )
 def test_unlike_and_empty_images_are_refused(metric: Any, sr: tuple[int, ...], target: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"must be alike|no pixel"):
+    with pytest.raises(ValueError, match=r"must be equal|no pixel"):
         metric(np.zeros(sr), np.zeros(target))
 
 

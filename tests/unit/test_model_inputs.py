@@ -63,7 +63,7 @@ def test_luma_is_for_networks_of_luma(tmp_path: Path, monkeypatch: pytest.Monkey
     assert parse_options("luma=full", "onnx:a") == ModelOptions(luma="full")
     with pytest.raises(UsageError, match=r"luma is studio .* or full .*, not 'jpeg'"):
         parse_options("luma=jpeg", "onnx:a")
-    with pytest.raises(UsageError, match="luma is for a model of luma: add channels=y or leave it out"):
+    with pytest.raises(UsageError, match="luma is for models of luma: add channels=y or leave it out"):
         method_class(parse_spec(f"torchscript:{path}?channels=rgb&luma=full"))
     (tmp_path / "sr").mkdir()
     cv2.imwrite(str(tmp_path / "sr" / "a.png"), photograph(8, 8))
@@ -92,5 +92,5 @@ def test_a_network_of_two_inputs_is_refused_in_a_sentence_that_says_so(
     with pytest.raises(DataError) as error:
         method_class(parse_spec(f"{kind}:{path}"))
     assert str(error.value) == (
-        "two takes 2 inputs (x, sigma), and srbench has one image to give: save it with the others fixed."
+        "two takes 2 inputs (x, sigma), and srbench provides one image: save it with the others fixed."
     )

@@ -24,8 +24,9 @@ from torch import Tensor, nn
 
 from srbench.bench.options import Request
 from srbench.bench.plan import make_plan
-from srbench.data.own.folders import EXTENSIONS
+from srbench.data.own.folders import image_files
 from srbench.errors import DataError, MethodError, UsageError
+from srbench.imaging.suffixes import OTHER_SUFFIXES, SUFFIXES
 from srbench.inference import run_method
 from srbench.method import Method, MethodInfo
 from srbench.models import model
@@ -34,7 +35,7 @@ from srbench.models.inspection import find_traits
 from srbench.models.loaded import LoadedModel, open_file
 from srbench.models.model import ANY_SCALE, SrImages, spec_hash
 from srbench.models.parse import parse_options, parse_spec, with_distinct_names
-from srbench.models.spec import IMAGES, MEASURED, ModelOptions
+from srbench.models.spec import MEASURED, ModelFile, ModelOptions
 from srbench.plugins.registry import Registry
 from srbench.system import source
 from srbench.system.installed import install_command
@@ -233,8 +234,11 @@ def test_a_run_s_id_holds_what_its_models_are(photos: Path, tmp_path: Path) -> N
     assert run_id(f"images:{tmp_path}/A/sr") != before
 
 
-def test_what_a_folder_of_sr_images_is_known_by_is_all_that_is_read() -> None:
-    assert IMAGES == EXTENSIONS
+def test_what_a_folder_of_sr_images_is_known_by_is_all_that_is_read(tmp_path: Path) -> None:
+    for suffix in SUFFIXES | OTHER_SUFFIXES:
+        (tmp_path / f"a{suffix}").write_bytes(b"")
+    expected = {tmp_path / f"a{suffix}" for suffix in SUFFIXES}
+    assert set(ModelFile(tmp_path).files) == set(image_files(tmp_path)) == expected
 
 
 def test_missing_files_are_one_sentence(tmp_path: Path) -> None:
@@ -279,7 +283,7 @@ def test_a_model_of_the_upsampled_image_has_the_scale_that_is_said() -> None:
             ModelOptions(),
             "x1, not x2; if it takes the upsampled image, add input=upsampled",
         ),
-        (nn.Identity(), ModelOptions(input="upsampled"), ModelOptions(), "say which"),
+        (nn.Identity(), ModelOptions(input="upsampled"), ModelOptions(), "add its scale"),
         (nn.Identity(), ModelOptions(scale=3), ModelOptions(input="upsampled", scale=2), "for x2, not x3"),
         (nearest(), ModelOptions(input="upsampled", scale=2), ModelOptions(), "upsamples x2 itself"),
     ],
@@ -293,7 +297,7 @@ def test_what_cannot_be_of_a_model_of_the_upsampled_image(
 
 def test_an_onnx_file_says_by_its_inputs_name_that_it_takes_the_upsampled_image(tmp_path: Path) -> None:
     path = small_models.save_onnx(nn.Conv2d(1, 1, 3, padding=1), tmp_path / "sharpener_x3.onnx", 1, name="upsampled")
-    with pytest.raises(UsageError, match="say which"):
+    with pytest.raises(UsageError, match="add its scale"):
         Registry().select([f"onnx:{path}"])
     (choice,) = Registry().select([f"onnx:{tmp_path}/sharpener_x{{scale}}.onnx"])
     assert (choice.card.info.input, choice.card.info.scales) == ("upsampled", {3})
@@ -466,7 +470,7 @@ def test_a_missing_extra_is_one_sentence(
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     kind, _, name = pattern.partition(":")
-    with pytest.raises(UsageError, match=re.escape(f"{package} is not installed: {install_command(kind)} brings it")):
+    with pytest.raises(UsageError, match=re.escape(f"{package} is not installed: {install_command(kind)} installs it")):
         Registry().select([f"{kind}:{files / name}"])
 
 
@@ -485,7 +489,7 @@ def test_images_are_scored_and_never_run(photos: Path) -> None:
     assert Registry().select([f"images:{photos}"])[0].card.source_hash != before
 
 
-@pytest.mark.parametrize("module", ["sr_images.py", "folders.py"])
+@pytest.mark.parametrize("module", ["sr_images.py", "folders.py", "stems.py"])
 def test_the_code_that_finds_and_reads_images_is_part_of_their_hash(
     module: str, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -537,7 +541,7 @@ class Harm:
 def test_a_pth_that_holds_code_is_refused(suffix: str, tmp_path: Path) -> None:
     done = tmp_path / "done"
     torch.save({"params": Harm(done)}, tmp_path / f"bad.{suffix}")
-    with pytest.raises(DataError, match="holds more than weights"):
+    with pytest.raises(DataError, match="contains more than weights"):
         opened("spandrel", tmp_path / f"bad.{suffix}", probed=suffix == "pth")
     assert not done.exists()
 
@@ -552,7 +556,7 @@ def test_weights_of_no_known_architecture(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"knows no architecture that odd\.pth fits"):
         Registry().select([f"spandrel:{tmp_path}/odd.pth"])
     torch.save([torch.zeros(3)], tmp_path / "odd.pth")
-    with pytest.raises(DataError, match="holds no state dict, but a list"):
+    with pytest.raises(DataError, match="contains no state dict, but a list"):
         Registry().select([f"spandrel:{tmp_path}/odd.pth"])
 
 

@@ -96,7 +96,7 @@ def test_an_export_of_a_method_that_is_not_known_here_is_its_onnx(network: nn.Mo
         ({"weights": {"0": "a.safetensors"}}, "is damaged"),
         ({"weights": ["a.safetensors"]}, "is damaged"),
         ({"weights": {}}, "names no file"),
-        ({"weights": {"2": "gone.safetensors"}}, "names gone.safetensors, which is not there"),
+        ({"weights": {"2": "gone.safetensors"}}, "names gone.safetensors, which is missing"),
     ],
 )
 def test_a_damaged_config_is_one_sentence(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_damaged_config_is_one_sentence(changes: dict[str, Any], message: str,
 def test_the_safest_file_is_opened(network: nn.Module, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"architectures": ["Somebody else\'s"]}')
     small_models.save_torchscript(network, tmp_path / "model.pt")
-    with pytest.raises(DataError, match=r"has neither an export of srbench's nor a \.onnx, \.safetensors or \.pth"):
+    with pytest.raises(DataError, match=r"has neither an srbench export nor a \.onnx, \.safetensors or \.pth"):
         parse_spec(f"hub:{tmp_path}")
     small_models.save_pth(network, tmp_path / "model.pth")
     assert parse_spec(f"hub:{tmp_path}").entries[0].path.name == "model.pth"
@@ -144,9 +144,9 @@ def test_an_export_is_fetched_whole(server: Hub, tmp_path: Path) -> None:
 def test_names_that_a_hub_has_not_are_one_sentence(server: Hub) -> None:
     server.repositories["org/small"] = {"README.md": b"hello"}
     for pattern, message in (
-        ("hub:org/gone", r"hub:org/gone: the model hub has none of that name"),
+        ("hub:org/gone", r"hub:org/gone: the model hub has no such model"),
         ("hub:org/small@gone", r"hub:org/small@gone: there is no such revision"),
-        ("hub:org/small", r"hub:org/small has neither an export"),
+        ("hub:org/small", r"hub:org/small has neither an srbench export"),
     ):
         with pytest.raises(DataError, match=message):
             parse_spec(pattern)

@@ -70,7 +70,7 @@ CRASHES = {
 def test_what_crashes_or_hangs_at_every_size_is_one_sentence(
     code: str, stand_in: Callable[[str, str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probe, "SECONDS", 6 if "sleep" in code else 60)
+    monkeypatch.setattr(probe, "PROBE_SECONDS", 6 if "sleep" in code else 60)
     pattern = stand_in("pass", code)
     with pytest.raises(DataError) as raised:
         described(pattern)

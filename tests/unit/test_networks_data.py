@@ -95,7 +95,7 @@ def test_a_mirrors_file_that_cannot_be_read_is_passed_over(tmp_path: Path, monke
     def denied(source: Path, target: Path) -> None:
         raise PermissionError(13, "Permission denied", str(source))
 
-    monkeypatch.setattr("srbench.data.fetch.networks.shutil.copyfile", denied)
+    monkeypatch.setattr("srbench.data.fetch.sources.shutil.copyfile", denied)
     assert fetch("net", progress=False) == (networks_folder() / FILE, True)
 
 

@@ -82,12 +82,27 @@ def test_the_same_question_has_the_same_run(registry: Registry, photos: Path) ->
     assert make_plan(dataclasses.replace(request, scales=(2,)), registry).run_id != first.run_id
 
 
-def test_two_folders_of_one_name_are_refused(registry: Registry, photos: Path, tmp_path: Path) -> None:
-    twin = tmp_path / "other" / "photos"
-    twin.mkdir(parents=True)
-    (twin / "a.png").write_bytes((photos / "first.png").read_bytes())
-    with pytest.raises(UsageError, match="both called 'photos'"):
-        make_plan(Request(datasets=(str(photos), str(twin))), registry)
+def test_folders_of_one_name_are_told_apart_by_those_above(registry: Registry, photos: Path, tmp_path: Path) -> None:
+    for place in ("b/other", "c/other"):
+        (tmp_path / place / "photos").mkdir(parents=True)
+        (tmp_path / place / "photos" / f"{place[0]}.png").write_bytes((photos / "first.png").read_bytes())
+    specs = (str(photos), f"{tmp_path}/b/other/photos", f"{tmp_path}/c/other/photos")
+    plan = make_plan(Request(datasets=specs, scales=(2,), methods=("bicubic",)), registry)
+    assert [dataset.name for dataset in plan.datasets] == [
+        f"{tmp_path.name}-photos",
+        "b-other-photos",
+        "c-other-photos",
+    ]
+    assert {job.id.dataset for job in plan.jobs} == {dataset.name for dataset in plan.datasets}
+    again = make_plan(Request(datasets=(str(photos), f"{photos}/../photos")), registry)
+    assert [dataset.name for dataset in again.datasets] == ["photos"]
+
+
+def test_names_that_are_given_twice_are_refused(registry: Registry, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "a.png").write_bytes((photos / "first.png").read_bytes())
+    with pytest.raises(UsageError, match=r"both called 'x': x=\S+photos and x=\S+other; name one of them, as in"):
+        make_plan(Request(datasets=(f"x={photos}", f"x={tmp_path}/other")), registry)
 
 
 def test_the_command_repeats_the_run() -> None:

@@ -30,7 +30,7 @@ from srbench.report.plots.every_plot import figures, plots
 from srbench.report.plots.figures import COLUMN, DPI
 from srbench.report.plots.palette import MARKERS, PALETTE, looks
 from srbench.report.plots.pareto import choices, draw_pareto, front
-from srbench.report.plots.scatter import MAX_PANELS, draw_scatter
+from srbench.report.plots.scatter import MAX_SCATTER_PANELS, draw_scatter
 from srbench.speed.record import RunSpeed, SpeedRow
 
 PSNR = METRICS[0]
@@ -278,7 +278,7 @@ def test_a_legend_of_many_methods_is_cut(tmp_path: Path) -> None:
     compared = compare_all(run, PSNR, report_pairs(run, "m0"))
     scatter = draw_scatter(run, run.record.datasets[0], 2, PSNR, compared, looks(gains))
     assert scatter is not None
-    assert [axes.get_title() for axes in scatter.axes] == [f"m{59 - k}" for k in range(MAX_PANELS)]
+    assert [axes.get_title() for axes in scatter.axes] == [f"m{59 - k}" for k in range(MAX_SCATTER_PANELS)]
     assert "the best 16 of 59 methods" in scatter.get_suptitle()
 
 

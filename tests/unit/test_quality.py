@@ -77,7 +77,7 @@ def test_a_class_is_measured_and_not_the_method_of_its_name() -> None:
     with pytest.raises(AssertionError, match=r"^darker reaches 30\.3"):
         assert_psnr_at_least(Darker, BICUBIC)
     taken = type("Taken", (Darker,), {"info": dataclasses.replace(Darker.info, name="bicubic")})
-    with pytest.raises(UsageError, match="Taken calls itself 'bicubic', and there is one of that name"):
+    with pytest.raises(UsageError, match="Taken calls itself 'bicubic', which is taken"):
         measure(taken)
     installed = Registry().method("bicubic")
     assert measure(installed).values == measure("bicubic").values

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from srbench.analysis.references import COLUMNS, load_references, read_references
+from srbench.analysis.references import REFERENCE_COLUMNS, load_references, read_references
 from srbench.errors import DataError, UsageError
 from srbench.protocols.builtin import get_protocol
 from srbench.system.places import RUNS, reference_folder
 
-HEADER = ",".join(COLUMNS)
+HEADER = ",".join(REFERENCE_COLUMNS)
 GOOD = "bicubic,set5,2,vdsr,psnr,33.66,0.005,gate,bicubic,VDSR paper,"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from srbench.errors import UsageError
-from srbench.plugins.registry import METHODS, Registry
+from srbench.plugins.registry import METHOD_GROUP, Registry
 from srbench.system.source import source_hash
 
 PLUGIN = """
@@ -69,7 +69,7 @@ def test_a_plugin_file_named_twice_is_taken_once(plugin: Path, monkeypatch: pyte
     assert registry.plugins == (plugin.resolve(),)
     assert registry.metric("mae").name == "mae"
     (plugin.parent / "copy.py").write_text(PLUGIN)
-    with pytest.raises(UsageError, match=r"Plugin copy\.py defines method 'half', and there is one of that name"):
+    with pytest.raises(UsageError, match=r"Plugin copy\.py defines method 'half', which is taken"):
         Registry([plugin, Path("copy.py")])
 
 
@@ -150,8 +150,8 @@ def test_a_plugin_that_no_file_can_be_called_is_not_there() -> None:
 
 
 def test_a_broken_entry_point_hurts_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = EntryPoint("broken", "srbench_no_such_package.module:Method", METHODS)
-    monkeypatch.setattr("srbench.plugins.loading.entry_points", lambda group: [broken] if group == METHODS else [])
+    broken = EntryPoint("broken", "srbench_no_such_package.module:Method", METHOD_GROUP)
+    monkeypatch.setattr("srbench.plugins.loading.entry_points", lambda group: [broken] if group == METHOD_GROUP else [])
     registry = Registry()
     assert "broken" in registry.method_names
     with pytest.raises(UsageError, match="cannot be imported"):

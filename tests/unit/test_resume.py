@@ -301,7 +301,7 @@ def test_a_killed_command_goes_on(tmp_path: Path, number: signal.Signals) -> Non
     assert process.returncode == (130 if number == signal.SIGINT else -number), errors
     assert list(checkpoints.glob("small*"))
     second = subprocess.run(words, env=environment("broken"), capture_output=True, text=True, check=True)
-    assert "goes on after batch" in second.stderr
+    assert "resumes after batch" in second.stderr
     third = subprocess.run(words, env=environment("whole"), capture_output=True, text=True, check=True)
     assert same_tensors(Path(second.stdout.strip()), Path(third.stdout.strip()))
     fourth = subprocess.run(words, env=environment("whole"), capture_output=True, text=True, check=True)

@@ -94,7 +94,7 @@ def test_any_name_makes_a_module_with_its_class(name: str) -> None:
         (["../up"], "cannot be called '../up'"),
         (["a" * 61], "60 characters at most"),
         (["bicubic"], "There is a method 'bicubic', of srbench; choose another name."),
-        (["here"], "srbench-plugin-here is there already"),
+        (["here"], "srbench-plugin-here exists"),
         (["x", "--channels", "any"], "--channels any is for --plain"),
         (["x", "--channels", "gray"], "--channels is y, rgb or any, not 'gray'."),
         (["x", "--input", "hr"], "--input is lr or upsampled, not 'hr'."),

@@ -65,11 +65,11 @@ def test_without_sides_it_is_adam(shape: tuple[int, ...]) -> None:
 
 def test_bases_stay_orthogonal_and_long_sides_have_none() -> None:
     torch.manual_seed(0)
-    layer = nn.Linear(soap.LARGEST + 1, 5, bias=False)
+    layer = nn.Linear(soap.LONGEST_SIDE + 1, 5, bias=False)
     optimizer = Soap(layer.parameters(), lr=1e-2)
     for _ in range(3 * soap.REFRESH_EVERY):
         optimizer.zero_grad()
-        torch.autograd.backward(layer(torch.randn(9, soap.LARGEST + 1)).square().sum())
+        torch.autograd.backward(layer(torch.randn(9, soap.LONGEST_SIDE + 1)).square().sum())
         optimizer.step()
     state = optimizer.state[layer.weight]
     assert set(state) == {"step", "mean", "square", "outer0", "basis0"}

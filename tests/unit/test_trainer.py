@@ -422,3 +422,19 @@ def test_what_a_listener_raises_is_not_the_methods(recipe: Recipe) -> None:
 
     with pytest.raises(BrokenPipeError):
         train(Brighter(), recipe, 2, CPU, report)
+
+
+def test_images_that_are_smaller_than_a_patch_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number, side in enumerate((20, 31, 32, 40)):
+        save(tmp_path / "mine" / f"{number}.png", photograph(side, 40, number))
+    spec = (str(tmp_path / "mine"),)
+    recipe = Recipe(
+        train=spec, validation=spec, patch=32, stride=32, batch=2, steps=2, scales=(2, 3), shrink=(1.0, 0.9)
+    )
+    next(training_batches(srcnn().info, recipe, 2, CPU, torch.Generator().manual_seed(0)))
+    told = "srbench: note: left out, since smaller than a patch of 32 pixels: 2 of 4 images of 'mine'\n"
+    assert capsys.readouterr().err == told  # once, not at every scale
+    validation_cases(recipe, 2)
+    assert capsys.readouterr().err == told
+    validation_cases(recipe.model_copy(update={"patch": 20}), 2)
+    assert capsys.readouterr().err == ""

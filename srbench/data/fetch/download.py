@@ -1,18 +1,18 @@
-"""One file from an HTTP server into place: pooch, with patience that ends, and with interrupted downloads continued."""
+"""One file from an HTTP server into place: with patience that ends, and with interrupted downloads continued."""
 
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import time
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from threading import Event
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from srbench.errors import DataError
+from srbench.system.hashes import file_sha256
 from srbench.system.places import timeout
 from srbench.version import __version__
 
@@ -50,6 +50,13 @@ def unwritable(path: Path, error: OSError) -> Unwritable:
     return Unwritable(f"{path} cannot be written ({why}): check the folder and its free space.")
 
 
+def wrong_hash(path: Path, sha256: str | None) -> str:
+    """What is wrong with a file of which the sha256, or its beginning, is known; empty if nothing is."""
+    if not sha256 or (found := file_sha256(path)).startswith(sha256):
+        return ""
+    return f"wrong hash: its sha256 begins with {found[:8]}, not {sha256[:8]}"
+
+
 def download(
     url: str,
     target: Path,
@@ -70,7 +77,7 @@ def download(
         target: the file to be written, which must not exist; its folder is made.
         resume_as: the path that ``.part`` is named for, if ``target`` is but a temporary name.
         size: bytes, if known: more are refused; without it :data:`LARGEST`.
-        sha256: of the file, if known.
+        sha256: of the file, or as many of its first digits as are known.
         advance: told how many bytes have arrived; less than zero when it has to start again.
         stop: ends the download when set.
 
@@ -78,59 +85,48 @@ def download(
         Unreachable, NotThere, Refused: a part of a sentence that says why.
         Unwritable: the target's fault.
     """
-    import pooch
-
-    known = f"sha256:{sha256}" if sha256 else None
-    pooch.get_logger().setLevel(logging.ERROR)  # it announces each file and its hash; srbench shows its own progress
-    downloader = _Downloader(resume_as or target, size, advance, stop or Event())
-    for last in (False, True):
-        try:
-            pooch.retrieve(url, known, fname=target.name, path=target.parent, downloader=downloader)
-            return
-        except ValueError as error:  # pooch's word for a wrong hash; it keeps nothing
-            if last or not downloader.resumed:  # the part of an older file may be to blame, so once more in full
-                raise Refused(f"{url} sent a file with a wrong hash") from error
-        except OSError as error:
-            raise unwritable(target.parent, error) from error
-
-
-class _Downloader:
-    """What pooch calls to fill a file."""
-
-    def __init__(self, target: Path, size: int | None, advance: Callable[[int], None], stop: Event) -> None:
-        self.target, self.size, self.advance, self.stop = target, size, advance, stop
-        self.resumed = False
-
-    def __call__(self, url: str, output: str, pooch: Any, check_only: bool = False) -> None:
-        own = hashlib.sha256(url.encode()).hexdigest()[:8]  # parts of different sources must not be joined
-        part = self.target.with_name(f".{self.target.name}.{own}.part")
+    own = hashlib.sha256(url.encode()).hexdigest()[:8]  # parts of different sources must not be joined
+    resumed = resume_as or target
+    part = resumed.with_name(f".{resumed.name}.{own}.part")
+    try:
         part.parent.mkdir(parents=True, exist_ok=True)
-        self.resumed = False
-        with _open_alone(part) as file:
-            transfer = _Transfer(url, file, self)
-            try:
-                transfer.run()
-            except BaseException:
-                if not transfer.continues or file.tell() == 0:
-                    Path(file.name).unlink(missing_ok=True)
-                raise
-            file.flush()
-            Path(file.name).replace(output)
+        for last in (False, True):
+            with _open_alone(part) as file:
+                transfer = _Transfer(url, file, size, advance, stop or Event())
+                try:
+                    transfer.run()
+                except BaseException:
+                    if not transfer.continues or file.tell() == 0:
+                        Path(file.name).unlink(missing_ok=True)
+                    raise
+                file.flush()
+                if not (fault := wrong_hash(Path(file.name), sha256)):
+                    Path(file.name).replace(target)
+                    return
+                advance(-file.tell())
+                Path(file.name).unlink()
+            if last or not transfer.resumed:  # the part of an older file may be to blame, so once more in full
+                raise Refused(f"{url} sent a file with a {fault}")
+    except OSError as error:
+        raise unwritable(target.parent, error) from error
 
 
 class _Transfer:
     """The attempts to get one file into an open ``.part``."""
 
-    def __init__(self, url: str, file: IO[bytes], owner: _Downloader) -> None:
-        self.url, self.file, self.owner = url, file, owner
+    def __init__(
+        self, url: str, file: IO[bytes], size: int | None, advance: Callable[[int], None], stop: Event
+    ) -> None:
+        self.url, self.file, self.size, self.advance, self.stop = url, file, size, advance, stop
         self.continues = False  # whether the server can go on in the middle of the file
+        self.resumed = False  # whether what was there before is part of it
 
     def run(self) -> None:
         import requests
 
         start = self.file.seek(0, 2)
-        self.continues = self.owner.resumed = start > 0
-        self.owner.advance(start)
+        self.continues = self.resumed = start > 0
+        self.advance(start)
         failures = 0
         while True:
             before = self.file.tell()
@@ -146,11 +142,11 @@ class _Transfer:
             except requests.RequestException as error:
                 raise Unreachable(f"{self.url}: {_reason(error)}") from error
             failures = 1 if self.continues and self.file.tell() > before else failures + 1
-            if failures >= ATTEMPTS or self.owner.stop.is_set():
+            if failures >= ATTEMPTS or self.stop.is_set():
                 raise problem
             if not self.continues:
                 self._restart()
-            self.owner.stop.wait(BACKOFF * 2 ** (failures - 1))
+            self.stop.wait(BACKOFF * 2 ** (failures - 1))
 
     def _attempt(self) -> None:
         position = self.file.tell()
@@ -164,38 +160,35 @@ class _Transfer:
                 raise _Again(f"{self.url} answered {answer.status_code} {answer.reason}")
             if answer.status_code not in (200, 206):
                 raise NotThere(f"{self.url} answered {answer.status_code} {answer.reason}")
-            if answer.status_code == 200 or not self._continues_at(answer, position):
-                if answer.status_code == 206:
-                    raise Refused(f"{self.url} answered with another part of the file")
+            if answer.status_code == 200:
                 self._restart()
+            elif not answer.headers.get("Content-Range", "").startswith(f"bytes {position}-"):
+                raise Refused(f"{self.url} answered with another part of the file")
             self.continues = answer.status_code == 206 or answer.headers.get("Accept-Ranges") == "bytes"
             self._receive(answer)
 
-    def _continues_at(self, answer: requests.Response, position: int) -> bool:
-        return answer.headers.get("Content-Range", "").startswith(f"bytes {position}-")
-
     def _receive(self, answer: requests.Response) -> None:
         length = answer.headers.get("Content-Length", "")
-        expected = self.file.tell() + int(length) if length.isdigit() else self.owner.size
+        expected = self.file.tell() + int(length) if length.isdigit() else self.size
         first = self.file.tell() == 0
         for chunk in answer.iter_content(CHUNK):
-            if self.owner.stop.is_set():
+            if self.stop.is_set():
                 raise Unreachable(f"{self.url}: stopped")
             if first and _is_html(chunk, answer):
                 self.continues = False
                 raise Refused(f"{self.url} sent a web page (HTML) instead of the file")
             first = False
             self.file.write(chunk)
-            self.owner.advance(len(chunk))
-            if self.file.tell() > (self.owner.size or LARGEST):
+            self.advance(len(chunk))
+            if self.file.tell() > (self.size or LARGEST):
                 self.continues = False
                 raise Refused(f"{self.url} sent a file with a wrong hash (it is larger than it should be)")
         if expected is not None and self.file.tell() < expected:
             raise _Short(f"{self.url} sent a truncated file ({self.file.tell()} of {expected} bytes)")
 
     def _restart(self) -> None:
-        self.owner.advance(-self.file.tell())
-        self.owner.resumed = False
+        self.advance(-self.file.tell())
+        self.resumed = False
         self.file.seek(0)
         self.file.truncate()
 

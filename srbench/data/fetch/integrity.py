@@ -21,13 +21,13 @@ def _other_content(path: Path, file: ImageFile) -> str:
     expected = file.sha256 or (_unpacked_sums(file).get(path.name) if file.archive else None)
     if expected and file_sha256(path) == expected:
         return ""
-    if file.pixels_sha256 is None:
-        return "wrong hash" if expected else _unreadable(path, file.path.name)
+    if expected and file.pixels_sha256 is None:
+        return "wrong hash"
     try:
         pixels = read_image(path, name=file.path.name)
     except DataError as error:
-        return f"wrong hash: {error}".rstrip(".")
-    return "" if pixels_sha256(pixels) == file.pixels_sha256 else "wrong hash"
+        return f"{'wrong hash: ' if file.pixels_sha256 else ''}{error}".rstrip(".")
+    return "wrong hash" if file.pixels_sha256 and pixels_sha256(pixels) != file.pixels_sha256 else ""
 
 
 def _other_size(path: Path, file: ImageFile) -> str:
@@ -67,11 +67,3 @@ def _unpacked_sums(file: ImageFile) -> dict[str, str]:
     except (OSError, UnicodeDecodeError):
         return {}
     return {Path(path).name: digest for digest, _, path in (line.partition("  ") for line in lines)}
-
-
-def _unreadable(path: Path, name: str) -> str:
-    try:
-        read_image(path, name=name)
-    except DataError as error:
-        return str(error).rstrip(".")
-    return ""

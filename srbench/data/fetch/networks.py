@@ -13,15 +13,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from srbench.data.fetch.download import Unwritable, download, unwritable
+from srbench.data.fetch.download import unwritable, wrong_hash
 from srbench.data.fetch.progress import Display, Progress, say
+from srbench.data.fetch.sources import Source, Sources
 from srbench.errors import DataError
 from srbench.system.files import write_atomically
 from srbench.system.hashes import digest, file_sha256
@@ -71,37 +70,23 @@ def _live(file: str, home: str, count: int, sha256: str, **others: str) -> Netwo
     return NetworkFile(file, f"https://raw.githubusercontent.com/utlive/{home}", count, sha256, notice=notice, **others)
 
 
+_HEADS = {
+    "alex": (6009, "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0"),
+    "vgg": (7289, "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868"),
+    "squeeze": (10811, "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76"),
+}
+_DISTS = "f5e65c96230b7f6ca995691647d482237e4cab8a50c5c4a5784f219ef0748218"
 _BRISQUE = "BRISQUE/2e2a5ac04cd4b73ac0f5867de5b974581fa2d4d2/MATLAB"
-
 NETWORKS: dict[str, NetworkFile] = {
     "alexnet": _torchvision("alexnet-owt-7be5be79.pth", 244_000_000),
     "vgg16": _torchvision("vgg16-397923af.pth", 553_000_000),
     "vgg19": _torchvision("vgg19-dcbb9e9d.pth", 575_000_000),
     "squeezenet1_1": _torchvision("squeezenet1_1-b8a52dc0.pth", 5_000_000),
-    "lpips-alex-heads": _torchmetrics(
-        "lpips-v0.1-alex.pth",
-        "lpips_models/alex.pth",
-        6009,
-        "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
-    ),
-    "lpips-vgg-heads": _torchmetrics(
-        "lpips-v0.1-vgg.pth",
-        "lpips_models/vgg.pth",
-        7289,
-        "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
-    ),
-    "lpips-squeeze-heads": _torchmetrics(
-        "lpips-v0.1-squeeze.pth",
-        "lpips_models/squeeze.pth",
-        10811,
-        "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76",
-    ),
-    "dists-weights": _torchmetrics(
-        "dists-weights.pt",
-        "dists_models/weights.pt",
-        12288,
-        "f5e65c96230b7f6ca995691647d482237e4cab8a50c5c4a5784f219ef0748218",
-    ),
+    **{
+        f"lpips-{name}-heads": _torchmetrics(f"lpips-v0.1-{name}.pth", f"lpips_models/{name}.pth", *pinned)
+        for name, pinned in _HEADS.items()
+    },
+    "dists-weights": _torchmetrics("dists-weights.pt", "dists_models/weights.pt", 12288, _DISTS),
     "niqe-parameters": _live(
         "niqe_modelparameters.mat",
         "niqe/d80aead297ff48b0254c39806f3a277b3ecbfc8d/modelparameters.mat",
@@ -203,26 +188,26 @@ def fetch(name: str, *, progress: Progress = True) -> tuple[Path, bool]:
     with locked(lock_of(name), lambda: say(f"another process is fetching {name}: waiting for it", progress)):
         if (now := _search(known)[0]) and now != found:
             return now, False
-        return _fetch(name, known, fault, progress)
-
-
-def _fetch(name: str, known: NetworkFile, fault: str, progress: Progress) -> tuple[Path, bool]:
-    own = networks_folder() / known.file
-    with Display(name, 1, known.bytes, progress) as display:
+        own = networks_folder() / known.file
         reasons = [fault] if fault else []
-        for source in _sources(known):
-            try:
-                _receive(source, own, known, display)
-                display.file_done(own.name)
+        with Display(name, 1, known.bytes, progress) as display:
+            if Sources(display).first(_sources(known, own), lambda path: wrong_hash(path, known.sha256), reasons):
+                _put_notice(known, own)
                 return own, True
-            except Unwritable:
-                raise
-            except DataError as error:
-                reasons.append(str(error).rstrip("."))
-        raise DataError(
-            f"{known.file} cannot be had ({'; '.join(reasons)}): set SRBENCH_MIRROR to a folder or server that has it, "
-            f"or put the file into {networks_folder()}."
-        )
+            raise DataError(
+                f"{known.file} cannot be had ({'; '.join(reasons)}): set SRBENCH_MIRROR to a folder or server that has "
+                f"it, or put the file into {networks_folder()}."
+            )
+
+
+def _put_notice(known: NetworkFile, own: Path) -> None:
+    """A file's terms go where it goes."""
+    if known.notice:
+        notice = (Path(__file__).parents[2] / known.notice).read_text("utf-8")
+        try:
+            write_atomically(own.with_name(f"{own.name}.notice.txt"), notice)
+        except OSError as error:
+            raise unwritable(own, error) from error
 
 
 def sha256_of(path: Path, *, anew: bool = False) -> str:
@@ -247,9 +232,7 @@ def sha256_of(path: Path, *, anew: bool = False) -> str:
 
 def _places(known: NetworkFile) -> Iterator[Path]:
     yield networks_folder() / known.file
-    for mirror in mirrors():
-        if isinstance(mirror, Path):
-            yield from (mirror / folder / known.file for folder in _MIRRORED)
+    yield from (source.place for source in _sources(known, Path()) if isinstance(source.place, Path))
     yield _hub_folder() / known.file
     if known.packaged:
         package, _, path = known.packaged.partition("/")
@@ -264,40 +247,11 @@ def _hub_folder() -> Path:
     return Path(os.path.expanduser(home)) / "hub" / "checkpoints"  # noqa: PTH111 - no error where ~ is nobody's
 
 
-def _sources(known: NetworkFile) -> Iterator[str | Path]:
+def _sources(known: NetworkFile, target: Path) -> Iterator[Source]:
     """The mirrors, then the public home."""
     for mirror in mirrors():
         if isinstance(mirror, Path):
-            yield from filter(Path.is_file, (mirror / folder / known.file for folder in _MIRRORED))
+            yield from (Source(mirror / folder / known.file, target, mirror) for folder in _MIRRORED)
         else:
-            yield f"{mirror}/networks/{known.file}"
-    yield known.url
-
-
-def _receive(source: str | Path, target: Path, known: NetworkFile, display: Display) -> None:
-    """Copy or download a file, check it and rename it into place.
-
-    Raises:
-        DataError: it cannot be had from there, or is not the right one.
-    """
-    staged = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.new")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(source, Path):
-            shutil.copyfile(source, staged)
-        else:  # what is kept of an interrupted download is named for the target, so that the next attempt goes on
-            download(source, staged, resume_as=target, advance=display.advance)
-        found = file_sha256(staged)
-        if not found.startswith(known.sha256):
-            raise DataError(f"{source} has a wrong hash: its sha256 begins with {found[:8]}, not {known.sha256[:8]}")
-        if known.notice:
-            notice = Path(__file__).parents[2] / known.notice
-            write_atomically(target.with_name(f"{target.name}.notice.txt"), notice.read_text("utf-8"))
-        staged.replace(target)
-    except OSError as error:
-        if error.filename == str(source):
-            raise DataError(f"{source} cannot be read ({error.strerror})") from error
-        raise unwritable(target, error) from error
-    finally:
-        with suppress(OSError):  # the first error is the one to tell
-            staged.unlink(missing_ok=True)
+            yield Source(f"{mirror}/networks/{known.file}", target, mirror, known.sha256)
+    yield Source(known.url, target, sha256=known.sha256)

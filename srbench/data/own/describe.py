@@ -77,7 +77,7 @@ def _measured(path: Path, folder: Path) -> dict[str, Any]:
 
 
 def _refuse_leaks(manifest: Manifest) -> None:
-    """Refuse a picture that is tested on and in another split as well."""
+    """Refuse an image that is tested on and in another split as well."""
     tests: dict[str | None, str] = {}
     others: dict[str | None, str] = {}
     for split, content in manifest.splits.items():
@@ -86,7 +86,7 @@ def _refuse_leaks(manifest: Manifest) -> None:
     shared = next(iter(tests.keys() & others.keys()), None)
     if shared is not None:
         raise DataError(
-            f"{others[shared]} is the same picture as {tests[shared]}, which must not be trained on: "
+            f"{others[shared]} is the same image as {tests[shared]}, which must not be trained on: "
             "leave one of them out."
         )
 

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from srbench.data.dataset import Dataset, ImageFile, Item
-from srbench.data.manifest import safe_name
+from srbench.data.stems import bare, role, sides, ways
 from srbench.errors import DataError, UsageError
+from srbench.imaging.suffixes import OTHER_SUFFIXES, SUFFIXES
 from srbench.system.hashes import digest, file_sha256
+from srbench.system.names import safe_name, same_name
 from srbench.system.places import as_written, is_file, is_folder
 
-EXTENSIONS = frozenset({".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".pgm", ".ppm"})
-OTHER_PICTURES = frozenset(
-    {".gif", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".tga", ".exr", ".hdr", ".dng", ".nef", ".cr2", ".psd", ".mat"}
-)
-"""Whose absence a user may not see."""
-_ROLE_SUFFIX = re.compile(r"([-_. ]?(x\d+|SRF[-_]?\d+|[LH]R(x\d+)?|GT|bicubic|low|high))$", re.IGNORECASE)
 _NO_CLASS = re.compile(
     r"(train|training|valid|validation|val|test|hr|lr|gt|high|low|x\d+|image_srf)(?![a-z])", re.IGNORECASE
 )
 """How folders begin that hold splits, or sides of pairs, and no classes of images."""
+_ROLE_WORD = (
+    r"(?:[HL]R|GT|LQ|high|low|original|test(?:ing)?|val(?:id(?:ation)?)?|train(?:ing)?|image[-_]SRF|X?\d(?!\d))"
+)
+_ROLE_FOLDER = re.compile(
+    rf"{_ROLE_WORD}(?:[-_ ]?(?:{_ROLE_WORD}|bic(?:ubic)?|unknown|mild|difficult|wild|mod\d+|res|x\d+))*", re.IGNORECASE
+)
+"""Names of folders that say what of a data set lies in them, and not which it is."""
 
 
 def folder_dataset(folder: Path, spec: str) -> Dataset:
@@ -37,8 +41,11 @@ def folder_dataset(folder: Path, spec: str) -> Dataset:
     classes = class_folders(folder)
     for inner in classes:
         require_utf8(inner.name)
-    items = _items([(inner.name, image_files(inner)) for inner in classes] or [("", image_files(folder))])
-    return _dataset(as_written(folder).name, spec, items, folder, _left_out([folder], classes))
+    found = [(inner.name, *sides(image_files(inner))) for inner in classes] or [("", *sides(image_files(folder)))]
+    items = _items([(name, hr) for name, hr, _ in found])
+    made = [path.name for _, _, others in found for path in others]
+    note = f"{len(made)} images made of others by their names: {made[0]}{', …' * (len(made) > 1)}" if made else ""
+    return _dataset(_names_above(folder), spec, items, folder, _left_out([folder], classes, note))
 
 
 def images_named(folder: Path, pattern: str, split: str) -> tuple[Item, ...]:
@@ -77,18 +84,28 @@ def _items(groups: Iterable[tuple[str, Sequence[Path]]]) -> tuple[Item, ...]:
 def pairs_dataset(hr: Path, lr: Path, spec: str) -> Dataset:
     """The images of two folders, paired by what their names have in common.
 
-    ``0001.png`` goes with ``0001.png``, ``0001x2.png`` or ``0001_LR.png``; ``a_SRF_2_HR.png`` with ``a_SRF_2_LR.png``.
+    ``0001.png`` goes with ``0001.png``, ``0001x2.png`` or ``0001_LR.png``; ``a_SRF_2_HR.png`` with ``a_SRF_2_LR.png``
+    (:mod:`srbench.data.stems`). Both may lie in one folder, where the names say which is which.
 
     Raises:
         DataError: a folder is missing or empty, or an image has no partner, or more than one.
     """
     hr_files, lr_files = image_files(hr), image_files(lr)
+    if hr.samefile(lr):
+        hr_files, made = sides(hr_files)
+        lr_files = [path for path in made if role(path.stem) == "lr"] or [p for p in made if role(p.stem) != "sr"]
+        if not lr_files:
+            raise DataError(
+                f"HR and LR are one folder, '{hr}', whose names do not tell them apart: end them in _HR and _LR, or "
+                "use two folders."
+            )
     pairs = _paired(hr_files, lr_files)
-    names = _names([path for path, _ in pairs])
+    several = len(pairs) > len(hr_files)
+    names = _names([lr if several else hr for hr, lr in pairs])
     items = tuple(Item(name, _known(pair[0]), _known(pair[1])) for name, pair in zip(names, pairs, strict=True))
     folders = [as_written(folder) for folder in (hr, lr)]
-    name = folders[0].parent.name if folders[0].parent == folders[1].parent else folders[0].name
-    return _dataset(name, spec, items, hr, _left_out([hr, lr], []))
+    above = folders[0].parent if folders[0] != folders[1] and folders[0].parent == folders[1].parent else folders[0]
+    return _dataset(_names_above(above), spec, items, hr, _left_out([hr, lr], []))
 
 
 def class_folders(folder: Path) -> list[Path]:
@@ -117,18 +134,20 @@ def image_files(folder: Path) -> list[Path]:
     if not files:
         inside = sorted(path.name for path in entries if path.is_dir() and not path.name.startswith("."))
         hint = f"give one of its folders ({', '.join(inside[:4])})" if inside else "put images into it"
-        kinds = ", ".join(sorted(extension[1:] for extension in EXTENSIONS))
+        kinds = ", ".join(sorted(extension[1:] for extension in SUFFIXES))
         raise DataError(f"The folder '{folder}' holds no images ({kinds}): {hint}.")
     return sorted(files, key=lambda path: natural_key(path.name))
 
 
-def _left_out(folders: Sequence[Path], classes: Sequence[Path]) -> str:
+def _left_out(folders: Sequence[Path], classes: Sequence[Path], made: str = "") -> str:
     """What lies in a user's folders and is not part of the data set, in words; empty if nothing is."""
     entries = [path for folder in folders for path in _entries(folder) if not _is_hidden(Path(path.name))]
     inner = sorted(path.name for path in entries if path.is_dir() and path not in classes)
-    other = sorted({path.suffix.lower()[1:] for path in entries if path.suffix.lower() in OTHER_PICTURES})
+    other = Counter(path.suffix.lower()[1:] for path in entries if path.suffix.lower() in OTHER_SUFFIXES)
     parts = [f"folders: {', '.join(inner[:4])}{', …' * (len(inner) > 4)}"] if inner else []
-    parts += [f"files of kinds that srbench does not read: {', '.join(other)}"] if other else []
+    parts += [made] if made else []
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(other.items()))
+    parts += [f"images of kinds that srbench does not read: {kinds}"] if other else []
     return f"left out of {' and '.join(map(str, folders))}: {'; '.join(parts)}" if parts else ""
 
 
@@ -151,9 +170,9 @@ def _is_image(path: Path) -> bool:
     """Whether it is meant as one.
 
     Raises:
-        DataError: it is a link that leads nowhere: a picture that somebody means to be here.
+        DataError: it is a link that leads nowhere: an image that somebody means to be here.
     """
-    if path.name.startswith(".") or path.suffix.lower() not in EXTENSIONS:
+    if path.name.startswith(".") or path.suffix.lower() not in SUFFIXES:
         return False
     if path.is_symlink() and not path.exists():
         raise DataError(f"{path} is a link that leads nowhere: mend or remove it.")
@@ -180,62 +199,63 @@ def natural_key(name: str) -> tuple[list[tuple[int, int | str]], str]:
 
 
 def _paired(hr: Sequence[Path], lr: Sequence[Path]) -> list[tuple[Path, Path]]:
-    """Pair by the strictest of four rules that pairs them all."""
-
-    def as_is(stem: str) -> str:
-        return stem
-
-    def once(stem: str) -> str:
-        return _ROLE_SUFFIX.sub("", stem) or stem
-
-    def fully(stem: str) -> str:
-        shorter = once(stem)
-        return stem if shorter == stem else fully(shorter)
-
-    problem = ""
-    rules: list[tuple[Callable[[str], str], Callable[[str], str]]]
-    rules = [(as_is, as_is), (as_is, once), (once, once), (as_is, fully), (fully, fully)]
-    for hr_rule, lr_rule in rules:
-        by_stem, problem = _by_stem(hr, hr_rule)
-        partners, lr_problem = _by_stem(lr, lr_rule)
-        problem = problem or lr_problem or _unpaired(by_stem, partners)
-        if not problem:
-            return [(path, partners[stem]) for stem, path in by_stem.items()]
-    raise DataError(f"{problem}: give both the same name, or LR's with a suffix such as x2 or _LR.")
+    """HR with its LR: with several of them where those differ in a number alone, as in DIV2K's ``x4w1`` to ``x4w4``."""
+    found = ways([path.stem for path in hr], lr)
+    one_kind = len({re.sub(r"\d+", "", f"{way.prefix}/{way.suffix}") for way in found}) == 1
+    if one_kind and sum(len(files) for way in found for files in way.files) == len(lr):
+        by_hr = zip(hr, *(way.files for way in found), strict=True)
+        return [(path, file) for path, *partners in by_hr for (file,) in partners]
+    by_stem, problem = _by_stem(hr)  # no one rule is for all of them
+    partners, lr_problem = _by_stem(lr)
+    problem = problem or lr_problem or _unpaired(by_stem, partners)
+    if problem:
+        raise DataError(f"{problem}: give both the same name, or LR's with a suffix such as x2 or _LR.")
+    return [(path, partners[stem]) for stem, path in by_stem.items()]
 
 
-def _by_stem(files: Sequence[Path], rule: Callable[[str], str]) -> tuple[dict[str, Path], str]:
+def _by_stem(files: Sequence[Path]) -> tuple[dict[str, Path], str]:
     known: dict[str, Path] = {}
     for path in files:
-        other = known.setdefault(rule(path.stem), path)
+        other = known.setdefault(same_name(bare(path.stem)), path)
         if other is not path:
             return known, f"{other} and {path.name} would make the same pair"
     return known, ""
 
 
 def _unpaired(hr: dict[str, Path], lr: dict[str, Path]) -> str:
-    for one, other, role in ((hr, lr, "LR"), (lr, hr, "HR")):
+    for one, other, lacking in ((hr, lr, "LR"), (lr, hr, "HR")):
         alone = [path for stem, path in one.items() if stem not in other]
         if alone:
-            return f"{alone[0]} has no {role} partner"
+            return f"{alone[0]} has no {lacking} partner"
     return ""
 
 
 def _names(files: Sequence[Path]) -> list[str]:
     """What results are filed under: the stems, or the whole file names where two files could be meant by one."""
-    count = Counter(path.stem.lower() for path in files)
-    whole = {path.name.lower() for path in files}
-    taken = [count[path.stem.lower()] > 1 or path.stem.lower() in whole for path in files]
-    return [path.name if is_taken else path.stem for path, is_taken in zip(files, taken, strict=True)]
+    count = Counter(same_name(path.stem) for path in files)
+    whole = {same_name(path.name) for path in files}
+    taken = [count[same_name(path.stem)] > 1 or same_name(path.stem) in whole for path in files]
+    names = [path.name if is_taken else path.stem for path, is_taken in zip(files, taken, strict=True)]
+    composed = [unicodedata.normalize("NFC", name) for name in names]
+    return composed if len(set(composed)) == len(names) else names
+
+
+def _names_above(folder: Path) -> list[str]:
+    """A folder's name and those above it, from the first on that says more than what a folder of images is for."""
+    names = [name for place in (as_written(folder), *as_written(folder).parents) if (name := place.name)]
+    telling = next((at for at, name in enumerate(names) if not _ROLE_FOLDER.fullmatch(name)), 0)
+    return names[telling:] or [""]
 
 
 def _known(path: Path) -> ImageFile:
     return ImageFile(path=path, bytes=path.stat().st_size, sha256=file_sha256(path))
 
 
-def _dataset(name: str, spec: str, items: tuple[Item, ...], folder: Path, left_out: str) -> Dataset:
+def _dataset(names: Sequence[str], spec: str, items: tuple[Item, ...], folder: Path, left_out: str) -> Dataset:
     return Dataset(
-        name=safe_name(name),
+        name=safe_name(names[0]),
+        called=safe_name(names[0]),
+        above=tuple(map(safe_name, names[1:])),
         spec=spec,
         split="",
         kind="pairs" if items[0].lr else "hr",

@@ -13,13 +13,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from srbench.data.dataset import ImageFile, Item
-from srbench.data.manifest import safe_name
 from srbench.data.own.describe import About, describe
 from srbench.data.own.hub_spec import HubSpec
 from srbench.errors import DataError, SrbenchError, UsageError
 from srbench.imaging.files import read_image, write_png
 from srbench.system.files import write_atomically
 from srbench.system.installed import install_command
+from srbench.system.names import safe_name
 from srbench.system.text import warn
 
 _HR = ("hr", "high", "gt", "target", "original")

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl
 
-from srbench.data.manifest import safe_name
 from srbench.errors import DataError, UsageError
 from srbench.system.hashes import digest
+from srbench.system.names import safe_name
 from srbench.system.places import as_written, data_root, user_path
 
 PREFIX = "hf:"

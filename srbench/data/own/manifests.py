@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
 from functools import lru_cache
 from pathlib import Path
 
-from srbench.data.manifest import Manifest, read_manifest, safe_name
+from srbench.data.manifest import Manifest, read_manifest
 from srbench.errors import DataError, UsageError
-from srbench.system.names import unknown
+from srbench.system.names import safe_name, unknown
 from srbench.system.places import own_folder
 
 
@@ -56,6 +57,7 @@ def remove(name: str) -> tuple[Path, Path | None]:
         UsageError: there is none of this name.
         DataError: the manifest cannot be removed.
     """
+    name = unicodedata.normalize("NFC", name)
     if name not in own_names():
         raise unknown("data set of your own", name, own_names())
     path = own_path(name)

@@ -1,4 +1,4 @@
-"""A run as one HTML page that needs nothing else: no network, no server, no other file.
+"""A run as one self-contained HTML page: no network, no server, no other file.
 
 Imported by report alone.
 """

@@ -1,6 +1,6 @@
-"""The crops that the page's viewer shows: lossless, of the places where methods differ most, within a budget of bytes.
+"""The lossless crops of the page's viewer, where the methods differ most, within a budget of bytes.
 
-A window is the same at every scale and for every method: HR is cropped at its right and lower edges only.
+A window has the same coordinates at every scale and for every method: HR is cropped at its right and lower edges only.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from srbench.report.plots.crops import (
 )
 
 BYTES = 4_400_000
-"""Of all images of a page, as base64. With both libraries the page stays below 8 MB."""
+"""Most bytes of all images of a page in base64, so that the page stays below 8 MB."""
 HIGH, WIDE = 84, 112
-"""Of a window, in pixels of HR; less where the image is smaller."""
+"""The size of a window in HR pixels; less for small images."""
 MAX_WINDOWS = 12
-"""Of a data set."""
+"""Most windows per data set."""
 _WHOLE = 320
-"""The longer side of the small image that shows where a window lies."""
+"""The longer side of the overview image."""
 _log = logging.getLogger(__name__)
 
 
@@ -65,7 +65,7 @@ class Album:
 
 @dataclass(frozen=True, slots=True)
 class CropPlace:
-    """A window of an image, and how far the methods are apart in it."""
+    """A window of an image, and the disagreement of the methods in it."""
 
     dataset: DatasetRecord
     image: str
@@ -74,7 +74,7 @@ class CropPlace:
 
 
 def album(run: LoadedRun, budget: int = BYTES) -> Album:
-    """The crops of a run, the data sets in turn, each from its largest disagreement on, until the budget is spent."""
+    """The crops of a run, alternating between data sets, largest disagreement first, until the budget is spent."""
     made = Album()
     by_dataset = [list(_places(run, dataset)) for dataset in run.record.datasets]
     for place in (place for turn in zip_longest(*by_dataset) for place in turn if place is not None):
@@ -88,7 +88,7 @@ def album(run: LoadedRun, budget: int = BYTES) -> Album:
 
 
 def _places(run: LoadedRun, dataset: DatasetRecord) -> Iterator[CropPlace]:
-    """Windows at the largest scale with kept images: first the widest of each image, mixed with second ones."""
+    """Windows at the largest scale with kept images: the best of each image, mixed with the second best."""
     for scale in sorted(run.record.scales, reverse=True):
         ranked = sorted(_windows(run, dataset, scale), key=lambda places: -places[0].disagreement)
         if ranked:
@@ -101,7 +101,7 @@ def _places(run: LoadedRun, dataset: DatasetRecord) -> Iterator[CropPlace]:
 
 
 def _windows(run: LoadedRun, dataset: DatasetRecord, scale: int) -> Iterator[list[CropPlace]]:
-    """For each image with kept images its two windows of the largest disagreement, which do not overlap."""
+    """For each image with kept SR its two windows with the largest disagreement, which do not overlap."""
     cells = _cells(run, dataset, scale)
     names = list(dict.fromkeys(image.name for cell in cells.values() for image in cell.images))
     kept = [name for name in names if any(path.is_file() for path in hr_paths(run, dataset, scale, name))]
@@ -124,7 +124,7 @@ def widest(images: Sequence[NDArray[np.float32]], count: int) -> Iterator[tuple[
 
 
 def _crop(run: LoadedRun, place: CropPlace, made: Album) -> dict[str, Any] | None:
-    """A window as the page has it: HR and every method, at every scale of which images were kept."""
+    """A window as the page needs it: HR and every method, at every scale with kept images."""
     labels = labels_of(run)
     scales: dict[int, dict[str, Any]] = {}
     whole: Uint8Image | None = None
@@ -152,7 +152,7 @@ def _crop(run: LoadedRun, place: CropPlace, made: Album) -> dict[str, Any] | Non
 
 
 def _cells(run: LoadedRun, dataset: DatasetRecord, scale: int) -> dict[str, CellResult]:
-    """One cell for each label: the first seed's."""
+    """One cell per label, of the first seed."""
     cells: dict[str, CellResult] = {}
     for cell in run.cells:
         if (cell.id.dataset, cell.id.scale) == (dataset.name, scale):
@@ -163,7 +163,7 @@ def _cells(run: LoadedRun, dataset: DatasetRecord, scale: int) -> dict[str, Cell
 def _images(
     run: LoadedRun, dataset: DatasetRecord, scale: int, image: str, cells: dict[str, CellResult]
 ) -> tuple[Uint8Image, dict[str, Uint8Image]] | None:
-    """HR and the SR of each label, as far as they were kept whole and in one size; None without any."""
+    """HR and the SR of each label, as far as they were kept intact and have one size; None without any."""
     hr = read_hr(run, dataset, scale, image)
     if hr is None:
         return None

@@ -1,4 +1,4 @@
-"""What the page carries with it: its style, its programs, and the two libraries, packed."""
+"""Embedded assets of the page: style sheet, scripts, and two packed libraries."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SCRIPTS = (
     "record.js",
     "main.js",
 )
-"""In the order in which they are joined into one module."""
+"""Joined in this order into one module."""
 _LIBRARIES = {"plotly": "package_data/plotly.min.js", "itables": "html/dt_bundle.js"}
 """Where the wheels of plotly and itables keep their JavaScript."""
 
@@ -56,12 +56,12 @@ def _static(name: str) -> str:
 
 
 def csp_hash(script: str) -> str:
-    """How a content security policy allows one inline script and no other."""
+    """The source expression of a content security policy that allows this inline script."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 def script_json(value: Any) -> str:
-    """JSON that no HTML parser takes for a tag, comment or line end, whatever text is in it."""
+    """JSON that is safe inside HTML."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 

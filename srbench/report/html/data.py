@@ -1,4 +1,4 @@
-"""What the page shows of a run, as one document of plain values; places are named by their number in the lists."""
+"""The page's data as one JSON document. Methods, data sets and metrics are referred to by their index."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from srbench.report.tables.matrix import matrices
 from srbench.system.names import method_of
 from srbench.system.plain import json_number
 
-Number = float | str | None
-"""As JSON has it: infinities are the strings ``inf`` and ``-inf``, and what is not a number is null."""
+JsonNumber = float | str | None
+"""In JSON: infinities are the strings ``inf`` and ``-inf``, NaN is null."""
 _ON_DARK = {
     "#000000": "#F2F0EB",
     "#0072B2": "#3D9BD9",
@@ -33,7 +33,7 @@ _ON_DARK = {
     "#117733": "#4DB36F",
     "#AA4499": "#D47FC6",
 }
-"""Lighter, of the same hue, where a colour of the plots would be too faint on a dark page."""
+"""Lighter colours of the same hue for dark pages, where a plot's colour would be too dark."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +43,13 @@ class Published:
     name: str
     text: str
     difference: str
-    """Ours minus theirs, to the digits that they printed."""
+    """Ours minus theirs, to the published digits."""
     source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellValue:
-    """One method's value on a data set at a scale by a metric; without ``value`` the notes say why."""
+    """One method's value on a data set at a scale by a metric; if ``value`` is None, the notes say why."""
 
     dataset: int
     scale: int
@@ -59,11 +59,11 @@ class CellValue:
     rank: int
     spread: str
     notes: tuple[str, ...]
-    value: Number = None
+    value: JsonNumber = None
     low: float | None = None
     high: float | None = None
     seeds: int = 0
-    images: tuple[Number, ...] = ()
+    images: tuple[JsonNumber, ...] = ()
     """In the order of the data set's images."""
     published: tuple[Published, ...] = ()
 
@@ -74,13 +74,13 @@ def page_document(
     comparisons: Sequence[Comparison],
     baseline: str | None = None,
 ) -> dict[str, Any]:
-    """All of the page but its images, ready for JSON.
+    """The page's data without images, ready for JSON.
 
     Args:
         run: the run.
         references: published values; those for other protocols or images are left out.
         comparisons: of pairs of its methods, for the matrices.
-        baseline: the method that differences are taken from at first; bicubic, or the first, if None.
+        baseline: the initial baseline; by default bicubic, or the first method.
 
     Raises:
         UsageError: the run has no such baseline.
@@ -221,7 +221,7 @@ def _speed(run: LoadedRun, labels: Sequence[str]) -> dict[str, Any] | None:
 
 
 def _matrices(run: LoadedRun, labels: Sequence[str], comparisons: Sequence[Comparison]) -> Iterator[dict[str, Any]]:
-    """For each metric, data set and scale all pairs, and what a star means there."""
+    """All pairs of each metric, data set and scale, and what a star means."""
     metrics = [metric.name for metric in run.record.metrics]
     datasets = [dataset.name for dataset in run.record.datasets]
     for matrix in matrices(comparisons):

@@ -22,13 +22,13 @@ def html_page(
     comparisons: Sequence[Comparison],
     baseline: str | None = None,
 ) -> str:
-    """The page of a run, one file that holds all it needs.
+    """The page of a run as one self-contained file.
 
     Args:
         run: the run.
         references: published values to print beside ours.
-        comparisons: of pairs of its methods: what the matrix shows.
-        baseline: the method that differences are taken from at first; the reader may choose another.
+        comparisons: of pairs of its methods, for the matrix.
+        baseline: the initial baseline; the reader can choose another.
 
     Raises:
         UsageError: the run has no such baseline.

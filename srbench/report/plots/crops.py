@@ -1,4 +1,4 @@
-"""Sheets of crops, as SR papers print them, of the place where the methods differ most."""
+"""Crop sheets as in SR papers, of the window where the methods differ most."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 MAX_PANELS = 9
 """Methods on a sheet; HR is one more."""
 MAX_IMAGES = 24
-"""Images looked at for the largest disagreement: enough of them, evenly spaced, where there are more."""
+"""Most images that are searched for the largest disagreement, evenly spaced."""
 _BOX = "#D55E00"
 _CROP, _CAPTION, _GAP = 0.98, 0.24, 0.05
-"""Inches: how wide a crop is, how high its caption, and between panels."""
+"""In inches: width of a crop, height of its caption, gap between panels."""
 _log = logging.getLogger(__name__)
 
 Uint8Image = NDArray[np.uint8]
@@ -37,7 +37,7 @@ Uint8Image = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class CropBox:
-    """A place in an image, in pixels of HR."""
+    """A window of an image, in HR pixels."""
 
     top: int
     left: int
@@ -51,14 +51,14 @@ class CropBox:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """What is drawn on a sheet."""
+    """The content of a sheet."""
 
     dataset: DatasetRecord
     scale: int
     image: str
     hr: Uint8Image
     srs: dict[str, Uint8Image]
-    """By the key of the cell."""
+    """SR images by the key of the cell."""
     window: CropBox
 
 
@@ -92,7 +92,7 @@ def choose(run: LoadedRun, dataset: DatasetRecord, scale: int) -> Sheet | None:
 
 
 def panels(cells: Sequence[CellResult], run: LoadedRun) -> list[CellResult]:
-    """At most MAX_PANELS cells, one for each method, the worst first; the best and plain bicubic are always there."""
+    """At most MAX_PANELS cells, one per method, the worst first, always with the best and bicubic."""
     metric = main_metrics(run)[0]
     sign = 1 if metric.higher_is_better else -1
     first: dict[str, CellResult] = {}
@@ -183,7 +183,7 @@ def gray(image: Uint8Image) -> NDArray[np.float32]:
 
 
 def draw(run: LoadedRun, sheet: Sheet) -> Figure:
-    """HR with the window marked at left; to its right the crops, each with its method and values below."""
+    """Draw HR with the window marked at the left, and the crops at the right, each with its method and values."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -261,7 +261,7 @@ def _heading(run: LoadedRun) -> str:
 
 
 def _captions(run: LoadedRun, sheet: Sheet) -> list[tuple[CellResult, list[str], list[bool]]]:
-    """For each panel its cell, its name and its values; the values of the best by the first metric are bold."""
+    """For each panel the cell, its name and values; those of the best by the first metric are bold."""
     metrics = main_metrics(run)
     place = (sheet.dataset.name, sheet.scale)  # the same images under another name have the same key
     cells = [c for c in run.cells if c.key in sheet.srs and (c.id.dataset, c.id.scale) == place]

@@ -1,4 +1,4 @@
-"""The curves of the trainings behind a run's values, as the run keeps them."""
+"""Plots of the training curves that a run keeps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Curve:
     """One training.
 
     Attributes:
-        name: what sets it apart from its method's others: ``x2``, ``x3 seed 1``.
+        name: distinguishes it from others of its method: ``x2``, ``x3 seed 1``.
         steps: batches done at each validation.
         validation: PSNR of the validation images.
         train: PSNR of the training patches.
@@ -36,7 +36,7 @@ class Curve:
 
 
 def curves(run: LoadedRun) -> dict[str, list[Curve]]:
-    """The curves of each label, of at least two validations, that the run keeps."""
+    """The curves of each label with at least two validations."""
     places: dict[tuple[str, str], dict[tuple[int, int], None]] = {}  # scales and seeds of a label's weights
     for cell in run.cells:
         if (weights := str(cell.inputs.get("weights"))) in run.trainings:
@@ -60,7 +60,7 @@ def _curve(training: TrainingRecord, places: Sequence[tuple[int, int]]) -> Curve
 
 
 def draw_curves(label: str, some: Sequence[Curve], look: Look) -> Figure:
-    """PSNR of validation images, and thin that of the training patches, over batches."""
+    """Draw PSNR of validation images (thick) and training patches (thin) over batches."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 

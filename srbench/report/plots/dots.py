@@ -1,4 +1,4 @@
-"""Dot plots: for a data set and a scale a line a method, with every image's value, the mean and its interval."""
+"""Dot plots of a data set and scale: a line per method with each image's value, the mean and its interval."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LINE = 0.165
-"""Inches a method."""
+"""Inches per method."""
 _BELOW = 0.3
-"""How far below the mean the images stand, in lines: the interval would cover them."""
+"""How far below the mean the images are drawn, in lines, so that the interval does not cover them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,11 @@ def value_lines(
 
     Args:
         run: the run.
-        dataset: of which.
-        scale: of which.
-        metric: what is shown.
+        dataset: the data set.
+        scale: the scale.
+        metric: the metric.
         samples: the methods' values there.
-        references: published values, drawn where they are of the same images and protocol.
+        references: published values; those of the same images and protocol are drawn.
     """
     dots = []
     for sample, interval in samples:
@@ -75,7 +75,7 @@ def value_lines(
 
 
 def difference_lines(comparisons: Iterable[Comparison], metric: MetricRecord) -> list[Dots]:
-    """The lines of a plot of differences, the best first; those of infinite values alone are left out."""
+    """The lines of a plot of differences, the best first, without undefined ones."""
     dots = []
     for c in comparisons:
         differences = (a - b for a, b in zip(c.a.values.tolist(), c.b.values.tolist(), strict=True) if a != b)
@@ -94,7 +94,7 @@ def draw_dots(
     look_of: Mapping[str, Look],
     baseline: str = "",
 ) -> Figure:
-    """The figure of one data set and scale; of differences where there is a baseline."""
+    """The figure of one data set and scale; of differences if there is a baseline."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -131,7 +131,7 @@ def _draw_line(axes: Any, y: float, item: Dots, look: Look, digits: int) -> None
         axes.plot(ends, [y, y], marker="|", markersize=4.5, color=look.colour, linewidth=1.0, markeredgewidth=1.0)
     for _, value in item.published:
         axes.plot([value], [y], marker="|", markersize=10, color=INK, markeredgewidth=1.0, linestyle="", zorder=3)
-    if math.isinf(item.mean):  # all images equal to HR, say: no place on the axis, so at its edge
+    if math.isinf(item.mean):  # for example all images equal to HR: at the edge of the axis
         edge = 1 if item.mean > 0 else 0
         at = {"xycoords": axes.get_yaxis_transform(), "ha": "right" if edge else "left", "va": "center"}
         axes.annotate(printed(item.mean, digits), (edge, y), color=look.colour, fontsize=9, **at)
@@ -141,7 +141,7 @@ def _draw_line(axes: Any, y: float, item: Dots, look: Look, digits: int) -> None
 
 
 def _numbers(axes: Any, ys: Sequence[int], dots: Sequence[Dots], digits: int, baseline: str) -> None:
-    """The means in a column at the right, where nothing can cover them."""
+    """Print the means in a column at the right."""
     right = axes.secondary_yaxis("right")
     text = signed if baseline else printed
     right.set_yticks(list(ys), [text(item.mean, digits) for item in dots])

@@ -29,14 +29,14 @@ KINDS = ("png", "svg")
 def plots(run: LoadedRun, references: Sequence[Reference] = (), baseline: str = "") -> Iterator[tuple[str, bytes]]:
     """The (file name, content) of every plot of a run.
 
-    For each data set and scale the main metrics' values, and the first of them image by image against the baseline;
-    with a baseline the differences to it; where methods were timed quality against time and parameters; of
-    learned methods the training curves that the run keeps.
+    Per data set and scale: the values of the main metrics, a scatter plot of the first one against the baseline, with a
+    baseline the differences to it, and if methods were timed quality against time and parameters. Of learned methods:
+    the training curves that the run keeps.
 
     Args:
         run: the run.
         references: published values.
-        baseline: a label; by default bicubic, or else the first, and no plots of differences.
+        baseline: a label; by default bicubic or the first method, without plots of differences.
     """
     for name, figure in figures(run, references, baseline):
         for kind in KINDS:

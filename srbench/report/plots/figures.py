@@ -1,6 +1,6 @@
-"""What all figures share: sizes and fonts of a paper's column, names that fit, and files of the same bytes each time.
+"""Shared by all figures: sizes and fonts for a paper's column, short names, and reproducible files.
 
-Drawn by matplotlib's Agg and SVG backends without pyplot, so nothing global is touched.
+Drawn by matplotlib's Agg and SVG backends without pyplot, so no global state is changed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMN, PAGE = 3.3, 6.9
-"""Inches: the width of one column of a two-column paper, and of both."""
+"""In inches: the width of one column of a two-column paper, and of both."""
 DPI = 300
 STYLE: Any = {
     "font.family": "DejaVu Sans",
@@ -43,7 +43,7 @@ INK, GRID, FAINT = "#222222", "#dddddd", "#8c8c8c"
 
 
 def short(text: str, longest: int = 24) -> str:
-    """A name that fits."""
+    """A name cut to a length."""
     text = one_line(text)
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
@@ -54,13 +54,13 @@ def place(dataset: DatasetRecord, scale: int) -> str:
 
 
 def title(figure: Figure, run: LoadedRun, what: str) -> None:
-    """What is shown, and under which protocol."""
+    """Set the title: what is shown, and the protocol."""
     words = f"{what}, protocol {short(run.record.protocol, 16)} ({run.record.protocol_hash})"
     figure.suptitle(words, x=0.01, ha="left", fontsize=7, parse_math=False)
 
 
 def legend(figure: Figure, handles: Sequence[Any], names: Sequence[str], where: Where, columns: int) -> None:
-    """A legend outside the axes, whatever the names: matplotlib would leave out ``_a`` and set ``$a$`` as a formula."""
+    """A legend outside the axes for any names: matplotlib would omit ``_a`` and set ``$a$`` as a formula."""
     options: dict[str, Any] = {"frameon": False, "handletextpad": 0.3, "columnspacing": 1.0, "borderpad": 0.0}
     made = figure.legend(handles, ["name"] * len(names), loc=where, ncols=columns, **options)
     for text, name in zip(made.get_texts(), names, strict=True):

@@ -1,7 +1,7 @@
-"""Colours and markers of methods: one method looks the same in every figure, and as far as possible in every run.
+"""Colours and markers of methods: the same in every figure, and as far as possible in every run.
 
-Twelve colours that colour-blind readers tell apart, each first with a marker of its own, so that a figure survives
-grey-scale printing; with more methods than colours the pairs of colour and marker still differ.
+Twelve colours that colour-blind readers can distinguish, each with its own marker for grey-scale printing. With more
+methods than colours the pairs of colour and marker still differ.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ PALETTE = (
     *("#000000", "#882255", "#999933", "#332288", "#117733", "#AA4499"),
 )
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*", "d")
-"""matplotlib's; as many as colours and one more, so that the second round of colours has other markers."""
+"""One more than colours, so that the second round of colours has other markers."""
 _SYMBOLS = (
     *("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "triangle-left", "triangle-right"),
     *("pentagon", "hexagon", "star", "diamond-tall"),
 )
 PLOTLY_MARKERS = dict(zip(MARKERS, _SYMBOLS, strict=True))
-"""The same markers by plotly's names."""
+"""Plotly's names of the markers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,10 @@ class Look:
 
 
 def looks(labels: Iterable[str]) -> dict[str, Look]:
-    """A look for each label, no two alike up to 156 of them.
+    """A look per label, all different up to 156 labels.
 
-    The hash of a method's name decides its colour. Where two labels of a run would share one while another is free,
-    the later by name moves.
+    The hash of a method's name decides its colour. If two labels of a run collide while a colour is free, the later by
+    name takes the next one.
     """
     wanted = dict.fromkeys(labels)
     colours: dict[str, int] = {}
@@ -59,7 +59,7 @@ def looks(labels: Iterable[str]) -> dict[str, Look]:
 
 
 def _nearest_free(first: int, taken: list[int]) -> int:
-    """The first place from there on that is taken least often."""
+    """The first least used colour from there on."""
     order = [(first + step) % len(PALETTE) for step in range(len(PALETTE))]
     least = min(map(taken.count, order))
     return next(place for place in order if taken.count(place) == least)

@@ -1,4 +1,4 @@
-"""Quality against what it costs: the time of an image, and the parameters of the network."""
+"""Quality against cost: time per image, and parameters of the network."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 COSTS = ("latency", "parameters")
 MAX_NAMED = 18
-"""Methods up to which all are in the legend; of more those on the front are, or some of these."""
+"""Most methods in the legend; with more, only those on the front."""
 _OTHERS = "other methods"
 _APART = 20.0
-"""How many times less than the least cost nothing is drawn."""
+"""Zero cost is drawn at the least cost divided by this."""
 
 
 @dataclass(frozen=True, slots=True)
 class CostPoint:
-    """A method as a point: cheap is left, good is up (or down, where smaller is better)."""
+    """A method as a point."""
 
     label: str
     cost: float
@@ -57,7 +57,7 @@ def _cost(row: SpeedRow, cost: str) -> float | None:
 
 
 def front(points: Sequence[CostPoint], *, higher_is_better: bool) -> list[CostPoint]:
-    """Those to which no other is preferable: none as cheap is better. The cheapest first."""
+    """The Pareto front: points that no other as cheap is better than, the cheapest first."""
     sign = 1 if higher_is_better else -1
     best: list[CostPoint] = []
     for point in sorted(points, key=lambda point: (point.cost, -sign * point.value)):
@@ -74,7 +74,7 @@ def draw_pareto(
     points: Sequence[CostPoint],
     look_of: Mapping[str, Look],
 ) -> Figure | None:
-    """The figure of one data set at the scale of the timings; None if there are not two points, or nothing to weigh."""
+    """The figure of one data set at the scale of the timings; None with fewer than two points, or without costs."""
     speed = run.speed
     if speed is None or len(points) < 2 or not any(point.cost for point in points):
         return None
@@ -112,7 +112,7 @@ def draw_pareto(
 
 
 def _positions(points: Sequence[CostPoint], least: float) -> dict[str, float]:
-    """Where each label stands on a logarithmic axis, which has no zero: what costs nothing side by side at the left."""
+    """The x of each label on a logarithmic axis; points of zero cost are side by side at the left."""
     free = sorted((point for point in points if not point.cost), key=lambda point: point.value)
     # the best of them in the middle, where the front begins
     side = {point.label: (-1) ** place * ((place + 1) // 2) for place, point in enumerate(reversed(free))}
@@ -120,7 +120,7 @@ def _positions(points: Sequence[CostPoint], least: float) -> dict[str, float]:
 
 
 def _ticks(axes: Any, least: float, has_nothing: bool) -> None:
-    """Round numbers, with 2 and 5 between where there is room, and a zero of its own, parted from the axis."""
+    """Ticks at round numbers, with 2 and 5 if there is room, and a separate zero."""
     from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, NullFormatter
 
     low, high = least / 1.5, axes.get_xlim()[1]

@@ -1,4 +1,4 @@
-"""Every image's value of a method against that of a baseline: above the diagonal the method wins, below it loses."""
+"""Scatter plots of each image's value for a method against a baseline."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from srbench.report.tables.intervals import signed
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLUMNS = 4
-MAX_PANELS = 16
-"""Methods on a figure: the best of them where there are more."""
+_COLUMNS = 4
+MAX_SCATTER_PANELS = 16
+"""Most methods on a figure, the best ones."""
 
 
 def draw_scatter(
@@ -30,7 +30,7 @@ def draw_scatter(
     comparisons: Sequence[Comparison],
     look_of: Mapping[str, Look],
 ) -> Figure | None:
-    """A panel a method, all of one range; None where no two images are finite."""
+    """A panel per method, all with one range; None without two finite images."""
     sign = 1 if metric.higher_is_better else -1
     shown = [c for c in comparisons if len(_points(c)) > 1]
     shown.sort(key=lambda c: -sign * c.difference)
@@ -39,15 +39,15 @@ def draw_scatter(
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    left_out = len(shown) - MAX_PANELS
-    shown = shown[:MAX_PANELS]
+    left_out = len(shown) - MAX_SCATTER_PANELS
+    shown = shown[:MAX_SCATTER_PANELS]
     values = [value for c in shown for point in _points(c) for value in point]
     room = 0.05 * (max(values) - min(values)) or 1.0
     limits = (min(values) - room, max(values) + room)
-    rows = math.ceil(len(shown) / COLUMNS)
+    rows = math.ceil(len(shown) / _COLUMNS)
     columns = math.ceil(len(shown) / rows)
     with mpl.rc_context(STYLE):
-        size = (PAGE * columns / COLUMNS + (0.5 if columns < COLUMNS else 0), 0.45 + 1.72 * rows)
+        size = (PAGE * columns / _COLUMNS + (0.5 if columns < _COLUMNS else 0), 0.45 + 1.72 * rows)
         figure = Figure(figsize=(max(size[0], 3.3), size[1]), layout="constrained")
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for index, axes in enumerate(panels.flat):
@@ -59,7 +59,7 @@ def draw_scatter(
         baseline = shown[0].b.label
         figure.supxlabel(f"{metric_title(metric)} of {short(baseline)}", fontsize=7, parse_math=False)
         figure.supylabel(f"{metric_title(metric)} of each method", fontsize=7, parse_math=False)
-        more = f", the best {MAX_PANELS} of {MAX_PANELS + left_out} methods" if left_out > 0 else ""
+        more = f", the best {MAX_SCATTER_PANELS} of {MAX_SCATTER_PANELS + left_out} methods" if left_out > 0 else ""
         title(figure, run, f"{place(dataset, scale)}{more}")
     return figure
 

@@ -1,1 +1,1 @@
-"""Numbers of a run as tables of plain values. Imported by report and the API."""
+"""A run as tables. Imported by report and the API."""

@@ -1,4 +1,4 @@
-"""Tables of what each method has over a baseline, of the same images."""
+"""Tables of differences to a baseline, on the same images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from srbench.report.tables.intervals import signed, signed_interval
 
 
 def difference_grids(run: LoadedRun, comparisons: Sequence[Comparison], baseline: str) -> list[Grid]:
-    """Tables of differences to the baseline with their 95 % intervals, one metric each; its own row has its values.
+    """Tables of differences to the baseline with 95 % intervals, one metric each; the baseline's row has its values.
 
     Args:
         run: the run.

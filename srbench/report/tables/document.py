@@ -18,9 +18,9 @@ from srbench.system.plain import json_number
 def run_document(run: LoadedRun, intervals: CellIntervals) -> str:
     """``{"schema_version", "run", "results": [...], "failed": [...]}``: one result for each cell and metric.
 
-    ``ci_low`` and ``ci_high`` are the ends of the 95 % interval over images, from :func:`cell_intervals`; null where
-    there is none. A metric that could not be computed has ``status`` "unavailable", ``value`` null and the reason as
-    ``error``. Where methods were timed, ``speed`` says how fast they are, and where.
+    ``ci_low`` and ``ci_high`` are the ends of the 95 % interval over images, from :func:`cell_intervals`, or null. A
+    metric that could not be computed has ``status`` "unavailable", ``value`` null and the reason as ``error``. If
+    methods were timed, ``speed`` has the results.
     """
     results = []
     lacking = [metric for metric in run.record.metrics if metric.unavailable]

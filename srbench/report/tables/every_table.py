@@ -1,4 +1,4 @@
-"""All tables of a report, made once for every format that prints them."""
+"""All tables of a report, shared by the formats that print them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Tables:
     """A run as tables.
 
     Attributes:
-        main: PSNR and SSIM, for each data set.
-        others: every other metric, one to a table.
-        intervals: the main values with their intervals.
-        differences: the main values' differences to the baseline, where there is one.
+        main: PSNR and SSIM, one table per data set.
+        others: the other metrics, one per table.
+        intervals: the main values with intervals.
+        differences: differences of the main values to the baseline, if there is one.
     """
 
     main: Sequence[Grid]

@@ -26,7 +26,7 @@ IMAGE_COLUMNS = [*_CELL, "image", "width", "height", "metric", "value"]
 
 
 def cells_frame(run: LoadedRun, intervals: CellIntervals) -> pd.DataFrame:
-    """One row for each planned cell and metric; cells without a result have a status that says so and no value.
+    """One row for each planned cell and metric; cells without a result have no value and a status.
 
     ``ci_low`` and ``ci_high`` are the ends of the 95 % interval over images, from :func:`cell_intervals`.
     """
@@ -36,7 +36,7 @@ def cells_frame(run: LoadedRun, intervals: CellIntervals) -> pd.DataFrame:
 
 
 def cells_csv(run: LoadedRun, intervals: CellIntervals) -> str:
-    """The same table as CSV, at full precision: the shortest text that reads back as the same number."""
+    """The same table as CSV, with the shortest text that reads back as the same number."""
     return _csv(CELL_COLUMNS, _cell_rows(run, intervals))
 
 
@@ -75,7 +75,7 @@ def _comparison_rows(run: LoadedRun, comparisons: Sequence[Comparison]) -> Itera
 
 
 def comparison_row(comparison: Comparison) -> dict[str, Any]:
-    """A comparison's values by column; infinite ones stay so."""
+    """A comparison by column; infinite values are kept."""
     a, b, interval = comparison.a, comparison.b, comparison.interval
     return {
         "a": a.label,

@@ -6,7 +6,7 @@ Every format (terminal, Markdown, LaTeX) is a rendering of the same :class:`Grid
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
@@ -20,17 +20,17 @@ from srbench.system.names import method_of
 MAIN_METRICS = ("psnr", "ssim")
 DASH = "—"
 UNAVAILABLE = "unavailable"
-"""What stands where a metric could not be computed; a footnote says why."""
+"""The text for a metric that could not be computed; a footnote says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What stands in one place of a table.
+    """An entry of a table.
 
     Attributes:
-        texts: the printed value of each metric; empty where there is no result.
-        spreads: the printed standard deviation over seeds of each metric, where there are several.
-        ranks: of each metric, 1 for the best and 2 for the second among our methods, 0 for the others.
+        texts: the printed value of each metric; empty without a result.
+        spreads: the printed standard deviation over seeds of each metric, if there are several.
+        ranks: of each metric, 1 for the best and 2 for the second of our methods, 0 for the others.
         notes: numbers of footnotes.
     """
 
@@ -42,15 +42,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A method of ours, or a published one beside it."""
+    """One of our methods, or a published one."""
 
     name: str
     published: bool
     entries: dict[int, Entry]
-    """By scale; a scale that was not planned is absent."""
+    """By scale; scales that were not planned are absent."""
     notes: tuple[int, ...] = ()
     speed: str = ""
-    """Megapixels of output a second, where the table has that column."""
+    """Megapixels of output per second, if the table has that column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,9 @@ class Grid:
     intervals: bool = False
     """Whether values are printed with their 95 % interval."""
     baseline: str = ""
-    """The method whose values are taken from the others'; empty where values are shown themselves."""
+    """The method that differences are to; empty for a table of values."""
     speed: RunSpeed | None = None
-    """Where the speeds of the last column were taken; None for a table without that column."""
+    """The speeds of the last column; None for a table without it."""
 
     @property
     def heading(self) -> str:
@@ -77,14 +77,37 @@ class Grid:
         return f"{heading}, differences to {self.baseline}" if self.baseline else heading
 
 
+def entry_text(
+    grid: Grid,
+    entry: Entry | None,
+    part: Callable[[str, int, str], str],
+    notes: Callable[[Sequence[int]], str],
+    dash: str = DASH,
+) -> str:
+    """An entry as text, its metrics joined by slashes; a dash without a result, empty if it was not planned.
+
+    Args:
+        grid: the table.
+        entry: of the table.
+        part: formats the text, rank and spread of one metric.
+        notes: formats the numbers of footnotes.
+        dash: for no result.
+    """
+    if entry is None:
+        return ""
+    names = [metric.name for metric in grid.metrics]
+    parts = [part(entry.texts.get(n, DASH), entry.ranks.get(n, 0), entry.spreads.get(n, "")) for n in names]
+    return (" / ".join(parts) if entry.texts else dash) + notes(entry.notes)
+
+
 def metric_title(metric: MetricRecord) -> str:
-    """``PSNR (dB)``, with an arrow where smaller is better."""
+    """``PSNR (dB)``, with an arrow if smaller is better."""
     unit = f" ({metric.unit})" if metric.unit else ""
     return f"{metric.name.upper()}{unit}{'' if metric.higher_is_better else ' ↓'}"
 
 
 def printed(value: float, digits: int) -> str:
-    """A value as SR papers print it: no zero before the point."""
+    """A value as SR papers print it: without a zero before the point."""
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
     text = f"{value:.{digits}f}"
@@ -92,7 +115,7 @@ def printed(value: float, digits: int) -> str:
 
 
 def main_metrics(run: LoadedRun) -> tuple[MetricRecord, ...]:
-    """PSNR and SSIM, as far as the run has them; all of its metrics that it could compute if it has neither."""
+    """PSNR and SSIM if the run has them, otherwise all metrics that it could compute."""
     main = tuple(metric for metric in run.record.metrics if metric.name in MAIN_METRICS)
     return tuple(sorted(main, key=lambda metric: MAIN_METRICS.index(metric.name))) or tuple(
         metric for metric in run.record.metrics if not metric.unavailable
@@ -111,8 +134,8 @@ def grids(
 
     Args:
         run: the run.
-        references: rows with ``shown_for`` are printed beside our methods where protocol and images are the same.
-        metrics: what a cell shows; the main metrics if None.
+        references: rows with ``shown_for`` are printed beside our methods for the same protocol and images.
+        metrics: of the table; the main metrics if None.
     """
     shown = [row for row in references if row.shown_for]
     speed = run.speed if metrics is None else None
@@ -130,14 +153,14 @@ def grids(
 
 
 def speed_title(speed: RunSpeed) -> str:
-    """The head of the speed column."""
+    """The title of the speed column."""
     return f"MP/s x{speed.scale}"
 
 
 def speed_words(speed: RunSpeed) -> str:
-    """What the speed column says, for captions."""
+    """A caption for the speed column."""
     return (
-        f"MP/s: megapixels of output a second at x{speed.scale}, one {speed.size}x{speed.size} LR image, all "
+        f"MP/s: megapixels of output per second at x{speed.scale}, one {speed.size}x{speed.size} LR image, all "
         f"upsampling included, on {speed.device}"
     )
 
@@ -214,7 +237,7 @@ class _Builder:
         return {name: fmean(cell.values[name] for cell in cells) for name in found}
 
     def _ranks(self, means: dict[str, dict[str, float]]) -> dict[tuple[str, str], int]:
-        """Ranks by (label, metric) at one scale. What is printed alike is a tie."""
+        """Ranks by (label, metric) at one scale. Values that are printed alike are ties."""
         ranks = {}
         for metric in self.metrics:
             values = {label: value[metric.name] for label, value in means.items() if metric.name in value}
@@ -227,7 +250,7 @@ class _Builder:
         return ranks
 
     def _runs(self, label: str, scales: Sequence[int]) -> list[str]:
-        """Which of several merged runs a row is from, for footnotes; nothing of a single run."""
+        """The runs that a row of a merged run is from, for footnotes; empty for a single run."""
         cells = (cell for scale in scales for cell in self.results.get((label, scale), ()))
         return list(dict.fromkeys(f"run {self.origins[cell.id].run}" for cell in cells if cell.id in self.origins))
 
@@ -258,7 +281,7 @@ class _Builder:
         return Entry(texts, spreads, {name: ranks.get((label, name), 0) for name in texts}, notes)
 
     def _notes(self, label: str, scale: int) -> tuple[int, ...]:
-        """Footnotes for the cells of a place that have no result."""
+        """Footnotes for cells without a result."""
         have = {cell.id for cell in self.results.get((label, scale), [])}
         numbers = []
         for cell in self.planned_at[label, scale]:
@@ -270,7 +293,7 @@ class _Builder:
         return tuple(dict.fromkeys(numbers))
 
     def _other_values(self, cells: Sequence[CellResult]) -> tuple[int, ...]:
-        """Footnotes for what older runs of a merged report say of a place, where that is something else."""
+        """Footnotes for different values of older runs in a merged report."""
         numbers = []
         for cell in cells if self.origins else ():
             for run, values in self.origins[cell.id].others:
@@ -281,7 +304,7 @@ class _Builder:
         return tuple(dict.fromkeys(numbers))
 
     def _published(self, rows: Sequence[Reference], scales: Sequence[int]) -> list[Row]:
-        """Rows of published values, one for each method that a publication names."""
+        """Rows of published values, one per method."""
         names = {metric.name for metric in self.metrics}
         rows = [row for row in rows if row.metric in names and row.scale in scales]
         made = []

@@ -1,4 +1,4 @@
-"""Tables of values with their 95 % intervals, and how intervals, differences and p are printed."""
+"""Tables of values with 95 % intervals, and the text of intervals, differences and p."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from srbench.report.tables.grid import DASH, Entry, Grid, grids, main_metrics, p
 
 
 def interval_grids(run: LoadedRun, others: Sequence[MetricRecord] = ()) -> list[Grid]:
-    """Tables of the main metrics and others, one metric each, of the data sets that are large enough for intervals."""
+    """Tables of the main metrics and others, one metric each, of data sets that are large enough for intervals."""
     tables = []
     for metric in (*main_metrics(run), *others):
         by_place = intervals_by_key(samples(run, metric.name))
@@ -35,7 +35,7 @@ def interval_grids(run: LoadedRun, others: Sequence[MetricRecord] = ()) -> list[
 
 
 def _with_interval(entry: Entry, metric: MetricRecord, interval: Interval | None) -> Entry:
-    """An entry with brackets after its value, and without rank: the main table has that."""
+    """An entry with its interval in brackets, without ranks, which the main table has."""
     if interval is None:
         return replace(entry, ranks={})
     ends = f"[{printed(interval.low, metric.digits)}, {printed(interval.high, metric.digits)}]"
@@ -43,19 +43,19 @@ def _with_interval(entry: Entry, metric: MetricRecord, interval: Interval | None
 
 
 def signed(value: float, digits: int) -> str:
-    """A difference: ``+1.08``, ``-.07``; a dash for that of infinities."""
+    """A difference: ``+1.08``, ``-.07``; a dash for NaN."""
     if math.isnan(value):
         return DASH
     return ("+" if value > 0 else "") + printed(value, digits)
 
 
 def signed_interval(interval: Interval | None, digits: int) -> str:
-    """``[+.98, +1.19]``; a dash where there is none."""
+    """``[+.98, +1.19]``; a dash for None."""
     return DASH if interval is None else f"[{signed(interval.low, digits)}, {signed(interval.high, digits)}]"
 
 
 def printed_p(p: float | None) -> str:
-    """A p to three decimals; a dash where there was no test."""
+    """A p with three decimals; a dash without a test."""
     if p is None:
         return DASH
     return "<.001" if p < 0.001 else printed(p, 3)

@@ -1,4 +1,4 @@
-"""Every pair of methods of a run: as a page in Markdown, and on a terminal of 80 columns."""
+"""Matrices of all pairs of methods: as a Markdown page, and on a terminal of 80 columns."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from srbench.system.console import make_table
 from srbench.system.text import counted
 
 _NAME = 18
-"""Columns of a terminal that are left to methods' names; longer ones are folded."""
+"""Terminal columns for methods' names; longer ones are folded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,11 @@ class Matrix:
     cells: dict[tuple[str, str], Comparison]
     """By (row, column)."""
     tests: int
-    """How many pairs were tested: the family of Holm's correction."""
+    """How many pairs were tested, for Holm's correction."""
 
     @property
     def verdict(self) -> str:
-        """What a star means here, or why there is none."""
+        """What a star means, or why there is none."""
         if self.tests == 0:
             return no_test(next(iter(self.cells.values())))
         least = self.tests * 2 / 2**self.n
@@ -53,7 +53,7 @@ class Matrix:
 
 
 def matrices(comparisons: Sequence[Comparison]) -> Iterator[Matrix]:
-    """The matrices of the comparisons of one run. With every pair they are square, else one column for each B."""
+    """The matrices of comparisons of one run: square for all pairs, otherwise one column per B."""
     groups: dict[tuple[str, str, int], list[Comparison]] = {}
     for c in comparisons:
         groups.setdefault((c.metric.name, c.dataset, c.scale), []).append(c)
@@ -83,8 +83,8 @@ def matrix_page(run: LoadedRun, comparisons: Sequence[Comparison]) -> str:
         f"# srbench run {markdown(record.id)}: methods compared",
         f"Protocol **{markdown(record.protocol)}** (`{record.protocol_hash}`). Each entry is the row's method minus "
         "the column's, of the same images, with its 95 % interval (studentised bootstrap over the images). The "
-        "interval tells how far other images of this kind could move the difference; it says nothing of other kinds of "
-        "images, nor of another training. Pairs, p and wins are in compare.csv where CSV was asked for.",
+        "interval covers other images of this kind, but neither other kinds of images nor other trainings. Pairs, p "
+        "and wins are in compare.csv, if CSV was requested.",
     ]
     for matrix in matrices(comparisons):
         images = counted(matrix.n, "image")
@@ -112,7 +112,7 @@ def _entry(comparison: Comparison | None, *, interval: bool) -> str:
 
 
 def print_matrices(run: LoadedRun, comparisons: Sequence[Comparison], console: Console) -> None:
-    """Differences of each row's method and each column's, columns by the number of their row."""
+    """Print the differences of each row and column; columns are named by the number of their row."""
     record = run.record
     console.print(Text.assemble("protocol ", (one_line(record.protocol), "bold"), f" ({record.protocol_hash})"))
     for matrix in matrices(comparisons):

@@ -1,1 +1,1 @@
-"""Numbers in words and markup: terminal, Markdown, LaTeX, GitHub. Imported by report and the command line."""
+"""Results as text: terminal, Markdown, LaTeX, GitHub. Imported by report and the command line."""

@@ -13,7 +13,7 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit(verdicts: Verdicts) -> str:
-    """One test case for each value, and one for each problem of the check as a whole."""
+    """One test case per value, and one per problem of the check as a whole."""
     suite = ElementTree.Element("testsuite", name="srbench check")
     for problem in verdicts.problems:
         case = ElementTree.SubElement(suite, "testcase", classname="srbench.check", name="something is checked")
@@ -37,7 +37,7 @@ def junit(verdicts: Verdicts) -> str:
 
 
 def _xml(text: str) -> str:
-    """Without the characters that no XML may hold, escaped or not."""
+    """Without characters that XML forbids even escaped."""
     return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
 
 

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 from srbench.bench.results import RunRecord
 from srbench.report.escape import latex, markdown, safe_file_name
-from srbench.report.tables.grid import DASH, Entry, Grid, Row, speed_title, speed_words
+from srbench.report.tables.grid import DASH, Entry, Grid, Row, entry_text, speed_title, speed_words
 from srbench.system.text import counted
 
 _SIGNS = str.maketrans({DASH: "---", "∞": "\\(\\infty\\)", "-": "\\(-\\)"})
-"""How the signs in values are written in LaTeX; a hyphen there is a minus."""
+"""Signs of values in LaTeX; a hyphen is a minus."""
 _RANKS = "Best of our methods in bold, second underlined."
 
 
 def markdown_table(grid: Grid) -> str:
-    """A GitHub table: the best in bold, the second underlined, failed cells a dash with a footnote."""
+    """A GitHub table: best in bold, second underlined, a dash with a footnote for failed cells."""
     head = ["method", *(f"x{scale}" for scale in grid.scales), *((speed_title(grid.speed),) if grid.speed else ())]
     lines = [_pipe(head), _pipe(["---", *("---:" for _ in head[1:])])]
     for row in grid.rows:
@@ -37,17 +37,8 @@ def _sup(notes: Sequence[int]) -> str:
 
 
 def _markdown_entry(grid: Grid, entry: Entry | None) -> str:
-    if entry is None:
-        return ""
-    if not entry.texts:
-        return DASH + _sup(entry.notes)
     marks = {0: "{}", 1: "**{}**", 2: "<ins>{}</ins>"}
-    parts = []
-    for metric in grid.metrics:
-        text = entry.texts.get(metric.name, DASH)
-        spread = f" ± {entry.spreads[metric.name]}" if metric.name in entry.spreads else ""
-        parts.append(marks[entry.ranks.get(metric.name, 0)].format(text) + spread)
-    return " / ".join(parts) + _sup(entry.notes)
+    return entry_text(grid, entry, lambda text, rank, sd: marks[rank].format(text) + (f" ± {sd}" if sd else ""), _sup)
 
 
 def latex_tables(record: RunRecord, grids: Sequence[Grid]) -> str:
@@ -64,7 +55,7 @@ def _comment(text: str) -> str:
 
 
 def latex_table(record: RunRecord, grid: Grid) -> str:
-    """One table, the protocol in words in its caption."""
+    """One table, with the protocol in its caption."""
     body = "\n".join(_latex_row(grid, row) for row in grid.rows)
     kind = "-intervals" if grid.intervals else f"-to-{grid.baseline}" if grid.baseline else ""
     metrics = "-".join(metric.name for metric in grid.metrics) + kind
@@ -113,14 +104,9 @@ def _latex_sup(notes: Sequence[int]) -> str:
 
 
 def _latex_entry(grid: Grid, entry: Entry | None) -> str:
-    if entry is None:
-        return ""
-    if not entry.texts:
-        return "---" + _latex_sup(entry.notes)
     marks = {0: "{}", 1: "\\textbf{{{}}}", 2: "\\underline{{{}}}"}
-    parts = []
-    for metric in grid.metrics:
-        text = entry.texts.get(metric.name, DASH).translate(_SIGNS)
-        spread = f"\\,\\(\\pm\\)\\,{entry.spreads[metric.name]}" if metric.name in entry.spreads else ""
-        parts.append(marks[entry.ranks.get(metric.name, 0)].format(text) + spread)
-    return " / ".join(parts) + _latex_sup(entry.notes)
+
+    def part(text: str, rank: int, spread: str) -> str:
+        return marks[rank].format(text.translate(_SIGNS)) + (f"\\,\\(\\pm\\)\\,{spread}" if spread else "")
+
+    return entry_text(grid, entry, part, _latex_sup, "---")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 from srbench.bench.store import LoadedRun
-from srbench.report.tables.grid import DASH, Entry, Grid, grids
+from srbench.report.tables.grid import Entry, Grid, entry_text, grids
 from srbench.system.text import counted
 
 _MARKS = {0: "{}", 1: "<b>{}</b>", 2: "<u>{}</u>"}
 
 
 def html_tables(run: LoadedRun) -> str:
-    """A table for each data set: the best in bold, the second underlined; below them the protocol and footnotes."""
+    """A table per data set: best in bold, second underlined; then protocol and footnotes."""
     record = run.record
     tables = "".join(_table(grid) for grid in grids(run))
     notes = "".join(f"<br>note: {escape(note)}" for note in record.notes)
@@ -38,16 +39,8 @@ def _table(grid: Grid) -> str:
 
 
 def _entry(grid: Grid, entry: Entry | None) -> str:
-    if entry is None:
-        return ""
-    if not entry.texts:
-        return DASH + _sup(entry.notes)
-    parts = [
-        _MARKS[entry.ranks.get(metric.name, 0)].format(escape(entry.texts.get(metric.name, DASH)))
-        for metric in grid.metrics
-    ]
-    return " / ".join(parts) + _sup(entry.notes)
+    return entry_text(grid, entry, lambda text, rank, _: _MARKS[rank].format(escape(text)), _sup)
 
 
-def _sup(notes: tuple[int, ...]) -> str:
+def _sup(notes: Sequence[int]) -> str:
     return f"<sup>{', '.join(map(str, notes))}</sup>" if notes else ""

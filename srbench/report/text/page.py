@@ -1,4 +1,4 @@
-"""report.md: the tables and all that is needed to believe and to repeat them."""
+"""report.md: the tables, and everything needed to verify and repeat them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def markdown_report(run: LoadedRun, tables: Tables, images: Sequence[str]) -> st
 
     Args:
         run: the run.
-        tables: what to print of it.
+        tables: of the run.
         images: paths of plots and crop sheets, relative to the report.
     """
     parts = [_head(run), _tables(run, tables), _differences(tables), _intervals(run, tables)]
@@ -63,7 +63,7 @@ def _differences(tables: Tables) -> str:
         return ""
     baseline = markdown(tables.differences[0].baseline)
     lines = [f"## Differences to {baseline}", "", f"Each value minus {baseline}'s, of the same images, and its 95 %"]
-    lines.append(f"interval: studentised bootstrap over the images. {baseline}'s own row has its values.")
+    lines.append(f"interval: studentised bootstrap over the images. The row of {baseline} has its values.")
     for grid in tables.differences:
         lines += ["", f"### {markdown(grid.dataset.name)}: {markdown(grid.heading)}", ""]
         lines.append(markdown_table(grid).rstrip("\n"))
@@ -71,13 +71,13 @@ def _differences(tables: Tables) -> str:
 
 
 def _intervals(run: LoadedRun, tables: Tables) -> str:
-    lacking = [f"No intervals of {markdown(name)}: it pools in a way of its own." for name in without_intervals(run)]
+    lacking = [f"No intervals of {markdown(name)}: it pools images in its own way." for name in without_intervals(run)]
     if not tables.intervals:
         return "\n".join(["## Intervals", "", *lacking]) if lacking else ""
     lines = ["## Intervals", "", "The values with their 95 % intervals: studentised bootstrap over the images."]
-    lines.append("Differences of methods are far surer than these, since all are scored on the same images.")
+    lines.append("Differences of methods have much narrower intervals, since all are scored on the same images.")
     if len(run.record.seeds) > 1:
-        lines.append("±: standard deviation over seeds, which is no part of the interval.")
+        lines.append("±: standard deviation over seeds, not part of the interval.")
     lines += lacking
     for grid in tables.intervals:
         lines += ["", f"### {markdown(grid.dataset.name)}: {markdown(grid.heading)}, intervals", ""]

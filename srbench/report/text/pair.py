@@ -19,20 +19,20 @@ from srbench.system.console import make_table
 
 
 def print_pair(runs: Sequence[LoadedRun], comparisons: Sequence[Comparison], top: int, console: Console) -> None:
-    """Values and their differences; seeds apart, where there are several; the images of the largest differences.
+    """Print values and differences, the spread over seeds if there are several, and the images that differ most.
 
     Args:
         runs: the run of both methods, or A's and B's.
         comparisons: of one A and one B with one metric.
-        top: how many images to list of each data set and scale.
-        console: where to.
+        top: how many images to list per data set and scale.
+        console: where to print.
     """
     _print_head(runs, comparisons[0], console)
     console.print(_values(comparisons))
     for note in _notes(comparisons):
         console.print(Text(note, style="dim"))
     if any(len(sample.seed_values) > 1 for c in comparisons for sample in (c.a, c.b)):
-        console.print("\nStandard deviations: over images, and apart from them over seeds")
+        console.print("\nStandard deviations: over images, and over seeds")
         console.print(_spreads(comparisons))
     if top:
         console.print("\nImages of the largest differences")
@@ -113,6 +113,6 @@ def _table(*columns: str) -> Table:
     for name in columns:
         if name == "image":
             table.add_column(name, overflow="fold", min_width=6)
-        else:  # an interval may be broken at its comma where values are large
+        else:  # long intervals are broken at the comma
             table.add_column(name, justify="right", overflow="fold", no_wrap="interval" not in name)
     return table

@@ -1,4 +1,4 @@
-"""A record of speed as tables: for a terminal of 80 columns, and in Markdown."""
+"""Speed records as tables: for a terminal of 80 columns, and in Markdown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from srbench.speed.against import SpeedPair
 from srbench.speed.record import SpeedRecord, SpeedRow
 from srbench.system.console import make_table
 
-COLUMNS = ("ms", "quartiles", "MP/s", "GMAC", "MB", "roof")
+SPEED_COLUMNS = ("ms", "quartiles", "MP/s", "GMAC", "MB", "roof")
 SHORT = {"channels_last": "cl", "compiled": "jit", "graph": "graph"}
 LEGEND = (
     "From LR with all upsampling; net: the network alone. cl: channels_last, jit: compiled, b: images at once (+: the "
@@ -25,7 +25,7 @@ LEGEND = (
 
 
 def print_speed(record: SpeedRecord, console: Console) -> None:
-    """Print a table for each size and scale, rows in the order asked for."""
+    """Print a table per size and scale."""
     console.print(Text.assemble((one_line(record.device), "bold"), f" {record.machine.get('processor', '')}".rstrip()))
     console.print(_peaks(record), soft_wrap=True)
     for title, entries in _groups(record):
@@ -39,15 +39,15 @@ def print_speed(record: SpeedRecord, console: Console) -> None:
 
 
 def speed_markdown(record: SpeedRecord) -> Iterator[str]:
-    """The lines of a page's part: what was timed where, and a table for each size and scale."""
+    """A section of a Markdown page: device, versions, and a table per size and scale."""
     yield f"## {markdown(record.device)}, {record.date[:10]}\n"
     versions = ", ".join(f"{name} {record.versions[name]}" for name in ("srbench", "torch") if name in record.versions)
     where = (record.machine.get("processor", ""), _peaks(record), versions)
     yield f"{'; '.join(markdown(part) for part in where if part)}. Protocol {record.protocol}.\n"
     for (scale, sizes), entries in _groups(record):
         yield f"### {scale}, {sizes}\n"
-        yield f"| method | mode | {' | '.join(COLUMNS)} |"
-        yield f"| --- | --- |{' ---: |' * len(COLUMNS)}"
+        yield f"| method | mode | {' | '.join(SPEED_COLUMNS)} |"
+        yield f"| --- | --- |{' ---: |' * len(SPEED_COLUMNS)}"
         for row in entries:
             yield f"| {' | '.join(map(markdown, (row.method, _mode(row), *_values(row))))} |"
         yield ""
@@ -59,7 +59,7 @@ def _peaks(record: SpeedRecord) -> str:
 
 
 def _groups(record: SpeedRecord) -> Iterator[tuple[tuple[str, str], list[SpeedRow]]]:
-    """The rows of each scale and size in the order asked for, with both in words."""
+    """The rows of each scale and size, with a title."""
     for (size, scale), rows in groupby(record.rows, key=lambda row: (row.size, row.scale)):
         entries = list(rows)
         width, height = entries[0].lr_width, entries[0].lr_height
@@ -67,7 +67,7 @@ def _groups(record: SpeedRecord) -> Iterator[tuple[tuple[str, str], list[SpeedRo
 
 
 def print_speed_pairs(pairs: Sequence[SpeedPair], console: Console) -> None:
-    """Print how each row's time changed from an earlier record, and how many agree with it."""
+    """Print how each row's time changed since an earlier record, and how many rows agree."""
     table = make_table()
     for title in ("method", "mode"):
         table.add_column(title, overflow="fold")
@@ -89,7 +89,7 @@ def _table(rows: list[SpeedRow]) -> Table:
     table = make_table()
     table.add_column("method", overflow="fold")
     table.add_column("mode", overflow="fold")
-    for title in COLUMNS:
+    for title in SPEED_COLUMNS:
         table.add_column(title, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(one_line(row.method), _mode(row), *_values(row))
@@ -121,5 +121,5 @@ def _values(row: SpeedRow) -> tuple[str, ...]:
 
 
 def _short(value: float) -> str:
-    """Three digits, and as many more as stand before the point."""
+    """Three significant digits, without an exponent."""
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"

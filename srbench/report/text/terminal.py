@@ -21,7 +21,7 @@ from srbench.system.text import counted
 
 _SCALES_ABREAST = 4
 _NAME = 10
-"""Columns that a method's name has at least."""
+"""Least columns of a method's name."""
 _STYLES = {0: "", 1: "bold", 2: "underline"}
 
 
@@ -33,15 +33,15 @@ def print_tables(
     intervals: bool = False,
     baseline: str = "",
 ) -> None:
-    """Print a table for each data set, methods by scales.
+    """Print a table per data set, methods by scales.
 
     Args:
         run: the run.
-        console: where to; stdout if None.
+        console: where to print; stdout if None.
         references: published values to print beside ours; the built-in ones if None.
-        others: further metrics, two to a table.
+        others: further metrics, two per table.
         intervals: print the values again with their 95 % intervals.
-        baseline: a label whose differences to the others are printed.
+        baseline: a label; differences to it are printed too.
     """
     console = console or make_console(highlight=False)
     references = load_references() if references is None else references
@@ -83,7 +83,7 @@ def _title(grid: Grid) -> Text:
 
 
 def _abreast(grid: Grid, width: int) -> int:
-    """How many scales fit beside the methods' names; two blanks part the columns."""
+    """How many scales fit beside the methods' names, with two blanks between columns."""
     widest = max((_entry(grid, entry).cell_len for row in grid.rows for entry in row.entries.values()), default=0)
     beside = _NAME + 2 + (len(speed_title(grid.speed)) + 2 if grid.speed is not None else 0)
     return min(max((width - beside) // (widest + 2), 1), _SCALES_ABREAST)

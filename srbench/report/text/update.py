@@ -1,4 +1,4 @@
-"""What an update of baselines has changed: a difference to review, a few sentences, or one JSON document."""
+"""The result of an update of baselines: a diff, sentences, or a JSON document."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from srbench.bench.results import SCHEMA_VERSION
 from srbench.system.console import make_console
 
 STYLES = {"---": "bold", "+++": "bold", "@@": "cyan", "-": "red", "+": "green"}
-"""Of the lines of a difference, by how they begin."""
+"""Of diff lines, by their prefix."""
 
 
 def print_diff(update: Update, console: Console | None = None) -> None:
-    """The unified difference of every file that has changed, on stdout; coloured on a terminal."""
+    """Print the unified diff of every changed file; coloured on a terminal."""
     console = console or make_console(highlight=False)
     for file in update.files:
         for line in file.diff():
@@ -26,7 +26,7 @@ def print_diff(update: Update, console: Console | None = None) -> None:
 
 
 def sentences(update: Update) -> Iterator[str]:
-    """How many values of each file have changed, and what an update leaves to a person."""
+    """How many values of each file have changed, and what an update does not change."""
     for file in update.files:
         if file.checked:
             yield f"{file.path}: {len(file.changes)} of the {file.checked} values that the runs hold rewritten"
@@ -38,7 +38,7 @@ def sentences(update: Update) -> Iterator[str]:
 
 
 def update_document(update: Update, runs: list[str]) -> str:
-    """The same as JSON; values are texts, as they stand in the files."""
+    """The update as JSON; values are strings, as in the files."""
     files = [
         {
             "path": str(file.path),

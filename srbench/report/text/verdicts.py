@@ -1,4 +1,4 @@
-"""The answer of a check on a terminal of 80 columns."""
+"""The result of a check on a terminal of 80 columns."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from rich.table import Table
 from rich.text import Text
 
 from srbench.analysis.gate import Verdict, Verdicts
-from srbench.analysis.references import SPEED, Reference
+from srbench.analysis.references import SPEED_PREFIX, Reference
 from srbench.system.console import make_table
 
 MAX_FAILURES = 20
-"""How many are printed by name."""
+"""Most failures that are listed."""
 
 
 def print_verdicts(verdicts: Verdicts, console: Console) -> None:
-    """Failures first, each by name; then how many values agree, and by how much."""
+    """Print the failures, then how many values agree, and the largest differences."""
     for problem in verdicts.problems:
         console.print(Text(problem, style="bold red"))
     if verdicts.failures:
         console.print(_failures(verdicts.failures[:MAX_FAILURES]))
         if len(verdicts.failures) > MAX_FAILURES:
-            console.print(f"and {len(verdicts.failures) - MAX_FAILURES} more; --json and --junit name them all")
+            console.print(f"and {len(verdicts.failures) - MAX_FAILURES} more; --json and --junit list them all")
         for error in dict.fromkeys(verdict.error for verdict in verdicts.failures if verdict.error):
             console.print(Text(f"failed: {error}", style="red"))
     if verdicts.verdicts:
         console.print(_summary(verdicts.verdicts))
-        console.print(Text("Δ: the largest difference from what is expected", style="dim"))
+        console.print(Text("Δ: the largest difference from the expected value", style="dim"))
     passed = len(verdicts.verdicts) - len(verdicts.failures)
     answer = Text("passed" if verdicts.ok else "FAILED", style="bold green" if verdicts.ok else "bold red")
     console.print(Text.assemble(answer, f": {passed} of {len(verdicts.verdicts)} values are as expected"))
@@ -62,7 +62,7 @@ def _summary(verdicts: Sequence[Verdict]) -> Table:
 
 
 def _largest(verdicts: Sequence[Verdict], metric: str) -> str:
-    """The largest deviation, from the most precise reference where a value has several."""
+    """The largest deviation, from the most precise reference of each value."""
     finest: dict[tuple[str, str, int, str], Verdict] = {}
     for verdict in verdicts:
         row = verdict.reference
@@ -76,13 +76,13 @@ def _largest(verdicts: Sequence[Verdict], metric: str) -> str:
 
 
 def _fineness(row: Reference) -> tuple[bool, float]:
-    """Sorts the row that holds a value most closely first."""
+    """A sort key: the most precise reference first."""
     return row.rule != "equal", row.tolerance or 0.0
 
 
 def _kind(metric: str) -> str:
-    """A metric, or ``speed`` whatever it is held against."""
-    return SPEED.rstrip("/") if metric.startswith(SPEED) else metric
+    """The metric, or ``speed`` for any speed ratio."""
+    return SPEED_PREFIX.rstrip("/") if metric.startswith(SPEED_PREFIX) else metric
 
 
 def _signed(value: float) -> str:

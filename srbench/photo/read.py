@@ -1,23 +1,20 @@
-"""Picture files to pictures: with alpha, 16 bits and metadata."""
+"""Image files with alpha, 16 bits and metadata."""
 
 from __future__ import annotations
 
-import dataclasses
-import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from srbench.imaging.files import Samples, read_samples
-from srbench.photo.exif import clean
-from srbench.photo.picture import Metadata, Picture
-from srbench.photo.png import colour_chunks
+from srbench.imaging.files import read_samples
+from srbench.photo.image import Image
+from srbench.photo.metadata import of_file
 
 
-def read_picture(source: Path | bytes, *, name: str | None = None) -> Picture:
-    """Read a picture with all that it carries.
+def read_photo(source: Path | bytes, *, name: str | None = None) -> Image:
+    """Read an image with all that it carries.
 
     The EXIF orientation is applied to the pixels, and the metadata say so. A palette is looked up. The colours of
     pixels that are wholly transparent are replaced by those of the nearest that can be seen.
@@ -27,15 +24,15 @@ def read_picture(source: Path | bytes, *, name: str | None = None) -> Picture:
     """
     samples = read_samples(source, name=name)
     pixels = samples.pixels.reshape(*samples.pixels.shape[:2], -1)
-    metadata = _metadata(samples, source)
-    colour = np.ascontiguousarray(pixels[..., : 1 if pixels.shape[2] < 3 else 3])
+    metadata, damaged = of_file(samples)
+    colour, alpha = np.ascontiguousarray(pixels[..., : 1 if pixels.shape[2] < 3 else 3]), None
     if colour.shape[2] == 1 and colour_space(metadata.icc) == "RGB":  # of a gray palette: the profile stays true
         colour = np.repeat(colour, 3, axis=2)
-    picture = Picture(samples.name, colour, None, metadata)
     if pixels.shape[2] in (2, 4):
         alpha = np.ascontiguousarray(pixels[..., -1:])
-        picture = dataclasses.replace(picture, colour=_bled(colour, alpha), alpha=alpha)
-    return picture
+        colour = _bled(colour, alpha)
+    left_out = (f"{samples.left_out} are left out",) if samples.left_out else ()
+    return Image(samples.name, colour, alpha, metadata, (*left_out, *damaged))
 
 
 def colour_space(icc: bytes) -> str:
@@ -63,26 +60,3 @@ def _bled(colour: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
     filled: NDArray[Any] = colour.copy()
     filled[hidden] = colour.reshape(-1, colour.shape[2])[places[nearest[hidden]]]
     return filled
-
-
-def _metadata(samples: Samples, source: Path | bytes) -> Metadata:
-    info = samples.info
-    dpi = info.get("dpi")
-    try:
-        dpi = (float(dpi[0]), float(dpi[1])) if dpi else None
-    except (TypeError, ValueError, ZeroDivisionError, IndexError):
-        dpi = None
-    return Metadata(
-        icc=info.get("icc_profile") or b"",
-        exif=clean(samples.exif),
-        xmp=_upright(info.get("xmp") or b""),
-        dpi=dpi if dpi and 0 < min(dpi) <= max(dpi) < 1e6 else None,
-        png_colour=colour_chunks(source) if samples.format == "PNG" else (),
-    )
-
-
-def _upright(xmp: bytes | str) -> bytes:
-    """XMP that says of its orientation what the EXIF says."""
-    data = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
-    data = re.sub(rb"(tiff:Orientation\s*=\s*[\"'])[1-8]", rb"\g<1>1", data)
-    return re.sub(rb"(<tiff:Orientation>\s*)[1-8]", rb"\g<1>1", data)

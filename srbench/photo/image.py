@@ -1,4 +1,4 @@
-"""What a picture is on its way through a method, and what it carries beside its pixels."""
+"""An image on its way through a method, and what it carries beside its pixels."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from srbench.imaging.png import Chunk
 from srbench.imaging.resize import PEAKS
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
@@ -15,33 +16,34 @@ Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What a picture carries.
+    """What an image carries.
 
     Attributes:
         icc: the colour profile.
-        exif: as JPEG files have it, but without the leading ``Exif\\0\\0``; its orientation is 1, for the pixels are
-            turned.
+        exif: values by tag; those of a directory that a tag leads to are a mapping in its place.
         xmp: an XML document.
+        iptc: title, keywords and rights as newspapers have them (IIM).
+        comment: a JPEG's.
+        text: a PNG's, but for what is named above.
         dpi: pixels an inch, to the right and down.
-        png_colour: the chunks by which a PNG says what its colours are without a profile.
+        png_colour: by which a PNG says what its colours are without a profile.
     """
 
     icc: bytes = b""
-    exif: bytes = b""
+    exif: dict[int, Any] = field(default_factory=dict)
     xmp: bytes = b""
+    iptc: bytes = b""
+    comment: bytes = b""
+    text: tuple[Chunk, ...] = ()
     dpi: tuple[float, float] | None = None
-    png_colour: tuple[tuple[bytes, bytes], ...] = ()
+    png_colour: tuple[Chunk, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a picture's pixels lie in a file.
+    """How an image's pixels lie in a file: 1 channel is gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha.
 
-    Attributes:
-        height: in pixels.
-        width: in pixels.
-        channels: 1 gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha.
-        depth: bits of a sample, 8 or 16.
+    ``depth`` is bits of a sample, 8 or 16.
     """
 
     height: int
@@ -50,31 +52,28 @@ class Layout:
     depth: int
 
     @property
-    def alpha(self) -> bool:
-        """Whether the last channel is transparency."""
-        return self.channels in (2, 4)
-
-    @property
     def gray(self) -> bool:
         """Whether there are no colours."""
         return self.channels < 3
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture in memory, with integers as in its file.
+class Image:
+    """An image in memory, with integers as in its file.
 
     Attributes:
         name: for messages.
         colour: (H, W, 1) gray or (H, W, 3) RGB, uint8 or uint16.
         alpha: (H, W, 1) of the same type; None if there is no transparency.
         metadata: what else it carries.
+        notes: what of its file is lost already.
     """
 
     name: str
     colour: NDArray[Any]
     alpha: NDArray[Any] | None = None
     metadata: Metadata = field(default_factory=Metadata)
+    notes: tuple[str, ...] = ()
 
     @property
     def layout(self) -> Layout:

@@ -1,4 +1,4 @@
-"""The whole way of one picture: read, enlarged, written, and set beside the bicubic one."""
+"""The whole way of one image: read, upsampled, written, and set beside the bicubic one."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
 
 from srbench.errors import DataError
-from srbench.photo.enlarge import Enlarger
 from srbench.photo.formats import format_named
+from srbench.photo.image import Image, Metadata
 from srbench.photo.paths import Job
-from srbench.photo.picture import Metadata, Picture
-from srbench.photo.reading import read_picture
-from srbench.photo.side_by_side import Looker, bicubic, busiest, layout_of, side_by_side
+from srbench.photo.read import read_photo
+from srbench.photo.side_by_side import Looker, bicubic, busiest, side_by_side
+from srbench.photo.upscale import Upscaler
 from srbench.system.files import atomic_file
 
 MUCH = 1_000_000
@@ -32,20 +32,17 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of one picture.
+    """What came of one image, as ``--json`` has it.
 
     Attributes:
         input: where it came from; ``-`` is stdin.
         output: where it is now; ``-`` is stdout.
-        width: in pixels, before.
-        height: in pixels, before.
-        out_width: in pixels, after.
-        out_height: in pixels, after.
+        width: in pixels, before; ``height`` alike, and ``out_width`` and ``out_height`` after.
         channels: 1 gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha.
         bits: of a sample.
         tiles: how many parts it was worked on in.
         seconds: from reading to writing.
-        compare: the side-by-side picture, or none.
+        compare: the side-by-side image, or none.
         notes: what the user should know.
     """
 
@@ -63,13 +60,13 @@ class Done:
     notes: tuple[str, ...]
 
 
-def upscale_file(job: Job, enlarger: Enlarger, labels: tuple[str, str], quality: int, progress: Progress) -> Done:
-    """Read, enlarge and write one picture.
+def upscale_file(job: Job, upscaler: Upscaler, labels: tuple[str, str], quality: int, progress: Progress) -> Done:
+    """Read, upsample and write one image.
 
     Args:
         job: what goes where.
-        enlarger: the method, ready.
-        labels: of the bicubic and of the method's picture in a side-by-side one.
+        upscaler: the method, ready.
+        labels: of the bicubic and of the method's image in a side-by-side one.
         quality: of JPEG and WebP.
         progress: called after each tile.
 
@@ -80,24 +77,21 @@ def upscale_file(job: Job, enlarger: Enlarger, labels: tuple[str, str], quality:
     """
     began = time.monotonic()
     content = job.source if job.source is not None else sys.stdin.buffer.read()
-    picture = read_picture(content, name=job.name)
-    picture, layout, notes = job.format.fitted(picture)
-    scale, size = enlarger.scale, layout
-    layout = dataclasses.replace(layout, height=layout.height * scale, width=layout.width * scale)
+    image, size, notes = job.format.fitted(read_photo(content, name=job.name))
+    scale = upscaler.scale
+    layout = dataclasses.replace(size, height=size.height * scale, width=size.width * scale)
     job.format.check(job.name, layout)
-    if not enlarger.works_in_tiles and size.height * size.width > MUCH:
-        notes += (f"{enlarger.method.info.name} looks at the whole picture at once, which may need much memory",)
-    tiles = len(enlarger.tiles(size.height, size.width))
+    if not upscaler.works_in_tiles and size.height * size.width > MUCH:
+        notes += (f"{upscaler.method.info.name} looks at the whole image at once, which may need much memory",)
+    tiles = len(upscaler.tiles(size.height, size.width))
     count = iter(range(1, tiles + 1))
-    bands = enlarger.bands(picture, layout.depth, lambda: progress(next(count), tiles))
-    looker = Looker(busiest(picture, scale)) if job.compare is not None else None
-    if looker is not None:
-        bands = looker.watch(bands)
+    bands = upscaler.bands(image, layout.depth, lambda: progress(next(count), tiles))
+    looker = Looker(busiest(image, scale)) if job.compare is not None else None
     try:
-        with _target(job) as file:
-            job.format.write(file, layout, bands, picture.metadata, quality)
+        with _stdout() if job.target is None else atomic_file(job.target) as file:
+            job.format.write(file, layout, looker.watch(bands) if looker else bands, image.metadata, quality)
         if looker is not None:
-            _compare(job, picture, scale, looker, labels)
+            _compare(job, image, scale, looker, labels)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -120,13 +114,9 @@ def upscale_file(job: Job, enlarger: Enlarger, labels: tuple[str, str], quality:
     )
 
 
-def _target(job: Job) -> AbstractContextManager[BinaryIO]:
-    return _stdout() if job.target is None else atomic_file(job.target)
-
-
 @contextmanager
 def _stdout() -> Iterator[BinaryIO]:
-    """A file that goes to stdout once it is whole: nobody who reads there gets half a picture."""
+    """A file that goes to stdout once it is whole: nobody who reads there gets half an image."""
     with SpooledTemporaryFile(max_size=IN_MEMORY) as file:
         yield cast(BinaryIO, file)
         file.seek(0)
@@ -135,9 +125,9 @@ def _stdout() -> Iterator[BinaryIO]:
         sys.__stdout__.buffer.flush()
 
 
-def _compare(job: Job, picture: Picture, scale: int, looker: Looker, labels: tuple[str, str]) -> None:
+def _compare(job: Job, image: Image, scale: int, looker: Looker, labels: tuple[str, str]) -> None:
     assert job.compare is not None
-    sheet = side_by_side(bicubic(picture, scale, looker.window), looker.seen, labels)
-    metadata = Metadata(icc=picture.metadata.icc, png_colour=picture.metadata.png_colour)
+    sheet = side_by_side(bicubic(image, scale, looker.window), looker.seen, labels)
+    metadata = Metadata(icc=image.metadata.icc, png_colour=image.metadata.png_colour)
     with atomic_file(job.compare) as file:
-        format_named("png").write(file, layout_of(sheet), [sheet], metadata)
+        format_named("png").write(file, Image(job.name, sheet).layout, [sheet], metadata)
