@@ -46,8 +46,6 @@ class CaseSource:
     def __init__(self) -> None:
         self._key: tuple[str, ...] | None = None
         self._cases: list[tuple[str, Case]] = []
-        self.sizes: dict[str, tuple[int, int]] = {}
-        """Heights and widths of the last set's HR images before they were cropped, by name."""
         self._failed: dict[tuple[str, ...], DataError] = {}
 
     def cases(self, dataset: Dataset, scale: int, protocol: Protocol) -> Iterator[tuple[str, Case]]:
@@ -63,12 +61,11 @@ class CaseSource:
         for known in (key[:1], key):
             if known in self._failed:
                 raise self._failed[known]
-        self._key, self._cases, self.sizes = None, [], {}
+        self._key, self._cases = None, []
         kept: list[tuple[str, Case]] = []
         pixels = 0
         for sample in self._samples(dataset):
             case = self._case(key, protocol, sample, scale)
-            self.sizes[sample.name] = (sample.hr.shape[0], sample.hr.shape[1])
             pixels += case.hr.shape[0] * case.hr.shape[1]
             if pixels <= KEEP_PIXELS:
                 kept.append((sample.name, case))
@@ -124,6 +121,7 @@ def compute_cell(
         DataError: an image is missing, corrupt or too small to be scored.
     """
     images: list[ImageResult] = []
+    extents: list[Extent] = []
     hr: list[NDArray[np.uint8]] = []
     first: tuple[Case, Output] | None = None
     supplied = _supplied(runner, job)
@@ -140,8 +138,9 @@ def compute_cell(
         image = case.image(sr)
         same += np.array_equal(image, case.hr)
         values = scoring.score(name, case.pair(sr), (image, case.hr), device)
+        extents.append(Extent(name, case.hr.shape[:2], case.uncropped))
         height, width = case.hr.shape[:2]
-        counts = blocks(scoring.metrics, (height, width))
+        counts = blocks(scoring.metrics, case.hr.shape)
         images.append(ImageResult(name=name, width=width, height=height, values=values, tile=tile, blocks=counts))
         image_done(index, name, image, case.hr)
     again = () if first is None or isinstance(runner, SrImages) else _run_again(runner, *first, images[0].name, device)
@@ -151,7 +150,6 @@ def compute_cell(
     info = job.card.info
     found = examine(reads, info.files, job.card.folder, hr)
     inputs = with_reads(job.inputs(scoring, weights_sha256), found.note, job.card.folder)
-    extents = [Extent(image.name, (image.height, image.width), cases.sizes[image.name]) for image in images]
     cell = CellResult(
         key=digest(inputs),
         id=job.id,

@@ -53,7 +53,7 @@ def score_folder(
         return _score(FolderScores(scoring, None), _alone(files), len(files), device, step)
     if sr.is_file() != isinstance(hr, Path):
         raise UsageError("One of SR and HR is one image and the other is many: give two images, or two folders.")
-    matched = Matched((sr,)) if isinstance(hr, Path) else match(sr, hr)
+    matched = Matched((sr,)) if isinstance(hr, Path) else match(sr, hr, scale)
     scale = scale or told_scale(sr.parent if sr.is_file() else sr, matched.files)
     if scale is None:
         raise UsageError(
@@ -105,8 +105,7 @@ def _alone(files: Sequence[Path]) -> Iterator[_Image | _Unread]:
         except DataError as error:
             yield _Unread(path.stem, error)
             continue
-        size = (image.shape[0], image.shape[1])
-        yield _Image(Extent(path.stem, size, size), None, (image, None))
+        yield _Image(Extent(path.stem, image.shape[:2], image.shape[:2]), None, (image, None))
 
 
 def _with_hr(
@@ -115,14 +114,13 @@ def _with_hr(
     """Images beside HR, as ``srbench run`` scores ``images:DIR``."""
     for path, sample in zip(files, samples, strict=True):
         try:
-            whole = to_uint8(sample.hr)
-            case = prepare(protocol, sample.name, whole, scale, None if sample.lr is None else to_uint8(sample.lr))
-            sr = read_sr(path, sample.name, case.hr, whole.shape[:2]).astype(np.float64)
+            lr = None if sample.lr is None else to_uint8(sample.lr)
+            case = prepare(protocol, sample.name, to_uint8(sample.hr), scale, lr)
+            sr = read_sr(path, sample.name, case.hr, case.uncropped).astype(np.float64)
         except DataError as error:
             yield _Unread(sample.name, error)
             continue
-        extent = Extent(sample.name, (case.hr.shape[0], case.hr.shape[1]), (whole.shape[0], whole.shape[1]))
-        yield _Image(extent, case.pair(sr), (case.image(sr), case.hr))
+        yield _Image(Extent(sample.name, case.hr.shape[:2], case.uncropped), case.pair(sr), (case.image(sr), case.hr))
 
 
 def _score(

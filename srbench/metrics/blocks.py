@@ -16,13 +16,13 @@ class Extent:
     """An image as it was scored, and as it was before anything was cut from it: heights and widths."""
 
     name: str
-    scored: tuple[int, int]
-    whole: tuple[int, int]
+    scored: tuple[int, ...]
+    whole: tuple[int, ...]
 
 
-def blocks(metrics: Sequence[Metric], size: tuple[int, int]) -> dict[str, int]:
-    """How many blocks of an image of this size metrics use, by name; of those that count blocks."""
-    return {metric.name: metric.blocks(*size).used for metric in metrics if metric.blocks is not None}
+def blocks(metrics: Sequence[Metric], shape: tuple[int, ...]) -> dict[str, int]:
+    """How many blocks of an image of this shape metrics use, by name; of those that count blocks."""
+    return {metric.name: metric.blocks(*shape[:2]).used for metric in metrics if metric.blocks is not None}
 
 
 def notes_on_blocks(metrics: Sequence[Metric], images: Sequence[Extent]) -> Iterator[str]:
@@ -36,12 +36,13 @@ def notes_on_blocks(metrics: Sequence[Metric], images: Sequence[Extent]) -> Iter
         if cut := [name for name, count in counts.items() if count.used < count.whole]:
             used, whole = counts[cut[0]]
             yield (
-                f"{metric.name} rests on {used} blocks of 96x96 pixels of {cut[0]}, which has {whole}{_more(cut)}: "
-                "what is cut from the border changes the count, and so the value"
+                f"{metric.name} rests on {used} blocks of 96x96 pixels of {cut[0]}, which has {whole}: what is cut "
+                f"from the border changes the count, and so the value{_likewise(cut)}"
             )
         if few := sorted((count.used, name) for name, count in counts.items() if count.used < FEW):
-            yield f"{metric.name} rests on only {few[0][0]} blocks of 96x96 pixels of {few[0][1]}{_more(few)}"
+            yield f"{metric.name} rests on only {few[0][0]} blocks of 96x96 pixels of {few[0][1]}{_likewise(few)}"
 
 
-def _more(images: Sequence[object]) -> str:
-    return f" (and so for {len(images) - 1} more images)" if len(images) > 1 else ""
+def _likewise(images: Sequence[object]) -> str:
+    others = len(images) - 1
+    return f"; likewise {others} other image{'s' * (others > 1)}" if others else ""

@@ -67,6 +67,9 @@ def test_the_wheel_holds_all_and_claims_one_name(wheel: Path) -> None:
         "reference/published.csv",
         "py.typed",
         "report/html/static/page.css",
+        "metrics/parameters/niqe_modelparameters.mat",
+        "metrics/parameters/niqe_notice.txt",
+        "metrics/parameters/brisque_notice.txt",
         "scaffold/templates/pyproject.toml.j2",
     ):
         assert f"srbench/{path}" in names

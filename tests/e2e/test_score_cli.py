@@ -51,7 +51,7 @@ def test_without_hr(folders: Path) -> None:
     lines = [line.split() for line in result.stdout.splitlines()]
     assert lines[0] == ["image", "niqe", "↓"]
     assert [line[0] for line in lines[1:]] == [*NAMES, "mean"]
-    assert "note: niqe rests on only 6 blocks of 96x96 pixels of first (and so for 2 more images)" in result.stderr
+    assert "note: niqe rests on only 6 blocks of 96x96 pixels of first; likewise 2 other images" in result.stderr
     found = document("sr_x2")
     assert (found["hr"], found["protocol"], found["scale"]) == (None, None, None)
     values = [image["values"]["niqe"] for image in found["images"]]
@@ -72,8 +72,8 @@ def test_as_a_run_scores_them(folders: Path) -> None:
     notes = [note for note in cell.notes if note.startswith("niqe")]
     assert notes == found["notes"]
     assert notes[1] == (
-        "niqe-pirm rests on 2 blocks of 96x96 pixels of first, which has 6 (and so for 2 more images): "
-        "what is cut from the border changes the count, and so the value"
+        "niqe-pirm rests on 2 blocks of 96x96 pixels of first, which has 6: "
+        "what is cut from the border changes the count, and so the value; likewise 2 other images"
     )
 
 
