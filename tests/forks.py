@@ -30,7 +30,10 @@ from typing import Any
 
 import srbench
 
-LATER = ("HOME", "MPLCONFIGDIR", "NO_PROXY", "OLDPWD", "PATH", "PWD", "PYTEST_CURRENT_TEST", "SHLVL", "TORCH_HOME", "_")
+LATER = (
+    *("HOME", "OLDPWD", "PATH", "PWD", "SHLVL", "_", "MPLCONFIGDIR", "PYTEST_CURRENT_TEST", "TORCH_HOME"),
+    *("HTTPS_PROXY", "NO_PROXY", "https_proxy", "no_proxy"),
+)
 LATER_PREFIXES = ("HF_", "RAY_", "SRBENCH_")
 """Variables that nothing reads before the program begins."""
 NOT_YET = {"datasets", "huggingface_hub", "ray"}

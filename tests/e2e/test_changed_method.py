@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-RUN = ("run", "--methods", "nearest,bilinear,bicubic", "--scales", "2", "--no-report", "--out", "out")
+RUN = ("run", "--methods", "nearest,bilinear,bicubic", "--scales", "2", "--no-report", "--no-speed", "--out", "out")
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 from conftest import photograph, save
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
-RUN = ("run", "--methods", "bicubic,nearest", "--scales", "2", "--no-report")
+RUN = ("run", "--methods", "bicubic,nearest", "--scales", "2", "--no-report", "--no-speed")
 
 HEAD = """
 import sys
@@ -65,7 +65,7 @@ def test_the_same_protocol_under_another_name(cli: Cli, photos: Path, tmp_path: 
 
 
 def test_hr_pictures_belong_to_the_images_that_were_scored(cli: Cli, photos: Path, tmp_path: Path) -> None:
-    words = ("run", "--methods", "bicubic", "--scales", "2", "--datasets", "./photos", "--no-report")
+    words = ("run", "--methods", "bicubic", "--scales", "2", "--datasets", "./photos", "--no-report", "--no-speed")
     cli(*words)
     save(photos / "first.png", photograph(48, 60, 99))
     cli(*words)
@@ -76,7 +76,7 @@ def test_hr_pictures_belong_to_the_images_that_were_scored(cli: Cli, photos: Pat
 def test_results_removed_in_mid_run_are_no_success(cli: Cli, photos: Path, tmp_path: Path) -> None:
     body = "import shutil, pathlib; [shutil.rmtree(p) for p in pathlib.Path('results/runs').glob('*/cells')]; return x"
     plugin(tmp_path, method("vandal", body))
-    words = ("run", "--methods", "bicubic,vandal", "--plugin", "p.py", "--scales", "2", "--no-report")
+    words = ("run", "--methods", "bicubic,vandal", "--plugin", "p.py", "--scales", "2", "--no-report", "--no-speed")
     result = cli(*words, "--datasets", "./photos")
     assert result.returncode == 4
 
@@ -84,7 +84,7 @@ def test_results_removed_in_mid_run_are_no_success(cli: Cli, photos: Path, tmp_p
 def test_an_interrupted_run_is_not_taken_for_the_one_before(cli: Cli, photos: Path, tmp_path: Path) -> None:
     plugin(tmp_path, method("mine", "return x"))
     words = ["run", "--methods", "mine", "--plugin", "p.py", "--scales", "2,3", "--datasets", "./photos"]
-    cli(*words, "--no-report")
+    cli(*words, "--no-report", "--no-speed")
     assert cli("check", "--write", "base.csv").returncode == 0
     assert cli("check", "--reference", "base.csv").returncode == 0
     plugin(tmp_path, method("mine", "import time; open('begun', 'w'); time.sleep(60)"))
@@ -121,7 +121,17 @@ def test_a_report_never_outlives_its_numbers(cli: Cli, photos: Path, tmp_path: P
 )
 def test_whatever_a_method_does_the_others_are_scored(cli: Cli, photos: Path, tmp_path: Path, body: str) -> None:
     plugin(tmp_path, method("bad", body))
-    words = ("run", "--methods", "bad,bicubic,nearest", "--plugin", "p.py", "--scales", "2", "--no-report")
+    words = (
+        "run",
+        "--methods",
+        "bad,bicubic,nearest",
+        "--plugin",
+        "p.py",
+        "--scales",
+        "2",
+        "--no-report",
+        "--no-speed",
+    )
     result = cli(*words, "--datasets", "./photos", "--json")
     assert result.returncode == 3, result.stderr
     assert {name for name, _ in psnrs(result)} == {"bicubic", "nearest"}
@@ -138,7 +148,7 @@ def test_a_recipe_that_cannot_be_trained_fails_its_own_cells(
     body += f"class Net(LearnedMethod):\n    info = info('net')\n    recipes = {{'only': Recipe({recipe})}}\n"
     body += "    def network(self, scale):\n        return nn.Conv2d(1, 1, 1)\n"
     plugin(tmp_path, body)
-    words = ("run", "--methods", "net,bicubic", "--plugin", "p.py", "--scales", "2", "--no-report")
+    words = ("run", "--methods", "net,bicubic", "--plugin", "p.py", "--scales", "2", "--no-report", "--no-speed")
     result = cli(*words, "--datasets", "./photos", "--json")
     assert result.returncode in (3, 4), result.stderr
     assert {name for name, _ in psnrs(result)} == {"bicubic"}
@@ -148,7 +158,7 @@ def test_a_recipe_that_cannot_be_trained_fails_its_own_cells(
 def test_a_metric_cannot_spoil_the_others(cli: Cli, photos: Path, tmp_path: Path) -> None:
     plugin(tmp_path, "def wipe(pair):\n    pair.target[:] = 0\n    return 0.0\nWIPE = Metric('wipe', wipe)\n")
     words = ("run", "--methods", "bicubic", "--plugin", "p.py", "--metrics", "wipe,psnr", "--scales", "2")
-    result = cli(*words, "--datasets", "./photos", "--no-report", "--json")
+    result = cli(*words, "--datasets", "./photos", "--no-report", "--no-speed", "--json")
     assert result.returncode == 0, result.stderr  # what it wrote into is its own process's
     alone = cli("run", "--methods", "bicubic", "--metrics", "psnr", *words[-2:], "--datasets", "./photos", "--json")
     psnr = [[row for row in json.loads(each.stdout)["results"] if row["metric"] == "psnr"] for each in (result, alone)]
@@ -158,7 +168,7 @@ def test_a_metric_cannot_spoil_the_others(cli: Cli, photos: Path, tmp_path: Path
 def test_what_a_plugin_prints_is_no_result(cli: Cli, photos: Path, tmp_path: Path) -> None:
     plugin(tmp_path, "print('imported')\n" + method("chatty", "print('scoring'); return x"))
     words = ("run", "--methods", "chatty", "--plugin", "p.py", "--scales", "2", "--datasets", "./photos")
-    result = cli(*words, "--no-report", "--json")
+    result = cli(*words, "--no-report", "--no-speed", "--json")
     assert len(psnrs(result)) == 1
     assert "scoring" in result.stderr
 
@@ -166,7 +176,19 @@ def test_what_a_plugin_prints_is_no_result(cli: Cli, photos: Path, tmp_path: Pat
 def test_partial_functions_are_metrics_too(cli: Cli, photos: Path, tmp_path: Path) -> None:
     body = "import functools\ndef power(pair, n):\n    return float(abs(pair.sr - pair.target).mean() ** n)\n"
     plugin(tmp_path, body + "P = Metric('p1', functools.partial(power, n=1), higher_is_better=False)\n")
-    words = ("run", "--methods", "bicubic", "--plugin", "p.py", "--metrics", "p1", "--scales", "2", "--no-report")
+    words = (
+        "run",
+        "--methods",
+        "bicubic",
+        "--plugin",
+        "p.py",
+        "--metrics",
+        "p1",
+        "--scales",
+        "2",
+        "--no-report",
+        "--no-speed",
+    )
     assert cli(*words, "--datasets", "./photos").returncode == 0
     assert cli("list", "--plugin", "p.py").returncode == 0
 

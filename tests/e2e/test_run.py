@@ -132,16 +132,16 @@ def test_another_run_takes_over_what_is_known(cli: Cli, photos: Path) -> None:
 
 
 def test_the_run_that_was_asked_for_last_is_the_newest(cli: Cli, photos: Path) -> None:
-    first = ["run", "--methods", "bicubic", "--datasets", "./photos", "--scales", "2", "--no-report"]
+    first = ["run", "--methods", "bicubic", "--datasets", "./photos", "--scales", "2", "--no-report", "--no-speed"]
     cli(*first)
-    cli("run", "--methods", "nearest", "--datasets", "./photos", "--scales", "2", "--no-report")
+    cli("run", "--methods", "nearest", "--datasets", "./photos", "--scales", "2", "--no-report", "--no-speed")
     assert "nearest" in cli("report", "--no-plots").stdout
     assert "0 computed" in cli(*first).stderr
     assert "bicubic" in cli("report", "--no-plots").stdout
 
 
 def test_force_computes_again(cli: Cli, photos: Path) -> None:
-    words = ["run", "--methods", "bicubic", "--datasets", "./photos", "--scales", "2", "--no-report"]
+    words = ["run", "--methods", "bicubic", "--datasets", "./photos", "--scales", "2", "--no-report", "--no-speed"]
     cli(*words)
     assert "1 computed" in cli(*words, "--force").stderr
 
@@ -151,14 +151,14 @@ def test_a_changed_method_is_the_only_one_computed_again(cli: Cli, photos: Path,
     one.write_text(PLUGIN.replace("darker", "other").replace("class Darker", "class Other"))
     two.write_text(PLUGIN.replace('"same"', '"same2"'))
     words = ["run", "--methods", "same,other,same2,darker,bicubic", "--datasets", "./photos", "--scales", "2"]
-    words += ["--plugin", "one.py", "--plugin", "two.py", "--no-report"]
+    words += ["--plugin", "one.py", "--plugin", "two.py", "--no-report", "--no-speed"]
     assert "5 computed" in cli(*words).stderr
     two.write_text(two.read_text().replace("0.9", "0.8"))
     assert "2 computed, 3 known before" in cli(*words).stderr  # the two methods of that file
 
 
 def test_a_changed_image_is_noticed(cli: Cli, photos: Path) -> None:
-    words = ["run", "--methods", "bicubic", "--datasets", "./photos", "--scales", "2", "--no-report"]
+    words = ["run", "--methods", "bicubic", "--datasets", "./photos", "--scales", "2", "--no-report", "--no-speed"]
     cli(*words)
     (photos / "first.png").write_bytes((photos / "second.png").read_bytes())
     assert "1 computed, 0 known" in cli(*words).stderr
@@ -185,7 +185,17 @@ def test_a_broken_method_takes_only_its_own_cells(cli: Cli, photos: Path, tmp_pa
 
 def test_killed_and_resumed_gives_the_same_numbers(cli: Cli, photos: Path, tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
-    words = ["run", "--methods", "bicubic,slow,nearest", "--plugin", "slow.py", "--datasets", "./photos", "--no-report"]
+    words = [
+        "run",
+        "--methods",
+        "bicubic,slow,nearest",
+        "--plugin",
+        "slow.py",
+        "--datasets",
+        "./photos",
+        "--no-report",
+        "--no-speed",
+    ]
     process = subprocess.Popen(
         [sys.executable, "-m", "srbench", *words, "--out", "killed"], cwd=tmp_path, stderr=subprocess.DEVNULL
     )
@@ -256,7 +266,7 @@ def test_pairs(cli: Cli, photos: Path, tmp_path: Path) -> None:
         hr = read_image(path)
         hr = hr[: hr.shape[0] // 2 * 2, : hr.shape[1] // 2 * 2]
         cv2.imwrite(str(tmp_path / "lr" / f"{path.stem}x2.png"), imresize(hr, 0.5)[..., ::-1])
-    words = ["--methods", "bicubic,dcci", "--no-report", "--json"]
+    words = ["--methods", "bicubic,dcci", "--no-report", "--no-speed", "--json"]
     paired = document(cli("run", "--datasets", "hr=photos,lr=lr", "--protocol", "paired", *words))
     made = document(cli("run", "--datasets", "./photos", "--scales", "2", "--protocol", "edsr", *words))
     assert values(paired) == pytest.approx(values(made))

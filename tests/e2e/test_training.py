@@ -52,6 +52,7 @@ RUN = (
     "--scales",
     "2",
     "--no-report",
+    "--no-speed",
 )
 
 

@@ -13,7 +13,7 @@ from conftest import photograph, save
 from PIL import Image
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
-RUN = ("run", "--methods", "bicubic", "--scales", "2", "--no-report")
+RUN = ("run", "--methods", "bicubic", "--scales", "2", "--no-report", "--no-speed")
 
 
 def refused(result: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
