@@ -18,9 +18,9 @@ Floats = NDArray[np.float64]
 
 
 def photograph(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
-    """Smooth noise of many sizes: no two pixels of a neighbourhood are alike for long."""
+    """Smooth noise of many sizes, far from black and white: no window of 7x7 pixels is flat."""
     rng = np.random.default_rng(seed)
-    plane = sum(cv2.GaussianBlur(rng.normal(0, 60 * s, (height, width, 3)), (0, 0), s) for s in (1, 2, 4, 8))
+    plane = sum(cv2.GaussianBlur(rng.normal(0, 30 * s, (height, width, 3)), (0, 0), s) for s in (1, 2, 4, 8))
     return np.clip(np.round(plane + 128), 0, 255).astype(np.uint8)
 
 
