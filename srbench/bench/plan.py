@@ -331,6 +331,8 @@ NUMBERS = (
     "protocols.planes",
     "imaging",
     "inference",
+    "metrics.metric",
+    "metrics.scoring",
     "bench.cell",
     "bench.runner",
     "bench.reads",
