@@ -35,7 +35,7 @@ class Model:
     Attributes:
         method: the method, its network in ``method.model`` if it is learned.
         scale: the factor.
-        protocol: whose resizer enlarges what the method does not: the input of some methods, chroma of luma methods.
+        protocol: whose resizer upsamples what the method does not: the input of some methods, chroma of luma methods.
         device: where it computes.
     """
 

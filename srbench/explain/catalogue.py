@@ -111,7 +111,7 @@ def candidates_for(info: MethodInfo, metric: Metric, *, thorough: bool, gray: bo
     """The variants that are tried for a method, cheapest first.
 
     Args:
-        info: the method. One that starts from LR has nothing to do with how LR is enlarged.
+        info: the method. One that starts from LR has nothing to do with how LR is upsampled.
         metric: the metric.
         thorough: every way to make LR, not only those in common use and how LR is rounded.
         gray: whether an image is gray: where none is, how they are read makes no difference, and is no choice.

@@ -70,7 +70,7 @@ def figures_of_method(
 
 
 def makings(variants: Iterable[Variant]) -> int:
-    """In how many ways the variants make LR and enlarge it."""
+    """In how many ways the variants make LR and upsample it."""
     return len(_by_making(variants))
 
 

@@ -1,4 +1,4 @@
-"""The resizers that people make LR and enlarge it with, each called from the library that it belongs to."""
+"""The resizers that people make LR and upsample it with, each called from the library that it belongs to."""
 
 from __future__ import annotations
 

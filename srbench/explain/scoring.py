@@ -1,4 +1,4 @@
-"""Pictures to figures: every asked-for plane, border, window and average of a set of SR images."""
+"""Images to figures: every asked-for plane, border, window and average of a set of SR images."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Scores:
 
     rows: dict[Key, list[tuple[float, int]]] = field(default_factory=dict)
 
-    def add(self, original: Original, picture: Floats, variants: Iterable[Variant]) -> None:
-        """Score one SR picture by variants of one making.
+    def add(self, original: Original, image: Floats, variants: Iterable[Variant]) -> None:
+        """Score one SR image by variants of one making.
 
         Args:
             original: its HR image.
-            picture: (H, W) or (H, W, 3) on the scale 0..255, saturated and not rounded.
+            image: (H, W) or (H, W, 3) on the scale 0..255, saturated and not rounded.
             variants: how to score it.
 
         Raises:
@@ -49,7 +49,7 @@ class Scores:
             if key not in measured:
                 pixels = (variant.sr, variant.plane)
                 if pixels not in views:
-                    sr = round_half_up(picture) if variant.sr == "uint8" else picture
+                    sr = round_half_up(image) if variant.sr == "uint8" else image
                     views[pixels] = _View(original, *original.pair(sr, variant.plane, 0))
                 measured[key] = views[pixels].measure(variant)
             self.rows.setdefault(row, []).append(measured[key])

@@ -18,11 +18,11 @@ class Making:
     """How a method's input is made.
 
     Attributes:
-        planes: what is made small: all of ``rgb``, or ``y``, the luma that is scored, alone.
+        planes: what is downsampled: all of ``rgb``, or ``y``, the luma that is scored, alone.
         resizers: names in :data:`~srbench.explain.resizers.RESIZERS`: the one that makes LR, and the one that
-            enlarges it for methods that start from an enlarged image (and enlarges chroma for all).
+            upsamples it for methods that start from an upsampled image (and upsamples chroma for all).
         lr: ``uint8``: made of 8-bit pixels by the resizer's own rounding; ``rounded`` once; ``double``: never.
-        clip: whether luma is clipped to 16..235 once it is enlarged.
+        clip: whether luma is clipped to 16..235 once it is upsampled.
     """
 
     planes: Literal["y", "rgb"]
@@ -56,7 +56,7 @@ class Variant:
 
     @property
     def degraded_luma(self) -> Plane | None:
-        """The luma that is made small alone, if one is."""
+        """The luma that is downsampled alone, if one is."""
         return self.plane if self.making is not None and self.making.planes == "y" else None
 
     @property
@@ -137,13 +137,13 @@ def variant_of(protocol: Protocol, window: bool) -> Variant | None:
 
 
 WORDS: Mapping[str, Mapping[Any, str]] = {
-    "planes": {"y": "luma made small alone", "rgb": "RGB made small and enlarged"},
+    "planes": {"y": "luma downsampled alone", "rgb": "RGB downsampled and upsampled"},
     "lr": {
         "uint8": "LR rounded after each pass of the resizer",
         "rounded": "LR rounded to 8 bits",
         "double": "LR not rounded",
     },
-    "clip": {True: "enlarged Y clipped to 16..235", False: "enlarged Y not clipped"},
+    "clip": {True: "upsampled Y clipped to 16..235", False: "upsampled Y not clipped"},
     "sr": {"uint8": "SR rounded", "double": "SR not rounded"},
     "plane": {
         "y8": "8-bit Y",

@@ -183,8 +183,8 @@ def imresize_part(
 
     Args:
         image: (H, W, C) of any real type.
-        factor: by which the whole image is enlarged; bicubically.
-        rows: of the enlarged image, with a start and a stop.
+        factor: by which the whole image is upsampled; bicubically.
+        rows: of the upsampled image, with a start and a stop.
         columns: likewise.
         border: as there.
     """

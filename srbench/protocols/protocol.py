@@ -27,11 +27,11 @@ class Protocol:
         source: whose published tables it reproduces; not part of the hash.
         scored: the planes that are compared: luma or RGB.
         luma: ``uint8`` rounds luma to whole numbers before it is degraded or scored; ``double`` never does.
-        degraded: the planes that are made small: luma, RGB, or none because the data set supplies LR.
+        degraded: the planes that are downsampled: luma, RGB, or none because the data set supplies LR.
         kernel: of the resizer, both for making LR and for enlarging it.
         antialias: widen the kernel when shrinking.
         border: of the resizer.
-        lr: how LR is rounded. ``uint8``: after each pass of the resizer, and so again when it is enlarged, as MATLAB
+        lr: how LR is rounded. ``uint8``: after each pass of the resizer, and so again when it is upsampled, as MATLAB
             does with 8-bit images; ``rounded``: once, as toolboxes do that resize in floating point; ``double``: never.
         enlarged_range: limits (0..255) to which luma is clipped that was degraded alone and enlarged by the protocol,
             or none.
@@ -41,9 +41,9 @@ class Protocol:
         ssim_window: ``valid`` for ``ssim_index``, ``same`` for MATLAB's ``ssim()``.
         aggregate: the mean of the images' figures, or the figure of their pooled pixels.
         canvas: (height, width) in pixels that HR and supplied LR are both squashed to, whatever their shapes. The
-            factor then means nothing any more, and only methods for the enlarged image can be scored.
+            factor then means nothing any more, and only methods for the upsampled image can be scored.
         gray: what a gray image is: ``y``, its own luma (0..255), as where MATLAB leaves gray images alone; ``rgb``, a
-            picture of three equal channels, whose Y lies in 16..235, as where a program reads every file with three
+            image of three equal channels, whose Y lies in 16..235, as where a program reads every file with three
             channels. Errors are 219/255 as large there, so its PSNR of Y is 1.322 dB higher.
     """
 
@@ -107,15 +107,15 @@ class Protocol:
         return "y8" if self.luma == "uint8" else "y"
 
     def suits(self, info: MethodInfo) -> bool:
-        """Whether a method can be scored: on a canvas only one that does not enlarge the image itself."""
+        """Whether a method can be scored: on a canvas only one that does not upsample the image itself."""
         return self.canvas is None or info.input == "upsampled"
 
     def describe(self) -> str:
         """The protocol in words, for captions."""
         made = {
-            "y": "luma made small by",
-            "rgb": "RGB made small by",
-            "none": "LR supplied; enlarged by",
+            "y": "luma downsampled by",
+            "rgb": "RGB downsampled by",
+            "none": "LR supplied; upsampled by",
         }[self.degraded]
         resizer = f"MATLAB {self.kernel} ({self.border} border{'' if self.antialias else ', no antialias'})"
         if self.canvas is not None:
@@ -124,7 +124,7 @@ class Protocol:
         lr = {"uint8": "8-bit LR", "rounded": "LR rounded once", "double": "LR not rounded"}[self.lr]
         planes = "RGB" if self.scored == "rgb" else f"{'8-bit ' if self.luma == 'uint8' else ''}BT.601 Y"
         sr = "8-bit SR" if self.sr == "uint8" else "SR not rounded"
-        clip = f", enlarged Y clipped to {list(self.enlarged_range)}" if self.enlarged_range else ""
+        clip = f", upsampled Y clipped to {list(self.enlarged_range)}" if self.enlarged_range else ""
         border = (
             "scale"
             if (self.shave_per_scale, self.shave_extra) == (1, 0)

@@ -62,7 +62,7 @@ def test_a_whole_report(folder: Path) -> None:
     text = (folder / "report" / "report.md").read_text("utf-8")
     for part in (
         "`338ce1a3`",
-        "enlarged Y clipped",
+        "upsampled Y clipped",
         "![psnr-set5-x2](plots/psnr-set5-x2.png)",
         "srbench run --methods",
         "Author et al., Conference 2012",

@@ -162,7 +162,7 @@ def test_latex_is_booktabs_with_the_protocol_in_the_caption(run: LoadedRun) -> N
     assert text.count("\\toprule") == text.count("\\bottomrule") == text.count("\\begin{table}") == 2
     assert "\\textbf{36.31} / \\textbf{.9829}" in text
     assert "\\underline{36.06}" in text
-    assert "5 images" in text and "enlarged Y clipped to {[}16.0, 235.0{]}" in text
+    assert "5 images" in text and "upsampled Y clipped to {[}16.0, 235.0{]}" in text
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
