@@ -170,7 +170,7 @@ def test_words() -> None:
     info = method(input_="lr").info
     from_lr = {candidate.words for candidate in candidates_for(info, "psnr", thorough=True, gray=False)}
     assert "LR by PIL bicubic (8-bit RGB), 8-bit Y" in from_lr
-    assert not any(" up" in sentence for sentence in from_lr)
+    assert not any(" up " in f"{sentence} " for sentence in from_lr)
 
 
 def test_images_are_scored_as_the_protocols_do() -> None:
