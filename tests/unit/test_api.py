@@ -18,8 +18,10 @@ import torch
 from conftest import photograph, save
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 import srbench
+from srbench.api.arrays import as_array
 from srbench.bench.options import Options, Request
 from srbench.cli.run import run as cli_run
 from srbench.errors import DataError, MethodError, UsageError
@@ -528,3 +530,47 @@ def test_examples_in_docstrings(module: str, tmp_path: Path, monkeypatch: pytest
     __import__(module)
     result = doctest.testmod(sys.modules[module], extraglobs={"srbench": srbench})
     assert result.attempted and not result.failed
+
+
+PHOTO = photograph(48, 64)
+
+
+def pillow(mode: str) -> Image.Image:
+    """The same photograph in one of Pillow's modes."""
+    image = Image.fromarray(PHOTO)
+    if mode == "P":
+        return image.quantize(256)
+    if mode == "PA":
+        return image.quantize(256).convert("PA")
+    if mode == "I;16":
+        return Image.fromarray(PHOTO[..., 0].astype(np.uint16) * 257)
+    return image.convert(mode)
+
+
+@pytest.mark.parametrize("mode", ["P", "PA", "1", "L", "LA", "RGB", "RGBA", "I;16", "YCbCr", "HSV"])
+def test_pillow_images_are_read_by_their_mode(mode: str) -> None:
+    """A palette's indices and YCbCr were taken for gray and RGB, and gave other values."""
+    image = pillow(mode)
+    gray = mode in ("1", "L", "LA", "I;16")
+    expected = np.asarray(image) if mode == "I;16" else np.asarray(image.convert("L" if gray else "RGB"))
+    found = as_array("SR", image)
+    assert found.dtype == expected.dtype
+    np.testing.assert_array_equal(found, expected)
+    hr = PHOTO[..., 0] if gray else PHOTO
+    assert srbench.score(image, hr, scale=2) == srbench.score(expected, hr, scale=2)
+
+
+def test_pillow_images_that_are_not_plain_are_refused() -> None:
+    half = Image.fromarray(PHOTO).convert("RGBA")
+    half.putalpha(128)
+    keyed = Image.fromarray(PHOTO)
+    keyed.info["transparency"] = tuple(int(value) for value in PHOTO[0, 0])
+    for image, sentence in (
+        (pillow("CMYK"), "SR is CMYK: give it in RGB or gray"),
+        (pillow("F"), "SR has float samples: give it in RGB or gray"),
+        (Image.new("LAB", (48, 64)), "SR is in CIELAB"),
+        (half, "SR .*transparen"),
+        (keyed, "SR .*transparen"),
+    ):
+        with pytest.raises(UsageError, match=sentence):
+            srbench.score(image, PHOTO, scale=2)
