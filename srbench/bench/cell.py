@@ -126,6 +126,7 @@ def compute_cell(
     first: tuple[Case, Output] | None = None
     supplied = _supplied(runner, job)
     same = 0
+    lacking: dict[str, str] = {}
     for index, (name, case) in enumerate(cases.cases(job.dataset, job.id.scale, scoring.protocol)):
         if isinstance(runner, SrImages):
             sr, tile = read_sr(supplied.files[index], name, case.hr, case.uncropped).astype(np.float64), None
@@ -137,7 +138,10 @@ def compute_cell(
             sr, tile = case.finish(runner.info, output.planes), output.tile
         image = case.image(sr)
         same += np.array_equal(image, case.hr)
-        values = scoring.score(name, case.pair(sr), (image, case.hr), device)
+        values, reasons = scoring.score_what_can_be(name, case.pair(sr), (image, case.hr), device)
+        if not values:
+            raise DataError(next(iter(reasons.values())))
+        lacking |= {metric: reason for metric, reason in reasons.items() if metric not in lacking}
         extents.append(Extent(name, case.hr.shape[:2], case.uncropped))
         height, width = case.hr.shape[:2]
         counts = blocks(scoring.metrics, case.hr.shape)
@@ -163,7 +167,8 @@ def compute_cell(
             *_notes(supplied, same),
             *account.notes,
             *found.notes,
-            *notes_on_blocks(scoring.metrics, extents),
+            *(f"has no {metric}: {reason}" for metric, reason in lacking.items()),
+            *notes_on_blocks([metric for metric in scoring.metrics if metric.name not in lacking], extents),
         ),
         reusable=found.reusable and not again,
     )

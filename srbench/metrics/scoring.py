@@ -38,7 +38,24 @@ class Scoring:
         images: tuple[NDArray[Any], NDArray[Any] | None],
         device: str,
     ) -> dict[str, float]:
-        """Every metric of one image.
+        """Every metric of one image; arguments and errors are :meth:`score_what_can_be`'s.
+
+        Raises:
+            DataError: the image is too small for a metric.
+        """
+        values, reasons = self.score_what_can_be(name, scored, images, device)
+        for reason in reasons.values():
+            raise DataError(reason)
+        return values
+
+    def score_what_can_be(
+        self,
+        name: str,
+        scored: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
+        images: tuple[NDArray[Any], NDArray[Any] | None],
+        device: str,
+    ) -> tuple[dict[str, float], dict[str, str]]:
+        """Every metric of one image that the image is large enough for.
 
         Args:
             name: of the image, for messages.
@@ -46,23 +63,27 @@ class Scoring:
             images: SR and HR to look at, uint8 (H, W) or (H, W, 3); None for HR if there is none.
             device: where networks run.
 
+        Returns:
+            Values by metric, and why others have none: a sentence by metric.
+
         Raises:
-            DataError: the image is too small for a metric.
             MethodError: a metric gave no number.
             UsageError: a metric needs HR, and there is none.
         """
         values: dict[str, float] = {}
+        reasons: dict[str, str] = {}
         for metric in self.metrics:
             pair = self._pair(metric, scored, images, device)
             try:
                 value = float(metric.function(pair))
             except ValueError as error:
                 remedy = "leave it out or use a smaller scale" if metric.needs_hr else "leave it out"
-                raise DataError(f"{name} cannot be scored: {error}; {remedy}") from None
+                reasons[metric.name] = f"{name} cannot be scored: {error}; {remedy}"
+                continue
             if value != value:
                 raise MethodError(f"metric {metric.name} gave NaN on {name}")
             values[metric.name] = value
-        return values
+        return values, reasons
 
     def _pair(
         self,
@@ -81,6 +102,7 @@ class Scoring:
         return Pair(sr, hr, self.protocol, device, self.weights)
 
     def aggregate(self, images: Sequence[Mapping[str, float]]) -> dict[str, float]:
-        """A data set's values from its images'."""
+        """A data set's values from its images', of metrics that every image has."""
         how = self.protocol.aggregate
-        return {m.name: m.aggregate([values[m.name] for values in images], how) for m in self.metrics}
+        whole = (metric for metric in self.metrics if all(metric.name in values for values in images))
+        return {m.name: m.aggregate([values[m.name] for values in images], how) for m in whole}

@@ -46,12 +46,29 @@ def test_an_image_too_small_to_score(cli: Cli, tmp_path: Path, height: int, widt
 
 
 def test_an_image_too_small_at_one_scale_is_scored_at_the_others(cli: Cli, tmp_path: Path) -> None:
-    save(tmp_path / "small" / "little.png", photograph(17, 17))
+    save(tmp_path / "small" / "little.png", photograph(11, 11))
     result = cli("run", "--methods", "bicubic", "--datasets", "./small", "--no-report", "--json")
     assert result.returncode == 4
     document = json.loads(result.stdout)
-    assert {row["scale"] for row in document["results"]} == {2}
-    assert {row["scale"] for row in document["failed"]} == {3, 4}
+    assert {row["scale"] for row in document["results"]} == {2, 3}
+    assert {row["scale"] for row in document["failed"]} == {4}
+
+
+def test_a_metric_that_an_image_is_too_small_for_costs_no_other_metric(cli: Cli, tmp_path: Path) -> None:
+    """SSIM's window does not fit into one image: the set has no SSIM, and all else."""
+    save(tmp_path / "mixed" / "large.png", photograph(40, 44))
+    save(tmp_path / "mixed" / "small.png", photograph(14, 14))
+    result = cli(*RUN, "--datasets", "./mixed")
+    assert result.returncode == 0, result.stderr
+    assert (
+        "note: bicubic: has no ssim: small cannot be scored: SSIM needs at least 11x11 pixels, and 10x10"
+        in result.stderr
+    )
+    assert "/ —" in result.stdout
+    again = cli(*RUN, "--datasets", "./mixed", "--json")
+    assert "1 known before" in again.stderr
+    values = {row["metric"]: row["value"] for row in json.loads(again.stdout)["results"]}
+    assert values["psnr"] > 10 and values["haarpsi"] > 0.1 and "ssim" not in values
 
 
 def test_cmyk_is_refused_by_name(cli: Cli, tmp_path: Path) -> None:
