@@ -51,7 +51,7 @@ class Blur:
         if self.kernel:
             if self.size or any(self.sigma) or self.angle:
                 raise UsageError("A blur has either a kernel or a Gaussian's size and sigma.")
-        elif not (self.size % 2 == 1 and self.size <= MAX_SIDE and all(0 < s < math.inf for s in self.sigma)):
+        elif not (self.size % 2 == 1 and self.size <= MAX_SIDE and all(0.001 <= s < math.inf for s in self.sigma)):
             raise UsageError(
                 f"A blur needs an odd size of at most {MAX_SIDE} pixels and a positive sigma, or a kernel."
             )
