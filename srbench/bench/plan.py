@@ -6,6 +6,7 @@ import dataclasses
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Any
 
 from srbench.bench.availability import scoring_of
@@ -55,7 +56,7 @@ class PlannedJob:
             DataError: a file that the method declares is not there.
         """
         declared = declared_files(self.card.info.files, self.card.folder)
-        return {
+        inputs: dict[str, Any] = {
             "schema": CELL_SCHEMA_VERSION,
             "engine": engine_hash(),
             "method": self.id.method,
@@ -68,7 +69,10 @@ class PlannedJob:
             "protocol": scoring.protocol.content(),
             "metrics": dict(scoring.hashes),
             "seed": self.id.seed,
-        } | ({"files": declared} if declared else {})
+        }
+        if packages := scoring.protocol.packages:
+            inputs["packages"] = {package: version(package) for package in packages}
+        return inputs | ({"files": declared} if declared else {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +243,9 @@ def _of_dataset(
         if supplied not in (None, scale):
             yield _Skip(f"{dataset.spec} supplies LR for x{supplied}, not x{scale}")
             continue
+        if refusal := protocol.refusal(scale):
+            yield _Skip(refusal)
+            continue
         for choice in choices:
             yield from _jobs(request, protocol, dataset, scale, choice, registry)
 
@@ -327,6 +334,7 @@ def _called_more(dataset: Dataset) -> Dataset:
 NUMBERS = (
     "protocols.protocol",
     "protocols.case",
+    "protocols.degradations",
     "protocols.method_input",
     "protocols.planes",
     "imaging",

@@ -107,13 +107,13 @@ def _can_be_made(making: Making) -> bool:
 
 
 def variant_of(protocol: Protocol, window: bool) -> Variant | None:
-    """A named protocol as a variant; None if it takes LR that is supplied.
+    """A named protocol as a variant; None if it takes LR that is supplied, or makes it by more than a resizer.
 
     Args:
         protocol: the protocol.
         window: whether SSIM is meant and not PSNR.
     """
-    if protocol.degraded == "none":
+    if protocol.degraded == "none" or protocol.degradation:
         return None
     resizer = {
         ("bicubic", True, "symmetric"): "matlab",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srbench.metrics.metric import Metric
+from srbench.metrics.metric import Metric, Pair
 
 
 def mse(sr: NDArray[Any], target: NDArray[Any]) -> float:
@@ -36,6 +36,11 @@ def psnr(sr: NDArray[Any], target: NDArray[Any], *, peak: float = 255.0) -> floa
     return psnr_of_mse(mse(sr, target), peak)
 
 
+def protocol_psnr(pair: Pair) -> float:
+    """PSNR as the pair's protocol has it, in dB."""
+    return psnr_of_mse(mse(pair.sr, pair.target) + pair.protocol.psnr_eps * 255.0**2)
+
+
 def psnr_of_mse(error: float, peak: float = 255.0) -> float:
     """PSNR in dB of a mean squared error."""
     return math.inf if error == 0 else 10.0 * math.log10(peak**2 / error)
@@ -55,5 +60,5 @@ def require_same_shape(sr: NDArray[Any], target: NDArray[Any]) -> None:
         raise ValueError("no pixel is left to score")
 
 
-PSNR = Metric("psnr", lambda pair: psnr(pair.sr, pair.target), unit="dB", digits=2, pool=psnr_of_pooled_mse)
+PSNR = Metric("psnr", protocol_psnr, unit="dB", digits=2, pool=psnr_of_pooled_mse)
 MSE = Metric("mse", lambda pair: mse(pair.sr, pair.target), higher_is_better=False, digits=1)

@@ -15,7 +15,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from srbench.metrics.metric import Metric
+from srbench.imaging.resize import round_half_up
+from srbench.metrics.metric import Metric, Pair
 from srbench.metrics.pixel import require_same_shape
 
 RADIUS = 5
@@ -37,6 +38,7 @@ def ssim(
     *,
     peak: float = 255.0,
     window: Literal["valid", "same"] = "valid",
+    clipped: bool = False,
     exact: bool = False,
 ) -> float:
     """Mean structural similarity of two images; channels are averaged.
@@ -46,6 +48,7 @@ def ssim(
         target: the same shape.
         peak: the largest value that a pixel can have.
         window: ``valid`` for ``ssim_index``, ``same`` for MATLAB's ``ssim()``.
+        clipped: take the contrast-structure term for 0 where it is negative, as pyiqa does.
         exact: compute in float64 instead of float32 (within 1e-10 of the definition instead of 1e-6, in several
             times the time).
 
@@ -76,9 +79,21 @@ def ssim(
     square_total = (mean_total + offset_total.astype(dtype)) ** 2
     square_difference = (mean_difference + offset_difference.astype(dtype)) ** 2
     c1, c2 = dtype(2 * (K1 * peak) ** 2), dtype(2 * (K2 * peak) ** 2)
-    numerator = (square_total - square_difference + c1) * (var_total - var_difference + c2)
+    contrast = var_total - var_difference + c2
+    if clipped:
+        np.maximum(contrast, 0, out=contrast)
+    numerator = (square_total - square_difference + c1) * contrast
     denominator = (square_total + square_difference + c1) * (var_total + var_difference + c2)
     return float(np.mean(numerator / denominator, dtype=np.float64))
 
 
-SSIM = Metric("ssim", lambda pair: ssim(pair.sr, pair.target, window=pair.protocol.ssim_window))
+def protocol_ssim(pair: Pair) -> float:
+    """SSIM as the pair's protocol has it."""
+    how = pair.protocol
+    sr, target = pair.sr, pair.target
+    if how.ssim_luma == "uint8":
+        sr, target = round_half_up(sr), round_half_up(target)
+    return ssim(sr, target, window=how.ssim_window, clipped=how.ssim_contrast == "clipped")
+
+
+SSIM = Metric("ssim", protocol_ssim)

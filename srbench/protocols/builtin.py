@@ -6,13 +6,13 @@ Each built-in one reproduces its family's bicubic figures to the fourth decimal.
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import get_type_hints
 
 from srbench.errors import UsageError
-from srbench.imaging.files import MAX_PIXELS
+from srbench.protocols.degradations import Blur, Noise, Resize, Subsample
+from srbench.protocols.fields import checked
 from srbench.protocols.protocol import Protocol
 from srbench.system.names import unknown
 from srbench.system.toml import read_toml
@@ -69,6 +69,42 @@ PROTOCOLS: dict[str, Protocol] = {
             shave_per_scale=0,
             gray="rgb",
         ),
+        Protocol(
+            name="bd",
+            source="BD columns of SRMD, RDN, RCAN, SAN, HAN: blurred, then subsampled",
+            luma="uint8",
+            border="replicate",
+            lr="uint8",
+            degradation=(Blur(size=7, sigma=(1.6, 1.6)), Subsample(offset=1)),
+            scales=(3,),
+        ),
+        Protocol(
+            name="dn",
+            source="DN columns of SRMD, RDN, RCAN: made small, then noise of level 30",
+            luma="uint8",
+            border="replicate",
+            lr="uint8",
+            degradation=(Resize(border="replicate"), Noise(sigma=30.0, generator="matlab4")),
+            scales=(3,),
+        ),
+        Protocol(
+            name="stablesr",
+            source="RealSR and DRealSR columns of StableSR, SeeSR, ResShift, OSEDiff",
+            degraded="none",
+            lr="uint8",
+            shave_per_scale=0,
+            gray="rgb",
+            psnr_eps=1e-8,
+            ssim_luma="uint8",
+            ssim_contrast="clipped",
+        ),
+        Protocol(
+            name="ntire",
+            source="NTIRE's efficient super-resolution: RGB, 8-bit LR by MATLAB",
+            scored="rgb",
+            lr="uint8",
+            gray="rgb",
+        ),
     )
 }
 ALIASES = {"classic": "vdsr"}
@@ -100,7 +136,7 @@ def _from_toml(path: Path, above: tuple[Path, ...] = ()) -> Protocol:
     for key, value in table.items():
         if key not in fields:
             raise unknown(f"key of protocol file {path}", key, list(fields))
-        table[key] = _checked(path, key, value, fields[key])
+        table[key] = checked(path, key, value, fields[key])
     table.setdefault("name", path.stem)
     if base is None:
         protocol = Protocol(**table)
@@ -113,29 +149,3 @@ def _from_toml(path: Path, above: tuple[Path, ...] = ()) -> Protocol:
         taken = "that is a built-in protocol with other content" if known else "use letters, digits, '.', '_' and '-'"
         raise UsageError(f"{path}: the protocol cannot be called {protocol.name!r}: {taken}; set another `name`.")
     return protocol
-
-
-def _checked(path: Path, key: str, value: Any, expected: Any) -> Any:
-    choices = get_args(expected)
-    if key == "canvas":
-        if value is False:
-            return None
-        if not isinstance(value, list) or len(value) != 2 or any(type(side) is not int or side < 1 for side in value):
-            raise UsageError(f"{path}: {key} must be a height and a width such as [224, 224], or false.")
-        if value[0] * value[1] > MAX_PIXELS:
-            raise UsageError(f"{path}: {key} must not have more than {MAX_PIXELS} pixels.")
-        return tuple(value)
-    if key == "enlarged_range":
-        if value is False:
-            return None
-        numbers = [v for v in value if type(v) in (int, float)] if isinstance(value, list) else []
-        if len(numbers) != 2 or len(value) != 2 or not -math.inf < numbers[0] < numbers[1] < math.inf:
-            raise UsageError(f"{path}: {key} must be two rising numbers such as [16, 235], or false.")
-        return (float(value[0]), float(value[1]))
-    if choices:
-        if value not in choices:
-            raise UsageError(f"{path}: {key} must be one of {', '.join(map(str, choices))}, not {value!r}.")
-    elif type(value) is not expected or (expected is int and value < 0):
-        kind = "a whole number from 0 on" if expected is int else f"of type {expected.__name__}"
-        raise UsageError(f"{path}: {key} must be {kind}, not {value!r}.")
-    return value

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srbench.errors import DataError
+from srbench.errors import DataError, UsageError
 from srbench.imaging.color import in_colour, is_gray, luma
-from srbench.imaging.resize import imresize, mod_crop, round_half_up, squash
+from srbench.imaging.resize import mod_crop, round_half_up, squash
 from srbench.method import MethodInfo
+from srbench.protocols.degradations import degrade
 from srbench.protocols.method_input import MethodInput, ProtocolInput, as_planes
 from srbench.protocols.planes import Floats, Target
 from srbench.protocols.protocol import Protocol
@@ -115,7 +116,9 @@ class Case:
         p = self.protocol
         size = (self.hr.shape[0] // self.scale, self.hr.shape[1] // self.scale)
         image = round_half_up(image).astype(np.uint8) if p.lr == "uint8" else image.astype(np.float64)
-        lr = imresize(image, size=size, kernel=p.kernel, antialias=p.antialias, border=p.border)
+        lr = degrade(image, p.steps, size)
+        if p.lr == "uint8":
+            return lr if lr.dtype == np.uint8 else round_half_up(lr).astype(np.uint8)
         return round_half_up(lr) if p.lr == "rounded" else lr
 
 
@@ -131,7 +134,10 @@ def prepare(protocol: Protocol, name: str, hr: NDArray[Any], scale: int, lr: NDA
 
     Raises:
         DataError: the image is too small, LR does not fit HR, or LR is missing or was not asked for.
+        UsageError: the protocol is not for the scale.
     """
+    if refusal := protocol.refusal(scale):
+        raise UsageError(f"{refusal[0].upper()}{refusal[1:]}.")
     uncropped = hr.shape[:2]
     if protocol.gray == "rgb" and (lr is None or lr.ndim == hr.ndim or (is_gray(lr) and is_gray(hr))):
         hr, lr = in_colour(hr), None if lr is None else in_colour(lr)

@@ -14,8 +14,20 @@ from typing import Any, Literal
 from srbench.errors import UsageError
 from srbench.imaging.resize import Border, Kernel
 from srbench.method import MethodInfo
+from srbench.protocols.degradations import Jpeg, Resize, Step, Subsample, check, content_of, resizer_words
 from srbench.protocols.planes import Plane
 from srbench.system.hashes import digest
+
+_LATER: dict[str, Any] = {
+    "canvas": None,
+    "gray": "y",
+    "degradation": [],
+    "scales": (),
+    "psnr_eps": 0.0,
+    "ssim_luma": "scored",
+    "ssim_contrast": "signed",
+}
+"""Fields that came after the first hashes were published, and their values when they are off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +57,12 @@ class Protocol:
         gray: what a gray image is: ``y``, its own luma (0..255), as where MATLAB leaves gray images alone; ``rgb``, a
             image of three equal channels, whose Y lies in 16..235, as where a program reads every file with three
             channels. Errors are 219/255 as large there, so its PSNR of Y is 1.322 dB higher.
+        degradation: the steps from HR to LR, where they are more than the resizer. With ``lr="uint8"`` every step is
+            rounded, with ``rounded`` the last alone.
+        scales: the only ones that it is for; empty: all.
+        psnr_eps: added to the mean squared error of pixels in [0, 1] before the logarithm, as pyiqa adds 1e-8.
+        ssim_luma: ``uint8`` rounds what SSIM compares to whole numbers; ``scored`` takes what PSNR compares.
+        ssim_contrast: ``clipped`` takes SSIM's contrast-structure term for 0 where it is negative.
     """
 
     name: str
@@ -64,6 +82,11 @@ class Protocol:
     aggregate: Literal["mean", "pooled"] = "mean"
     canvas: tuple[int, int] | None = None
     gray: Literal["y", "rgb"] = "y"
+    degradation: tuple[Step, ...] = ()
+    scales: tuple[int, ...] = ()
+    psnr_eps: float = 0.0
+    ssim_luma: Literal["scored", "uint8"] = "scored"
+    ssim_contrast: Literal["signed", "clipped"] = "signed"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be scored."""
@@ -76,6 +99,12 @@ class Protocol:
                 f"Protocol '{self.name}' has an enlarged_range, which is for luma degraded alone: set degraded to y, "
                 "or enlarged_range to false."
             )
+        if not 0 <= self.psnr_eps < 1:
+            raise UsageError(f"Protocol '{self.name}': psnr_eps must lie in [0, 1), as 1e-8 does.")
+        if self.degradation:
+            if self.degraded == "none":
+                raise UsageError(f"Protocol '{self.name}' has a degradation, and degraded = none: LR is supplied.")
+            check(self.degradation)
 
     def content(self) -> dict[str, Any]:
         """All that decides numbers, as plain data.
@@ -84,16 +113,35 @@ class Protocol:
         """
         content = dataclasses.asdict(self)
         del content["name"], content["source"]
-        if self.canvas is None:
-            del content["canvas"]
-        if self.gray == "y":
-            del content["gray"]
+        content["degradation"] = content_of(self.degradation)
+        for later, off in _LATER.items():
+            if content[later] == off:
+                del content[later]
         return content
 
     @property
     def hash(self) -> str:
         """A short hash of :meth:`content`: two protocols of one hash give one number, whatever they are called."""
         return digest(self.content())[:8]
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """From HR to LR."""
+        return self.degradation or (Resize(self.kernel, self.antialias, self.border),)
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Packages whose versions decide what LR is."""
+        return ("pillow",) if any(isinstance(step, Jpeg) for step in self.degradation) else ()
+
+    def refusal(self, scale: int) -> str:
+        """Why it cannot be used at a scale, in words; empty if it can."""
+        if self.scales and scale not in self.scales:
+            return f"protocol '{self.name}' is for {join_scales(self.scales)} alone, not x{scale}"
+        for step in self.degradation:
+            if isinstance(step, Subsample) and step.offset >= scale:
+                return f"protocol '{self.name}' subsamples from pixel {step.offset} on, so it is not for x{scale}"
+        return ""
 
     def shave(self, scale: int) -> int:
         """Pixels cut from every side before scoring."""
@@ -112,17 +160,19 @@ class Protocol:
 
     def describe(self) -> str:
         """The protocol in words, for captions."""
-        made = {
-            "y": "luma downsampled by",
-            "rgb": "RGB downsampled by",
-            "none": "LR supplied; upsampled by",
-        }[self.degraded]
-        resizer = f"MATLAB {self.kernel} ({self.border} border{'' if self.antialias else ', no antialias'})"
+        resizer = resizer_words(self.kernel, self.antialias, self.border)
+        planes = "luma" if self.degraded == "y" else "RGB"
         if self.canvas is not None:
-            made = "LR supplied; HR and LR both squashed to"
-            resizer = f"{self.canvas[1]}x{self.canvas[0]} (Pillow bilinear)"
+            made = f"LR supplied; HR and LR both squashed to {self.canvas[1]}x{self.canvas[0]} (Pillow bilinear)"
+        elif self.degraded == "none":
+            made = f"LR supplied; upsampled by {resizer}"
+        elif self.degradation:
+            steps = ", ".join(step.words() for step in self.degradation)
+            made = f"{planes} {steps}; upsampled by {resizer}"
+        else:
+            made = f"{planes} {self.steps[0].words()}"
         lr = {"uint8": "8-bit LR", "rounded": "LR rounded once", "double": "LR not rounded"}[self.lr]
-        planes = "RGB" if self.scored == "rgb" else f"{'8-bit ' if self.luma == 'uint8' else ''}BT.601 Y"
+        compared = "RGB" if self.scored == "rgb" else f"{'8-bit ' if self.luma == 'uint8' else ''}BT.601 Y"
         sr = "8-bit SR" if self.sr == "uint8" else "SR not rounded"
         clip = f", upsampled Y clipped to {list(self.enlarged_range)}" if self.enlarged_range else ""
         border = (
@@ -133,4 +183,16 @@ class Protocol:
         window = "ssim_index" if self.ssim_window == "valid" else "MATLAB ssim()"
         pooled = "; pixels pooled over images" if self.aggregate == "pooled" else ""
         gray = "; gray as RGB" if self.gray == "rgb" else ""
-        return f"{made} {resizer}, {lr}{clip}; {sr}; {planes}, {border} px shaved; SSIM by {window}{pooled}{gray}"
+        eps = f"; PSNR of MSE + {self.psnr_eps:g}" if self.psnr_eps else ""
+        rounded = " of rounded pixels" if self.ssim_luma == "uint8" else ""
+        clipped = ", contrast term clipped at 0" if self.ssim_contrast == "clipped" else ""
+        only = f"; {join_scales(self.scales)} alone" if self.scales else ""
+        return (
+            f"{made}, {lr}{clip}; {sr}; {compared}, {border} px shaved{eps}; SSIM by {window}{rounded}{clipped}"
+            f"{pooled}{gray}{only}"
+        )
+
+
+def join_scales(scales: tuple[int, ...]) -> str:
+    """Scales in words."""
+    return ", ".join(f"x{scale}" for scale in scales)

@@ -10,6 +10,7 @@ from pathlib import Path
 from srbench.data.catalog import resolve
 from srbench.errors import DataError, SrbenchError, UsageError
 from srbench.plugins.card import Card
+from srbench.protocols.builtin import get_protocol
 from srbench.recipe import Recipe
 from srbench.weights import find_weights, weights_name
 
@@ -111,6 +112,8 @@ def _check(card: Card, recipe: Recipe, scale: int, label: str) -> None:
     first = () if recipe.transfer is None else (recipe.transfer.scale,)
     for wrong in sorted({*scales, *first} - card.info.scales):
         raise UsageError(f"{label}: the recipe trains at x{wrong}, where {card.name} does not work.")
+    for refusal in filter(None, map(get_protocol(recipe.protocol).refusal, sorted({*scales, *first}))):
+        raise UsageError(f"{label} cannot be trained: its recipe's {refusal}.")
     multiple = math.lcm(*scales)
     if multiple > recipe.patch:
         raise UsageError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -9,12 +10,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srbench.errors import SrbenchError
 from srbench.protocols.builtin import get_protocol
+from srbench.protocols.case import prepare
+from srbench.protocols.degradations import STEPS
 from srbench.protocols.protocol import Protocol
 from srbench.recipe import Recipe, read_recipe
 
@@ -86,6 +90,37 @@ def test_protocols_of_any_values(table: dict[str, Any], tmp_path_factory: pytest
     else:
         assert len(protocol.hash) == 8
         assert protocol.describe()
+
+
+numbers = st.booleans() | st.integers(-2, 120) | st.floats() | st.lists(st.floats() | st.integers(0, 9), max_size=3)
+FIELDS = sorted({"step", *(field.name for step in STEPS.values() for field in dataclasses.fields(step))})
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from([*STEPS, "none"]), st.dictionaries(st.sampled_from(FIELDS), plain | numbers, max_size=3)
+        ),
+        max_size=3,
+    )
+)
+def test_degradations_of_any_values(
+    steps: list[tuple[str, dict[str, Any]]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """They are refused in one sentence, or run."""
+    path = tmp_path_factory.getbasetemp() / "steps.toml"
+    tables = [("resize", {}), *steps]
+    path.write_text("".join("[[degradation]]\n" + as_toml({"step": name} | fields) for name, fields in tables))
+    try:
+        protocol = get_protocol(str(path))
+    except SrbenchError as error:
+        assert str(error).isprintable()
+    else:
+        assert len(protocol.hash) == 8
+        assert protocol.describe()
+        lr = prepare(protocol, "x", (np.arange(300) % 256).astype(np.uint8).reshape(12, 25), 2).input.lr
+        assert lr.shape == (6, 12) and np.isfinite(lr).all()
 
 
 @settings(max_examples=150, deadline=None)

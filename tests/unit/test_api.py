@@ -56,16 +56,17 @@ def figures(run: srbench.Run, metric: str) -> dict[tuple[str, str], float]:
 def test_degrade_load_and_score_give_the_figures_of_a_run(protocol: str, photos: Path, tmp_path: Path) -> None:
     """Step by step on one's own arrays, under every protocol, for methods of each kind."""
     metrics = ("psnr", "ssim", "haarpsi")
-    run = srbench.run(METHODS, photos, scales=2, protocol=protocol, metrics=metrics, out=tmp_path, device="cpu")
+    scale = (*PROTOCOLS[protocol].scales, 2)[0]
+    run = srbench.run(METHODS, photos, scales=scale, protocol=protocol, metrics=metrics, out=tmp_path, device="cpu")
     run.raise_for_failures()
     makes_luma = PROTOCOLS[protocol].degraded == "y"
     for name in METHODS:
-        model = srbench.load(name, 2, protocol=protocol, device="cpu")
+        model = srbench.load(name, scale, protocol=protocol, device="cpu")
         for path in sorted(photos.iterdir()):
             hr = read_image(path)
             luma = makes_luma and model.info.channels != "rgb"
-            sr = model(srbench.degrade(hr, 2, protocol, rgb=not luma))
-            mine = srbench.score(sr, hr, scale=2, protocol=protocol, metrics=metrics, luma=luma and hr.ndim == 3)
+            sr = model(srbench.degrade(hr, scale, protocol, rgb=not luma))
+            mine = srbench.score(sr, hr, scale=scale, protocol=protocol, metrics=metrics, luma=luma and hr.ndim == 3)
             assert mine == {metric: figures(run, metric)[name, path.stem] for metric in metrics}, (name, path.stem)
 
 

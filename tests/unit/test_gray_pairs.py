@@ -48,10 +48,10 @@ def test_a_pair_of_which_one_is_stored_in_three_equal_channels(tmp_path: Path, g
     protocol = get_protocol(str(tmp_path / "own.toml"))
     lr = HR[::2, ::2]
     cases = [prepare(protocol, "a", HR, 2, lr), prepare(protocol, "a", HR, 2, np.repeat(lr[..., None], 3, axis=2))]
-    np.testing.assert_array_equal(cases[0].lr, cases[1].lr)
+    np.testing.assert_array_equal(cases[0].input.lr, cases[1].input.lr)
     np.testing.assert_array_equal(cases[0].hr, cases[1].hr)
     both = prepare(protocol, "a", THREE, 2, np.repeat(lr[..., None], 3, axis=2))
     mixed = prepare(protocol, "a", THREE, 2, lr)
-    np.testing.assert_array_equal(both.lr, mixed.lr)
+    np.testing.assert_array_equal(both.input.lr, mixed.input.lr)
     with pytest.raises(DataError, match="one of LR and HR is gray and the other has colours"):
         prepare(protocol, "a", photograph(32, 40), 2, lr)

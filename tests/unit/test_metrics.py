@@ -16,8 +16,10 @@ from scipy.ndimage import correlate1d
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 
 from srbench.metrics import tensor
+from srbench.metrics.metric import Pair
 from srbench.metrics.pixel import MSE, PSNR, mse, psnr, psnr_of_mse, psnr_of_pooled_mse
-from srbench.metrics.ssim import SSIM, gaussian_window, ssim
+from srbench.metrics.ssim import SSIM, gaussian_window, protocol_ssim, ssim
+from srbench.protocols.protocol import Protocol
 
 seeds = st.integers(0, 10_000)
 ssim_shapes = st.tuples(st.integers(11, 40), st.integers(11, 40), st.sampled_from([(), (3,)])).map(
@@ -53,6 +55,12 @@ def skimage_ssim(sr: NDArray[Any], target: NDArray[Any]) -> float:
 
 def scipy_ssim_same(sr: NDArray[Any], target: NDArray[Any], peak: float = 255.0) -> float:
     """MATLAB's ssim(), from the definition: five filters with the border replicated, the mean over the full size."""
+    luminance, contrast = scipy_ssim_terms(sr, target, peak)
+    return float(np.mean(luminance * contrast))
+
+
+def scipy_ssim_terms(sr: NDArray[Any], target: NDArray[Any], peak: float = 255.0) -> tuple[NDArray[Any], NDArray[Any]]:
+    """SSIM's terms of luminance and of contrast and structure, at every pixel."""
     weights = np.exp(-(np.arange(-5, 6) ** 2) / 4.5)
     weights /= weights.sum()
 
@@ -66,7 +74,37 @@ def scipy_ssim_same(sr: NDArray[Any], target: NDArray[Any], peak: float = 255.0)
     covariance = smooth(sr * target) - mean_a * mean_b
     c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
     luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
-    return float(np.mean(luminance * (2 * covariance + c2) / (var_a + var_b + c2)))
+    return luminance, (2 * covariance + c2) / (var_a + var_b + c2)
+
+
+def test_ssim_with_the_contrast_term_clipped() -> None:
+    """Where one image is the other's negative the term is below 0."""
+    rng = np.random.default_rng(3)
+    target = rng.integers(0, 256, (40, 50)).astype(float)
+    sr = np.where(np.arange(50) < 25, 255 - target, target)
+    luminance, contrast = (term[5:-5, 5:-5] for term in scipy_ssim_terms(sr, target))
+    assert (contrast < 0).any()
+    assert ssim(sr, target, clipped=True) == pytest.approx(np.mean(luminance * contrast.clip(0)), abs=1e-6)
+    assert ssim(sr, target) == pytest.approx(np.mean(luminance * contrast), abs=1e-6)
+
+
+def test_a_protocol_s_fields_of_ssim_and_psnr() -> None:
+    rng = np.random.default_rng(4)
+    target = rng.uniform(0, 255, (30, 40))
+    sr = np.where(np.arange(40) < 20, 255 - target, target + 0.4)
+    rounded = [np.floor(image + 0.5).clip(0, 255) for image in (sr, target)]
+    for fields, expected in (
+        ({}, ssim(sr, target)),
+        ({"ssim_luma": "uint8"}, ssim(*rounded)),
+        ({"ssim_contrast": "clipped"}, ssim(sr, target, clipped=True)),
+        ({"ssim_window": "same", "ssim_luma": "uint8"}, ssim(*rounded, window="same")),
+    ):
+        protocol = Protocol(name="p", **fields)  # type: ignore[arg-type]
+        assert protocol_ssim(Pair(sr, target, protocol)) == expected
+        assert PSNR.function(Pair(sr, target, protocol)) == psnr(sr, target)
+    with_eps = Protocol(name="p", psnr_eps=1e-2)
+    assert PSNR.function(Pair(sr, target, with_eps)) == pytest.approx(psnr_of_mse(mse(sr, target) / 255**2 + 1e-2, 1.0))
+    assert PSNR.function(Pair(sr, sr, with_eps)) == pytest.approx(20)
 
 
 # pixels -----------------------------------------------------------------------------------------------------------

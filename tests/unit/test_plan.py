@@ -74,6 +74,29 @@ def test_the_key_changes_with_all_that_decides_numbers(registry: Registry, photo
     assert digest(plan.jobs[0].inputs(make_plan(request, registry).scoring, None)) == digest(inputs)
 
 
+def test_a_protocol_for_one_scale_leaves_the_others_out(registry: Registry, photos: Path) -> None:
+    request = Request(methods=("bicubic",), datasets=(str(photos),), scales=(2, 3, 4), protocol="bd")
+    plan = make_plan(request, registry)
+    assert [job.id.scale for job in plan.jobs] == [3]
+    assert plan.skipped == tuple(f"protocol 'bd' is for x3 alone, not x{scale}" for scale in (2, 4))
+    with pytest.raises(UsageError, match="Nothing to run: protocol 'bd' is for x3 alone, not x2"):
+        make_plan(dataclasses.replace(request, scales=(2,)), registry)
+
+
+def test_the_encoder_of_a_jpeg_is_in_the_key(
+    registry: Registry, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = '[[degradation]]\nstep = "subsample"\n[[degradation]]\nstep = "jpeg"\n'
+    (tmp_path / "jpeg.toml").write_text(steps)
+    request = Request(methods=("bicubic",), datasets=(str(photos),), scales=(2,))
+    jpeg = make_plan(dataclasses.replace(request, protocol=str(tmp_path / "jpeg.toml")), registry)
+    plain = make_plan(request, registry)
+    before = [plan.jobs[0].inputs(plan.scoring, None) for plan in (jpeg, plain)]
+    monkeypatch.setattr("srbench.bench.plan.version", lambda package: f"{package} of tomorrow")
+    after = [plan.jobs[0].inputs(plan.scoring, None) for plan in (jpeg, plain)]
+    assert before[0] != after[0] and before[1] == after[1]
+
+
 def test_the_same_question_has_the_same_run(registry: Registry, photos: Path) -> None:
     request = Request(methods=("bicubic",), datasets=(str(photos),))
     first = make_plan(request, registry)

@@ -29,6 +29,8 @@ def test_the_built_in_rows_cover_bicubic_in_every_table_family() -> None:
         for dataset in ("set5", "set14", "bsd100"):
             for scale in (2, 3, 4):
                 assert {(protocol, dataset, scale, metric) for metric in ("psnr", "ssim")} <= gates
+    for protocol in ("bd", "dn"):
+        assert {(protocol, dataset, 3, "psnr") for dataset in ("set5", "set14", "bsd100")} <= gates
 
 
 def test_built_in_rows_name_a_source_and_a_hash() -> None:

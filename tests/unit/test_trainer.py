@@ -82,6 +82,22 @@ def test_it_learns() -> None:
     assert [point.upsampled_psnr for point in trained.curve] == [pytest.approx(bicubic, abs=1e-12)] * 2
 
 
+@pytest.mark.parametrize("protocol", ["bd", "dn"])
+def test_a_quick_recipe_is_trained_for_a_protocol_s_degradation(protocol: str) -> None:
+    method = srcnn()
+    update = {"protocol": protocol, "steps": 200, "validate_every": 100, "transfer": None, "scales": ()}
+    trained = train(method, method.recipes["quick"].model_copy(update=update), 3, CPU, silent)
+    (upsampled,) = {point.upsampled_psnr for point in trained.curve}
+    assert trained.best_psnr > upsampled + 0.3
+
+
+def test_a_recipe_s_protocol_refuses_scales_before_anything_is_trained() -> None:
+    card = Registry().card("srcnn-y")
+    recipe = card.recipes["quick"].model_copy(update={"protocol": "bd", "transfer": None, "scales": ()})
+    with pytest.raises(UsageError, match="its recipe's protocol 'bd' is for x3 alone, not x2"):
+        plan_training(card, recipe, 2, 0)
+
+
 def test_the_best_weights_are_kept(recipe: Recipe) -> None:
     method = srcnn()
     diverging = recipe.model_copy(update={"lr": 0.5, "schedule": "constant", "steps": 40, "validate_every": 1})
