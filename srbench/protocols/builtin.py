@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from srbench.errors import UsageError
-from srbench.imaging.files import MAX_PIXELS
 from srbench.protocols.protocol import Protocol
 from srbench.system.names import unknown
 from srbench.system.toml import read_toml
@@ -47,16 +46,6 @@ PROTOCOLS: dict[str, Protocol] = {
             degraded="none",
             lr="uint8",
             shave_per_scale=0,
-            gray="rgb",
-        ),
-        Protocol(
-            name="paired-rgb-224",
-            source="the same, HR and LR squashed to 224x224 first",
-            scored="rgb",
-            degraded="none",
-            lr="uint8",
-            shave_per_scale=0,
-            canvas=(224, 224),
             gray="rgb",
         ),
         Protocol(
@@ -117,14 +106,6 @@ def _from_toml(path: Path, above: tuple[Path, ...] = ()) -> Protocol:
 
 def _checked(path: Path, key: str, value: Any, expected: Any) -> Any:
     choices = get_args(expected)
-    if key == "canvas":
-        if value is False:
-            return None
-        if not isinstance(value, list) or len(value) != 2 or any(type(side) is not int or side < 1 for side in value):
-            raise UsageError(f"{path}: {key} must be a height and a width such as [224, 224], or false.")
-        if value[0] * value[1] > MAX_PIXELS:
-            raise UsageError(f"{path}: {key} must not have more than {MAX_PIXELS} pixels.")
-        return tuple(value)
     if key == "enlarged_range":
         if value is False:
             return None

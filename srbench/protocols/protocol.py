@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 from srbench.errors import UsageError
 from srbench.imaging.resize import Border, Kernel
-from srbench.method import MethodInfo
 from srbench.protocols.planes import Plane
 from srbench.system.hashes import digest
 
@@ -40,8 +39,6 @@ class Protocol:
         shave_extra: and this many more.
         ssim_window: ``valid`` for ``ssim_index``, ``same`` for MATLAB's ``ssim()``.
         aggregate: the mean of the images' figures, or the figure of their pooled pixels.
-        canvas: (height, width) in pixels that HR and supplied LR are both squashed to, whatever their shapes. The
-            factor then means nothing any more, and only methods for the enlarged image can be scored.
         gray: what a gray image is: ``y``, its own luma (0..255), as where MATLAB leaves gray images alone; ``rgb``, a
             picture of three equal channels, whose Y lies in 16..235, as where a program reads every file with three
             channels. Errors are 219/255 as large there, so its PSNR of Y is 1.322 dB higher.
@@ -62,15 +59,12 @@ class Protocol:
     shave_extra: int = 0
     ssim_window: Literal["valid", "same"] = "valid"
     aggregate: Literal["mean", "pooled"] = "mean"
-    canvas: tuple[int, int] | None = None
     gray: Literal["y", "rgb"] = "y"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be scored."""
         if self.scored == "rgb" and self.degraded == "y":
             raise UsageError(f"Protocol '{self.name}' degrades luma alone, so it cannot score RGB.")
-        if self.canvas is not None and self.degraded != "none":
-            raise UsageError(f"Protocol '{self.name}' has a canvas, which is for supplied LR: set degraded to none.")
         if self.enlarged_range is not None and self.degraded != "y":
             raise UsageError(
                 f"Protocol '{self.name}' has an enlarged_range, which is for luma degraded alone: set degraded to y, "
@@ -84,8 +78,6 @@ class Protocol:
         """
         content = dataclasses.asdict(self)
         del content["name"], content["source"]
-        if self.canvas is None:
-            del content["canvas"]
         if self.gray == "y":
             del content["gray"]
         return content
@@ -106,10 +98,6 @@ class Protocol:
             return "rgb"
         return "y8" if self.luma == "uint8" else "y"
 
-    def suits(self, info: MethodInfo) -> bool:
-        """Whether a method can be scored: on a canvas only one that does not enlarge the image itself."""
-        return self.canvas is None or info.input == "upsampled"
-
     def describe(self) -> str:
         """The protocol in words, for captions."""
         made = {
@@ -118,9 +106,6 @@ class Protocol:
             "none": "LR supplied; enlarged by",
         }[self.degraded]
         resizer = f"MATLAB {self.kernel} ({self.border} border{'' if self.antialias else ', no antialias'})"
-        if self.canvas is not None:
-            made = "LR supplied; HR and LR both squashed to"
-            resizer = f"{self.canvas[1]}x{self.canvas[0]} (Pillow bilinear)"
         lr = {"uint8": "8-bit LR", "rounded": "LR rounded once", "double": "LR not rounded"}[self.lr]
         planes = "RGB" if self.scored == "rgb" else f"{'8-bit ' if self.luma == 'uint8' else ''}BT.601 Y"
         sr = "8-bit SR" if self.sr == "uint8" else "SR not rounded"
