@@ -58,7 +58,7 @@ def test_a_run_of_a_protocol_that_is_no_longer_there(folder: Path) -> None:
     run = read_run(folder)
     content = run.record.protocol_content | {"canvas": [224, 224]}
     past = {"protocol": "paired-rgb-224", "protocol_hash": "82f8bf98", "protocol_content": content}
-    run.folder.write_run(run.record.model_copy(update=past))
+    run.folder.write_record(run.record.model_copy(update=past))
     result = CliRunner(env={"COLUMNS": "80"}).invoke(app, ["--out", str(folder.parent)])
     assert result.exit_code == 0, result.output
     assert "33.66 / .9299" in result.stdout
