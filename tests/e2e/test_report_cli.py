@@ -62,7 +62,7 @@ def test_a_run_of_a_protocol_that_is_no_longer_there(folder: Path) -> None:
     result = CliRunner(env={"COLUMNS": "80"}).invoke(app, ["--out", str(folder.parent)])
     assert result.exit_code == 0, result.output
     assert "33.66 / .9299" in result.stdout
-    assert "canvas" in (folder / "report" / "report.html").read_text("utf-8")
+    assert "<dt>canvas</dt><dd>[224, 224]</dd>" in (folder / "report" / "report.html").read_text("utf-8")
     with pytest.raises(UsageError, match="no protocol 'paired-rgb-224'"):
         get_protocol(read_run(folder).record.protocol)
 
