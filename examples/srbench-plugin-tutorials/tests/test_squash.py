@@ -7,7 +7,8 @@ from srbench.data.catalog import resolve
 from srbench.data.images import read_samples
 from srbench.errors import DataError
 from srbench.imaging.files import write_png
-from srbench.training.guard import refuse_test_images
+from srbench.recipe import Recipe
+from srbench.training.guard import has_seen, refuse_test_images
 from torchvision.transforms import Resize
 
 from srbench_plugin_tutorials.squash import squash, squash_pairs
@@ -57,6 +58,9 @@ def test_test_images_are_still_refused(folder):
     squash_pairs(["crops.toml:train"], folder / "small.toml")
     with pytest.raises(DataError, match="holds 1 images of test sets, set5:test"):
         refuse_test_images(resolve("small.toml:train"))
+    recipe = Recipe(train=("small.toml:train",), on_test_images=True)
+    assert has_seen(recipe, resolve("set5"))
+    assert not has_seen(recipe, resolve("embedded"))
 
 
 @pytest.mark.parametrize(
