@@ -381,7 +381,7 @@ KINDS: dict[str, Kind] = {
     "GIF": Kind(_images("GIF", "RGB", "L"), (_bytes,), _read_image, "a.gif"),
     "manifest": Kind(_manifests, (mutate.damaged_toml, _bytes), _read_manifest, "a.toml"),
     "protocol": Kind(
-        _toml(_PROTOCOL, 'base = "paired"\ncanvas = [24, 24]\n'),
+        _toml(_PROTOCOL, 'base = "paired"\nshave_extra = 24\n'),
         (mutate.damaged_toml, _bytes),
         _read_protocol,
         "a.toml",

@@ -13,12 +13,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from srbench.data.catalog import resolve
 from srbench.data.images import read_samples
@@ -32,7 +33,9 @@ from srbench.weights import read_metadata
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPES = ROOT / "benchmarks" / "recipes"
-PLUGIN = ROOT / "benchmarks" / "wrong_ssim.py"
+PACKAGE = ROOT / "examples" / "srbench-plugin-tutorials" / "src"
+METHODS = PACKAGE / "srbench_plugin_tutorials" / "methods.py"
+WRONG_SSIM = ROOT / "benchmarks" / "wrong_ssim.py"
 DOCUMENT = ROOT / "docs" / "explanation" / "tutorial-systems.md"
 SCALES = (2, 3, 4)
 SMALL = 128
@@ -56,8 +59,8 @@ class System:
     """At which it is compared."""
     sets: tuple[str, ...] = ("set5", "set14")
     """On which it is compared."""
-    in_pairs: bool = False
-    """Whether its recipe names folders below the pairs' folder."""
+    beside: Literal["", "pairs", "squashed"] = ""
+    """Which data its recipe names by a path relative to the working directory, if any."""
 
     @property
     def spec(self) -> str:
@@ -73,7 +76,17 @@ class System:
 PAIRS = "bsd100-pairs:test"
 VALIDATION = "hr=./val/high_res,lr=./val/low_res"
 SYSTEMS = (
-    System("T1 SRCNN", "tutorial-srcnn-rgb", "t1-mse", (2,), "28.40 dB, one image", PAIRS, 4, "paired-rgb-224"),
+    System(
+        "T1 SRCNN",
+        "tutorial-srcnn-rgb",
+        "t1-mse",
+        (1,),
+        "28.40 dB, one image",
+        "bsd100-224.toml:test",
+        1,
+        "paired-rgb",
+        beside="squashed",
+    ),
     System("T2 SRCNN", "tutorial-srcnn-rgb", "t2-short.toml", (2,), "25.25 dB, one image", PAIRS, 4, "paired-rgb"),
     System(
         "T2 FSRCNN",
@@ -99,7 +112,7 @@ SYSTEMS = (
         scales=(2,),
         sets=("set5",),
     ),
-    System("T4 SRCNN", "tutorial-srcnn-y", "t4-sample.toml", (1,), "a curve", VALIDATION, 1, "paired", in_pairs=True),
+    System("T4 SRCNN", "tutorial-srcnn-y", "t4-sample.toml", (1,), "a curve", VALIDATION, 1, "paired", beside="pairs"),
 )
 INPUT = "bicubic"
 """The method that returns its input."""
@@ -114,16 +127,17 @@ class Bench:
     pairs: Path
     out: Path
 
-    def folder(self, system: System | None) -> Path:
+    def folder(self, system: System) -> Path:
         """The working directory of a system's runs."""
-        return self.pairs if system is not None and system.in_pairs else ROOT
+        return {"": ROOT, "pairs": self.pairs, "squashed": self.out}[system.beside]
 
     def run(
         self, methods: Sequence[str], dataset: str, scales: Sequence[int], protocol: str, metrics: str, where: Path
     ) -> dict[tuple[str, str, int, str], Result]:
         """``srbench run``: each result by method label, data set, scale and metric."""
         words = ["--methods", ",".join(methods), "--datasets", dataset, "--protocol", protocol, "--metrics", metrics]
-        words += ["--scales", ",".join(map(str, scales)), "--out", str(self.out), "--plugin", str(PLUGIN)]
+        words += ["--scales", ",".join(map(str, scales)), "--out", str(self.out)]
+        words += ["--plugin", str(METHODS), "--plugin", str(WRONG_SSIM)]
         words += ["--device", "cpu", "--threads", "1", "--no-report", "--keep-images", "0", "--json"]
         done = subprocess.run([sys.executable, "-m", "srbench", "run", *words], cwd=where, stdout=subprocess.PIPE)
         if done.returncode:
@@ -133,6 +147,19 @@ class Bench:
             label = f"{row['method']}:{row['recipe']}" if row["recipe"] else row["method"]
             found[label, row["dataset"], row["scale"], row["metric"]] = row
         return found
+
+    def squash(self) -> None:
+        """T1's pairs, squashed, beside the runs."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        words = [f"bsd100-pairs:{split}" for split in ("train", "validation", "test")]
+        path = os.pathsep.join([str(PACKAGE), str(ROOT), os.environ.get("PYTHONPATH", "")])
+        subprocess.run(
+            [sys.executable, "-m", "srbench_plugin_tutorials.squash", *words],
+            cwd=self.out,
+            env={**os.environ, "PYTHONPATH": path},
+            stdout=sys.stderr,
+            check=True,
+        )
 
     def small_images(self) -> str:
         """T3's images are 128x128 and not to be had: the middle squares of BSD100, made small."""
@@ -150,7 +177,7 @@ class Bench:
     def trainings(self, system: System) -> list[dict[str, Any]]:
         """What the weights of a system say of their training."""
         with contextlib.chdir(self.folder(system)):
-            (choice,) = Registry().select([system.spec])
+            (choice,) = Registry([METHODS]).select([system.spec])
             recipe: Recipe = choice.card.recipes[choice.recipe]
             found = [plan_training(choice.card, recipe, scale, 0).find() for scale in system.train_scales]
         return [read_metadata(path) for path in found if path is not None]
@@ -258,6 +285,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "tutorials", help="where runs are kept")
     options = parser.parse_args()
     bench = Bench(options.pairs.resolve(), options.out.resolve())
+    bench.squash()
     measured = {system.name: scored_as_they_did(bench, system) for system in SYSTEMS}
     text = (Path(__file__).parent / "tutorials.md.in").read_text("utf-8")
     parts = {"table": table(bench, measured), "trainings": trainings(bench), **flaws(bench, measured)}

@@ -56,8 +56,6 @@ class MethodInfo:
             tile by tile. ``None``: the whole image matters, never tile.
         multiple: tiles begin at multiples of this many pixels; for networks that pool, so that each tile is pooled as
             the whole image would be.
-        by_name_only: globs that begin with a wildcard pass over it: for replicas whose values are not meant to stand
-            in a table with the others'.
     """
 
     name: str
@@ -69,7 +67,6 @@ class MethodInfo:
     paper: str = ""
     halo: int | None = None
     multiple: int = 1
-    by_name_only: bool = False
     files: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -166,9 +166,7 @@ def _methods() -> Iterator[str]:
         works_on = f"{channels}{', upsampled' if info.input == 'upsampled' else ''}"
         rows.append((f"`{card.name}`", info.family, works_on, scales, recipes, markdown(info.paper)))
     yield from table(heads, rows)
-    named = ", ".join(f"`{card.name}`" for card in cards if card.info.by_name_only)
     yield "*Upsampled*: by the protocol's resizer, before the method gets it.\n"
-    yield f"{named} have to be named: `*` does not select them.\n"
 
 
 def _protocols() -> Iterator[str]:

@@ -131,8 +131,6 @@ def load(
     if len(choices) != 1:
         raise UsageError(f"'{method}' means {', '.join(choice.label for choice in choices)}: name one of them.")
     found = get_protocol(str(protocol))
-    if found.canvas is not None:
-        raise UsageError(f"Protocol '{found.name}' squashes images to one size, which is for scoring; choose another.")
     where = resolve_device(device)
     return Model(load_method(registry, choices[0], scale, where, seed=seed), scale, found, where)
 

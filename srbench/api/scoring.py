@@ -154,13 +154,7 @@ def _fitted(sr: NDArray[Any], hr: NDArray[Any], case: Case, *, luma: bool) -> ND
     """
     height, width = case.hr.shape[:2]
     given = f"SR is {sr.shape[1]}x{sr.shape[0]}"
-    if case.protocol.canvas:
-        if sr.shape[:2] != (height, width):
-            name = case.protocol.name
-            raise UsageError(
-                f"{given}, and protocol '{name}' squashes HR to {width}x{height}: SR must be {width}x{height}."
-            )
-    elif not (height <= sr.shape[0] <= hr.shape[0] and width <= sr.shape[1] <= hr.shape[1]):
+    if not (height <= sr.shape[0] <= hr.shape[0] and width <= sr.shape[1] <= hr.shape[1]):
         raise UsageError(
             f"{given} and HR is {hr.shape[1]}x{hr.shape[0]}: SR must be as large as HR, or as HR cropped for the "
             f"protocol ({width}x{height})."

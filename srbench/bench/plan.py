@@ -257,9 +257,6 @@ def _jobs(
     if scale not in choice.card.info.scales:
         yield _Skip(f"{choice.label} does not work at x{scale}")
         return
-    if not protocol.suits(choice.card.info):
-        yield _Skip(f"{choice.label} upsamples LR itself, which protocol {protocol.name} does first")
-        return
     recipe = choice.card.recipes[choice.recipe] if choice.card.learned else None
     for seed in dict.fromkeys(request.seeds) if recipe else (0,):  # a seed decides nothing where nothing is trained
         training = plan_training(choice.card, recipe, scale, seed, choice.label) if recipe else None

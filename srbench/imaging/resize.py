@@ -231,22 +231,6 @@ def round_half_up(image: NDArray[Any], peak: float = 255.0, out: Floats | None =
     return np.clip(out, 0.0, peak, out=out)
 
 
-def squash(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Resize to a size without keeping the proportions: Pillow's bilinear, widened where it shrinks.
-
-    That is what ``torchvision.transforms.Resize`` does with a Pillow image, to the bit. It is not our ``imresize``,
-    which differs from it at the border and in rounding.
-
-    Args:
-        image: uint8 (H, W) or (H, W, 3).
-        size: (height, width) in pixels.
-    """
-    from PIL import Image
-
-    resized: NDArray[Any] = np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))
-    return np.ascontiguousarray(resized, dtype=np.uint8)
-
-
 def mod_crop(image: NDArray[Any], scale: int) -> NDArray[Any]:
     """Cut (H, W[, C]) at the bottom and right so that both sides are multiples of ``scale``."""
     height, width = image.shape[:2]

@@ -138,7 +138,7 @@ def method_class(spec: Spec, base: type[Method] | None = None) -> type[Method]:
         if base is None or not issubclass(base, LearnedMethod):
             raise UsageError(f"{spec.name} has weights of '{spec.method}', which is not a learned method.")
         scales = frozenset(entry.scale for entry in spec.entries)
-        info = dataclasses.replace(base.info, name=spec.name, scales=scales, paper=what, by_name_only=False)
+        info = dataclasses.replace(base.info, name=spec.name, scales=scales, paper=what)
         return _class(ExportedWeights, spec, info, base=base)
     traits = [model_traits(spec, entry) for entry in spec.entries]
     by_scale = {each.scale: each for each in traits}

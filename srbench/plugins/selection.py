@@ -84,18 +84,12 @@ def _with_own_recipe(card: Card, path: Path) -> Choice:
 
 
 def _matching(pattern: str, names: Iterable[str], card_of: CardOf) -> list[str]:
-    """Methods that match a glob: by family in the literature's order, then by name; broken ones last.
-
-    Methods with ``by_name_only`` match only globs that begin with a part of their name.
-    """
+    """Methods that match a glob: by family in the literature's order, then by name; broken ones last."""
     ranks: dict[str, tuple[int, str]] = {}
     for name in names:
         if fnmatch.fnmatchcase(name, pattern):
             try:
-                info = card_of(name).info
+                ranks[name] = (FAMILIES.index(card_of(name).info.family), name)
             except UsageError:
                 ranks[name] = (len(FAMILIES), name)
-                continue
-            if not info.by_name_only or pattern[0] not in "*?[":
-                ranks[name] = (FAMILIES.index(info.family), name)
     return sorted(ranks, key=ranks.__getitem__)

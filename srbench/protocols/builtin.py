@@ -50,16 +50,6 @@ PROTOCOLS: dict[str, Protocol] = {
             gray="rgb",
         ),
         Protocol(
-            name="paired-rgb-224",
-            source="the same, HR and LR squashed to 224x224 first",
-            scored="rgb",
-            degraded="none",
-            lr="uint8",
-            shave_per_scale=0,
-            canvas=(224, 224),
-            gray="rgb",
-        ),
-        Protocol(
             name="linear",
             source="bilinear without antialias, RGB, the whole image (the autoencoder tutorials)",
             scored="rgb",
@@ -80,7 +70,7 @@ PROTOCOLS: dict[str, Protocol] = {
         ),
         Protocol(
             name="dn",
-            source="DN columns of SRMD, RDN, RCAN: made small, then noise of level 30",
+            source="DN columns of SRMD, RDN, RCAN: downsampled, then noise of level 30",
             luma="uint8",
             border="replicate",
             lr="uint8",

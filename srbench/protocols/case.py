@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from srbench.errors import DataError, UsageError
 from srbench.imaging.color import in_colour, is_gray, luma
-from srbench.imaging.resize import mod_crop, round_half_up, squash
+from srbench.imaging.resize import mod_crop, round_half_up
 from srbench.method import MethodInfo
 from srbench.protocols.degradations import degrade
 from srbench.protocols.method_input import MethodInput, ProtocolInput, as_planes
@@ -152,16 +152,11 @@ def prepare(protocol: Protocol, name: str, hr: NDArray[Any], scale: int, lr: NDA
         hr = _fit(name, hr, lr, scale)
     else:
         lr = None
-    if protocol.canvas is not None and lr is not None:
-        hr, lr = squash(hr, protocol.canvas), squash(lr, protocol.canvas)
-        uncropped = hr.shape[:2]
-    else:
-        hr = mod_crop(hr, scale)
+    hr = mod_crop(hr, scale)
     cut = 2 * protocol.shave(scale)
     if min(hr.shape[:2]) <= cut or min(hr.shape[:2]) < scale:
-        made = "on the protocol's canvas" if protocol.canvas else f"after cropping to a multiple of {scale}"
         raise DataError(
-            f"{name} is {hr.shape[1]}x{hr.shape[0]} {made}: nothing is left "
-            f"once {cut // 2} pixels are shaved from every side; leave it out or use a smaller scale"
+            f"{name} is {hr.shape[1]}x{hr.shape[0]} after cropping to a multiple of {scale}: nothing is "
+            f"left once {cut // 2} pixels are shaved from every side; leave it out or use a smaller scale"
         )
     return Case(protocol, scale, hr, lr, uncropped)

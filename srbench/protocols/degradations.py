@@ -83,12 +83,12 @@ class Resize:
     border: Border = "symmetric"
 
     def run(self, image: Image, size: tuple[int, int], draws: Draws) -> Image:
-        """The image, made small."""
+        """The image, downsampled."""
         return imresize(image, size=size, kernel=self.kernel, antialias=self.antialias, border=self.border)
 
     def words(self) -> str:
         """It, for captions."""
-        return f"made small by {resizer_words(self.kernel, self.antialias, self.border)}"
+        return f"downsampled by {resizer_words(self.kernel, self.antialias, self.border)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Subsample:
     offset: int = 0
 
     def run(self, image: Image, size: tuple[int, int], draws: Draws) -> Image:
-        """The image, made small."""
+        """The image, downsampled."""
         rows, columns = (image.shape[axis] // size[axis] for axis in (0, 1))
         return np.ascontiguousarray(image[self.offset :: rows, self.offset :: columns])
 

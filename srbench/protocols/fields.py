@@ -8,7 +8,6 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from srbench.errors import UsageError
 from srbench.imaging.blur import read_kernel
-from srbench.imaging.files import MAX_PIXELS
 from srbench.protocols.degradations import STEPS, Step
 from srbench.system.names import unknown
 
@@ -37,14 +36,6 @@ def checked(path: Path, key: str, value: Any, expected: Any) -> Any:
             raise UsageError(f"{path}: kernel of a blur must be the path of a .npy, .mat or .png file, not {value!r}.")
         return tuple(map(tuple, read_kernel(path.parent / value).tolist()))
     choices = () if get_origin(expected) is tuple else get_args(expected)
-    if key == "canvas":
-        if value is False:
-            return None
-        if not isinstance(value, list) or len(value) != 2 or any(type(side) is not int or side < 1 for side in value):
-            raise UsageError(f"{path}: {key} must be a height and a width such as [224, 224], or false.")
-        if value[0] * value[1] > MAX_PIXELS:
-            raise UsageError(f"{path}: {key} must not have more than {MAX_PIXELS} pixels.")
-        return tuple(value)
     if key == "enlarged_range":
         if value is False:
             return None

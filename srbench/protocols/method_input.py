@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srbench.errors import MethodError
 from srbench.imaging.color import gray_of, in_colour, luma, rgb_to_ycbcr, ycbcr_to_rgb
 from srbench.imaging.resize import imresize
 from srbench.method import MethodInfo
@@ -127,18 +126,6 @@ class ProtocolInput(MethodInput):
             return luma(self.upsampled)
         y, limits = self._upsample(self.lr_y), self.protocol.enlarged_range
         return y if limits is None else np.clip(y, *limits)
-
-    def given(self, info: MethodInfo) -> NDArray[np.float32]:
-        """(C, h, w) float32 in [0, 1], C and the size being what the method asks for.
-
-        Raises:
-            MethodError: the method upsamples, which the protocol does before it.
-        """
-        if not self.protocol.suits(info):
-            raise MethodError(
-                f"{info.name} upsamples LR itself, and protocol '{self.protocol.name}' brings LR to HR's size first"
-            )
-        return super().given(info)
 
     def _upsample(self, image: NDArray[Any]) -> Floats:
         p = self.protocol

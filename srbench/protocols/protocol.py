@@ -13,13 +13,11 @@ from typing import Any, Literal
 
 from srbench.errors import UsageError
 from srbench.imaging.resize import Border, Kernel
-from srbench.method import MethodInfo
 from srbench.protocols.degradations import Jpeg, Resize, Step, Subsample, check, content_of, resizer_words
 from srbench.protocols.planes import Plane
 from srbench.system.hashes import digest
 
 _LATER: dict[str, Any] = {
-    "canvas": None,
     "gray": "y",
     "degradation": [],
     "scales": (),
@@ -45,15 +43,13 @@ class Protocol:
         border: of the resizer.
         lr: how LR is rounded. ``uint8``: after each pass of the resizer, and so again when it is upsampled, as MATLAB
             does with 8-bit images; ``rounded``: once, as toolboxes do that resize in floating point; ``double``: never.
-        enlarged_range: limits (0..255) to which luma is clipped that was degraded alone and enlarged by the protocol,
+        enlarged_range: limits (0..255) to which luma is clipped that was degraded alone and upsampled by the protocol,
             or none.
         sr: ``uint8`` rounds and saturates SR; ``double`` only saturates it.
         shave_per_scale: pixels cut from every side before scoring, times the scale.
         shave_extra: and this many more.
         ssim_window: ``valid`` for ``ssim_index``, ``same`` for MATLAB's ``ssim()``.
         aggregate: the mean of the images' figures, or the figure of their pooled pixels.
-        canvas: (height, width) in pixels that HR and supplied LR are both squashed to, whatever their shapes. The
-            factor then means nothing any more, and only methods for the upsampled image can be scored.
         gray: what a gray image is: ``y``, its own luma (0..255), as where MATLAB leaves gray images alone; ``rgb``, a
             image of three equal channels, whose Y lies in 16..235, as where a program reads every file with three
             channels. Errors are 219/255 as large there, so its PSNR of Y is 1.322 dB higher.
@@ -80,7 +76,6 @@ class Protocol:
     shave_extra: int = 0
     ssim_window: Literal["valid", "same"] = "valid"
     aggregate: Literal["mean", "pooled"] = "mean"
-    canvas: tuple[int, int] | None = None
     gray: Literal["y", "rgb"] = "y"
     degradation: tuple[Step, ...] = ()
     scales: tuple[int, ...] = ()
@@ -92,8 +87,6 @@ class Protocol:
         """Refuse what cannot be scored."""
         if self.scored == "rgb" and self.degraded == "y":
             raise UsageError(f"Protocol '{self.name}' degrades luma alone, so it cannot score RGB.")
-        if self.canvas is not None and self.degraded != "none":
-            raise UsageError(f"Protocol '{self.name}' has a canvas, which is for supplied LR: set degraded to none.")
         if self.enlarged_range is not None and self.degraded != "y":
             raise UsageError(
                 f"Protocol '{self.name}' has an enlarged_range, which is for luma degraded alone: set degraded to y, "
@@ -154,17 +147,11 @@ class Protocol:
             return "rgb"
         return "y8" if self.luma == "uint8" else "y"
 
-    def suits(self, info: MethodInfo) -> bool:
-        """Whether a method can be scored: on a canvas only one that does not upsample the image itself."""
-        return self.canvas is None or info.input == "upsampled"
-
     def describe(self) -> str:
         """The protocol in words, for captions."""
         resizer = resizer_words(self.kernel, self.antialias, self.border)
         planes = "luma" if self.degraded == "y" else "RGB"
-        if self.canvas is not None:
-            made = f"LR supplied; HR and LR both squashed to {self.canvas[1]}x{self.canvas[0]} (Pillow bilinear)"
-        elif self.degraded == "none":
+        if self.degraded == "none":
             made = f"LR supplied; upsampled by {resizer}"
         elif self.degradation:
             steps = ", ".join(step.words() for step in self.degradation)

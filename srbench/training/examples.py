@@ -101,11 +101,11 @@ def _cases(
         for sample in read_samples(dataset):
             hr = to_uint8(sample.hr)
             lr = None if sample.lr is None else to_uint8(sample.lr)
-            small += not protocol.canvas and min(hr.shape[:2]) < recipe.patch
+            small += min(hr.shape[:2]) < recipe.patch
             factor = sample.scale or scale if recipe.scales and protocol.degraded == "none" else scale
             for size in shrink:
                 image = hr if size == 1.0 else imresize(hr, size)
-                if protocol.canvas or min(image.shape[:2]) >= recipe.patch:
+                if min(image.shape[:2]) >= recipe.patch:
                     yield prepare(protocol, sample.name, image, factor, lr)
         if small and tell:
             count = f"{small} of {len(dataset.items)} images of '{dataset.name}'"

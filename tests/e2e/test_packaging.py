@@ -17,7 +17,6 @@ from srbench.system.installed import DISTRIBUTION
 EXPECTED = {
     "nearest", "bilinear", "bicubic", "lanczos", "bicubic-ibp", "dcci", "dcci-ibp", "srcnn-y", "srcnn-y-935",
     "srcnn-y-955", "srcnn-rgb", "fsrcnn", "fsrcnn-s", "autoencoder", "aplus", "gradient-prior",
-    "tutorial-srcnn-rgb", "tutorial-fsrcnn-rgb", "tutorial-srcnn-y",
 }  # fmt: skip
 SHOW = """
 import json, srbench, srbench.methods

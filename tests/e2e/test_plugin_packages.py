@@ -1,4 +1,4 @@
-"""Packages of their own beside srbench, from a fresh environment on: the example, and what ``srbench new`` writes."""
+"""Packages of their own beside srbench, from a fresh environment on: the examples, and what ``srbench new`` writes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import photograph, save
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLE = ROOT / "examples" / "srbench-plugin-espcn"
+EXAMPLES = ROOT / "examples"
 
 
 class Environment:
@@ -69,11 +70,17 @@ def environment(source: Path, dependencies: Path, tmp_path_factory: pytest.TempP
     return made
 
 
+def copied(name: str, folder: Path) -> Path:
+    """A copy of an example's package, so that its build leaves nothing in the checkout."""
+    package = folder / name
+    shutil.copytree(EXAMPLES / name, package, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info", "build"))
+    return package
+
+
 def test_the_example_is_listed_keeps_the_contract_trains_and_gets_a_row(
     environment: Environment, tmp_path: Path
 ) -> None:
-    package = tmp_path / "espcn"
-    shutil.copytree(EXAMPLE, package, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    package = copied("srbench-plugin-espcn", tmp_path)
     environment.install(package)
     row = environment.listed("espcn", tmp_path)
     assert row["origin"] == "srbench-plugin-espcn"
@@ -90,6 +97,26 @@ def test_the_example_is_listed_keeps_the_contract_trains_and_gets_a_row(
     psnr = {row["method"]: row["value"] for row in run["results"]}
     assert psnr["espcn"] > psnr["bicubic"] + 0.5
     assert run["failed"] == []
+
+
+def test_the_tutorials_are_listed_keep_the_contract_and_squash_pairs(environment: Environment, tmp_path: Path) -> None:
+    package = copied("srbench-plugin-tutorials", tmp_path)
+    environment.install(package)
+    recipes = {
+        "tutorial-srcnn-rgb": ["t1", "t1-mse", "t2", "t2-mse"],
+        "tutorial-fsrcnn-rgb": ["t2", "t2-mse"],
+        "tutorial-srcnn-y": ["t4"],
+    }
+    for name, known in recipes.items():
+        row = environment.listed(name, tmp_path)
+        assert (row["origin"], row["recipes"]) == ("srbench-plugin-tutorials", known)
+    assert re.search(r"\b78 passed", environment.follow_workflow(package))
+    for side, step in (("hr", 1), ("lr", 2)):
+        save(tmp_path / "p" / side / "1.png", photograph(48, 60)[::step, ::step])
+    environment.run("python -m srbench_plugin_tutorials.squash hr=p/hr,lr=p/lr --out small.toml --side 40", tmp_path)
+    words = "--datasets small.toml --scales 1 --protocol paired-rgb --metrics psnr --no-report --no-speed --json"
+    run = json.loads(environment.run(f"srbench run --methods bicubic,tutorial-* {words}", tmp_path))
+    assert [row["method"] for row in run["results"]] == ["bicubic"]  # a glob trains nothing that takes long
 
 
 @pytest.mark.parametrize("sort", ["--learned", "--plain --input upsampled"])

@@ -19,6 +19,7 @@ from srbench.bench.store import read_run
 from srbench.cli.report import report
 from srbench.cli.run import _show_results
 from srbench.errors import DataError, UsageError
+from srbench.protocols.builtin import get_protocol
 from srbench.report.write import STAMP, write_report
 
 app = typer.Typer()
@@ -50,6 +51,20 @@ def folder(tmp_path: Path) -> Path:
 
 def _files(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {"report.json"}
+
+
+def test_a_run_of_a_protocol_that_is_no_longer_there(folder: Path) -> None:
+    """A run says all of its protocol itself: fields that srbench had then, and a name that it no longer knows."""
+    run = read_run(folder)
+    content = run.record.protocol_content | {"canvas": [224, 224]}
+    past = {"protocol": "paired-rgb-224", "protocol_hash": "82f8bf98", "protocol_content": content}
+    run.folder.write_record(run.record.model_copy(update=past))
+    result = CliRunner(env={"COLUMNS": "80"}).invoke(app, ["--out", str(folder.parent)])
+    assert result.exit_code == 0, result.output
+    assert "33.66 / .9299" in result.stdout
+    assert "<dt>canvas</dt><dd>[224, 224]</dd>" in (folder / "report" / "report.html").read_text("utf-8")
+    with pytest.raises(UsageError, match="no protocol 'paired-rgb-224'"):
+        get_protocol(read_run(folder).record.protocol)
 
 
 def test_a_whole_report(folder: Path) -> None:

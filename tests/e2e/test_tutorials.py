@@ -1,9 +1,11 @@
-"""The tutorial systems from the command line, each by name, shortened by a recipe file to a few batches."""
+"""The tutorial systems from the command line, by the example's plugin file, shortened by recipes to a few batches."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from conftest import photograph, save
 from srbench.imaging.resize import imresize
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+PACKAGE = Path(__file__).resolve().parents[2] / "examples" / "srbench-plugin-tutorials" / "src"
+PLUGIN = ("--plugin", str(PACKAGE / "srbench_plugin_tutorials" / "methods.py"))
 SHORT = "steps = 2\nvalidate_every = 2\nvalidation_images = 1\n"
 
 
@@ -33,31 +37,41 @@ def figures(result: subprocess.CompletedProcess[str]) -> dict[str, float]:
 
 
 def run(cli: Cli, *words: str) -> subprocess.CompletedProcess[str]:
-    return cli("run", "--metrics", "psnr", "--device", "cpu", "--threads", "1", "--json", *words)
+    return cli("run", *PLUGIN, "--metrics", "psnr", "--device", "cpu", "--threads", "1", "--json", *words)
+
+
+def squash(folder: Path, *words: str) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "srbench_plugin_tutorials.squash", *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
+        check=True,
+    )
 
 
 def test_t1_and_t2(cli: Cli, tmp_path: Path, pairs: str) -> None:
-    data = f'train = ["{pairs}"]\nvalidation = ["{pairs}"]\npatch = 32\nstride = 32\n{SHORT}'
-    (tmp_path / "t1-tiny.toml").write_text(f'base = "t1-mse"\n{data}')
-    (tmp_path / "t2-tiny.toml").write_text(f'base = "t2-mse"\n{data}')
+    squash(tmp_path, pairs, "--out", "squashed.toml", "--side", "40")
+    short = f"patch = 32\nstride = 32\n{SHORT}"
+    for number, data in ((1, "squashed.toml:test"), (2, pairs)):
+        text = f'base = "t{number}-mse"\ntrain = ["{data}"]\nvalidation = ["{data}"]\n{short}'
+        (tmp_path / f"t{number}-tiny.toml").write_text(text)
     (tmp_path / "f-tiny.toml").write_text(
         f'base = "t2-mse"\ntrain = ["./p/hr"]\nvalidation = ["./p/hr"]\npatch = 32\n{SHORT}'
     )
     rgb = "tutorial-srcnn-rgb:t1-tiny.toml,tutorial-srcnn-rgb:t2-tiny.toml"
-    words = ("--datasets", pairs, "--scales", "2", "--protocol")
-    squashed = run(cli, "--methods", f"{rgb},tutorial-fsrcnn-rgb:f-tiny.toml,bicubic", *words, "paired-rgb-224")
-    assert "left out: tutorial-fsrcnn-rgb:f-tiny upsamples LR itself" in squashed.stderr
+    methods = ("--methods", f"{rgb},tutorial-fsrcnn-rgb:f-tiny.toml,bicubic", "--protocol", "paired-rgb")
+    squashed = run(cli, *methods, "--datasets", "squashed.toml", "--scales", "1")
+    assert "left out: tutorial-fsrcnn-rgb:f-tiny does not work at x1" in squashed.stderr
     assert set(figures(squashed)) == {"tutorial-srcnn-rgb:t1-tiny", "tutorial-srcnn-rgb:t2-tiny", "bicubic:"}
-    # these recipes let test images in, and were given these very pictures
-    assert "trains on test images (hr=./p/hr,lr=./p/lr)" in squashed.stderr
-    assert "worthless as test figures: tutorial-srcnn-rgb:t1-tiny on hr=./p/hr,lr=./p/lr" in squashed.stderr
+    # these recipes let test images in, and were given these very images
+    assert "trains on test images (squashed.toml:test)" in squashed.stderr
+    assert "worthless as test figures: tutorial-srcnn-rgb:t1-tiny on squashed.toml" in squashed.stderr
     (report,) = (tmp_path / "results" / "runs").glob("*/report/report.md")
     assert "trained on these very images" in report.read_text()
-    whole = run(cli, "--methods", f"{rgb},tutorial-fsrcnn-rgb:f-tiny.toml", *words, "paired-rgb")
-    assert len(figures(whole)) == 3
+    whole = run(cli, *methods, "--datasets", pairs, "--scales", "2")
+    assert len(figures(whole)) == 4
     assert "trained tutorial-srcnn-rgb" not in whole.stderr  # one network, whatever it is scored by
-    alone = run(cli, "--methods", "tutorial-fsrcnn-rgb:f-tiny.toml", *words, "paired-rgb-224")
-    assert alone.returncode == 2
+    assert figures(whole)["bicubic:"] != figures(squashed)["bicubic:"]
 
 
 def test_t3(cli: Cli, tmp_path: Path) -> None:
@@ -82,7 +96,7 @@ def test_t4(cli: Cli, tmp_path: Path) -> None:
         save(tmp_path / split / "low_res" / "1.png", imresize(imresize(hr, 0.5), size=(40, 44)))
     (tmp_path / "t4-tiny.toml").write_text(f'base = "t4"\npatch = 40\nstride = 40\n{SHORT}')
     method = "tutorial-srcnn-y:t4-tiny.toml"
-    trained = cli("train", method, "--scales", "1", "--device", "cpu")
+    trained = cli("train", *PLUGIN, method, "--scales", "1", "--device", "cpu")
     assert trained.returncode == 0, trained.stderr
     words = ("--datasets", "hr=./val/high_res,lr=./val/low_res", "--scales", "1", "--protocol", "paired")
     values = figures(run(cli, "--methods", f"{method},bicubic", *words, "--train", "never"))
@@ -94,17 +108,17 @@ def test_t4(cli: Cli, tmp_path: Path) -> None:
 def test_a_wrong_recipe_file_is_wrong_usage(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "my.toml").write_text('base = "t4"\nstep = 3\n')
     for verb in (("train",), ("run", "--methods")):
-        result = cli(*verb, "tutorial-srcnn-y:my.toml")
+        result = cli(*verb, "tutorial-srcnn-y:my.toml", *PLUGIN)
         assert result.returncode == 2
         assert "my.toml 'step'. Did you mean steps" in result.stderr
 
 
 def test_the_perceptual_loss_says_what_it_needs(cli: Cli, tmp_path: Path, pairs: str) -> None:
     (tmp_path / "full.toml").write_text(
-        f'base = "t1"\ntrain = ["{pairs}"]\nvalidation = ["{pairs}"]\npatch = 32\n{SHORT}'
+        f'base = "t2"\ntrain = ["{pairs}"]\nvalidation = ["{pairs}"]\npatch = 32\n{SHORT}'
     )
     offline = {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
-    result = cli("train", "tutorial-srcnn-rgb:full.toml", "--scales", "2", "--device", "cpu", **offline)
+    result = cli("train", *PLUGIN, "tutorial-srcnn-rgb:full.toml", "--scales", "2", "--device", "cpu", **offline)
     assert result.returncode == 4
     last = result.stderr.strip().splitlines()[-1]
     assert "needs torchvision's vgg16: vgg16-397923af.pth cannot be had" in last

@@ -79,7 +79,6 @@ def test_long_keys_take_no_time(tmp_path: Path) -> None:
         'base = "\\u0000.toml"',
         "enlarged_range = [-inf, inf]",
         "enlarged_range = [0, inf]",
-        'degraded = "none"\ncanvas = [1000000, 1000000]',
     ],
 )
 def test_protocols_that_have_no_number(content: str, tmp_path: Path) -> None:

@@ -107,8 +107,6 @@ def test_supplied_lr(tmp_path: Path) -> None:
         srbench.score(hr, hr, scale=2, protocol="paired")
     with pytest.raises(UsageError, match="makes none"):
         srbench.degrade(hr, 2, "paired")
-    with pytest.raises(UsageError, match="squashes"):
-        srbench.load("bicubic", 2, protocol="paired-rgb-224")
 
 
 # scores ------------------------------------------------------------------------------------------------------------
@@ -212,8 +210,6 @@ def test_what_a_score_needs_is_said() -> None:
         srbench.score(hr, hr)
     with pytest.raises(UsageError, match="scale is a whole number from 1 on, such as 2"):
         srbench.score(hr, hr, scale=2.0)  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match=r"SR is 20x20, and protocol 'paired-rgb-224' squashes HR .* must be 224x224"):
-        srbench.score(hr, hr, scale=1, protocol="paired-rgb-224", lr=hr)
     with pytest.raises(DataError, match="nothing is left"):
         srbench.score(hr[:4], hr[:4], scale=4)
     with pytest.raises(DataError, match="lpips-alex cannot be computed"):

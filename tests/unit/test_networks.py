@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from srbench.methods._single import conv2d_to_one
 from srbench.methods.fsrcnn import FsrcnnNetwork, interpolation_kernel, phases
-from srbench.methods.tutorials import FACTOR, MEAN, STD, Normalised, fsrcnn
 from torch import Tensor, nn
 
 from srbench.method import LearnedMethod
@@ -121,61 +120,3 @@ def test_a_convolution_to_one_map_is_a_convolution(batch: int, channels: int, si
         assert mine.grad is not None
         assert right.grad is not None
         torch.testing.assert_close(mine.grad.double(), right.grad, rtol=1e-4, atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("name", "parameters"),
-    [("tutorial-srcnn-rgb", 20099), ("tutorial-srcnn-y", 8129), ("tutorial-fsrcnn-rgb", 24683)],
-)
-@pytest.mark.parametrize("scale", [2, 3, 4])
-def test_tutorials_are_as_large_as_theirs(name: str, parameters: int, scale: int) -> None:
-    net = network(name, scale)
-    assert sum(p.numel() for p in net.parameters()) == parameters
-    x = torch.rand(2, 1 if name.endswith("-y") else 3, 6, 7)
-    grown = scale if name == "tutorial-fsrcnn-rgb" else 1
-    assert net(x).shape == (2, x.shape[1], 6 * grown, 7 * grown)
-
-
-def test_tutorials_see_zeros_beyond_the_border() -> None:
-    """In training and in use alike, and after the normalisation: the mean colour, not black."""
-    torch.manual_seed(0)
-    net = network("tutorial-srcnn-rgb")
-    assert isinstance(net, Normalised)
-    mean, std = torch.tensor(MEAN).reshape(1, 3, 1, 1), torch.tensor(STD).reshape(1, 3, 1, 1)
-    x = torch.rand(2, 3, 7, 6)
-    y = (x - mean) / std
-    layers = [layer for layer in net.body.children() if isinstance(layer, nn.Conv2d)]
-    for layer in layers:
-        wide = F.pad(y, (layer.kernel_size[0] // 2,) * 4, value=0.0)
-        y = F.conv2d(wide, layer.weight, layer.bias)
-        y = y if layer is layers[-1] else F.relu(y)
-    for mode in (net.train(), net.eval()):
-        torch.testing.assert_close(mode(x), y * std + mean, rtol=0, atol=1e-5)
-
-
-def test_the_tutorials_fsrcnn_is_the_papers_inside() -> None:
-    """The same layers, but for the border: its deconvolution and slopes, given our network's weights, give ours."""
-    torch.manual_seed(0)
-    ours, theirs = FsrcnnNetwork(3).eval(), fsrcnn(1, 3).eval()
-    pairs = zip(ours.convolutions, ours.slopes, strict=True)
-    for mine, other in zip([*(layer for pair in pairs for layer in pair), ours.deconvolution], theirs, strict=True):
-        other.load_state_dict(mine.state_dict())
-    x = torch.rand(1, 1, 26, 24)
-    inside = (..., slice(27, -27), slice(27, -27))
-    torch.testing.assert_close(theirs(x)[inside], ours(x)[inside], rtol=0, atol=1e-5)
-    assert not torch.allclose(theirs(x), ours(x), rtol=0, atol=1e-3)
-
-
-def test_normalisation_is_taken_off_again() -> None:
-    x = torch.rand(2, 3, 5, 4)
-    torch.testing.assert_close(Normalised(nn.Identity())(x), x)
-    doubled = Normalised(nn.Upsample(scale_factor=2))(x)
-    torch.testing.assert_close(doubled, F.interpolate(x, scale_factor=2))
-    assert not Normalised(nn.Identity()).state_dict()
-
-
-def test_the_loss_of_normalised_images_is_ours_times_a_factor() -> None:
-    sr, hr = torch.rand(2, 3, 8, 8), torch.rand(2, 3, 8, 8)
-    std = torch.tensor(STD).reshape(1, 3, 1, 1)
-    theirs, ours = F.mse_loss(sr / std, hr / std), F.mse_loss(sr, hr)
-    assert float(theirs / ours) == pytest.approx(FACTOR, rel=0.03)

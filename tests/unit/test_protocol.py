@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
-from torchvision.transforms import Resize
 
-from srbench.errors import DataError, MethodError, UsageError
+from srbench.errors import DataError, UsageError
 from srbench.imaging.color import luma
 from srbench.imaging.resize import imresize, mod_crop, round_half_up
 from srbench.method import MethodInfo
@@ -35,7 +33,6 @@ HASHES = {
     "paired": "56b692b6",
     "linear": "2eeab464",
     "paired-rgb": "ba3d7c1f",
-    "paired-rgb-224": "82f8bf98",
     "bd": "5e148e55",
     "dn": "9d562956",
     "stablesr": "e4a6716f",
@@ -124,7 +121,7 @@ def test_vdsr_clips_what_it_enlarges() -> None:
     assert free.max() > 1
 
 
-READ_AS_RGB = {"edsr", "basicsr", "rgb", "paired", "paired-rgb", "paired-rgb-224", "linear", "stablesr", "ntire"}
+READ_AS_RGB = {"edsr", "basicsr", "rgb", "paired", "paired-rgb", "linear", "stablesr", "ntire"}
 
 
 def test_gray_images_are_their_own_luma() -> None:
@@ -148,8 +145,6 @@ def test_reading_gray_as_rgb_is_a_field_of_its_own() -> None:
 @pytest.mark.parametrize("input_", ["lr", "upsampled"])
 def test_a_gray_image_is_scored_as_if_it_were_stored_as_rgb(name: str, channels: str, input_: str) -> None:
     protocol, method = PROTOCOLS[name], info(channels, input_)
-    if not protocol.suits(method):
-        return
     stored = np.repeat(GRAY[..., None], 3, axis=2)
     rng = np.random.default_rng(5)
     cases = []
@@ -217,42 +212,6 @@ def test_of_a_gray_pair_one_may_be_stored_in_three_channels() -> None:
         np.testing.assert_array_equal(case.hr, threefold[:36, :50])
 
 
-@given(st.integers(8, 60), st.integers(8, 60), st.integers(4, 40), st.integers(4, 40), st.booleans(), st.integers(1, 4))
-def test_a_canvas_squashes_both_images(height: int, width: int, tall: int, wide: int, gray: bool, scale: int) -> None:
-    """As torchvision's Resize does with Pillow's images, whatever the sizes and the factor."""
-    protocol = dataclasses.replace(PROTOCOLS["paired-rgb-224"], canvas=(tall, wide))
-    rng = np.random.default_rng(height * width)
-    planes = () if gray else (3,)
-    lr = rng.integers(0, 256, (height, width, *planes), dtype=np.uint8)
-    hr = rng.integers(0, 256, (height * scale, width * scale, *planes), dtype=np.uint8)
-    case = prepare(protocol, "x", hr, scale, lr)
-    method = info("any", "upsampled")
-    resize = Resize((tall, wide))
-    for source, made in ((hr, case.method_target(method)), (lr, case.method_input(method))):
-        wanted = np.asarray(resize(Image.fromarray(source)), dtype=np.float32) / 255
-        wanted = np.repeat(wanted[..., None], 3, axis=2) if gray else wanted
-        np.testing.assert_allclose(made, wanted.transpose(2, 0, 1), rtol=0, atol=1e-6)
-    sr, target = case.pair(case.finish(method, case.method_target(method)))
-    np.testing.assert_array_equal(sr, target)
-
-
-def test_a_canvas_is_for_the_enlarged_image_alone() -> None:
-    protocol = PROTOCOLS["paired-rgb-224"]
-    lr = imresize(RGB[:36, :50], 0.5)
-    case = prepare(protocol, "x", RGB, 2, lr)
-    assert case.method_input(info("y", "upsampled")).shape == (1, 224, 224)
-    assert not protocol.suits(info("rgb", "lr"))
-    with pytest.raises(MethodError, match="upsamples LR itself"):
-        case.method_input(info("rgb", "lr"))
-    with pytest.raises(DataError, match="not 3 times as large"):
-        prepare(protocol, "x", RGB, 3, lr)
-    with pytest.raises(UsageError, match="for supplied LR"):
-        dataclasses.replace(PROTOCOLS["rgb"], canvas=(8, 8))
-    assert "squashed to 224x224" in protocol.describe()
-    assert "canvas" not in PROTOCOLS["vdsr"].content()
-    assert protocol.content()["canvas"] == (224, 224)
-
-
 @pytest.mark.parametrize("name", ["paired", "paired-rgb"])
 def test_lr_of_hrs_size_is_taken_as_it_is(name: str) -> None:
     lr = np.random.default_rng(1).integers(0, 256, RGB.shape, dtype=np.uint8)
@@ -268,10 +227,6 @@ def test_toml(tmp_path: Path) -> None:
     assert mine == dataclasses.replace(PROTOCOLS["vdsr"], name="mine", shave_extra=6, enlarged_range=None)
     path.write_text('degraded = "y"\nenlarged_range = [0, 255]\n')
     assert get_protocol(str(path)).enlarged_range == (0.0, 255.0)
-    path.write_text('base = "paired-rgb-224"\ncanvas = [64, 96]\n')
-    assert get_protocol(str(path)).canvas == (64, 96)
-    path.write_text('base = "paired-rgb-224"\ncanvas = false\n')
-    assert get_protocol(str(path)).hash == PROTOCOLS["paired-rgb"].hash
 
 
 @pytest.mark.parametrize(
@@ -291,10 +246,6 @@ def test_toml(tmp_path: Path) -> None:
         ('base = "vdsr"\nname = "lapsrn"', "built-in"),
         ('base = "vdsr"\nname = ""', "cannot be called"),
         ("enlarged_range = [235, 16]", "two rising numbers"),
-        ('degraded = "none"\ncanvas = [224]', "a height and a width"),
-        ('degraded = "none"\ncanvas = [224, 0]', "a height and a width"),
-        ('degraded = "none"\ncanvas = 224', "a height and a width"),
-        ("canvas = [224, 224]", "for supplied LR"),
         ("enlarged_range = [true, false]", "two rising numbers"),
         ("enlarged_range = [16, 235]", "luma degraded alone: set degraded to y, or enlarged_range to false"),
         ('base = "vdsr"\ndegraded = "rgb"', "luma degraded alone"),

@@ -46,7 +46,6 @@ def test_built_ins_come_through_entry_points() -> None:
     expected = {
         "nearest", "bilinear", "bicubic", "lanczos", "bicubic-ibp", "dcci", "dcci-ibp", "srcnn-y", "srcnn-y-935",
         "srcnn-y-955", "srcnn-rgb", "fsrcnn", "fsrcnn-s", "autoencoder", "aplus", "gradient-prior",
-        "tutorial-srcnn-rgb", "tutorial-fsrcnn-rgb", "tutorial-srcnn-y",
     }  # fmt: skip
     assert expected <= set(registry.method_names)
     assert {"psnr", "ssim", "mse"} <= set(registry.metric_names)
@@ -81,16 +80,6 @@ def test_select(plugin: Path) -> None:
     assert labels(registry, "n*:long") == ["net:long"]
     assert labels(registry, "bicubic", "bicubic", "bi*") == ["bicubic", "bicubic-ibp", "bilinear"]
     assert "half" in labels(registry, "*")
-
-
-def test_replicas_have_to_be_named() -> None:
-    registry = Registry()
-    for pattern in ("*", "*:quick", "*-y"):
-        assert not [label for label in labels(registry, pattern) if label.startswith("tutorial")]
-    with pytest.raises(UsageError, match="no method '\\?utorial-\\*'"):
-        registry.select(["?utorial-*"])
-    assert labels(registry, "tutorial-srcnn-*") == ["tutorial-srcnn-rgb:t1", "tutorial-srcnn-y:t4"]
-    assert labels(registry, "tutorial-srcnn-rgb:t2*") == ["tutorial-srcnn-rgb:t2", "tutorial-srcnn-rgb:t2-mse"]
 
 
 def test_a_recipe_file(plugin: Path, tmp_path: Path) -> None:

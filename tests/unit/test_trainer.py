@@ -281,18 +281,6 @@ def test_lr_of_hrs_size_is_trained_on_as_it_is(tmp_path: Path) -> None:
     train(srcnn(), recipe, 1, CPU, silent)
 
 
-def test_small_pictures_fill_a_canvas(tmp_path: Path) -> None:
-    """A patch may be larger than the pictures, as long as it is not larger than what they are squashed to."""
-    spec = pairs(tmp_path, 2)
-    recipe = Recipe(
-        train=(spec,), validation=(spec,), protocol="paired-rgb-224", scales=(2,), patch=224, stride=224, batch=1
-    )
-    rgb = dataclasses.replace(srcnn().info, channels="rgb")
-    x, y = next(training_batches(rgb, recipe, 2, CPU, torch.Generator().manual_seed(0)))
-    assert x.shape == y.shape == (1, 3, 224, 224)
-    assert len(validation_cases(recipe, 2)) == 2
-
-
 # an image that is restored exactly ----------------------------------------------------------------------------------
 
 

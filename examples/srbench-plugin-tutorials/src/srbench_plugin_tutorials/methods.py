@@ -1,7 +1,7 @@
 """SRCNN and FSRCNN as widely read tutorials wrote them, so that their figures can stand beside comparable ones.
 
 They differ from the papers' networks: zeros beyond the border in training and in use, PyTorch's own initial weights,
-Adam, RGB in and out (T1, T2), and ImageNet's mean and standard deviation around the network. Globs pass over them.
+Adam, RGB in and out (T1, T2), and ImageNet's mean and standard deviation around the network.
 
 T1 and T2 take their loss between normalised pixels. That is ours with a factor for each channel, 1/std^2 of 19.1, 19.9
 and 19.8: alike to 5 %, and Adam does not notice a common factor. So the loss here is on plain pixels, and the weight
@@ -15,9 +15,8 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
-
 from srbench.method import LearnedMethod, MethodInfo, Perceptual, Recipe
+from torch import Tensor, nn
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's RGB in [0, 1]."""
@@ -74,11 +73,11 @@ FACTOR = sum(1 / std**2 for std in STD) / 3
 """How many times the squared error of normalised pixels is that of pixels in [0, 1], on average over the channels."""
 
 T1 = Recipe(
-    train=("bsd100-pairs:train",),
-    validation=("bsd100-pairs:validation",),
+    train=("bsd100-224.toml:train",),
+    validation=("bsd100-224.toml:validation",),
     on_test_images=True,
-    protocol="paired-rgb-224",
-    scales=(2,),
+    protocol="paired-rgb",
+    scales=(1,),
     patch=224,
     stride=224,
     flips=False,
@@ -88,17 +87,20 @@ T1 = Recipe(
     steps=2000,
     validate_every=500,
 )
-"""20 rounds of the 100 pairs at x2, squashed to 224x224, one at a time; validated on the same photographs at x3."""
+"""20 rounds of the 100 pairs of x2, one at a time; validated on the same photographs at x3. ``bsd100-224.toml`` is what
+``squash.py`` makes of them, in the working directory: LR and HR both have 224x224 pixels, so the scale is 1."""
 
 T2 = T1.model_copy(
     update={
-        "protocol": "paired-rgb",
+        "train": ("bsd100-pairs:train",),
+        "validation": ("bsd100-pairs:validation",),
+        "scales": (2,),
         "crops": "random",
         "patch": 320,
         "perceptual": Perceptual(layers=((15, 1.0),), distance="mse", weight=round(0.1 / FACTOR, 6)),
     }
 )
-"""The same pairs as they are, by the largest square that fits into every photograph, so that no picture is squashed."""
+"""The same pairs as they are, by the largest square that fits into every photograph, so that no image is squashed."""
 
 T2_FSRCNN = T2.model_copy(
     update={
@@ -130,7 +132,7 @@ T4 = Recipe(
 
 
 class TutorialSrcnnRgb(LearnedMethod):
-    """T1's and T2's SRCNN: one network, trained at x2, for every scale."""
+    """T1's and T2's SRCNN: one network, trained on pairs of x2, for every scale."""
 
     info = MethodInfo(
         name="tutorial-srcnn-rgb",
@@ -140,7 +142,6 @@ class TutorialSrcnnRgb(LearnedMethod):
         scales=frozenset({1, 2, 3, 4}),
         paper="A tutorial after Dong et al., TPAMI 2016",
         halo=6,
-        by_name_only=True,
     )
     recipes: ClassVar[Mapping[str, Recipe]] = {
         "t1": T1,
@@ -151,7 +152,7 @@ class TutorialSrcnnRgb(LearnedMethod):
     """``-mse``: without the perceptual loss, whose network is 528 MB to download."""
 
     def network(self, scale: int) -> nn.Module:
-        """The same network at every scale: the image comes enlarged."""
+        """The same network at every scale: LR comes upsampled."""
         return Normalised(srcnn(3))
 
 
@@ -165,7 +166,6 @@ class TutorialFsrcnnRgb(LearnedMethod):
         input="lr",
         paper="A tutorial after Dong et al., ECCV 2016",
         halo=8,
-        by_name_only=True,
     )
     recipes: ClassVar[Mapping[str, Recipe]] = {
         "t2": T2_FSRCNN,
@@ -173,7 +173,7 @@ class TutorialFsrcnnRgb(LearnedMethod):
     }
 
     def network(self, scale: int) -> nn.Module:
-        """The network whose deconvolution enlarges by ``scale``."""
+        """The network whose deconvolution upsamples by ``scale``."""
         return Normalised(fsrcnn(3, scale))
 
 
@@ -186,5 +186,5 @@ class TutorialSrcnnY(LearnedMethod):
     }
 
     def network(self, scale: int) -> nn.Module:
-        """The same network at every scale: the image comes enlarged."""
+        """The same network at every scale: LR comes upsampled."""
         return srcnn(1)
