@@ -103,6 +103,9 @@ class CaseSource:
             raise
 
 
+UNREAD = "its source or weights cannot be read, so other runs do not reuse its values"
+
+
 def compute_cell(
     scoring: Scoring,
     job: PlannedJob,
@@ -163,9 +166,10 @@ def compute_cell(
             *_notes(supplied, same),
             *account.notes,
             *found.notes,
+            *([UNREAD] if job.card.unread else []),
             *notes_on_blocks(scoring.metrics, extents),
         ),
-        reusable=found.reusable and not again,
+        reusable=found.reusable and not again and not job.card.unread,
     )
     return Computed(cell, found.note)
 

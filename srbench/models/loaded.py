@@ -68,6 +68,18 @@ def open_file(kind: str, path: Path, device: torch.device, code: Code | None = N
     return loaded
 
 
+def image_alone(network: Callable[..., Any]) -> Callable[[Tensor], Tensor]:
+    """A network of which nothing but an image is taken."""
+
+    def run(x: Tensor) -> Tensor:
+        out = network(x)
+        if not hasattr(out, "detach"):
+            raise TypeError(f"its forward returns a {type(out).__name__}, and srbench needs the image alone")
+        return out  # type: ignore[no-any-return]
+
+    return run
+
+
 def require(kind: str) -> Any:
     """Import the package that a kind of models needs.
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from srbench.errors import DataError, UsageError
 from srbench.models.code import networks
-from srbench.models.loaded import LoadedModel, require_one_input
+from srbench.models.loaded import LoadedModel, image_alone, require_one_input
 from srbench.models.source_file import imported
 from srbench.models.spec import SCALE, Code
 from srbench.models.state_dict import read_state_dict, tables
@@ -58,15 +58,10 @@ def open_file(path: Path, device: torch.device, code: Code, scale: int) -> Loade
     table = "" if path == code.path else _load(network, path, f"{called} of {code.path.name}")
     network.to(device).eval().requires_grad_(requires_grad=False)
     require_one_input(code.name, _required(network.forward))
-
-    def run(x: Tensor) -> Tensor:
-        out = network(x)
-        if not isinstance(out, Tensor):
-            raise TypeError(f"its forward returns a {type(out).__name__}, and srbench needs the image alone")
-        return out
-
     parameters = sum(weight.numel() for weight in network.parameters())
-    return LoadedModel(run=run, says=called + (f" with {table}" if table else ""), parameters=parameters)
+    return LoadedModel(
+        run=image_alone(network), says=called + (f" with {table}" if table else ""), parameters=parameters
+    )
 
 
 def _arguments(make: Callable[..., Any], code: Code, scale: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ Third-party code is imported by a host (:mod:`srbench.isolation`), which describ
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import inspect
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,11 +26,12 @@ from srbench.metrics import bridge
 from srbench.metrics.hosted import hosted_metric
 from srbench.metrics.metric import LEFT_OUT, Metric
 from srbench.models.parse import is_model
+from srbench.models.roads import no_method
 from srbench.models.spec import Spec
 from srbench.plugins.card import Card, Choice, card_of, contract_hash, from_json, to_json
 from srbench.plugins.loading import import_file, leads_to, load_entry, module_file, package_of, take
 from srbench.plugins.models import Models, card_of_model
-from srbench.plugins.notebook_source import class_hash
+from srbench.plugins.notebook_source import class_source
 from srbench.plugins.selection import select_choices
 from srbench.recipe import Recipe
 from srbench.system.files import write_atomically
@@ -88,14 +90,18 @@ class Registry:
             UsageError: it is not a complete method, or its name is taken.
         """
         if not (isinstance(method, type) and issubclass(method, Method)):
-            raise UsageError(f"{method!r} is not a method: give a name, or a subclass of srbench.method.Method.")
+            raise UsageError(
+                f"{method!r} is not a method: give a name, a subclass of srbench.method.Method, or a network."
+            )
         if inspect.isabstract(method) or not isinstance(getattr(method, "info", None), MethodInfo):
             raise UsageError(f"Class {method.__qualname__} lacks `info` or `upscale`, so it is not a complete method.")
         name = method.info.name
         taken = self._methods.get(name)
         if taken is None:
             self._methods[name] = method
-            self._cards[name] = card_of(method, class_hash(method), _folder_of(method), origin=method.__module__)
+            source, is_read = class_source(method)
+            card = card_of(method, source, _folder_of(method), origin=method.__module__)
+            self._cards[name] = dataclasses.replace(card, unread=not is_read)
         elif taken is not method and not leads_to(taken, method):
             raise UsageError(f"Class {method.__qualname__} calls itself '{name}', which is taken; rename it.")
         return name
@@ -126,7 +132,7 @@ class Registry:
             return self._models.method(spec, self.method(spec.method) if spec.method else None)
         entry = self._methods.get(name)
         if entry is None:
-            raise unknown("method", name, self._methods)
+            raise no_method(name, self._methods)
         if isinstance(entry, Origin):
             raise UsageError(f"Method '{name}' of {entry.name} runs in a process of its own.")
         found = entry if isinstance(entry, type) else load_entry(entry)
@@ -199,7 +205,7 @@ class Registry:
             return card_of_model(spec, self.method(name), self.card(spec.method).source_hash if spec.method else "")
         entry = self._methods.get(name)
         if entry is None:
-            raise unknown("method", name, self._methods)
+            raise no_method(name, self._methods)
         origin = self.origin(name)
         if isinstance(entry, type):
             path = Path(origin)
@@ -261,7 +267,8 @@ class Registry:
             DataError: a model's file is missing, or cannot be used.
         """
         patterns = list(patterns)
-        models = self._models.add(filter(is_model, patterns), self._version)
+        session = {name: name for name in self._methods if is_model(name)}  # networks of a Python session
+        models = self._models.add((p for p in patterns if is_model(p) and p not in session), self._version) | session
         return select_choices(patterns, models, self._methods, self.card)
 
     def _version(self, name: str) -> int | None:

@@ -17,6 +17,7 @@ from srbench.models.model import spec_hash
 from srbench.models.parse import parse_spec
 from srbench.models.source_file import imported
 from srbench.models.spec import Code, ModelOptions
+from srbench.plugins.registry import Registry
 
 CPU = torch.device("cpu")
 COMMON = """
@@ -360,3 +361,18 @@ def test_the_key_holds_the_weights_the_class_its_neighbours_and_the_arguments(ne
     net.with_name("common.py").write_text(COMMON.replace("ReLU", "GELU"))
     keys.append(key())
     assert len({*keys}) == len(keys)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("./x2.pth", r"write torch:FILE.py:Class\?weights=./x2.pth .* or spandrel:./x2.pth for"),
+        ("net.py", r"write --plugin net.py for methods in it or torch:net.py:Class\?weights=W.pth"),
+        ("a/x2.onnx", r"'a/x2.onnx' is a file and not a method's name: write onnx:a/x2.onnx\."),
+        ("EDSR", r"spandrel:EDSR_x2.pth as published, onnx:EDSR_x2.onnx, or torch:FILE.py:Class"),
+        ("bicubik", r"Did you mean bicubic"),
+    ],
+)
+def test_a_file_or_an_architecture_alone_is_told_the_roads(name: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Registry().select([name])
