@@ -29,18 +29,24 @@ def imported(path: Path) -> Iterator[ModuleType]:
         UsageError: it cannot be imported.
     """
     root, name = _root_and_name(path)
-    folders = list(dict.fromkeys([str(path.parent), str(root)]))
+    with neighbours(path.parent, root), contextlib.redirect_stdout(sys.stderr):  # stdout is for results
+        yield _module(path, f"_{name}" if name in sys.modules else name)
+
+
+@contextlib.contextmanager
+def neighbours(folder: Path, root: Path) -> Iterator[None]:
+    """A context in which modules of a folder, and of the folder of its package, can be imported; they are its own."""
+    folders = list(dict.fromkeys([str(folder), str(root)]))
     before, paths, bytecode = dict(sys.modules), [*sys.path], sys.dont_write_bytecode
     for known, module in before.items():
-        if _is_in_the_way(known, module, root, path.parent):
+        if _is_in_the_way(known, module, root, folder):
             del sys.modules[known]
     kept = dict(sys.modules)
     sys.path[:0] = folders
     sys.dont_write_bytecode = True
     importlib.invalidate_caches()  # a file may have been written a moment ago
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # stdout is for results
-            yield _module(path, f"_{name}" if name in kept else name)
+        yield
     finally:
         sys.path[:] = paths
         sys.dont_write_bytecode = bytecode
