@@ -29,6 +29,7 @@ from srbench.models.parse import is_model
 from srbench.models.roads import no_method
 from srbench.models.spec import Spec
 from srbench.plugins.card import Card, Choice, card_of, contract_hash, from_json, to_json
+from srbench.plugins.ensemble import SIGN, ensemble_card, ensemble_class, without_sign
 from srbench.plugins.loading import import_file, leads_to, load_entry, module_file, package_of, take
 from srbench.plugins.models import Models, card_of_model
 from srbench.plugins.notebook_source import class_source
@@ -130,6 +131,8 @@ class Registry:
         """
         if (spec := self._models.get(name)) is not None:
             return self._models.method(spec, self.method(spec.method) if spec.method else None)
+        if base := self._base(name):
+            return ensemble_class(self.method(base))
         entry = self._methods.get(name)
         if entry is None:
             raise no_method(name, self._methods)
@@ -146,6 +149,12 @@ class Registry:
             raise UsageError(f"Method '{name}' is learned and has no recipe: `recipes` maps names to Recipes.")
         return found
 
+    def _base(self, name: str) -> str:
+        """The method of which a name is the self-ensemble; empty if it is none."""
+        base = name.removesuffix(SIGN)
+        is_known = name in self._methods or self._models.get(name) is not None
+        return "" if base == name or is_known else base
+
     def origin(self, name: str) -> str:
         """The installed package or the plugin file of a method."""
         entry = self._methods[name]
@@ -158,6 +167,7 @@ class Registry:
 
         Exported weights run where their method runs.
         """
+        name = self._base(name) or name
         spec = self._models.get(name)
         if not self._is_hosted or (spec is not None and spec.kind == "images"):
             return None
@@ -174,6 +184,7 @@ class Registry:
 
     def watched(self, name: str) -> bool:
         """Whether a method's code is third-party, so that its reads must be recorded."""
+        name = self._base(name) or name
         spec = self._models.get(name)
         entry = self._methods.get(spec.method if spec else name)
         return (spec is not None and spec.kind not in ("images", "weights")) or (
@@ -203,6 +214,11 @@ class Registry:
         """The cached card of a method, or a new one."""
         if (spec := self._models.get(name)) is not None:
             return card_of_model(spec, self.method(name), self.card(spec.method).source_hash if spec.method else "")
+        if base := self._base(name):
+            card = ensemble_card(self.card(base))
+            if card.supplied:
+                self.method(name)  # which says why there is none
+            return card
         entry = self._methods.get(name)
         if entry is None:
             raise no_method(name, self._methods)
@@ -268,7 +284,13 @@ class Registry:
         """
         patterns = list(patterns)
         session = {name: name for name in self._methods if is_model(name)}  # networks of a Python session
-        models = self._models.add((p for p in patterns if is_model(p) and p not in session), self._version) | session
+        bare = {p: p if p in session else without_sign(p, self._models.get) for p in filter(is_model, patterns)}
+        found = self._models.add((p for p in bare.values() if p not in session), self._version) | session
+        models = {p: found[known] + (SIGN if known != p else "") for p, known in bare.items()}
+        for known, name in models.items():
+            if known != bare[known] and name in found.values():
+                raise UsageError(f"'{name}' would be two rows, since a file is called so: '?label=NAME' renames it.")
+        models |= {name: name for name in found.values() if name not in models}
         return select_choices(patterns, models, self._methods, self.card)
 
     def _version(self, name: str) -> int | None:
