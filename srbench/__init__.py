@@ -16,9 +16,21 @@ from srbench.errors import SrbenchError as SrbenchError
 from srbench.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from srbench.api import Model, Run, Scores, degrade, list_methods, load, load_run, run, score
+    from srbench.api import Model, Run, Scores, degrade, list_methods, load, load_run, run, score, wrap
 
-__all__ = ["Model", "Run", "Scores", "SrbenchError", "degrade", "list_methods", "load", "load_run", "run", "score"]
+__all__ = [
+    "Model",
+    "Run",
+    "Scores",
+    "SrbenchError",
+    "degrade",
+    "list_methods",
+    "load",
+    "load_run",
+    "run",
+    "score",
+    "wrap",
+]
 
 # Installed, ``srbench.methods`` and ``srbench.datasets`` lie inside this package. In a checkout they lie beside it, at
 # the repository's top level, where their authors look for them; then that folder is searched as well.

@@ -33,8 +33,8 @@ __all__ = ["FittedMethod", "LearnedMethod", "Method", "MethodInfo", "Perceptual"
 
 Family = Literal["interpolation", "edge", "patch", "statistical", "prediction"]
 INPUTS = ("lr", "upsampled")
-NAME = re.compile(rf"[a-z0-9][a-z0-9-]*|({'|'.join(MODEL_KINDS)}):[A-Za-z0-9][A-Za-z0-9._+-]*")
-"""Of methods, and of models that are files."""
+NAME = re.compile(rf"[a-z0-9][a-z0-9-]*\+?|({'|'.join(MODEL_KINDS)}):[A-Za-z0-9][A-Za-z0-9._+-]*")
+"""Of methods, of models that are files, and of the self-ensembles of both, which have a ``+``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from srbench.api.arguments import OneOrMore, files, whole_number
 from srbench.api.arrays import ImageLike, as_array, in_unit
+from srbench.api.wrapping import MethodLike, as_methods
 from srbench.errors import UsageError
 from srbench.imaging.color import gray_of, in_colour, luma
 from srbench.imaging.resize import round_half_up
@@ -88,7 +89,7 @@ def _given_lr(protocol: Protocol, scale: int, lr: NDArray[Any]) -> MethodInput:
 
 
 def load(
-    method: str | type[Method],
+    method: MethodLike,
     scale: int,
     *,
     protocol: str | Path = "classic",
@@ -107,7 +108,8 @@ def load(
         ((400, 600, 3), 33.1)
 
     Args:
-        method: ``name``, which means its first recipe, ``name:recipe``, or a class of your own.
+        method: ``name``, which means its first recipe, ``name:recipe``, a class of your own, or a network
+            as :func:`srbench.run` takes it.
         scale: the factor.
         protocol: whose resizer is used beside the method.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, …
@@ -124,6 +126,7 @@ def load(
 
     scale, seed = whole_number("scale", scale, 1), whole_number("seed", seed, 0)
     registry = Registry(files("plugins", plugins), hosted=False)
+    (method,) = as_methods([method])
     if not isinstance(method, str):
         registry.add(method)
         method = method.info.name

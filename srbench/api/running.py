@@ -10,6 +10,7 @@ from pathlib import Path
 from srbench.api.arguments import OneOrMore, files, numbers, several
 from srbench.api.progress import Silent, StatusLine, is_watched
 from srbench.api.results import Run
+from srbench.api.wrapping import MethodLike, as_methods, one_or_more
 from srbench.bench.interfaces import Watcher
 from srbench.bench.options import EngineName, Options, Request, Train
 from srbench.bench.run import execute, prepare
@@ -19,7 +20,7 @@ from srbench.system.places import RUNS
 
 
 def run(
-    methods: OneOrMore[str | type[Method]] = "*",
+    methods: OneOrMore[MethodLike] = "*",
     datasets: OneOrMore[str | Path] = "embedded",
     *,
     scales: OneOrMore[int] = (2, 3, 4),
@@ -56,7 +57,8 @@ def run(
 
     Args:
         methods: names, ``name:recipe``, globs, or classes of your own: subclasses of :class:`srbench.method.Method`
-            from a notebook or a script.
+            from a notebook or a script. Or networks, ``torch.nn.Module`` and any function of (N, C, h, w) tensors:
+            :func:`srbench.wrap` says what is assumed of them, and takes what is not.
         datasets: names, ``name:split``, folders of images, ``hr=DIR,lr=DIR``, or ``NAME=DIR``.
         scales: factors by which HR is larger than LR.
         protocol: a name, or a TOML file.
@@ -90,7 +92,7 @@ def run(
         DataError: a folder is missing or holds no image.
         SrbenchError: results cannot be written, or the device is not here.
     """
-    wanted = several("methods", methods, str, type)
+    wanted = as_methods(one_or_more(methods))
     classes = tuple(dict.fromkeys(method for method in wanted if isinstance(method, type)))
     request = Request(
         methods=tuple(name_of(method) for method in wanted),

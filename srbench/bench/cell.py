@@ -103,6 +103,9 @@ class CaseSource:
             raise
 
 
+UNREAD = "its source or weights cannot be read, so other runs do not reuse its values"
+
+
 def compute_cell(
     scoring: Scoring,
     job: PlannedJob,
@@ -167,10 +170,11 @@ def compute_cell(
             *_notes(supplied, same),
             *account.notes,
             *found.notes,
+            *([UNREAD] if job.card.unread else []),
             *(f"has no {metric}: {reason}" for metric, reason in lacking.items()),
             *notes_on_blocks([metric for metric in scoring.metrics if metric.name not in lacking], extents),
         ),
-        reusable=found.reusable and not again,
+        reusable=found.reusable and not again and not job.card.unread,
     )
     return Computed(cell, found.note)
 

@@ -256,5 +256,5 @@ def _plain(metric: Metric) -> dict[str, Any]:
 def _known_files(origin: Origin) -> tuple[Path, ...]:
     """The files that the hash of an origin covers: a plugin's source, a model's files."""
     sources = [file for path in origin.plugins for file, _ in source_files(path)]
-    models = [file for spec in origin.models for entry in spec.entries for file in entry.files]
+    models = [file for spec in origin.models for file in spec.files]
     return (*sources, *models)

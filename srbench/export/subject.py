@@ -100,6 +100,8 @@ def make_subjects(
     if len(chosen) > 1:
         raise UsageError(f"One method is exported at a time, and '{method}' is {', '.join(c.label for c in chosen)}.")
     (choice,) = chosen
+    if choice.card.base:
+        raise UsageError(f"{choice.label} is eight runs of one network: export {choice.card.base}.")
     if licence is None:
         licence = "apache-2.0" if choice.card.origin == "srbench" else ""
     return tuple(

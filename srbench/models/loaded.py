@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import DataError, UsageError
-from srbench.models.spec import ModelOptions
+from srbench.models.spec import Code, ModelOptions
 from srbench.system.installed import install_command
 from srbench.system.names import PACKAGE_OF
 
@@ -49,15 +49,35 @@ class LoadedModel:
     declared: ModelOptions = field(default_factory=ModelOptions)
 
 
-def open_file(kind: str, path: Path, device: torch.device) -> LoadedModel:
+def open_file(kind: str, path: Path, device: torch.device, code: Code | None = None, scale: int = 0) -> LoadedModel:
     """Open a file by its kind.
+
+    Args:
+        kind: of the file.
+        path: of the file.
+        device: for the model.
+        code: the network's class, of kind ``torch``.
+        scale: for its constructor; 0 if unknown.
 
     Raises:
         UsageError: the package that its kind needs is not installed.
         DataError: the file is damaged, or of another kind.
     """
-    loaded: LoadedModel = importlib.import_module(f"srbench.models.{kind}_file").open_file(path, device)
+    more = () if code is None else (code, scale)
+    loaded: LoadedModel = importlib.import_module(f"srbench.models.{kind}_file").open_file(path, device, *more)
     return loaded
+
+
+def image_alone(network: Callable[..., Any]) -> Callable[[Tensor], Tensor]:
+    """A network of which nothing but an image is taken."""
+
+    def run(x: Tensor) -> Tensor:
+        out = network(x)
+        if not hasattr(out, "detach"):
+            raise TypeError(f"its forward returns a {type(out).__name__}, and srbench needs the image alone")
+        return out  # type: ignore[no-any-return]
+
+    return run
 
 
 def require(kind: str) -> Any:

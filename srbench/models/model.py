@@ -64,8 +64,8 @@ class FileMethod(Method):
     def _open(self, scale: int, device: torch.device) -> LoadedModel:
         key = scale, str(device)
         if key not in self._opened:
-            path = _entries_by_scale(self.spec, self.traits)[scale].path
-            self._opened[key] = open_file(self.spec.kind, path, device)
+            entry = _entries_by_scale(self.spec, self.traits)[scale]
+            self._opened[key] = open_file(self.spec.kind, entry.path, device, self.spec.code, entry.scale)
         return self._opened[key]
 
 
@@ -172,7 +172,7 @@ def spec_hash(spec: Spec, base: str = "") -> str:
         spec: the model.
         base: for exported weights, the hash of their method.
     """
-    return digest([spec.kind, spec.content, dataclasses.asdict(spec.options), _code(spec.kind), base])
+    return digest([spec.kind, spec.content, spec.settings, _code(spec.kind), base])
 
 
 def _class(kind: type[Method], spec: Spec, info: MethodInfo, **more: Any) -> type[Method]:

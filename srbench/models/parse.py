@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from srbench.errors import DataError, UsageError
+from srbench.models.code import parse_code
 from srbench.models.spec import MOST, Channels, Input, Luma, ModelFile, ModelOptions, Spec, safe_stem
 from srbench.system.names import MODEL_KINDS, unknown
 from srbench.system.places import user_path
@@ -30,8 +31,15 @@ def parse_spec(pattern: str) -> Spec:
     """
     kind, _, rest = pattern.partition(":")
     path, _, query = rest.partition("?")
+    code, weights = None, ""
+    if kind == "torch":
+        code, weights, query = parse_code(path, query, pattern)
+        path = weights or str(code.path)
     options = parse_options(query, pattern)
     spec = _parse_path(kind, path, dataclasses.replace(options, label=""), pattern)
+    if code is not None:
+        name = spec.name if weights else f"{kind}:{safe_stem(code.name)}"
+        spec = dataclasses.replace(spec, code=code, name=name)
     return dataclasses.replace(spec, name=f"{kind}:{options.label}", above=()) if options.label else spec
 
 
@@ -83,12 +91,13 @@ def parse_options(query: str, pattern: str) -> ModelOptions:
     """
     found: dict[str, object] = {}
     is_images = pattern.partition(":")[0] == "images"  # nothing is run, so few options apply
-    known = [
+    known = ["weights", "arg.NAME"] if pattern.startswith("torch:") else []
+    known += [
         field.name for field in dataclasses.fields(ModelOptions) if not is_images or field.name in ("scale", "label")
     ]
     for part in filter(None, query.split("&")):
         key, _, value = part.partition("=")
-        if key not in known:
+        if key not in _PARSERS or key not in known:
             raise unknown(f"option of '{pattern}' called", key, known)
         try:
             found[key] = _PARSERS[key](value)

@@ -24,7 +24,7 @@ from typing import Any
 from srbench import errors
 from srbench.errors import DataError, SrbenchError, UsageError
 from srbench.models.loaded import open_file, require_installed
-from srbench.models.spec import ModelFile, ModelOptions, Spec
+from srbench.models.spec import Code, ModelFile, ModelOptions, Spec
 from srbench.models.traits import Traits
 from srbench.system.files import write_atomically
 from srbench.system.hashes import digest, parse_json
@@ -51,7 +51,7 @@ def model_traits(spec: Spec, entry: ModelFile) -> Traits:
     require_installed(spec.kind)
     one = dataclasses.replace(spec, entries=(entry,))
     hashes = [row[3] for row in one.content]  # by content, not by name
-    facts = [spec.kind, entry.scale, entry.path.suffix, hashes, dataclasses.asdict(spec.options), _reader(spec.kind)]
+    facts = [spec.kind, entry.scale, entry.path.suffix, hashes, spec.settings, _reader(spec.kind)]
     kept = cache_folder() / "models" / f"{digest(facts)[:32]}.json"
     known = _kept(kept)
     if known is None:
@@ -105,6 +105,7 @@ def _tried(spec: Spec) -> Traits:
             "scale": entry.scale,
             "bytes": sum(file.stat().st_size for file in spec.files),
             "options": dataclasses.asdict(spec.options),
+            "code": spec.code and [str(spec.code.path), spec.code.name, spec.code.arguments],
             "crashes": crashes,
             "seconds": PROBE_SECONDS,
         }
@@ -200,8 +201,14 @@ def _traits(job: dict[str, Any], before: Any) -> Traits:
     path = Path(job["path"])
     faulthandler.dump_traceback_later(job["seconds"], exit=True)
     with _bounded(ROOM + FACTOR * job["bytes"]):
-        opened = open_file(job["kind"], path, torch.device("cpu"))
+        opened = open_file(job["kind"], path, torch.device("cpu"), _code_of(job["code"]), job["scale"])
     return find_traits(opened, ModelOptions(**job["options"]), path.name, job["scale"], before)
+
+
+def _code_of(data: list[Any] | None) -> Code | None:
+    if data is None:
+        return None
+    return Code(Path(data[0]), data[1], tuple((name, value) for name, value in data[2]))
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,10 +15,13 @@ from srbench.imaging.suffixes import SUFFIXES
 from srbench.models.external_data import external_files
 from srbench.system.hashes import file_sha256
 from srbench.system.names import plain_signs
+from srbench.system.source import source_files
 
 Channels = Literal["", "y", "rgb", "any"]
 Input = Literal["", "lr", "upsampled"]
 Luma = Literal["", "studio", "full"]
+SCALE = "{scale}"
+"""What stands for the scale in a path, and in an argument."""
 MEASURED = -1
 """The halo is measured."""
 
@@ -44,6 +48,26 @@ class ModelOptions:
     input: Input = ""
     luma: Luma = ""
     label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A network's class in a Python file.
+
+    Attributes:
+        path: of the file, absolute.
+        name: of the class, or of a function that makes the network.
+        arguments: names and values as the user wrote them.
+    """
+
+    path: Path
+    name: str
+    arguments: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def files(self) -> list[Path]:
+        """The file, and what it imports from its folder or package."""
+        return [path for path, _ in source_files(self.path)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +99,7 @@ class Spec:
         version: of that method.
         origin: repository and commit on a model hub.
         above: the folders above, the nearest first, to distinguish models of one name. Empty with a label.
+        code: of ``torch``, the network's class.
     """
 
     kind: str
@@ -85,11 +110,23 @@ class Spec:
     version: int = 0
     origin: str = ""
     above: tuple[str, ...] = ()
+    code: Code | None = None
 
     @property
     def files(self) -> list[Path]:
         """All files that decide its output."""
-        return [file for entry in self.entries for file in self._files(entry)]
+        weights = [file for entry in self.entries for file in self._files(entry)]
+        return weights + [file for file in self._sources if file not in weights]
+
+    @property
+    def _sources(self) -> list[Path]:
+        return [] if self.code is None else self.code.files
+
+    @property
+    def settings(self) -> list[object]:
+        """What decides its output beside files: the options, and the class with its arguments."""
+        code = [] if self.code is None else [self.code.name, *map(list, self.code.arguments)]
+        return [dataclasses.asdict(self.options), code]
 
     @cached_property
     def content(self) -> list[list[object]]:
@@ -98,7 +135,7 @@ class Spec:
             [entry.scale, entry.dataset, self._name(file, entry), file_sha256(file)]
             for entry in self.entries
             for file in self._files(entry)
-        ]
+        ] + [[0, "", os.path.relpath(file, self._sources[0].parent), file_sha256(file)] for file in self._sources]
 
     def _files(self, entry: ModelFile) -> list[Path]:
         return entry.files + (external_files(entry.path) if self.kind == "onnx" else [])
@@ -125,7 +162,8 @@ class Spec:
             path = place(entry.files[0]).parent if entry.path.is_dir() else place(entry.path)
             return dataclasses.replace(entry, path=path)
 
-        return dataclasses.replace(self, entries=tuple(map(moved, self.entries)))
+        code = self.code and dataclasses.replace(self.code, path=place(self.code.path))
+        return dataclasses.replace(self, entries=tuple(map(moved, self.entries)), code=code)
 
 
 MOST = 16

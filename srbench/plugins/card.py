@@ -22,7 +22,8 @@ class Card:
 
     ``source_hash`` is of the method's file and the files of its package that it imports; ``folder`` is the file's
     folder, with ``weights/`` in it. ``supplied``: existing SR images, which are only scored. ``fitted``: the method
-    fits itself, and an interrupted fit starts again.
+    fits itself, and an interrupted fit starts again. ``unread``: a class of this session whose source, or what it
+    uses, cannot be read. ``base``: of a self-ensemble, the method whose weights it has.
     """
 
     info: MethodInfo
@@ -33,6 +34,8 @@ class Card:
     origin: str
     supplied: bool = False
     fitted: bool = False
+    unread: bool = False
+    base: str = ""
 
     @property
     def name(self) -> str:

@@ -16,6 +16,7 @@ from types import CodeType
 from typing import Any
 
 from srbench.errors import UsageError
+from srbench.models.source_file import neighbours
 from srbench.system.installed import DISTRIBUTION, own_distribution
 from srbench.system.places import is_file
 
@@ -91,7 +92,7 @@ class _Fresh(SourceFileLoader):
 
 
 def import_file(path: Path) -> Any:
-    """Import a plugin file as a module, which executes it.
+    """Import a plugin file as a module, which executes it; it may import modules that lie beside it.
 
     Raises:
         UsageError: it does not exist, or cannot be imported.
@@ -107,7 +108,9 @@ def import_file(path: Path) -> Any:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        with _importing(f"Plugin {path}"):
+        here = str(place.parent)
+        beside = contextlib.nullcontext() if here in sys.path else neighbours(place.parent, place.parent)
+        with _importing(f"Plugin {path}"), beside:
             spec.loader.exec_module(module)
     except BaseException:
         sys.modules.pop(name, None)

@@ -31,16 +31,17 @@ _WRAPPED = (staticmethod, classmethod)
 _STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
 
 
-def class_hash(found: type) -> str:
-    """sha256 of a class and of what its code uses, and of its module's file if there is one."""
+def class_source(found: type) -> tuple[str, bool]:
+    """The sha256 of a class, of what its code uses, and of its module's file; and whether all could be followed."""
+    walk = _Walk()
     try:
-        parts = list(_Walk().of_class(found))
+        parts = list(walk.of_class(found))
     except Exception:  # any error of inspected objects, and infinite values
-        parts = [uuid.uuid4().hex]
+        parts = [walk.unknown()]
     file = _file(sys.modules.get(found.__module__))
     if file is not None and found.__module__ != "__main__":
         parts.append(_hash_now(file))
-    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest(), walk.is_read
 
 
 class _Walk:
@@ -49,6 +50,13 @@ class _Walk:
     def __init__(self) -> None:
         self._seen: dict[int, int] = {}
         self._kept: list[Any] = []  # so that ids are not reused
+        self.is_read = True
+        """Whether everything could be followed."""
+
+    def unknown(self) -> str:
+        """A part for what cannot be followed, which is no other's."""
+        self.is_read = False
+        return uuid.uuid4().hex
 
     def parts(self, value: Any) -> Iterator[str]:
         """The parts of a value that are hashed."""
@@ -78,7 +86,9 @@ class _Walk:
             for item in value:
                 yield from self.parts(item)
         elif isinstance(value, set | frozenset):
-            items = sorted("\n".join(_Walk().parts(item)) for item in value)
+            walks = [(_Walk(), item) for item in value]
+            items = sorted("\n".join(walk.parts(item)) for walk, item in walks)
+            self.is_read &= all(walk.is_read for walk, _ in walks)
             yield f"{type(value).__name__} {items}"
         elif isinstance(value, Mapping):
             yield f"{type(value).__name__} {len(value)}"
@@ -153,7 +163,7 @@ class _Walk:
             else:
                 taken = value.__reduce_ex__(4)
         except Exception:  # any error; a file, for example, has no state
-            taken = uuid.uuid4().hex
+            taken = self.unknown()
         yield from self.parts(taken)
 
 

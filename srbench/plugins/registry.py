@@ -10,6 +10,7 @@ Third-party code is imported by a host (:mod:`srbench.isolation`), which describ
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import inspect
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,11 +26,13 @@ from srbench.metrics import bridge
 from srbench.metrics.hosted import hosted_metric
 from srbench.metrics.metric import LEFT_OUT, Metric
 from srbench.models.parse import is_model
+from srbench.models.roads import no_method
 from srbench.models.spec import Spec
 from srbench.plugins.card import Card, Choice, card_of, contract_hash, from_json, to_json
+from srbench.plugins.ensemble import SIGN, ensemble_card, ensemble_class, without_sign
 from srbench.plugins.loading import import_file, leads_to, load_entry, module_file, package_of, take
 from srbench.plugins.models import Models, card_of_model
-from srbench.plugins.notebook_source import class_hash
+from srbench.plugins.notebook_source import class_source
 from srbench.plugins.selection import select_choices
 from srbench.recipe import Recipe
 from srbench.system.files import write_atomically
@@ -88,14 +91,18 @@ class Registry:
             UsageError: it is not a complete method, or its name is taken.
         """
         if not (isinstance(method, type) and issubclass(method, Method)):
-            raise UsageError(f"{method!r} is not a method: give a name, or a subclass of srbench.method.Method.")
+            raise UsageError(
+                f"{method!r} is not a method: give a name, a subclass of srbench.method.Method, or a network."
+            )
         if inspect.isabstract(method) or not isinstance(getattr(method, "info", None), MethodInfo):
             raise UsageError(f"Class {method.__qualname__} lacks `info` or `upscale`, so it is not a complete method.")
         name = method.info.name
         taken = self._methods.get(name)
         if taken is None:
             self._methods[name] = method
-            self._cards[name] = card_of(method, class_hash(method), _folder_of(method), origin=method.__module__)
+            source, is_read = class_source(method)
+            card = card_of(method, source, _folder_of(method), origin=method.__module__)
+            self._cards[name] = dataclasses.replace(card, unread=not is_read)
         elif taken is not method and not leads_to(taken, method):
             raise UsageError(f"Class {method.__qualname__} calls itself '{name}', which is taken; rename it.")
         return name
@@ -124,9 +131,11 @@ class Registry:
         """
         if (spec := self._models.get(name)) is not None:
             return self._models.method(spec, self.method(spec.method) if spec.method else None)
+        if base := self._base(name):
+            return ensemble_class(self.method(base))
         entry = self._methods.get(name)
         if entry is None:
-            raise unknown("method", name, self._methods)
+            raise no_method(name, self._methods)
         if isinstance(entry, Origin):
             raise UsageError(f"Method '{name}' of {entry.name} runs in a process of its own.")
         found = entry if isinstance(entry, type) else load_entry(entry)
@@ -140,6 +149,12 @@ class Registry:
             raise UsageError(f"Method '{name}' is learned and has no recipe: `recipes` maps names to Recipes.")
         return found
 
+    def _base(self, name: str) -> str:
+        """The method of which a name is the self-ensemble; empty if it is none."""
+        base = name.removesuffix(SIGN)
+        is_known = name in self._methods or self._models.get(name) is not None
+        return "" if base == name or is_known else base
+
     def origin(self, name: str) -> str:
         """The installed package or the plugin file of a method."""
         entry = self._methods[name]
@@ -152,6 +167,7 @@ class Registry:
 
         Exported weights run where their method runs.
         """
+        name = self._base(name) or name
         spec = self._models.get(name)
         if not self._is_hosted or (spec is not None and spec.kind == "images"):
             return None
@@ -168,6 +184,7 @@ class Registry:
 
     def watched(self, name: str) -> bool:
         """Whether a method's code is third-party, so that its reads must be recorded."""
+        name = self._base(name) or name
         spec = self._models.get(name)
         entry = self._methods.get(spec.method if spec else name)
         return (spec is not None and spec.kind not in ("images", "weights")) or (
@@ -197,9 +214,14 @@ class Registry:
         """The cached card of a method, or a new one."""
         if (spec := self._models.get(name)) is not None:
             return card_of_model(spec, self.method(name), self.card(spec.method).source_hash if spec.method else "")
+        if base := self._base(name):
+            card = ensemble_card(self.card(base))
+            if card.supplied:
+                self.method(name)  # which says why there is none
+            return card
         entry = self._methods.get(name)
         if entry is None:
-            raise unknown("method", name, self._methods)
+            raise no_method(name, self._methods)
         origin = self.origin(name)
         if isinstance(entry, type):
             path = Path(origin)
@@ -261,7 +283,14 @@ class Registry:
             DataError: a model's file is missing, or cannot be used.
         """
         patterns = list(patterns)
-        models = self._models.add(filter(is_model, patterns), self._version)
+        session = {name: name for name in self._methods if is_model(name)}  # networks of a Python session
+        bare = {p: p if p in session else without_sign(p, self._models.get) for p in filter(is_model, patterns)}
+        found = self._models.add((p for p in bare.values() if p not in session), self._version) | session
+        models = {p: found[known] + (SIGN if known != p else "") for p, known in bare.items()}
+        for known, name in models.items():
+            if known != bare[known] and name in found.values():
+                raise UsageError(f"'{name}' would be two rows, since a file is called so: '?label=NAME' renames it.")
+        models |= {name: name for name in found.values() if name not in models}
         return select_choices(patterns, models, self._methods, self.card)
 
     def _version(self, name: str) -> int | None:

@@ -52,7 +52,8 @@ def select_choices(
             continue
         found = [name_pattern]
         if any(sign in name_pattern for sign in "*?["):
-            found = _matching(name_pattern, every, card_of)
+            sign = "+" if name_pattern.endswith("+") else ""
+            found = [name + sign for name in _matching(name_pattern.removesuffix("+"), every, card_of)]
             if not found:
                 raise unknown("method", pattern, every)
         for name in found:

@@ -110,7 +110,7 @@ def files_of(found: type) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     """
     spec = getattr(found, "spec", None)
     if spec is not None:
-        return tuple(file for entry in spec.entries for file in entry.files), ()
+        return tuple(spec.files), ()
     try:
         file = Path(inspect.getfile(found))
     except (TypeError, OSError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from functools import lru_cache
@@ -75,6 +76,9 @@ def plan_training(card: Card, recipe: Recipe, scale: int, seed: int, label: str 
     Raises:
         UsageError: the recipe's stages do not fit together.
     """
+    if card.base:
+        label = label.replace(card.name, card.base, 1)
+        card = dataclasses.replace(card, info=dataclasses.replace(card.info, name=card.base), base="")
     named = next((name for name, known in card.recipes.items() if known == recipe), "")
     return _planned(card, recipe.seeded(seed), scale, label or (f"{card.name}:{named}" if named else card.name))
 

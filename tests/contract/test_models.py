@@ -11,7 +11,7 @@ import torch
 from srbench.plugins.registry import Registry
 from srbench.testing import CHECKS, Check
 
-KINDS = ("spandrel", "onnx", "torchscript", "exported", "hub")
+KINDS = ("spandrel", "onnx", "torchscript", "exported", "hub", "torch", "torch+")
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,11 @@ def patterns(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     found = {pattern.partition(":")[0]: pattern for pattern in small_models.save_all(network, folder)}
     (folder / "hub").mkdir()
     path: Path = small_models.save_safetensors(network, folder / "hub" / "small.safetensors")
-    return found | {"hub": f"hub:{path.parent}"}
+    (folder / "net.py").write_text("from spandrel.architectures.Compact import Compact\n")
+    torch.save({"params_ema": network.state_dict()}, folder / "w.pth")
+    own = f"torch:{folder / 'net.py'}:Compact?weights={folder / 'w.pth'}&scale={small_models.SCALE}"
+    own += "&arg.num_in_ch=3&arg.num_out_ch=3&arg.num_feat=16&arg.num_conv=2"
+    return found | {"hub": f"hub:{path.parent}", "torch": own, "torch+": f"{own}+"}
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)

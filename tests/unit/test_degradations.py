@@ -202,8 +202,9 @@ def test_in_words() -> None:
         Jpeg(quality=30),
     )
     assert (
-        "RGB blurred by a 21x21 Gaussian of sigma 4 and 1 at 30° (replicate border), one pixel of scale kept, from "
-        "pixel 0 on, Poisson noise of 9 events at 255 added (seeded by the image), JPEG of quality 30 (4:2:0); upsampled"
+        "RGB blurred by a 21x21 Gaussian of sigma 4 and 1 at 30° (replicate border), one pixel of scale kept, "
+        "from pixel 0 on, Poisson noise of 9 events at 255 added (seeded by the image), JPEG of quality 30 "
+        "(4:2:0); upsampled"
     ) in ending(*steps).describe()
 
 

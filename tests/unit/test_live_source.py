@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from srbench.plugins.notebook_source import class_hash
+from srbench.plugins.notebook_source import class_source
 
 CELL = """
 import functools
@@ -69,7 +69,7 @@ def hash_of(source: str, name: str = "Sharp") -> str:
     sys.modules[session.__name__] = session
     try:
         exec(compile(source, f"<cell {id(session)}>", "exec"), vars(session))
-        return class_hash(vars(session)[name])
+        return class_source(vars(session)[name])[0]
     finally:
         del sys.modules[session.__name__]
 

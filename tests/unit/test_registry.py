@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -180,6 +181,22 @@ def test_source_hash_covers_subpackages(tmp_path: Path) -> None:
         source_hash.cache_clear()
     seen.add(source_hash(package / "method.py"))
     assert len(seen) == 5
+
+
+def test_plugins_in_this_process_import_what_lies_beside_them_each_its_own(tmp_path: Path) -> None:
+    files = []
+    for name in ("one", "two"):
+        (folder := tmp_path / name).mkdir()
+        (folder / "common.py").write_text(f"NAME = {name!r}\n")
+        files.append(folder / "plugin.py")
+        files[-1].write_text(
+            "from common import NAME\nfrom srbench.method import Method, MethodInfo\n"
+            "class Mine(Method):\n"
+            "    info = MethodInfo(name=NAME, family='edge', channels='any', input='lr')\n"
+            "    def upscale(self, x, scale): return x\n"
+        )
+    assert {"one", "two"} <= {*Registry(files, hosted=False).method_names}
+    assert "common" not in sys.modules
 
 
 def test_source_hash_covers_what_a_method_imports_from_beside_it(tmp_path: Path) -> None:
