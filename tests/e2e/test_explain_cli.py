@@ -44,7 +44,7 @@ def test_a_number_of_a_method(photos: Path) -> None:
     words = ("--method", "bicubic", "--dataset", str(photos), "--scale", "2")
     listed = json.loads(explain(*words, "--json").stdout)["answers"][0]
     assert listed["tried"] == len(listed["variants"]) > 500
-    rgb = next(row for row in listed["variants"] if row["protocols"] == ["rgb"])
+    rgb = next(row for row in listed["variants"] if "rgb" in row["protocols"])
     assert rgb["printed_by"] == ["RGB PSNR of 8-bit images"]
     number = f"{rgb['value']:.4f}"
     result = explain(number, *words)
@@ -86,7 +86,7 @@ def test_images_of_ones_own(upscaled: Path, photos: Path) -> None:
     assert "`vdsr`, `srcnn` and `selfexsr`" in result.stdout
     answers = json.loads(explain(*words, "--json").stdout)["answers"]
     assert [answer["metric"] for answer in answers] == ["psnr", "ssim"]
-    own = next(row for row in answers[0]["variants"] if row["protocols"] == ["rgb"])
+    own = next(row for row in answers[0]["variants"] if "rgb" in row["protocols"])
     errors = []
     for path in sorted(photos.iterdir()):
         hr = np.asarray(Image.open(path))
