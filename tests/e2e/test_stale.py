@@ -180,12 +180,29 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "exported": lambda: Case(lambda gain: save_exported(Gain(gain), Path("net.pt2")), methods="exported:net.pt2"),
     "spandrel": lambda: Case(spandrel_model, methods="spandrel:net.pth"),
+    "torch, weights": lambda: _torch(lambda gain: torch.save({"gain": torch.tensor(gain)}, "net.pth")),
+    "torch, class": lambda: _torch(lambda gain: Path("net.py").write_text(TORCH.replace("1.0", str(gain)))),
+    "torch, a module beside it": lambda: _torch(lambda gain: Path("beside.py").write_text(f"GAIN = {gain:f}\n")),
+    "network of the session": lambda: _network(),
     "images": lambda: Case(sr_images, methods="images:sr?scale=2"),
     "recipe": lambda: _recipe(),
     "folder": lambda: Case(folder, methods="bicubic"),
     "protocol": lambda: Case(protocol, methods="bicubic", protocol="mine.toml"),
     "metric": lambda: _metric(),
 }
+TORCH = """
+import torch
+from torch import nn
+from beside import GAIN
+
+class Gain(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gain = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x):
+        return nn.functional.interpolate(x * self.gain * GAIN * 1.0, scale_factor=2.0, mode="nearest")
+"""
 BY_C = """
 def _by_c(path):
     libc = ctypes.CDLL(None)
@@ -195,6 +212,18 @@ def _by_c(path):
     libc.close(number)
     return float(buffer.value)
 """
+
+
+def _torch(replace: Callable[[float], Any]) -> Case:
+    Path("net.py").write_text(TORCH)
+    Path("beside.py").write_text("GAIN = 1.0\n")
+    torch.save({"gain": torch.tensor(1.0)}, "net.pth")
+    return Case(replace, methods="torch:net.py:Gain?weights=net.pth")
+
+
+def _network() -> Case:
+    network = Gain(1.0)
+    return Case(network.gain.data.fill_, methods=network)
 
 
 def _safetensors(gain: float) -> None:
