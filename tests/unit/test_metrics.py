@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
@@ -18,7 +18,7 @@ from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structu
 from srbench.metrics import tensor
 from srbench.metrics.metric import Pair
 from srbench.metrics.pixel import MSE, PSNR, mse, psnr, psnr_of_mse, psnr_of_pooled_mse
-from srbench.metrics.ssim import SSIM, gaussian_window, protocol_ssim, ssim
+from srbench.metrics.ssim import SMALL, SSIM, gaussian_window, protocol_ssim, ssim
 from srbench.protocols.protocol import Protocol
 
 seeds = st.integers(0, 10_000)
@@ -170,12 +170,22 @@ def test_unlike_and_empty_images_are_refused(metric: Any, sr: tuple[int, ...], t
 
 
 @settings(max_examples=40, deadline=None)
+@example(shape=(33, 11), noise=0.5, seed=317)
+@example(shape=(33, 11), noise=5.0, seed=317)
+@example(shape=(33, 11), noise=60.0, seed=317)
 @given(shape=ssim_shapes, noise=noises, seed=seeds)
 def test_ssim_as_scikit_image(shape: tuple[int, ...], noise: float, seed: int) -> None:
     sr, target = pair(shape, noise, seed)
     expected = skimage_ssim(sr, target)
     assert ssim(sr, target) == pytest.approx(expected, abs=1e-6)
     assert ssim(sr, target, exact=True) == pytest.approx(expected, abs=1e-10)
+
+
+@settings(max_examples=10, deadline=None)
+@given(height=st.integers(100, 300), noise=noises, seed=seeds)
+def test_ssim_of_images_in_single_precision(height: int, noise: float, seed: int) -> None:
+    sr, target = pair((height, -(-SMALL // height)), noise, seed)
+    assert ssim(sr, target) == pytest.approx(skimage_ssim(sr, target), abs=1e-6)
 
 
 @settings(max_examples=40, deadline=None)
