@@ -51,8 +51,8 @@ def ssim(
         peak: the largest value that a pixel can have.
         window: ``valid`` for ``ssim_index``, ``same`` for MATLAB's ``ssim()``.
         clipped: take the contrast-structure term for 0 where it is negative, as pyiqa does.
-        exact: compute in float64 instead of float32, as small images are anyway (within 1e-10 of the definition instead of 1e-6, in several
-            times the time).
+        exact: compute in float64 instead of float32, as small images are anyway: within 1e-10 of the definition instead
+            of 1e-6, in several times the time.
 
     Raises:
         ValueError: the shapes differ, or no window fits into the image.
