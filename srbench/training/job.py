@@ -116,7 +116,7 @@ def _check(card: Card, recipe: Recipe, scale: int, label: str) -> None:
     first = () if recipe.transfer is None else (recipe.transfer.scale,)
     for wrong in sorted({*scales, *first} - card.info.scales):
         raise UsageError(f"{label}: the recipe trains at x{wrong}, where {card.name} does not work.")
-    for refusal in filter(None, map(get_protocol(recipe.protocol).refusal, sorted({*scales, *first}))):
+    for refusal in filter(None, (_refusal(recipe.protocol, each) for each in sorted({*scales, *first}))):
         raise UsageError(f"{label} cannot be trained: its recipe's {refusal}.")
     multiple = math.lcm(*scales)
     if multiple > recipe.patch:
@@ -124,6 +124,14 @@ def _check(card: Card, recipe: Recipe, scale: int, label: str) -> None:
             f"{label}: a patch of {recipe.patch} pixels holds no multiple of {multiple}, which "
             f"{' and '.join(f'x{each}' for each in scales)} need; give the recipe a larger one."
         )
+
+
+def _refusal(protocol: str, scale: int) -> str:
+    """Why a protocol is not for a scale; nothing of one that does not exist, which its training reports."""
+    try:
+        return get_protocol(protocol).refusal(scale)
+    except UsageError:
+        return ""
 
 
 @lru_cache(maxsize=64)

@@ -107,14 +107,14 @@ def test_a_hub_folder_is_filled_from_a_run(cli: Cli, tmp_path: Path, photos: Pat
     ("words", "code", "message"),
     [
         (("nearest", "--scale", "2"), 3, "nearest x2 cannot be exported to ONNX"),
-        (("bicubic", "--format", "safetensors"), 2, "bicubic has no weights to export; --format onnx may do."),
+        (("bicubic", "--format", "safetensors"), 2, "bicubic has no weights to export; try --format onnx."),
         (("bicubic", "--format", "hub"), 2, "bicubic has no weights to export"),
         (("fsrcnn", "--scale", "8"), 2, "fsrcnn:standard does not work at x8"),
         (("fsrcnn", "--scale", "two"), 2, "--scale takes whole numbers"),
         (("fsrcnn:paper", "--scale", "2"), 4, "`srbench train fsrcnn:paper --scales 2` makes them"),
         (("fsrcnn", "--format", "tflite"), 2, "--format is onnx, safetensors or hub, not 'tflite'."),
         (("fsrcnn", "--run", "x"), 2, "--run is for --format hub"),
-        (("fsrcnn", "--out", "a.onnx"), 2, "--out a.onnx is one file, and there are 3 to write"),
+        (("fsrcnn", "--out", "a.onnx"), 2, "--out a.onnx is one file, but there are 3 to write"),
         (("frscnn",), 2, "Did you mean fsrcnn"),
     ],
 )
