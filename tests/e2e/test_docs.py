@@ -22,6 +22,8 @@ from srbench.cli.main import app
 from srbench.data.catalog import manifest_names
 from srbench.plugins.registry import Registry
 
+pytestmark = pytest.mark.long
+
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"

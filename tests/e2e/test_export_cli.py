@@ -17,6 +17,7 @@ pytest.importorskip("onnxscript")
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+@pytest.mark.long
 def test_graphs_are_written_once_and_checked(cli: Cli, tmp_path: Path) -> None:
     result = cli("export", "fsrcnn", "--scale", "2")
     assert result.returncode == 0, result.stderr
@@ -32,6 +33,7 @@ def test_graphs_are_written_once_and_checked(cli: Cli, tmp_path: Path) -> None:
     assert (tmp_path / "fsrcnn_x2.onnx").read_bytes() == written
 
 
+@pytest.mark.long
 def test_a_graph_of_the_enlarged_image_has_its_methods_figure(cli: Cli, tmp_path: Path, photos: Path) -> None:
     for method in ("srcnn-y", "bicubic"):
         exported = cli("export", method, "--scale", "2")
@@ -76,6 +78,7 @@ def test_weights_keep_their_metadata_and_scales_that_share_them_one_file(cli: Cl
     assert sum(tensor.numel() for tensor in read_tensors(tmp_path / "one.safetensors").values()) == 1_110_403
 
 
+@pytest.mark.long
 def test_a_hub_folder_is_filled_from_a_run(cli: Cli, tmp_path: Path, photos: Path) -> None:
     run = ("run", "--methods", "srcnn-y", "--scales", "2,3", "--datasets", str(photos), "--no-speed", "--json")
     numbers = {row["metric"]: row["value"] for row in json.loads(cli(*run).stdout)["results"] if row["scale"] == 2}

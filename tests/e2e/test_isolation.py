@@ -17,7 +17,7 @@ from conftest import photograph, save
 
 from srbench.weights import read_metadata
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals")
+pytestmark = [pytest.mark.skipif(os.name == "nt", reason="signals"), pytest.mark.long]
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 HEAD = """

@@ -15,6 +15,8 @@ import pytest
 import srbench
 from srbench.imaging.files import read_image
 
+pytestmark = pytest.mark.long
+
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = ROOT / "examples" / "quickstart.ipynb"

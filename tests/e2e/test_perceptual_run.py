@@ -17,6 +17,8 @@ from server import Server, serving
 
 from srbench.imaging.files import read_image
 
+pytestmark = pytest.mark.long
+
 MIRROR = Path(os.environ.get("SRBENCH_MIRROR", "nowhere"))
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 RUN = ("run", "--methods", "bicubic,nearest", "--datasets", "./photos", "--scales", "2")

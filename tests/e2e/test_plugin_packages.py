@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from conftest import photograph, save
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 

@@ -18,6 +18,8 @@ import pytest
 
 from srbench.weights import read_metadata, weights_sha256
 
+pytestmark = pytest.mark.long
+
 pytest.importorskip("ray", reason="Ray is not installed: pip install '.[ray]'")
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]

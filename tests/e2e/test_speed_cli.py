@@ -12,6 +12,8 @@ import pytest
 from srbench.speed.record import read_speed_record
 from srbench.system.hashes import digest
 
+pytestmark = pytest.mark.long
+
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 SMALL = ("--scales", "2", "--sizes", "32", "--runs", "5")
 

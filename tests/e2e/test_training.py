@@ -12,6 +12,8 @@ from conftest import photograph, save
 
 from srbench.weights import read_metadata, read_tensors, save_weights, weights_sha256
 
+pytestmark = pytest.mark.long
+
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 NET = """

@@ -14,6 +14,8 @@ from conftest import photograph, save
 
 from srbench.imaging.resize import imresize
 
+pytestmark = pytest.mark.long
+
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 PACKAGE = Path(__file__).resolve().parents[2] / "examples" / "srbench-plugin-tutorials" / "src"
 PLUGIN = ("--plugin", str(PACKAGE / "srbench_plugin_tutorials" / "methods.py"))

@@ -11,7 +11,7 @@ import pytest
 from conftest import photograph, save
 from violations import FAILS, SAID, VIOLATIONS, source
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="Linux's processes")
+pytestmark = [pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="Linux's processes"), pytest.mark.long]
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 HONEST = ("bicubic", "dcci", "fsrcnn", "nearest")
 WORDS = ("run", "--datasets", "./photos", "--scales", "2", "--no-speed", "--no-report", "--json")

@@ -22,6 +22,8 @@ from srbench.system.files import StoreError
 from srbench.training.job import Training
 from srbench.training.progress import Report
 
+pytestmark = pytest.mark.long
+
 
 class Silent:
     """A watcher that counts."""

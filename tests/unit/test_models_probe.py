@@ -66,6 +66,7 @@ CRASHES = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("code", CRASHES)
 def test_what_crashes_or_hangs_at_every_size_is_one_sentence(
     code: str, stand_in: Callable[[str, str], str], monkeypatch: pytest.MonkeyPatch

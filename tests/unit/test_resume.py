@@ -249,6 +249,7 @@ def test_one_network_for_all_scales(recipe: Recipe) -> None:
     ))  # fmt: skip
 
 
+@pytest.mark.long
 def test_the_average_is_what_is_kept(recipe: Recipe) -> None:
     method = learned("srcnn-y")
     slow = recipe.model_copy(update={"ema": 0.999, "steps": 30, "validate_every": 30, "lr": 1e-2})
@@ -273,6 +274,7 @@ class Small(FsrcnnS):
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_command_goes_on(tmp_path: Path, number: signal.Signals) -> None:
