@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from conftest import photograph, save
 
+pytestmark = pytest.mark.long
+
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 RUN = ("run", "--methods", "bicubic,nearest", "--scales", "2", "--no-report", "--no-speed")
 

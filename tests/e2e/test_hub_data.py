@@ -148,6 +148,7 @@ def test_its_test_images_are_protected(parquet: Path, tmp_path: Path) -> None:
         refuse_test_images(resolve("hf:./set:train", cwd=tmp_path))  # its one image is a test image as well
 
 
+@pytest.mark.long
 def test_runs_resume_and_workers(cli: Cli, parquet: Path, tmp_path: Path) -> None:
     """From a folder that has one called datasets, as the repository has: the library is found all the same."""
     (tmp_path / "datasets").mkdir()

@@ -17,6 +17,8 @@ import torch
 from conftest import photograph, save
 from hub_server import COMMIT, hub
 
+pytestmark = pytest.mark.long
+
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 LABELS = ["spandrel:small", "onnx:small", "torchscript:small", "exported:small", "hub:small", "images:sr"]
 X2 = ("--scales", "2", "--no-speed")
@@ -77,7 +79,6 @@ def test_every_file_of_a_network_has_its_figure(cli: Cli, here: Path) -> None:
     assert "cells: 0 computed, 2 known before" in again.stderr
 
 
-@pytest.mark.long
 def test_workers_open_models_too(cli: Cli, here: Path, photos: Path) -> None:
     methods = f"onnx:small.onnx,spandrel:small.pth,hub:./hub,images:{photos}"
     words = ("run", "--methods", methods, "--datasets", str(photos), *X2, "--json", "--no-report")
@@ -90,7 +91,6 @@ def runs(here: Path) -> dict[str, bytes]:
     return {path.parent.name: path.read_bytes() for path in (here / "results/runs").glob("*/run.json")}
 
 
-@pytest.mark.long
 def test_a_changed_file_is_another_cell_of_another_run(cli: Cli, here: Path, photos: Path) -> None:
     words = ("run", "--methods", "onnx:small.onnx", "--datasets", str(photos), *X2, "--no-report")
     assert "1 computed" in cli(*words).stderr
@@ -125,7 +125,6 @@ def test_weights_beside_an_onnx_model_that_were_changed_are_another_cell(
     assert "srbench: net.onnx has weights in 'weights.bin', which is not in" in result.stderr
 
 
-@pytest.mark.long
 def test_two_models_of_one_name_stand_in_one_run(cli: Cli, tmp_path: Path, photos: Path) -> None:
     for number, folder in enumerate(("A", "B")):
         save(tmp_path / folder / "sr" / "first.png", photograph(48, 60, number))
@@ -143,7 +142,6 @@ def test_two_models_of_one_name_stand_in_one_run(cli: Cli, tmp_path: Path, photo
     assert "Two models would be called 'images:x'; name one of them: 'images:PATH?label=NAME'." in refused.stderr
 
 
-@pytest.mark.long
 def test_a_network_that_divides_by_zero_on_small_images_is_a_row(cli: Cli, tmp_path: Path, photos: Path) -> None:
     small_models.save_onnx(small_models.pooling(), tmp_path / "pool.onnx")
     words = ("run", "--methods", "nearest,onnx:pool.onnx", "--datasets", str(photos), *X2, "--no-report", "--json")
@@ -215,7 +213,6 @@ def test_the_scale_of_images_must_be_said(cli: Cli, here: Path) -> None:
     assert [cell["scale"] for cell in json.loads(plan.stdout)["cells"]] == [2]
 
 
-@pytest.mark.long
 def test_models_are_timed_and_images_are_not(cli: Cli, here: Path, photos: Path) -> None:
     words = ("--methods", "onnx:small.onnx,spandrel:small.pth", "--scales", "2", "--sizes", "32", "--runs", "5")
     result = cli("speed", *words, "--json")

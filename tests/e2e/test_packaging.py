@@ -14,6 +14,8 @@ import pytest
 
 from srbench.system.installed import DISTRIBUTION
 
+pytestmark = pytest.mark.long
+
 EXPECTED = {
     "nearest", "bilinear", "bicubic", "lanczos", "bicubic-ibp", "dcci", "dcci-ibp", "srcnn-y", "srcnn-y-935",
     "srcnn-y-955", "srcnn-rgb", "fsrcnn", "fsrcnn-s", "autoencoder", "aplus", "gradient-prior",

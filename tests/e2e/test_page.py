@@ -27,7 +27,7 @@ ARGUMENTS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on the PATH")
+pytestmark = [pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on the PATH"), pytest.mark.long]
 MANY = {"bicubic": 0.0} | {f"m{number}": 0.1 * number for number in range(12)}
 LACKING = MetricRecord(name="lpips", higher_is_better=False, unavailable="no weights")
 X3 = "\N{MULTIPLICATION SIGN}3"

@@ -124,6 +124,7 @@ def test_a_folder_or_a_glob_of_one_goes_to_a_folder(tmp_path: Path) -> None:
     assert said_twice.exit_code == 0 and size(tmp_path / "two.JPG") == (20, 24)
 
 
+@pytest.mark.long
 def test_streams(photos: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "srbench", "upscale", *FAST]
     data = (photos / "first.png").read_bytes()
@@ -291,6 +292,7 @@ def peak(*words: str, cwd: Path) -> float:
     return int(done.stdout) / (1e6 if sys.platform == "darwin" else 1e3)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no getrusage")
 def test_a_photograph_of_24_megapixels_passes_in_bounded_memory(tmp_path: Path) -> None:
     """Beyond what a tiny picture takes: 72 MB of pixels, what their decoder holds, and parts of the 288 MB result.
