@@ -170,8 +170,8 @@ def test_an_up_to_date_report_is_not_made_again(folder: Path) -> None:
     first = {path: path.stat().st_mtime_ns for path in write_report(run)}
     code = (
         "import sys, time; from pathlib import Path\n"
-        "from srbench.bench.store import load_run; from srbench.report.write import write_report\n"
-        f"run = load_run(Path({str(folder)!r})); write_report(run)\n"
+        "from srbench.bench.store import read_run; from srbench.report.write import write_report\n"
+        f"run = read_run(Path({str(folder)!r})); write_report(run)\n"
         "assert not {'torch', 'pandas', 'matplotlib'} & set(sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

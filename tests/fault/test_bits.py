@@ -292,6 +292,6 @@ def test_a_damaged_checkpoint_is_named(bench: Bench, tmp_path: Path, capfd: pyte
     flip(path, -1)
     assert not bench.session().resume(path, "key")
     expected = (
-        f"srbench: The checkpoint {path} is damaged (its checksum is not that of its content): the training begins"
+        f"srbench: The checkpoint {path} is damaged (its checksum is not that of its content): the training starts"
     )
     assert expected in capfd.readouterr().err
