@@ -280,7 +280,7 @@ def test_images_too_small_for_a_network_cost_that_metric_alone(
     assert result.returncode == 0
     assert "psnr " in result.stderr
     assert (
-        "has no lpips-squeeze: one cannot be scored: LPIPS (squeeze) needs at least 17x17 pixels, and the image is 16x16;"
+        "has no lpips-squeeze: one cannot be scored: LPIPS (squeeze) needs at least 17x17 pixels, and the image is 16x16"
         in result.stderr
     )
 
