@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from srbench.bench.part import Part, Span
 from srbench.bench.plan import PlannedJob
 from srbench.bench.reads import examine, with_reads
 from srbench.bench.results import CellResult, Computed, ImageResult
 from srbench.bench.runner import Account, Runner
-from srbench.data.catalog import Dataset, Sample
+from srbench.bench.samples import case_of
+from srbench.data.catalog import Dataset
 from srbench.data.images import ensure_fetched, read_samples
 from srbench.data.sr_images import Matched, match_by_name, read_sr
 from srbench.errors import DataError, MethodError
-from srbench.imaging.files import to_uint8
 from srbench.inference import Output
 from srbench.isolation.host import HostError, RemoteError
 from srbench.isolation.watch import Reads
@@ -24,7 +27,7 @@ from srbench.metrics.blocks import Extent, blocks, notes_on_blocks
 from srbench.metrics.hosted import read_by
 from srbench.metrics.scoring import Scoring
 from srbench.models.model import SrImages
-from srbench.protocols.case import Case, prepare
+from srbench.protocols.case import Case
 from srbench.protocols.protocol import Protocol
 from srbench.system.hashes import digest
 from srbench.system.machine import device_name, versions
@@ -32,6 +35,8 @@ from srbench.system.text import first_line
 
 KEEP_PIXELS = 20_000_000
 """Prepared images are kept between cells if a data set has no more HR pixels than this."""
+
+T = TypeVar("T")
 
 OnImage = Callable[[int, str, NDArray[np.uint8], NDArray[np.uint8]], None]
 """Called with the index and name of an image, SR and HR."""
@@ -44,34 +49,25 @@ class CaseSource:
     """
 
     def __init__(self) -> None:
-        self._key: tuple[str, ...] | None = None
-        self._cases: list[tuple[str, Case]] = []
-        self._failed: dict[tuple[str, ...], DataError] = {}
+        self._key: tuple[str, str, str] | None = None
+        self._cases: dict[int, Case] = {}
+        self._pixels = 0
+        self._failed: dict[tuple[object, ...], DataError] = {}
 
-    def cases(self, dataset: Dataset, scale: int, protocol: Protocol) -> Iterator[tuple[str, Case]]:
-        """Each image's name and its case.
+    def cases(
+        self, dataset: Dataset, scale: int, protocol: Protocol, span: Span | None = None
+    ) -> Iterator[tuple[int, str, Case]]:
+        """Each image's index, its name and its case.
 
         Raises:
             DataError: an image is missing, corrupt or too small.
         """
         key = (dataset.content_hash, str(scale), protocol.hash)
-        if key == self._key:
-            yield from self._cases
-            return
-        for known in (key[:1], key):
-            if known in self._failed:
-                raise self._failed[known]
-        self._key, self._cases = None, []
-        kept: list[tuple[str, Case]] = []
-        pixels = 0
-        for sample in self._samples(dataset):
-            case = self._case(key, protocol, sample, scale)
-            pixels += case.hr.shape[0] * case.hr.shape[1]
-            if pixels <= KEEP_PIXELS:
-                kept.append((sample.name, case))
-            yield sample.name, case
-        if pixels <= KEEP_PIXELS:
-            self._key, self._cases = key, kept
+        if key != self._key:
+            self._key, self._cases, self._pixels = key, {}, 0
+        for index in range(*(span or (0, len(dataset.items)))):
+            case = self._cases.get(index) or self._prepared(key, dataset, index, scale, protocol)
+            yield index, dataset.items[index].name, case
 
     def ensure(self, dataset: Dataset) -> None:
         """Fetch a data set.
@@ -79,45 +75,55 @@ class CaseSource:
         Raises:
             DataError: it cannot be fetched.
         """
-        if (known := self._failed.get((dataset.content_hash,))) is not None:
-            raise known
-        try:
-            ensure_fetched(dataset)
-        except DataError as error:
-            self._failed[(dataset.content_hash,)] = error
-            raise
+        self._once((dataset.content_hash,), lambda: ensure_fetched(dataset))
 
-    def _samples(self, dataset: Dataset) -> Iterator[Sample]:
-        try:
-            yield from read_samples(dataset)
-        except DataError as error:
-            self._failed[(dataset.content_hash,)] = error
-            raise
+    def _prepared(
+        self, key: tuple[str, str, str], dataset: Dataset, index: int, scale: int, protocol: Protocol
+    ) -> Case:
+        """An image's case, which is kept where there is room."""
+        alone = replace(dataset, items=dataset.items[index : index + 1])
+        sample = self._once((dataset.content_hash, index), lambda: next(read_samples(alone)))
+        case = self._once((*key, index), lambda: case_of(sample, scale, protocol))
+        self._pixels += case.hr.shape[0] * case.hr.shape[1]
+        if self._pixels <= KEEP_PIXELS:
+            self._cases[index] = case
+        return case
 
-    def _case(self, key: tuple[str, ...], protocol: Protocol, sample: Sample, scale: int) -> Case:
+    def _once(self, what: tuple[object, ...], make: Callable[[], T]) -> T:
+        """What ``make`` returns; where it failed before, its error at once."""
+        if what in self._failed:
+            raise self._failed[what]
         try:
-            lr = None if sample.lr is None else to_uint8(sample.lr)
-            return prepare(protocol, sample.name, to_uint8(sample.hr), scale, lr)
+            return make()
         except DataError as error:
-            self._failed[key] = error
+            self._failed[what] = error
             raise
 
 
 UNREAD = "its source or weights cannot be read, so other runs do not reuse its values"
 
 
-def compute_cell(
+def compute_part(
     scoring: Scoring,
     job: PlannedJob,
     runner: Runner | SrImages,
-    weights_sha256: str | None,
     cases: CaseSource,
     device: str,
     image_done: OnImage = lambda index, name, sr, hr: None,
-) -> Computed:
-    """Run a method over a data set and score the results; existing SR images are only scored.
+    span: Span | None = None,
+) -> Part:
+    """Run a method over images of a data set and score the results; existing SR images are only scored.
 
-    For third-party methods the first image is run again after the last, to detect state and randomness.
+    The first image of the data set is run again at the end by third-party methods, to detect state and randomness.
+
+    Args:
+        scoring: protocol and metrics.
+        job: the cell.
+        runner: the method.
+        cases: the images.
+        device: where networks of metrics run.
+        image_done: called after each image.
+        span: which images; all by default.
 
     Raises:
         MethodError: the method raised or broke its contract.
@@ -125,22 +131,21 @@ def compute_cell(
     """
     images: list[ImageResult] = []
     extents: list[Extent] = []
-    hr: list[NDArray[np.uint8]] = []
     first: tuple[Case, Output] | None = None
     supplied = _supplied(runner, job)
     same = 0
     lacking: dict[str, str] = {}
-    for index, (name, case) in enumerate(cases.cases(job.dataset, job.id.scale, scoring.protocol)):
+    for index, name, case in cases.cases(job.dataset, job.id.scale, scoring.protocol, span):
         if isinstance(runner, SrImages):
             sr, tile = read_sr(supplied.files[index], name, case.hr, case.uncropped).astype(np.float64), None
+            image = case.image(sr)
+            same += np.array_equal(image, case.hr)
         else:
             output = _super_resolve(runner, case, name)
-            if job.watched:
-                hr.append(case.hr)
-                first = first or (case, output)
+            if job.watched and index == 0:
+                first = case, output
             sr, tile = case.finish(runner.info, output.planes), output.tile
-        image = case.image(sr)
-        same += np.array_equal(image, case.hr)
+            image = case.image(sr)
         values, reasons = scoring.score_what_can_be(name, case.pair(sr), (image, case.hr), device)
         if not values:
             raise DataError(next(iter(reasons.values())))
@@ -150,44 +155,82 @@ def compute_cell(
         counts = blocks(scoring.metrics, case.hr.shape)
         images.append(ImageResult(name=name, width=width, height=height, values=values, tile=tile, blocks=counts))
         image_done(index, name, image, case.hr)
-    again = () if first is None or isinstance(runner, SrImages) else _run_again(runner, *first, images[0].name, device)
+    unsteady = (
+        "" if first is None or isinstance(runner, SrImages) else _run_again(runner, *first, images[0].name, device)
+    )
     account = Account() if isinstance(runner, SrImages) else runner.close()
     reads = account.reads or Reads()
     reads.add(read_by(scoring.metrics))
-    info = job.card.info
-    found = examine(reads, info.files, job.card.folder, hr)
+    return Part(
+        images=tuple(images),
+        extents=tuple(extents),
+        lacking=lacking,
+        reads=reads,
+        notes=account.notes,
+        unsteady=unsteady,
+        pairing=supplied.note,
+        same=same,
+        environment=versions() | {"device": device_name(device)},
+    )
+
+
+def join_parts(
+    scoring: Scoring, job: PlannedJob, weights_sha256: str | None, parts: Sequence[Part], cases: CaseSource
+) -> Computed:
+    """A cell from its parts, in the data set's order: the same however it was cut.
+
+    Raises:
+        MethodError: a metric cannot pool.
+    """
+    images = tuple(image for part in parts for image in part.images)
+    reads = Reads()
+    lacking: dict[str, str] = {}
+    for part in parts:
+        reads.add(part.reads)
+        for metric, reason in part.lacking.items():
+            lacking.setdefault(metric, reason)
+    found = examine(
+        reads,
+        job.card.info.files,
+        job.card.folder,
+        lambda: [case.hr for _, _, case in cases.cases(job.dataset, job.id.scale, scoring.protocol)],
+    )
     inputs = with_reads(job.inputs(scoring, weights_sha256), found.note, job.card.folder)
+    unsteady = parts[0].unsteady
     cell = CellResult(
         key=digest(inputs),
         id=job.id,
         protocol_hash=scoring.protocol.hash,
         values=scoring.aggregate([image.values for image in images]),
-        images=tuple(images),
+        images=images,
         inputs=inputs,
-        environment=versions() | {"device": device_name(device)},
+        environment=parts[0].environment,
         notes=(
-            *again,
-            *_notes(supplied, same),
-            *account.notes,
+            *([unsteady] if unsteady else []),
+            *_notes(parts[0].pairing, sum(part.same for part in parts), len(images)),
+            *sorted({note for part in parts for note in part.notes}),
             *found.notes,
             *([UNREAD] if job.card.unread else []),
             *(f"has no {metric}: {reason}" for metric, reason in lacking.items()),
-            *notes_on_blocks([metric for metric in scoring.metrics if metric.name not in lacking], extents),
+            *notes_on_blocks(
+                [metric for metric in scoring.metrics if metric.name not in lacking],
+                [extent for part in parts for extent in part.extents],
+            ),
         ),
-        reusable=found.reusable and not again and not job.card.unread,
+        reusable=found.reusable and not unsteady and not job.card.unread,
     )
     return Computed(cell, found.note)
 
 
-def _run_again(runner: Runner, case: Case, output: Output, name: str, device: str) -> tuple[str, ...]:
-    """A note if a method gives another image the second time, beyond rounding on a GPU."""
+def _run_again(runner: Runner, case: Case, output: Output, name: str, device: str) -> str:
+    """A sentence if a method gives another image the second time, beyond rounding on a GPU."""
     second = _super_resolve(runner, case, name).planes
     near = 0.0 if torch.device(device).type == "cpu" else 1e-3
     if np.abs(second - output.planes).max(initial=0.0) <= near:
-        return ()
+        return ""
     return (
         f"gave another image for {name} the second time: it uses random numbers, or keeps state between images; "
-        "other runs do not reuse its values",
+        "other runs do not reuse its values"
     )
 
 
@@ -199,11 +242,11 @@ def _supplied(method: object, job: PlannedJob) -> Matched:
     return match_by_name(folder, job.dataset, job.id.scale)
 
 
-def _notes(supplied: Matched, same: int) -> Iterator[str]:
+def _notes(pairing: str, same: int, count: int) -> Iterator[str]:
     """What is to be said of SR images that were made elsewhere, of which so many are HR."""
-    if supplied.note:
-        yield supplied.note
-    if same and (count := len(supplied.files)):
+    if pairing:
+        yield pairing
+    if same:
         what = "is its HR image" if same == 1 else "are their HR images"
         yield f"{same} of {count} SR images {what} to the last pixel: the folder may hold HR"
 

@@ -6,25 +6,31 @@ same values, and only this process writes results.
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import ExitStack, suppress
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from srbench.bench.interfaces import Executor, Watcher
+from srbench.bench.known import OtherRuns
 from srbench.bench.options import Options
+from srbench.bench.parted import Parted
 from srbench.bench.plan import Plan, PlannedJob
 from srbench.bench.reads import with_reads
 from srbench.bench.record import Record
 from srbench.bench.results import CellResult, Computed, FailedCell
 from srbench.bench.speed_column import due, write_speed
-from srbench.bench.store import LoadedRun, RunFolder, read_run, run_folders
+from srbench.bench.store import LoadedRun, RunFolder, read_run
 from srbench.bench.task import Began, CellTask, Event, Failure, ImageDone, Outcome, Task, TrainTask, Waiting
 from srbench.bench.workbench import Setting, Workbench
+from srbench.bench.workload import Workload
 from srbench.errors import DeviceError, SrbenchError
 from srbench.plugins.registry import Registry
 from srbench.speed.record import RunSpeed
+from srbench.system.device import devices_of
 from srbench.system.files import StoreError
 from srbench.system.hashes import digest
 from srbench.system.locks import POLL, Lock
@@ -45,9 +51,11 @@ class Engine:
         self.options = options
         self.watcher = watcher
         self.folder = RunFolder(options.out / plan.run_id)
+        self._others = OtherRuns(options.out)
         self._record = Record(plan, self.folder, options.command, self._notes())
-        self._executor = self._make_executor()
-        self._left = dict.fromkeys(range(len(plan.jobs)))  # an ordered set
+        self._left = Workload(plan.jobs, options)
+        self._parted: dict[str, Parted] = {}  # by key of the cell
+        self._shown: set[str] = set()  # keys of cells that the watcher knows of
         self._running: dict[str, int] = {}  # keys of cells
         self._trained: dict[str, Path | Failure | None] = {}  # by file name; None during training
         self._reports: dict[str, Report] = {}
@@ -74,7 +82,9 @@ class Engine:
             if kind is not None:
                 stack.callback(self._flush)
             stack.callback(self.registry.hosts.close)
-            self._executor.close(interrupted=kind is not None)
+            stack.callback(self._left.save)
+            if "_executor" in self.__dict__:
+                self._executor.close(interrupted=kind is not None)
 
     def _flush(self) -> None:
         """Write run.json as things stand; an error here must not hide the one that ended the run."""
@@ -89,6 +99,9 @@ class Engine:
         """
         if not self.folder.record_path.is_file():
             self._record.begin()
+        self._settle_known()
+        if self._left and self._executor.slots() > 1:
+            self._left.sort()
         while self._left or self._running:
             self._start_tasks()
             if self._running or None in self._trained.values():
@@ -126,7 +139,9 @@ class Engine:
             write_speed(self.folder.path, outcome)
         return ""
 
-    def _make_executor(self) -> Executor:
+    @cached_property
+    def _executor(self) -> Executor:
+        """Where tasks run: made once it is known what is left to do, which decides whether workers are worth it."""
         options = self.options
         setting = Setting.of(self.plan, self.registry, options.device, options.threads)
         if options.engine == "ray":
@@ -143,27 +158,58 @@ class Engine:
                 ship=options.ship,
                 ship_env=options.ship_env,
             )
-        if options.workers:
+        devices = devices_of(options.device)
+        workers = self._workers(devices.gpus)
+        if workers:
             from srbench.bench.engines.pool import WorkerPool
 
             return WorkerPool(
                 setting,
                 self._on_event,
                 self.watcher.output,
-                workers=options.workers,
+                workers=workers,
+                devices=devices.names,
                 timeout=options.cell_timeout,
                 memory=int(options.cell_memory * 2**30),
             )
         from srbench.bench.engines.local import InProcess
 
         self.registry.hosts.say = self.watcher.output
-        return InProcess(Workbench(self.plan.scoring, self.registry, options.device, options.threads), self._on_event)
+        return InProcess(Workbench(self.plan.scoring, self.registry, devices.names[0], options.threads), self._on_event)
+
+    def _workers(self, gpus: int) -> int:
+        """How many worker processes: as asked for, or as many as the work that is left is worth."""
+        options = self.options
+        if options.jobs is not None or options.workers or self.registry.has_classes or os.name == "nt":
+            return options.workers
+        return self._left.workers(gpus)
 
     # what to do next ---------------------------------------------------------------------------------------------
 
+    def _settle_known(self) -> None:
+        """Settle the cells that are finished already."""
+        for index in () if self.options.force else self._left:
+            try:
+                cell = self._finished(self.plan.jobs[index])
+            except StoreError:
+                raise
+            except Exception:  # its step meets the same error, and it is recorded as that cell's
+                continue
+            if cell is not None:
+                self._left.remove(index)
+                self._settle(index, cell.key, cell, known=True)
+
+    def _finished(self, job: PlannedJob) -> CellResult | None:
+        """The cell, if it is known and its weights are not to be trained first."""
+        file = job.training.find() if job.training else None
+        if job.training is not None and (file is None or self.options.train == "always"):
+            return None
+        return self._known(job, job.inputs(self.plan.scoring, sha256_of(file) if file else None))
+
     def _start_tasks(self) -> None:
-        """Start the next step of the remaining cells, in the plan's order, until the executor is full."""
-        for index in list(self._left):
+        """Start the next step of the remaining cells, in their order, until the executor is full."""
+        self._start_parts()
+        for index in self._left:
             if not self._executor.has_room():
                 return
             try:
@@ -175,7 +221,7 @@ class Engine:
             if step is None:
                 continue
             if not isinstance(step, TrainTask):
-                del self._left[index]
+                self._left.remove(index)
             if isinstance(step, Failure):
                 self._settle(index, None, step)
             elif isinstance(step, tuple):
@@ -183,10 +229,20 @@ class Engine:
             else:
                 self._start(step, index)
 
+    def _start_parts(self) -> None:
+        for parted in self._parted.values():
+            while self._executor.has_room() and (part := parted.next()) is not None:
+                self._executor.start(part)
+
     def _start(self, task: CellTask | TrainTask, index: int) -> None:
         self._record.begin()
         if isinstance(task, CellTask):
             self._running[task.key] = index
+            parts = self._left.spans(task, self._executor.slots())
+            if len(parts) > 1:
+                self._parted[task.key] = Parted(task, parts)
+                self._start_parts()
+                return
         else:
             self._trained[task.training.file_name] = None
         self._executor.start(task)
@@ -238,8 +294,7 @@ class Engine:
         """A finished cell of this run, or one of another run, which is copied."""
         if (cell := self._cell_in(self.folder, job, inputs)) is not None:
             return cell
-        for path in run_folders(self.options.out):
-            other = RunFolder(path)
+        for other in self._others.that_have(digest(inputs)):
             cell = self._cell_in(other, job, inputs)
             if cell is None:
                 continue
@@ -289,7 +344,10 @@ class Engine:
                 self._reports[task.training.file_name](event)
         elif isinstance(task, CellTask):
             if isinstance(event, Began):
-                self.watcher.cell_started(task.job)
+                if task.key not in self._shown:
+                    self._shown.add(task.key)
+                    self.watcher.cell_started(task.job)
+                self._left.began(task)
             elif isinstance(event, ImageDone):
                 self._keep_images(task, event)
                 self.watcher.image_done(task.job)
@@ -312,7 +370,13 @@ class Engine:
             self._trained[task.training.file_name] = outcome
             self.watcher.training_ended(task.training)
         elif isinstance(task, CellTask):
-            assert isinstance(outcome, Computed | Failure)
+            self._left.ended(task, outcome)
+            ended = self._parted[task.key].end(task, outcome) if task.key in self._parted else outcome
+            if ended is None:  # other parts are still to come
+                return
+            assert isinstance(ended, Computed | Failure)
+            outcome = ended
+            self._parted.pop(task.key, None)
             self._record.check_folder()
             index = self._running.pop(task.key)
             if isinstance(outcome, Computed):

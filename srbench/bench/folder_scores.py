@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srbench.bench.image_scores import FolderScores, ImageScores
+from srbench.bench.samples import case_of
 from srbench.data.dataset import Dataset
 from srbench.data.images import Sample, read_samples
 from srbench.data.own.folders import image_files
@@ -20,7 +21,6 @@ from srbench.errors import DataError, MethodError, UsageError
 from srbench.imaging.files import read_image, to_uint8
 from srbench.metrics.blocks import Extent, blocks, notes_on_blocks
 from srbench.metrics.scoring import Scoring
-from srbench.protocols.case import prepare
 from srbench.protocols.protocol import Protocol
 
 _SCALE = re.compile(r"(?:^|[-_. ])x(\d{1,2})(?=$|[-_. ])", re.IGNORECASE)
@@ -114,8 +114,7 @@ def _with_hr(
     """Images beside HR, as ``srbench run`` scores ``images:DIR``."""
     for path, sample in zip(files, samples, strict=True):
         try:
-            lr = None if sample.lr is None else to_uint8(sample.lr)
-            case = prepare(protocol, sample.name, to_uint8(sample.hr), scale, lr)
+            case = case_of(sample, scale, protocol)
             sr = read_sr(path, sample.name, case.hr, case.uncropped).astype(np.float64)
         except DataError as error:
             yield _Unread(sample.name, error)

@@ -42,6 +42,9 @@ class Executor(Protocol):
     def has_room(self) -> bool:
         """Whether another task can be started."""
 
+    def slots(self) -> int:
+        """How many tasks it runs at a time."""
+
     def start(self, task: Task) -> None:
         """Start a task."""
 

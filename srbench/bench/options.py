@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal, get_args, get_type_hints
 
 from srbench.errors import UsageError
-from srbench.system.device import check_device, check_threads
+from srbench.system.device import check_devices, check_threads
 from srbench.system.places import RUNS
 
 Train = Literal["missing", "always", "never"]
@@ -55,14 +55,17 @@ class Options:
     """How to execute a run."""
 
     train: Annotated[Train, "Train weights that are missing, always, or never."] = "missing"
-    device: Annotated[str, "auto, cpu, cuda, cuda:1, mps."] = "auto"
+    device: Annotated[str, "auto, cpu, cuda (all GPUs), cuda:1, cuda:0,cuda:1, mps."] = "auto"
     threads: Annotated[int, "CPU threads of torch a process; 0 is one for values, all for timings."] = 0
     jobs: Annotated[
         int | None,
-        "Worker processes, each a cell at a time; 0 runs plugins and models in this process too, for debuggers.",
+        (
+            "Worker processes, each a cell or a part of one at a time; by default as many as there are cores, or GPUs, "
+            "and none where there is little to do. 0 runs plugins and models in this process too, for debuggers."
+        ),
     ] = None
-    """None: this process computes, unless cells have limits, and code that is not srbench's own has processes of its
-    own."""
+    """None: as many as the work is worth (:func:`srbench.bench.schedule.workers_for`). Without workers, this process
+    computes, and code that is not srbench's own has processes of its own."""
     cell_timeout: Annotated[float, "Seconds after which a cell is given up; 0 never. In a worker."] = 0.0
     cell_memory: Annotated[float, "GiB beyond which a cell's worker is killed; 0 never."] = 0.0
     keep_images: Annotated[int, "SR images kept per cell, from the first on, for crop sheets."] = 20
@@ -81,7 +84,7 @@ class Options:
 
     @property
     def workers(self) -> int:
-        """How many worker processes; limits need one at least."""
+        """How many worker processes are asked for; limits need one at least."""
         jobs = self.jobs or 0
         return max(jobs, 1) if self.cell_timeout or self.cell_memory else jobs
 
@@ -92,7 +95,7 @@ class Options:
 
     @property
     def in_process(self) -> bool:
-        """Whether cells are computed in this process."""
+        """Whether cells can be computed in this process."""
         return self.engine == "local" and not self.workers
 
     def check(self) -> None:
@@ -119,7 +122,7 @@ class Options:
             raise UsageError(
                 "--cell-memory is for workers on this machine: leave it out, Ray watches its nodes' memory."
             )
-        check_device(self.device)
+        check_devices(self.device)
         check_threads(self.threads)
         for name in ("jobs", "keep_images"):
             if (getattr(self, name) or 0) < 0:

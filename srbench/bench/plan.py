@@ -338,6 +338,7 @@ NUMBERS = (
     "inference",
     "metrics.metric",
     "metrics.scoring",
+    "bench.samples",
     "bench.cell",
     "bench.runner",
     "bench.reads",

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ from srbench.imaging.files import read_image, to_uint8
 from srbench.imaging.suffixes import SUFFIXES
 from srbench.isolation.watch import Reads, changed
 from srbench.system.hashes import file_sha256
+
+HrImages: TypeAlias = Callable[[], Sequence[NDArray[np.uint8]]]
 
 MOST_COMPARED = 200
 """Most images read by a method that are compared with HR."""
@@ -57,14 +59,14 @@ def with_reads(inputs: dict[str, Any], note: ReadNote | None, folder: Path) -> d
     return inputs | {"read": {"files": files, "variables": variables}}
 
 
-def examine(reads: Reads, declared: Collection[str], folder: Path, hr: Sequence[NDArray[np.uint8]]) -> Finding:
+def examine(reads: Reads, declared: Collection[str], folder: Path, hr: HrImages) -> Finding:
     """What a method's reads mean for its cell.
 
     Args:
         reads: what was observed.
         declared: the files that the method declares, which account for unobserved reads.
         folder: of the method.
-        hr: the HR images of the data set.
+        hr: gives the HR images of the data set.
     """
     notes = []
     reusable = True
@@ -77,7 +79,9 @@ def examine(reads: Reads, declared: Collection[str], folder: Path, hr: Sequence[
     if modified := list(changed(reads)):
         reusable = False
         notes.append(f"{Path(modified[0]).name} was changed while it ran: run again")
-    if seen := next((path for path in list(reads.files)[:MOST_COMPARED] if _is_hr(path, hr)), None):
+    images = [path for path in list(reads.files)[:MOST_COMPARED] if Path(path).suffix.lower() in SUFFIXES]
+    known = hr() if images else ()
+    if seen := next((path for path in images if _is_hr(path, known)), None):
         notes.append(f"READS THE TEST SET'S HR IMAGES ({Path(seen).name}), so its values are worthless")
     own = {_named(path, folder) for path in reads.files} - set(declared)
     note = ReadNote(files=tuple(sorted(own)), variables=tuple(sorted(reads.variables)))
@@ -119,8 +123,6 @@ def _hash_of(value: str | None) -> str | None:
 
 def _is_hr(path: str, hr: Sequence[NDArray[np.uint8]]) -> bool:
     """Whether a file contains an image of the data set, whole or cropped."""
-    if Path(path).suffix.lower() not in SUFFIXES:
-        return False
     try:
         image = to_uint8(read_image(Path(path)))
     except (DataError, OSError):

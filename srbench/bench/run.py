@@ -81,7 +81,8 @@ def _require_device(options: Options) -> None:
     if options.engine == "local" and options.device not in ("auto", "cpu"):
         from srbench.inference import resolve_device
 
-        resolve_device(options.device)
+        for name in options.device.split(","):
+            resolve_device(name)
 
 
 def execute(prepared: Prepared, watcher: Watcher) -> tuple[LoadedRun, str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from srbench.bench.part import Part, Span
 from srbench.bench.plan import PlannedJob
 from srbench.bench.results import Computed
 from srbench.errors import DataError, DeviceError, SrbenchError
@@ -24,11 +25,13 @@ from srbench.training.progress import TrainingProgress
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellTask:
-    """Compute a cell; its outcome is a Computed.
+    """Compute a cell: its outcome is a Computed. With a span, a part of it: then it is a Part.
 
     Attributes:
         job: the cell.
         key: of the cell.
+        span: the images to compute; None for all.
+        parts: all parts of the cell, if they are computed: then they are put together, and the outcome is a Computed.
         weights: the file, for a learned method.
         weights_sha256: of the tensors.
         images: how many SR images to keep, from the first on.
@@ -37,6 +40,8 @@ class CellTask:
 
     job: PlannedJob
     key: str
+    span: Span | None = None
+    parts: tuple[Part, ...] = ()
     weights: Path | None = None
     weights_sha256: str | None = None
     images: int = 0
@@ -177,4 +182,4 @@ def _trace_of(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
 
 
-Outcome: TypeAlias = Computed | Path | RunSpeed | Failure
+Outcome: TypeAlias = Computed | Part | Path | RunSpeed | Failure

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from srbench.bench.part import Part
 from srbench.bench.plan import Plan, PlannedJob, engine_hash
 from srbench.bench.results import Computed
 from srbench.bench.task import (
@@ -153,28 +154,34 @@ class Workbench:
         """End the processes that it has started."""
         self.registry.hosts.close()
 
-    def _compute(self, task: CellTask, tell: Tell) -> Computed:
-        from srbench.bench.cell import compute_cell
+    def _compute(self, task: CellTask, tell: Tell) -> Computed | Part:
+        from srbench.bench.cell import compute_part, join_parts
         from srbench.imaging.files import encode_png
 
         def image_done(index: int, name: str, sr: NDArray[np.uint8], hr: NDArray[np.uint8]) -> None:
             wanted = index < task.images
             tell(ImageDone(name, encode_png(sr) if wanted else None, encode_png(hr) if wanted and task.hr else None))
 
+        def joined(parts: Sequence[Part]) -> Computed:
+            return join_parts(self.scoring, task.job, task.weights_sha256, parts, self._cases)
+
         self.registry.hosts.tell(lambda pid: tell(Hosting(pid)))
-        device = self._ready(self._threads or 1)
         job = task.job
         self._check_code(job)
+        if task.parts:
+            return joined(task.parts)
+        device = self._ready(self._threads or 1)
         self._cases.ensure(job.dataset)
         origin = self.registry.host_origin(job.card.name)
         if origin is not None:
             self.registry.hosts.of(origin).start()
         runner = self._runner(task, origin, device, lambda: tell(Began()))
         try:
-            return compute_cell(self.scoring, job, runner, task.weights_sha256, self._cases, str(device), image_done)
+            part = compute_part(self.scoring, job, runner, self._cases, str(device), image_done, task.span)
         finally:
             if not isinstance(runner, SrImages):
                 runner.close()
+        return part if task.span else joined((part,))
 
     def _runner(
         self, task: CellTask, origin: Origin | None, device: torch.device, began: Callable[[], None]

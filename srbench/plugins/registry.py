@@ -81,6 +81,11 @@ class Registry:
         for path in files.values():  # with paths as the user wrote them, for messages
             self._add_plugin(path)
 
+    @property
+    def has_classes(self) -> bool:
+        """Whether it has classes that other processes cannot import."""
+        return any(isinstance(entry, type) for entry in self._methods.values())
+
     def add(self, method: type[Method]) -> str:
         """Add a class of this session, which other processes cannot import. A known class is not added again.
 

@@ -108,7 +108,7 @@ class Cluster:
         self._sent: dict[Any, _Sent] = {}  # by the reference to the result
         self._ended: deque[tuple[Task, Outcome]] = deque()
         self._count = 0
-        self._room = 1
+        self._room = self._at_once = 1
         self._size_read: float | None = None
         self._sender: Sender | None = None  # None until connected
         self._context: Any = None
@@ -122,17 +122,19 @@ class Cluster:
                 self._read_size()
         return len(self._sent) + len(self._ended) < self._room
 
+    def slots(self) -> int:
+        """How many tasks the cluster runs at a time, as far as it is known; connects to it."""
+        self._connected()
+        with cluster_errors():
+            self._read_size()
+        return self._at_once
+
     def start(self, task: Task) -> None:
         """Send a task to the cluster, with its files."""
-        if self._sender is None:
-            try:
-                self._sender = self._connect()
-            except BaseException:
-                self._token.restore()
-                raise
+        sender = self._connected()
         self._count += 1
         try:
-            message = self._pack(task, self._sender)
+            message = self._pack(task, sender)
         except Exception as error:  # for example a data set that cannot be fetched
             self._ended.append((task, Failure.of(error)))
             return
@@ -176,6 +178,16 @@ class Cluster:
             self._token.restore()
 
     # the cluster ----------------------------------------------------------------------------------------------------
+
+    def _connected(self) -> Sender:
+        """The sender; connects if that is still to be done."""
+        if self._sender is None:
+            try:
+                self._sender = self._connect()
+            except BaseException:
+                self._token.restore()
+                raise
+        return self._sender
 
     def _connect(self) -> Sender:
         """Connect to the cluster, and store there what all tasks need.
@@ -243,7 +255,8 @@ class Cluster:
         if at_once < 1 and self._size_read is None:
             self._say(f"the cluster has no node for --device {self._setting.device} yet: waiting for one")
         self._size_read = now
-        self._room = self._jobs or AHEAD * max(int(at_once), 1)
+        self._at_once = self._jobs or max(int(at_once), 1)
+        self._room = self._jobs or AHEAD * self._at_once
 
     # tasks ----------------------------------------------------------------------------------------------------------
 

@@ -25,6 +25,10 @@ class InProcess:
         """Whether no task is waiting."""
         return self._task is None
 
+    def slots(self) -> int:
+        """One."""
+        return 1
+
     def start(self, task: Task) -> None:
         """Take on a task."""
         self._task = task

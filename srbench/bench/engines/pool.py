@@ -11,8 +11,8 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -55,6 +55,7 @@ class _Worker:
     """When the work itself began: imports and downloads do not count against the time limit."""
     is_used: bool = False
     """Whether it had another task before this one."""
+    device: str = ""
     hosts: set[int] = field(default_factory=set)
     """Ids of the host processes that it started for third-party code."""
 
@@ -72,6 +73,7 @@ class WorkerPool:
         on_event: called with each event of a task.
         say: called with each line that a worker prints.
         workers: most processes; they are started as needed.
+        devices: what they compute on, in turn; by default what the setting names.
         timeout: seconds after which a cell's process is killed; 0 for no limit.
         memory: bytes that a worker and its hosts may hold; 0 for no limit.
 
@@ -86,6 +88,7 @@ class WorkerPool:
         say: Callable[[str], None],
         *,
         workers: int,
+        devices: Sequence[str] = (),
         timeout: float = 0.0,
         memory: int = 0,
     ) -> None:
@@ -97,6 +100,7 @@ class WorkerPool:
         self._on_event = on_event
         self._say = say
         self._most = workers
+        self._devices = tuple(devices) or (setting.device,)
         self._timeout = timeout
         self._memory = memory
         self._workers: list[_Worker] = []
@@ -104,6 +108,10 @@ class WorkerPool:
     def has_room(self) -> bool:
         """Whether another task can be started."""
         return len(self._busy()) < self._most
+
+    def slots(self) -> int:
+        """How many workers there may be."""
+        return self._most
 
     def start(self, task: Task) -> None:
         """Give a task to an idle worker, or to a new one."""
@@ -160,13 +168,15 @@ class WorkerPool:
         spawn = multiprocessing.get_context("spawn")
         tasks, theirs = spawn.Pipe()
         output, printing = spawn.Pipe(duplex=False)
-        process = spawn.Process(target=work, args=(self._setting, theirs, printing), name="srbench worker")
+        used = [worker.device for worker in self._workers]
+        setting = replace(self._setting, device=min(self._devices, key=used.count))
+        process = spawn.Process(target=work, args=(setting, theirs, printing), name="srbench worker")
         with interrupts_held(), own_program_hidden(), safe_path():
             process.start()
         theirs.close()
         printing.close()
         os.set_blocking(output.fileno(), False)
-        worker = _Worker(process, tasks, output, Printed(self._say))
+        worker = _Worker(process, tasks, output, Printed(self._say), device=setting.device)
         self._workers.append(worker)
         return worker
 
