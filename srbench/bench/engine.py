@@ -51,6 +51,7 @@ class Engine:
         self.options = options
         self.watcher = watcher
         self.folder = RunFolder(options.out / plan.run_id)
+        self._began = time.monotonic()
         self._others = OtherRuns(options.out)
         self._record = Record(plan, self.folder, options.command, self._notes())
         self._left = Workload(plan.jobs, options)
@@ -124,7 +125,7 @@ class Engine:
             SrbenchError: results cannot be written, or the device is missing.
         """
         asked = f"{self.options.device}, threads {self.options.threads}"
-        task = due(self.plan, self.folder.path, asked, self._deadly)
+        task = due(self.plan, self.folder.path, asked, time.monotonic() - self._began, self._deadly)
         if task is None:
             return ""
         self._executor.start(task)

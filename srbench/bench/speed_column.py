@@ -22,21 +22,24 @@ if TYPE_CHECKING:
     import torch
 
     from srbench.plugins.registry import Registry
-from srbench.protocols.protocol import Protocol
+    from srbench.protocols.protocol import Protocol
 
 _SIZES = {"cpu": "128", "mps": "256", "cuda": "256"}
 """The side of LR."""
-_SECONDS = 0.5
-"""Of timed runs a row, and at least five of them: this column is a by-product; `srbench speed` takes its time."""
+_MOST_SECONDS = 0.5
+"""Of warm-up, and of timed runs, a row, and at least five of them: `srbench speed` takes its time."""
+_SHARE = 1 / 3
+"""Of the time that the cells took: this column is a by-product."""
 
 
-def due(plan: Plan, folder: Path, asked: str, left_out: Collection[str] = ()) -> SpeedTask | None:
+def due(plan: Plan, folder: Path, asked: str, took: float, left_out: Collection[str] = ()) -> SpeedTask | None:
     """The methods of a plan to be timed; None if they have been timed so.
 
     Args:
         plan: its smallest scale, and the methods that have cells there.
         folder: the run's.
         asked: the device and threads as asked for.
+        took: the seconds that the run took so far, of which timing takes a share.
         left_out: methods not to be timed.
     """
     scale = min(job.id.scale for job in plan.jobs)
@@ -52,7 +55,10 @@ def due(plan: Plan, folder: Path, asked: str, left_out: Collection[str] = ()) ->
         known = None
     if known is not None and (known.asked, known.scale) == (asked, scale) and known.sources.items() >= wanted.items():
         return None
-    return SpeedTask(asked=asked, scale=scale, methods=tuple(wanted)) if wanted else None
+    if not wanted:
+        return None
+    each = _SHARE * took / len(wanted) / 3  # warm-up, timed runs, and what is around them
+    return SpeedTask(asked=asked, scale=scale, methods=tuple(wanted), seconds=min(each, _MOST_SECONDS))
 
 
 def time_methods(
@@ -63,6 +69,7 @@ def time_methods(
     asked: str,
     scale: int,
     methods: Collection[str],
+    seconds: float,
 ) -> RunSpeed:
     """Time methods on a device."""
     from srbench.plugins.card import Choice
@@ -81,7 +88,8 @@ def time_methods(
             sizes=(size,),
             modes=(Mode(channels_last=learned and device.type == "cpu"),),  # as cells are computed
             parts=("whole",),
-            seconds=_SECONDS,
+            seconds=seconds,
+            settle=True,
         )
         rows += test.rows(request)
     return RunSpeed(

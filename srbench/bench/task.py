@@ -77,11 +77,13 @@ class SpeedTask:
         asked: the requested device and threads.
         scale: the scale.
         methods: their names.
+        seconds: for the warm-up, and for the runs, of each.
     """
 
     asked: str
     scale: int
     methods: tuple[str, ...]
+    seconds: float
 
     def __str__(self) -> str:
         return "timing the methods"

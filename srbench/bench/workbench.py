@@ -242,7 +242,14 @@ class Workbench:
         device = self._ready(self._threads)
         tell(Began())
         return time_methods(
-            self.scoring.protocol, self.registry, device, self._threads, task.asked, task.scale, task.methods
+            self.scoring.protocol,
+            self.registry,
+            device,
+            self._threads,
+            task.asked,
+            task.scale,
+            task.methods,
+            task.seconds,
         )
 
     def _ready(self, threads: int) -> torch.device:

@@ -35,7 +35,18 @@ from srbench.speed.memory import peak_bytes
 from srbench.speed.modes import Mode, as_input, put_into, replayed
 from srbench.speed.record import SpeedRow
 from srbench.speed.roofline import Peaks, Work, count_work, measure_peaks
-from srbench.speed.timing import Clock, Timing, affordable, clock_of, in_rounds, pacemaker_of, sample, warm_up
+from srbench.speed.timing import (
+    WARM_UP_SECONDS,
+    Clock,
+    Timing,
+    affordable,
+    clock_of,
+    has_settled,
+    in_rounds,
+    pacemaker_of,
+    sample,
+    warm_up,
+)
 from srbench.system.machine import machine
 
 OUTPUTS = {"720p": (720, 1280), "2160p": (2160, 3840)}
@@ -62,7 +73,8 @@ class SpeedRequest:
         batches: numbers of images, or ``max`` for the batch that saturates the device.
         runs: timed runs of each row.
         parts: the whole method, and for methods that take the upsampled image also the network alone.
-        seconds: time limit of a row, which reduces ``runs`` to five at least.
+        seconds: time limit of a row's warm-up and of its runs, which reduces ``runs`` to five at least.
+        settle: stop to time a row when its quartiles have settled.
     """
 
     choices: tuple[Choice, ...]
@@ -73,6 +85,7 @@ class SpeedRequest:
     runs: int = 50
     parts: tuple[Part, ...] = ("whole", "network")
     seconds: float = math.inf
+    settle: bool = False
 
     def __post_init__(self) -> None:
         """Reject unknown sizes.
@@ -201,7 +214,13 @@ class SpeedTest:
                 with torch.inference_mode():
                     runs = {k: entry.run for k, entry in contending.items()}
                     counts = {k: self._runs(run, request) for k, run in runs.items()}
-                    measured = in_rounds(runs, self._clock, counts, pacemaker_of(self._device))
+                    measured = in_rounds(
+                        runs,
+                        self._clock,
+                        counts,
+                        pacemaker_of(self._device),
+                        settled=lambda samples: has_settled(samples, FEWEST_RUNS) if request.settle else False,
+                    )
                 for k, entry in enumerate(contenders):
                     if isinstance(entry, SpeedRow):
                         yield entry
@@ -218,10 +237,10 @@ class SpeedTest:
         """Warmed-up rows, and failed rows."""
         for choice, mode, part, batch in request.ways(scale, self._device):
             self._tell(f"warming up {choice.card.name} x{scale} {size} {mode} {part} batch {batch}")
-            yield self._contender(choice, scale, size, mode, part, batch)
+            yield self._contender(choice, scale, size, mode, part, batch, request.seconds)
 
     def _contender(
-        self, choice: Choice, scale: int, size: str, mode: Mode, part: Part, batch: str
+        self, choice: Choice, scale: int, size: str, mode: Mode, part: Part, batch: str, seconds: float
     ) -> _Contender | SpeedRow:
         info = choice.card.info
         row = _row(choice, scale, size, mode, part)
@@ -233,7 +252,7 @@ class SpeedTest:
                 row = row.model_copy(update={"batch": count, "saturating": batch == "max"})
                 run, tile = self._fitting(method, scale, mode, part, (count, *self._lr_shape(method, height, width)))
                 memory = peak_bytes(run, self._device) if not mode.graph else None
-                warm = warm_up(run, self._clock)
+                warm = warm_up(run, self._clock, min(WARM_UP_SECONDS, seconds))
         except (Exception, SystemExit) as error:  # a method that cannot run like this is one failed row
             reason = str(error).strip().splitlines()
             return row.model_copy(update={"error": f"{type(error).__name__}: {reason[0] if reason else ''}"})

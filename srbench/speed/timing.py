@@ -24,6 +24,10 @@ WARM_UP_RUNS = 60
 WARM_UP_SECONDS = 5.0
 ROUNDS = 10
 """Turns per row, so that quartiles include changes between turns."""
+COLD = 50.0
+"""Milliseconds from which a run takes so long that cold caches do not matter to it."""
+SETTLED = 0.02
+"""A row is settled when half of its runs have the same median and quartiles as all, but for this share."""
 PACE_RUNS = 3
 PACE_SHARE = 0.05
 """The pacemaker is timed between turns, by this many runs, or this share of the turn's time."""
@@ -115,17 +119,17 @@ def sample(run: Callable[[], object], clock: Clock, count: int) -> list[float]:
     return times
 
 
-def warm_up(run: Callable[[], object], clock: Clock) -> int:
+def warm_up(run: Callable[[], object], clock: Clock, seconds: float = WARM_UP_SECONDS) -> int:
     """Run until two windows in a row take the same time; returns the number of runs.
 
-    It ends at the latest after :data:`WARM_UP_SECONDS` or :data:`WARM_UP_RUNS`: on a busy machine times are not stable.
+    It ends at the latest after so many seconds or :data:`WARM_UP_RUNS`: on a busy machine times are not stable.
     """
     began = time.monotonic()
     last, done = 0.0, 0
     while done < WARM_UP_RUNS:
         now = median(sample(run, clock, WINDOW))
         done += WINDOW
-        if (last and abs(now - last) <= STABLE * last) or time.monotonic() - began > WARM_UP_SECONDS:
+        if (last and abs(now - last) <= STABLE * last) or time.monotonic() - began > seconds:
             break
         last = now
     return done
@@ -135,6 +139,26 @@ def affordable(run: Callable[[], object], clock: Clock, seconds: float, least: i
     """How many runs fit into a time, estimated by one run, within limits."""
     (taken,) = sample(run, clock, 1)
     return max(least, min(most, int(1e3 * seconds / max(taken, 1e-3))))
+
+
+def has_settled(samples: list[float], least: int) -> bool:
+    """Whether further runs would hardly change median and quartiles.
+
+    Args:
+        samples: milliseconds, in the order of time.
+        least: the least number of runs.
+    """
+    if len(samples) < 2 * least:
+        return False
+    half, whole = Timing.of(samples[: len(samples) // 2]), Timing.of(samples)
+    return all(
+        abs(before - after) <= SETTLED * after
+        for before, after in (
+            (half.lower_quartile, whole.lower_quartile),
+            (half.median, whole.median),
+            (half.upper_quartile, whole.upper_quartile),
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +180,22 @@ def in_rounds(
     counts: Mapping[str, int],
     pacemaker: Callable[[], object] | None = None,
     rounds: int = ROUNDS,
+    settled: Callable[[list[float]], bool] = lambda samples: False,
 ) -> Rounds:
     """Time several things in turn, each as often as ``counts`` says in all, a share of it in each round.
 
     A machine's pace drifts with temperature and other load. The pacemaker, always the same work, is timed before and
     after each turn, and the turn's times are divided by its time relative to its median. Other load affects all rows
-    alike, and is part of all quartiles. The first run of each row in a round is not counted: its caches are cold.
+    alike, and is part of all quartiles. The first run of each row in a round is not counted if it is a short one: its
+    caches are cold.
+
+    Args:
+        runs: what to time, by row.
+        clock: of the device.
+        counts: most runs of each row.
+        pacemaker: always the same work; None for none.
+        rounds: how many turns each row has.
+        settled: whether a row has been timed often enough, by its milliseconds so far; it then has no further turn.
     """
 
     def pace(milliseconds: float) -> float:
@@ -172,15 +206,20 @@ def in_rounds(
         return max(fmean(first + sample(pacemaker, clock, max(more, 0))), 1e-6)  # clocks are coarse
 
     turns: list[tuple[str, list[float], float]] = []
+    going_on = dict(runs)
     before = pace(0.0)
     for turn in range(rounds):
-        for name, run in runs.items():
+        for name, run in list(going_on.items()):
             share = counts[name] * (turn + 1) // rounds - counts[name] * turn // rounds
             if share:
-                times = sample(run, clock, share + 1)
+                times = sample(run, clock, share)
+                if times[0] < COLD:
+                    times = [*times[1:], *sample(run, clock, 1)]
                 after = pace(sum(times))
-                turns.append((name, times[1:], math.sqrt(before * after)))
+                turns.append((name, times, math.sqrt(before * after)))
                 before = after
+                if settled([taken for other, many, _ in turns if other == name for taken in many]):
+                    del going_on[name]
     usual = median(taken for *_, taken in turns) if turns else 0.0
     samples: dict[str, list[float]] = {name: [] for name in runs}
     for name, times, taken in turns:

@@ -178,9 +178,19 @@ class Slow(LearnedMethod):
 
 
 def timed(plan: Plan, folder: Path) -> tuple[int, tuple[str, ...]]:
-    task = due(plan, folder, "cpu, threads 0")
+    task = due(plan, folder, "cpu, threads 0", 60.0)
     assert task is not None
     return task.scale, task.methods
+
+
+def test_timing_takes_a_share_of_the_run(tmp_path: Path) -> None:
+    """A quarter of the whole is a third of what the cells took; at most half a second for each of a row's two parts."""
+    plan = make_plan(Request(methods=("bicubic", "nearest", "lanczos")), Registry())
+    for took in (0.0, 1.0, 9.0, 1e4):
+        task = due(plan, tmp_path, "cpu, threads 0", took)
+        assert task is not None
+        assert len(task.methods) * 2 * task.seconds <= took / 3
+        assert task.seconds <= 0.5
 
 
 def test_what_is_left_out_of_a_run_is_neither_timed_nor_recorded(photos: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -23,7 +24,16 @@ from srbench.speed.memory import peak_bytes
 from srbench.speed.modes import FEATURES, PRECISIONS, Mode, as_input, parse_mode, put_into
 from srbench.speed.record import SpeedRow
 from srbench.speed.roofline import Peaks, Work, count_work, measure_peaks
-from srbench.speed.timing import SynchronisedClock, Timing, affordable, clock_of, in_rounds, sample, warm_up
+from srbench.speed.timing import (
+    SynchronisedClock,
+    Timing,
+    affordable,
+    clock_of,
+    has_settled,
+    in_rounds,
+    sample,
+    warm_up,
+)
 
 CPU = torch.device("cpu")
 
@@ -89,6 +99,46 @@ def test_all_are_timed_in_turn() -> None:
     samples = in_rounds(runs, clock_of(CPU), {"a": 7, "b": 2}, rounds=3).samples  # type: ignore[arg-type]
     assert {name: len(times) for name, times in samples.items()} == {"a": 7, "b": 2}
     assert "".join(order) == "aaa" + "aaabb" + "aaaabb"  # the first of each turn is not counted
+
+
+def test_a_row_is_timed_until_its_quartiles_have_settled() -> None:
+    noise = np.random.default_rng(0).normal(10.0, 0.3, 200).tolist()
+    assert not has_settled([10.0] * 9, 5)  # twice the least number of runs
+    assert has_settled([10.0] * 10, 5)
+    assert not has_settled([12.0] * 5 + [10.0] * 5, 5)
+    assert has_settled(noise, 5)
+    calls: dict[str, int] = {"steady": 0, "falling": 0}
+
+    class Told:
+        """A clock that says what it is told to."""
+
+        now = 0.0
+
+        def start(self) -> None: ...
+        def stop(self) -> float:
+            return self.now
+
+    clock = Told()
+
+    def run(name: str, milliseconds: Callable[[int], float]) -> None:
+        calls[name] += 1
+        clock.now = milliseconds(calls[name])
+
+    runs = {
+        "steady": lambda: run("steady", lambda call: 10.0),
+        "falling": lambda: run("falling", lambda call: 100.0 * 0.97**call),
+    }
+    counts = dict.fromkeys(runs, 50)
+    samples = in_rounds(runs, clock, counts, settled=lambda taken: has_settled(taken, 5)).samples
+    assert {name: len(taken) for name, taken in samples.items()} == {"steady": 10, "falling": 50}
+
+
+def test_long_runs_have_no_cold_caches() -> None:
+    """So the first of a turn counts."""
+    calls: list[None] = []
+    clock = clock_of(CPU)
+    samples = in_rounds({"a": lambda: (calls.append(None), time.sleep(0.06))}, clock, {"a": 2}, rounds=2).samples
+    assert len(samples["a"]) == len(calls) == 2
 
 
 def test_a_slow_row_is_run_less_often() -> None:
