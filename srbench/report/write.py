@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
@@ -160,29 +160,33 @@ def _contents(
     run: LoadedRun, references: Sequence[Reference], wanted: set[str], baseline: str
 ) -> Iterator[tuple[str, str | bytes]]:
     """The files to write. Heavy libraries are imported only for the formats that need them."""
-    images: list[str] = []
-    if "plots" in wanted:
-        from srbench.report.plots.crops import crop_sheets
-        from srbench.report.plots.every_plot import plots
+    if "plots" not in wanted:
+        yield from _texts(run, references, wanted, baseline, lambda: iter(()))
+        return
+    from srbench.report.plots.drawing import drawing
 
-        for folder, drawn in (("plots", plots(run, references, baseline)), ("crops", crop_sheets(run))):
-            for name, content in drawn:
-                images.append(f"{folder}/{name}")
-                yield images[-1], content
+    with drawing(run, references, baseline) as images:
+        yield from _texts(run, references, wanted, baseline, images)
+
+
+def _texts(
+    run: LoadedRun,
+    references: Sequence[Reference],
+    wanted: set[str],
+    baseline: str,
+    images: Callable[[], Iterator[tuple[str, bytes]]],
+) -> Iterator[tuple[str, str | bytes]]:
+    """What is made while the images are drawn, the images, and the page that shows them."""
     comparisons = _comparisons(run, baseline) if wanted & {"md", "csv", "html"} or baseline else []
     intervals = cell_intervals(run) if wanted & {"csv", "json"} else {}
+    if "html" in wanted:
+        from srbench.report.html.page import html_page
+
+        yield "report.html", html_page(run, references, comparisons, baseline or None)
     if wanted & {"md", "latex"}:
         from srbench.report.tables.every_table import every_table
 
         tables = every_table(run, references, comparisons, baseline)
-    if "md" in wanted:
-        from srbench.report.tables.matrix import matrix_page
-        from srbench.report.text.page import markdown_report
-
-        shown = [path for path in images if path.endswith(".png")]
-        yield "report.md", markdown_report(run, tables, shown)
-        if comparisons:
-            yield "compare.md", matrix_page(run, comparisons)
     if "csv" in wanted:
         from srbench.report.tables.frame import cells_csv, comparisons_csv, images_csv
 
@@ -202,10 +206,17 @@ def _contents(
         from srbench.report.tables.document import run_document
 
         yield "results.json", run_document(run, intervals) + "\n"
-    if "html" in wanted:
-        from srbench.report.html.page import html_page
+    shown = []
+    for path, content in images():
+        shown.append(path)
+        yield path, content
+    if "md" in wanted:
+        from srbench.report.tables.matrix import matrix_page
+        from srbench.report.text.page import markdown_report
 
-        yield "report.html", html_page(run, references, comparisons, baseline or None)
+        yield "report.md", markdown_report(run, tables, [path for path in shown if path.endswith(".png")])
+        if comparisons:
+            yield "compare.md", matrix_page(run, comparisons)
 
 
 def _comparisons(run: LoadedRun, baseline: str) -> list[Comparison]:

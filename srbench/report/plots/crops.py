@@ -17,7 +17,7 @@ from srbench.bench.store import LoadedRun
 from srbench.errors import DataError
 from srbench.imaging.files import read_image, to_uint8
 from srbench.report.escape import one_line, safe_file_name
-from srbench.report.plots.figures import STYLE, render_figure
+from srbench.report.plots.figures import STYLE, render
 from srbench.report.tables.grid import main_metrics, printed
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ def crop_sheets(run: LoadedRun) -> Iterator[tuple[str, bytes]]:
             _log.info("No crops of %s: fewer than two methods have kept images of it.", dataset.name)
             continue
         figure = draw(run, sheet)
-        for kind in ("png", "svg"):
-            yield f"{safe_file_name(f'crops-{dataset.name}-x{sheet.scale}')}.{kind}", render_figure(figure, kind)
+        for kind, content in render(figure):
+            yield f"{safe_file_name(f'crops-{dataset.name}-x{sheet.scale}')}.{kind}", content
 
 
 def choose(run: LoadedRun, dataset: DatasetRecord, scale: int) -> Sheet | None:

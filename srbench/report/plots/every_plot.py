@@ -14,7 +14,7 @@ from srbench.bench.store import LoadedRun
 from srbench.report.escape import safe_file_name
 from srbench.report.plots.curves import draw_all
 from srbench.report.plots.dots import difference_lines, draw_dots, value_lines
-from srbench.report.plots.figures import render_figure
+from srbench.report.plots.figures import render
 from srbench.report.plots.palette import Look, looks
 from srbench.report.plots.pareto import COSTS, choices, draw_pareto
 from srbench.report.plots.scatter import draw_scatter
@@ -23,10 +23,18 @@ from srbench.report.tables.grid import main_metrics
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-KINDS = ("png", "svg")
+CURVES = "training curves"
 
 
-def plots(run: LoadedRun, references: Sequence[Reference] = (), baseline: str = "") -> Iterator[tuple[str, bytes]]:
+def parts(run: LoadedRun) -> tuple[str, ...]:
+    """What the plots of a run can be drawn by: its metrics, and the training curves."""
+    metrics = [metric.name for metric in main_metrics(run) if not metric.unavailable]
+    return (*metrics, CURVES) if metrics and labels_of(run) else ()
+
+
+def plots(
+    run: LoadedRun, references: Sequence[Reference] = (), baseline: str = "", part: str = ""
+) -> Iterator[tuple[str, bytes]]:
     """The (file name, content) of every plot of a run.
 
     Per data set and scale: the values of the main metrics, a scatter plot of the first one against the baseline, with a
@@ -37,22 +45,27 @@ def plots(run: LoadedRun, references: Sequence[Reference] = (), baseline: str = 
         run: the run.
         references: published values.
         baseline: a label; by default bicubic or the first method, without plots of differences.
+        part: of :func:`parts`; empty for all.
     """
-    for name, figure in figures(run, references, baseline):
-        for kind in KINDS:
-            yield f"{safe_file_name(name)}.{kind}", render_figure(figure, kind)
+    for name, figure in figures(run, references, baseline, part):
+        for kind, content in render(figure):
+            yield f"{safe_file_name(name)}.{kind}", content
 
 
-def figures(run: LoadedRun, references: Sequence[Reference], baseline: str) -> Iterator[tuple[str, Figure]]:
-    """The (name, figure) of every plot."""
-    metrics = [metric for metric in main_metrics(run) if not metric.unavailable]
-    if not metrics or not labels_of(run):
-        return
+def figures(
+    run: LoadedRun, references: Sequence[Reference], baseline: str, part: str = ""
+) -> Iterator[tuple[str, Figure]]:
+    """The (name, figure) of every plot, or of those of a part."""
+    known = parts(run)
+    wanted = [part] if part else known
     look_of = looks(labels_of(run))
-    for metric in metrics:
-        yield from _of_metric(run, metric, references, baseline, look_of, with_scatter=metric is metrics[0])
-    for label, figure in draw_all(run, look_of):
-        yield f"curve-{label}", figure
+    for metric in main_metrics(run):
+        if metric.name in wanted:
+            with_scatter = metric.name == known[0]
+            yield from _of_metric(run, metric, references, baseline, look_of, with_scatter=with_scatter)
+    if CURVES in wanted:
+        for label, figure in draw_all(run, look_of):
+            yield f"curve-{label}", figure
 
 
 def _of_metric(

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from PIL import Image
 
 from srbench.bench.results import DatasetRecord
 from srbench.bench.store import LoadedRun
@@ -68,12 +71,26 @@ def legend(figure: Figure, handles: Sequence[Any], names: Sequence[str], where: 
         text.set_text(name)
 
 
-def render_figure(figure: Figure, kind: str, dpi: int = DPI) -> bytes:
-    """The bytes of a figure, the same for the same content."""
-    import matplotlib as mpl
+def render(figure: Figure) -> Iterator[tuple[str, bytes]]:
+    """Each kind of file, and its bytes, the same for the same content.
 
-    metadata = {"Date": None} if kind == "svg" else {"Software": None}
-    with mpl.rc_context(STYLE), warnings.catch_warnings(), io.BytesIO() as buffer:
+    The figure is laid out once, and drawn once for each kind. ``savefig`` does both more often, for options that are
+    not used here.
+    """
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    figure.set_dpi(DPI)
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # a name of a user's; a box stands for it
-        figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata)
-        return buffer.getvalue()
+        canvas: Any = FigureCanvasAgg(figure)
+        canvas.draw()
+        png = io.BytesIO()
+        Image.fromarray(np.asarray(canvas.buffer_rgba())).save(png, "PNG", dpi=(DPI, DPI))
+        yield "png", png.getvalue()
+        figure.set_layout_engine("none")
+        svg = io.BytesIO()
+        vectors: Any = FigureCanvasSVG(figure)
+        vectors.print_svg(svg, metadata={"Date": None})
+        yield "svg", svg.getvalue()
