@@ -221,7 +221,7 @@ QUICK = Recipe(
 )
 """Adam from an interpolation: above bicubic after seconds."""
 
-STANDARD = Recipe(
+SHORT = Recipe(
     train=("t91", "general100"),
     validation=("bsds200",),
     validation_images=20,
@@ -241,6 +241,19 @@ STANDARD = Recipe(
     transfer=Transfer(scale=3, reset=("deconvolution",), steps=30_000),
 )
 """x3 first; the others begin with its convolutions, as in the paper, but go on to train them too."""
+
+STANDARD = SHORT.model_copy(
+    update={
+        "train": ("t91", "general100", "bsds200"),
+        "hold_out": True,
+        "optimizer": "soap",
+        "loss": "psnr",
+        "clip_gradient": None,
+        "validate_every": 2000,
+        "transfer": Transfer(scale=3, reset=("deconvolution",), steps=40_000),
+    }
+)
+"""By SOAP, and on the photographs of BSDS200 too that it is not validated on: .1 dB over :data:`SHORT` on Set14."""
 
 SHRINK = (1.0, 0.9, 0.8, 0.7, 0.6)
 FIRST_STAGE = Recipe(
@@ -293,7 +306,7 @@ class FsrcnnS(Fsrcnn):
     shape = (32, 5, 1)
     info = dataclasses.replace(Fsrcnn.info, name="fsrcnn-s", halo=5)
     recipes: ClassVar[Mapping[str, Recipe]] = {
-        "standard": STANDARD.model_copy(update={"steps": 60_000}),
+        "standard": SHORT.model_copy(update={"steps": 60_000}),
         "quick": QUICK,
         "paper": PAPER,
     }

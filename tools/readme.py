@@ -23,7 +23,7 @@ from srbench.bench.store import read_run
 from srbench.plugins.registry import Registry
 from srbench.report.merge import merge
 from srbench.report.plots.crops import choose, draw
-from srbench.report.plots.figures import render_figure
+from srbench.report.plots.figures import render
 from srbench.report.select import only
 from srbench.report.tables.grid import grids, main_metrics
 from srbench.report.text.markup import markdown_table
@@ -62,7 +62,7 @@ def crop_sheet(folder: str) -> None:
     sheet = choose(run, run.record.datasets[0], max(run.record.scales))
     if sheet is None:
         raise SystemExit(f"{folder} has kept no images; run it with --keep-images")
-    (IMAGES / "crops-embedded.png").write_bytes(render_figure(draw(run, sheet), "png", dpi=160))
+    (IMAGES / "crops-embedded.png").write_bytes(dict(render(draw(run, sheet), 160))["png"])
 
 
 def page(folder: str) -> None:

@@ -20,7 +20,7 @@ from srbench.bench.results import CellResult
 from srbench.bench.store import read_run
 from srbench.plugins.registry import Registry
 from srbench.recipe import Recipe
-from srbench.report.plots.figures import GRID, STYLE, render_figure
+from srbench.report.plots.figures import GRID, STYLE, render
 from srbench.report.plots.figures import PAGE as PAGE_WIDTH
 from srbench.system.files import write_atomically
 from srbench.training.job import plan_training
@@ -138,7 +138,7 @@ def picture(files: list[tuple[Path, dict[str, Any]]]) -> bytes:
             axes.set_axis_off()
         figure.supxlabel("batches", fontsize=7)
         figure.supylabel("PSNR of the validation images (dB)", fontsize=7)
-    return render_figure(figure, "png", 110)
+    return dict(render(figure, 110))["png"]
 
 
 def _trainings(files: list[tuple[Path, dict[str, Any]]]) -> Iterator[str]:

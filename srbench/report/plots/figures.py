@@ -71,7 +71,7 @@ def legend(figure: Figure, handles: Sequence[Any], names: Sequence[str], where: 
         text.set_text(name)
 
 
-def render(figure: Figure) -> Iterator[tuple[str, bytes]]:
+def render(figure: Figure, dpi: int = DPI) -> Iterator[tuple[str, bytes]]:
     """Each kind of file, and its bytes, the same for the same content.
 
     The figure is laid out once, and drawn once for each kind. ``savefig`` does both more often, for options that are
@@ -81,13 +81,13 @@ def render(figure: Figure) -> Iterator[tuple[str, bytes]]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-    figure.set_dpi(DPI)
+    figure.set_dpi(dpi)
     with mpl.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # a name of a user's; a box stands for it
         canvas: Any = FigureCanvasAgg(figure)
         canvas.draw()
         png = io.BytesIO()
-        Image.fromarray(np.asarray(canvas.buffer_rgba())).save(png, "PNG", dpi=(DPI, DPI))
+        Image.fromarray(np.asarray(canvas.buffer_rgba())).save(png, "PNG", dpi=(dpi, dpi))
         yield "png", png.getvalue()
         figure.set_layout_engine("none")
         svg = io.BytesIO()
