@@ -74,6 +74,8 @@ class Metric:
         packages: optional packages that it needs; their versions are part of cells' keys.
         needs_hr: whether it compares with HR. A no-reference metric does not, and takes whole images.
         blocks: of a metric that cuts images into blocks, how many those of a height and width have.
+        ask: of a metric of another library, what finds the files that it reads, by name; DataError where it cannot be
+            computed.
     """
 
     name: str
@@ -88,6 +90,7 @@ class Metric:
     packages: tuple[str, ...] = ()
     needs_hr: bool = True
     blocks: Callable[[int, int], Blocks] | None = None
+    ask: Callable[[], Mapping[str, Path]] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be scored."""

@@ -385,7 +385,7 @@ def test_bridged_metrics_refuse_small_pictures_in_a_sentence(name: str) -> None:
         ("piq:vif", "Did you mean vif_p"),
         ("piq:brisque", "There is no metric of piq that srbench knows 'brisque'"),
         ("torchmetric:vif", "Did you mean torchmetrics"),
-        ("pyiqa:niqe", "There is no library of metrics 'pyiqa'"),
+        ("lpips:alex", "There is no library of metrics 'lpips'"),
     ],
 )
 def test_unknown_bridged_names(name: str, message: str) -> None:

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,6 +153,23 @@ def find(names: Sequence[str], fetched_as: str) -> dict[str, Path]:
             f"or put {what} into {networks_folder()}."
         )
     return found
+
+
+_HASH_IN_NAME = re.compile(r"-([0-9a-f]{8})\.\w+$")
+
+
+def checked_by_name(files: Mapping[str, Path]) -> dict[str, Path]:
+    """Another library's files, of which those that are named as torchvision's must have the hash in their name.
+
+    Raises:
+        DataError: one is not the file that its name says.
+    """
+    for name, path in files.items():
+        if (told := _HASH_IN_NAME.search(name)) and not (sha256 := sha256_of(path)).startswith(told[1]):
+            raise DataError(
+                f"{path} is not the file that its name says (its sha256 begins with {sha256[:8]}): delete it."
+            )
+    return dict(files)
 
 
 def verify(name: str) -> tuple[Path | None, str]:
