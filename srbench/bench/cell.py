@@ -22,7 +22,7 @@ from srbench.isolation.host import HostError, RemoteError
 from srbench.isolation.watch import Reads
 from srbench.metrics.blocks import Extent, blocks, notes_on_blocks
 from srbench.metrics.hosted import read_by
-from srbench.metrics.scoring import Scoring
+from srbench.metrics.scoring import Scored, Scoring
 from srbench.models.model import SrImages
 from srbench.protocols.case import Case, prepare
 from srbench.protocols.protocol import Protocol
@@ -124,6 +124,7 @@ def compute_cell(
         DataError: an image is missing, corrupt or too small to be scored.
     """
     images: list[ImageResult] = []
+    scored: list[Scored] = []
     extents: list[Extent] = []
     hr: list[NDArray[np.uint8]] = []
     first: tuple[Case, Output] | None = None
@@ -141,27 +142,33 @@ def compute_cell(
             sr, tile = case.finish(runner.info, output.planes), output.tile
         image = case.image(sr)
         same += np.array_equal(image, case.hr)
-        values, reasons = scoring.score_what_can_be(name, case.pair(sr), (image, case.hr), device)
-        if not values:
-            raise DataError(next(iter(reasons.values())))
-        lacking |= {metric: reason for metric, reason in reasons.items() if metric not in lacking}
+        found = scoring.score_what_can_be(name, case.pair(sr), (image, case.hr), device)
+        if not found.values and not found.parts:
+            raise DataError(next(iter(found.reasons.values())))
+        lacking |= {metric: reason for metric, reason in found.reasons.items() if metric not in lacking}
+        scored.append(found)
         extents.append(Extent(name, case.hr.shape[:2], case.uncropped))
         height, width = case.hr.shape[:2]
         counts = blocks(scoring.metrics, case.hr.shape)
-        images.append(ImageResult(name=name, width=width, height=height, values=values, tile=tile, blocks=counts))
+        images.append(ImageResult(name=name, width=width, height=height, values=found.values, tile=tile, blocks=counts))
         image_done(index, name, image, case.hr)
     again = () if first is None or isinstance(runner, SrImages) else _run_again(runner, *first, images[0].name, device)
     account = Account() if isinstance(runner, SrImages) else runner.close()
     reads = account.reads or Reads()
     reads.add(read_by(scoring.metrics))
     info = job.card.info
-    found = examine(reads, info.files, job.card.folder, hr)
-    inputs = with_reads(job.inputs(scoring, weights_sha256), found.note, job.card.folder)
+    finding = examine(reads, info.files, job.card.folder, hr)
+    inputs = with_reads(job.inputs(scoring, weights_sha256), finding.note, job.card.folder)
+    whole = scoring.aggregate(scored)
+    if not whole.values:
+        raise DataError(next(iter({**lacking, **whole.reasons}.values())))
+    lacking |= whole.reasons
     cell = CellResult(
         key=digest(inputs),
         id=job.id,
         protocol_hash=scoring.protocol.hash,
-        values=scoring.aggregate([image.values for image in images]),
+        values=whole.values,
+        of_set=tuple(metric.name for metric in scoring.metrics if metric.combine and metric.name in whole.values),
         images=tuple(images),
         inputs=inputs,
         environment=versions() | {"device": device_name(device)},
@@ -169,14 +176,14 @@ def compute_cell(
             *again,
             *_notes(supplied, same),
             *account.notes,
-            *found.notes,
+            *finding.notes,
             *([UNREAD] if job.card.unread else []),
             *(f"has no {metric}: {reason}" for metric, reason in lacking.items()),
             *notes_on_blocks([metric for metric in scoring.metrics if metric.name not in lacking], extents),
         ),
-        reusable=found.reusable and not again and not job.card.unread,
+        reusable=finding.reusable and not again and not job.card.unread,
     )
-    return Computed(cell, found.note)
+    return Computed(cell, finding.note)
 
 
 def _run_again(runner: Runner, case: Case, output: Output, name: str, device: str) -> tuple[str, ...]:

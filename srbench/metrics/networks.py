@@ -6,6 +6,7 @@ The networks are trained on ImageNet with its mean and standard deviation, which
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,6 +91,20 @@ def read_weights(path: Path) -> Mapping[str, Tensor]:
     if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
         raise DataError(f"The weights {path} are not a table of tensors: delete the file and fetch it again.")
     return state
+
+
+@contextmanager
+def tensors_alone() -> Iterator[None]:
+    """torch.load reads tensors and no other objects, whatever it is told."""
+    name = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[name]
+        if before is not None:
+            os.environ[name] = before
 
 
 def image_batch(images: Sequence[NDArray[Any]], device: str) -> Tensor:

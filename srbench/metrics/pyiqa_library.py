@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import random
 import re
 import runpy
@@ -166,20 +165,6 @@ def _offline() -> Iterator[None]:
         socket.getaddrinfo = look_up
 
 
-@contextmanager
-def _tensors_alone() -> Iterator[None]:
-    """torch.load reads tensors and no other objects, whatever it is told."""
-    name = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
-    before = os.environ.get(name)
-    os.environ[name] = "1"
-    try:
-        yield
-    finally:
-        del os.environ[name]
-        if before is not None:
-            os.environ[name] = before
-
-
 @lru_cache(maxsize=4)
 def _network(name: str, device: str) -> Any:
     """pyiqa's metric.
@@ -187,8 +172,10 @@ def _network(name: str, device: str) -> Any:
     Raises:
         DataError: its weights, or a package that it needs, are not here.
     """
+    from srbench.metrics.networks import tensors_alone
+
     said = io.StringIO()
-    with _offline(), _tensors_alone(), redirect_stdout(said), redirect_stderr(said):
+    with _offline(), tensors_alone(), redirect_stdout(said), redirect_stderr(said):
         try:
             import pyiqa
             import torch

@@ -88,6 +88,12 @@ NETWORKS: dict[str, NetworkFile] = {
         for name, pinned in _HEADS.items()
     },
     "dists-weights": _torchmetrics("dists-weights.pt", "dists_models/weights.pt", 12288, _DISTS),
+    "inception-fid": NetworkFile(
+        "weights-inception-2015-12-05-6726825d.pth",
+        "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
+        95_600_000,
+        "6726825d",
+    ),
     "niqe-parameters": _live(
         "niqe_modelparameters.mat",
         "niqe/d80aead297ff48b0254c39806f3a277b3ecbfc8d/modelparameters.mat",
