@@ -14,6 +14,8 @@ from srbench.bench.results import CellId, CellResult
 from srbench.bench.store import LoadedRun
 from srbench.metrics.pooling import POOLS, Pool
 
+NO_INTERVAL = "it is one of the whole set, and would be larger in every resample of its images"
+"""A Fréchet distance is biased upwards, the more so the fewer different images there are."""
 PoolFunction = Callable[[Sequence[float]], float]
 SampleKey = tuple[str, int, str]
 """Data set, scale and method label."""
@@ -31,7 +33,7 @@ class ScoreSample:
         label: ``name`` or ``name:recipe``.
         dataset: the data set's name.
         scale: the factor.
-        images: the names of the images.
+        images: the names of the images; none of a metric of whole sets.
         values: (n,) of the images, means over the seeds.
         parts: (n,) what each image contributes to ``value``: ``values`` if it is their mean, else pseudo-values; NaN if
             unknown.
@@ -83,7 +85,7 @@ def _sample(place: SampleKey, cells: Sequence[CellResult], metric: str, pool: Po
         label=label,
         dataset=dataset,
         scale=scale,
-        images=tuple(image.name for image in cells[0].images),
+        images=tuple(name for name, _ in cells[0].of_images(metric)),
         values=_mean(rows),
         parts=_mean(parts),
         value=fmean(seed_values),
@@ -122,7 +124,7 @@ def cell_intervals(run: LoadedRun) -> CellIntervals:
 
 
 def _values(cell: CellResult, metric: str) -> Values:
-    return np.array([image.values[metric] for image in cell.images], dtype=np.float64)
+    return np.array([value for _, value in cell.of_images(metric)], dtype=np.float64)
 
 
 def _parts(values: Values, pool: PoolFunction | None) -> Values:
@@ -141,9 +143,10 @@ def _not_known(values: Sequence[float]) -> float:
     return math.nan
 
 
-def without_intervals(run: LoadedRun) -> list[str]:
-    """The metrics whose values have no interval for how they pool: in a way of their own, which no run can hold."""
-    return [metric.name for metric in run.record.metrics if _pools(run) and metric.pool == "own"]
+def without_intervals(run: LoadedRun) -> dict[str, str]:
+    """Why the values of some metrics have no interval, by name."""
+    own = {m.name: "it pools images in its own way" for m in run.record.metrics if _pools(run) and m.pool == "own"}
+    return own | {metric.name: NO_INTERVAL for metric in run.record.metrics if metric.of_set}
 
 
 def _pools(run: LoadedRun) -> bool:

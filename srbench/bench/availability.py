@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from srbench.data.fetch.networks import find, sha256_of
+from srbench.data.fetch.networks import checked_by_name, find, sha256_of
 from srbench.errors import DataError
 from srbench.metrics.metric import Metric
 from srbench.metrics.scoring import Scoring
 from srbench.plugins.registry import Registry
 from srbench.protocols.protocol import Protocol
 from srbench.system.installed import install_command
+
+EXTRAS = {"pyiqa": ("pyiqa", " (PolyForm Noncommercial licence: not for commercial use)")}
+"""The extra that brings a package, where it is not ``perceptual``, and what has to be said of it."""
 
 
 def scoring_of(protocol: Protocol, metrics: Sequence[Metric], registry: Registry) -> tuple[Scoring, dict[str, str]]:
@@ -41,6 +44,8 @@ def needs(metric: Metric, registry: Registry) -> tuple[str, dict[str, Path]]:
     """
     parts = [registry.metric_hash(metric.name), *(f"{package}-{_version(package)}" for package in metric.packages)]
     files = find(metric.weights, metric.name)
+    if metric.ask is not None:
+        files |= checked_by_name(metric.ask())
     return "-".join([*parts, *(sha256_of(path)[:16] for path in files.values())]), files
 
 
@@ -48,4 +53,5 @@ def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        raise DataError(f"{package} is not installed: {install_command('perceptual')} installs it.") from None
+        extra, terms = EXTRAS.get(package, ("perceptual", ""))
+        raise DataError(f"{package} is not installed: {install_command(extra)} installs it{terms}.") from None

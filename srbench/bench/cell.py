@@ -25,7 +25,7 @@ from srbench.isolation.host import HostError, RemoteError
 from srbench.isolation.watch import Reads
 from srbench.metrics.blocks import Extent, blocks, notes_on_blocks
 from srbench.metrics.hosted import read_by
-from srbench.metrics.scoring import Scoring
+from srbench.metrics.scoring import Scored, Scoring
 from srbench.models.model import SrImages
 from srbench.protocols.case import Case
 from srbench.protocols.protocol import Protocol
@@ -130,11 +130,11 @@ def compute_part(
         DataError: an image is missing, corrupt or too small to be scored.
     """
     images: list[ImageResult] = []
+    scored: list[Scored] = []
     extents: list[Extent] = []
     first: tuple[Case, Output] | None = None
     supplied = _supplied(runner, job)
     same = 0
-    lacking: dict[str, str] = {}
     for index, name, case in cases.cases(job.dataset, job.id.scale, scoring.protocol, span):
         if isinstance(runner, SrImages):
             sr, tile = read_sr(supplied.files[index], name, case.hr, case.uncropped).astype(np.float64), None
@@ -146,14 +146,14 @@ def compute_part(
                 first = case, output
             sr, tile = case.finish(runner.info, output.planes), output.tile
             image = case.image(sr)
-        values, reasons = scoring.score_what_can_be(name, case.pair(sr), (image, case.hr), device)
-        if not values:
-            raise DataError(next(iter(reasons.values())))
-        lacking |= {metric: reason for metric, reason in reasons.items() if metric not in lacking}
+        found = scoring.score_what_can_be(name, case.pair(sr), (image, case.hr), device)
+        if not found.values and not found.parts:
+            raise DataError(next(iter(found.reasons.values())))
+        scored.append(found)
         extents.append(Extent(name, case.hr.shape[:2], case.uncropped))
         height, width = case.hr.shape[:2]
         counts = blocks(scoring.metrics, case.hr.shape)
-        images.append(ImageResult(name=name, width=width, height=height, values=values, tile=tile, blocks=counts))
+        images.append(ImageResult(name=name, width=width, height=height, values=found.values, tile=tile, blocks=counts))
         image_done(index, name, image, case.hr)
     unsteady = (
         "" if first is None or isinstance(runner, SrImages) else _run_again(runner, *first, images[0].name, device)
@@ -163,8 +163,8 @@ def compute_part(
     reads.add(read_by(scoring.metrics))
     return Part(
         images=tuple(images),
+        scored=tuple(scored),
         extents=tuple(extents),
-        lacking=lacking,
         reads=reads,
         notes=account.notes,
         unsteady=unsteady,
@@ -181,14 +181,20 @@ def join_parts(
 
     Raises:
         MethodError: a metric cannot pool.
+        DataError: the set is too small for every metric.
     """
     images = tuple(image for part in parts for image in part.images)
     reads = Reads()
     lacking: dict[str, str] = {}
     for part in parts:
         reads.add(part.reads)
-        for metric, reason in part.lacking.items():
+    scored = [image for part in parts for image in part.scored]
+    whole = scoring.aggregate(scored)
+    for reasons in (*(image.reasons for image in scored), whole.reasons):
+        for metric, reason in reasons.items():
             lacking.setdefault(metric, reason)
+    if not whole.values:
+        raise DataError(next(iter(lacking.values())))
     found = examine(
         reads,
         job.card.info.files,
@@ -201,7 +207,8 @@ def join_parts(
         key=digest(inputs),
         id=job.id,
         protocol_hash=scoring.protocol.hash,
-        values=scoring.aggregate([image.values for image in images]),
+        values=whole.values,
+        of_set=tuple(metric.name for metric in scoring.metrics if metric.combine and metric.name in whole.values),
         images=images,
         inputs=inputs,
         environment=parts[0].environment,

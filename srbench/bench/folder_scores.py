@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -141,11 +141,15 @@ def _score(
                 continue
             name, size = image.extent.name, image.extent.scored
             try:
-                values = found.scoring.score(name, image.scored, image.images, device)
+                scored = found.scoring.score_whole(name, image.scored, image.images, device)
             except (DataError, MethodError) as error:
                 found.failed.append((name, error))
                 continue
-            found.images.append(ImageScores(name, size[1], size[0], values, blocks(found.scoring.metrics, size)))
+            found.images.append(ImageScores(name, size[1], size[0], scored, blocks(found.scoring.metrics, size)))
             extents.append(image.extent)
     found.notes.extend(notes_on_blocks(found.scoring.metrics, extents))
+    if found.images:
+        whole = found.scoring.aggregate([image.scored for image in found.images])
+        found.notes.extend(f"there is no {metric}: {reason}" for metric, reason in whole.reasons.items())
+        return replace(found, whole=whole)
     return found

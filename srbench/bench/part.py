@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from srbench.bench.results import ImageResult
 from srbench.isolation.watch import Reads
 from srbench.metrics.blocks import Extent
+from srbench.metrics.scoring import Scored
 
 Span: TypeAlias = tuple[int, int]
 """The index of the first image of the data set, and the one behind the last."""
@@ -20,8 +20,8 @@ class Part:
 
     Attributes:
         images: their results.
+        scored: what metrics gave for each.
         extents: their sizes.
-        lacking: why images have no value of a metric: the first reason of each.
         reads: what method and metrics read besides their source.
         notes: what the method did that a method must not do, in words.
         unsteady: a sentence if the method gave another image the second time.
@@ -31,8 +31,8 @@ class Part:
     """
 
     images: tuple[ImageResult, ...]
+    scored: tuple[Scored, ...]
     extents: tuple[Extent, ...]
-    lacking: Mapping[str, str]
     reads: Reads
     notes: tuple[str, ...]
     unsteady: str

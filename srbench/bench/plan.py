@@ -142,6 +142,7 @@ class Plan:
                 unit=m.unit,
                 digits=m.digits,
                 pool=pool_name(m),
+                of_set=m.combine is not None,
                 unavailable=self.unavailable.get(m.name, ""),
             )
             for m in self.metrics

@@ -72,6 +72,8 @@ class CellResult(Frozen):
     protocol_hash: Name
     values: dict[Name, Number]
     """The data set's value by metric, aggregated by the protocol."""
+    of_set: tuple[Name, ...] = ()
+    """Metrics of the data set as a whole (``fid``): images have no values of theirs."""
     images: tuple[ImageResult, ...]
     inputs: Plain
     """Everything that the key is a hash of."""
@@ -85,9 +87,14 @@ class CellResult(Frozen):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         _require_distinct("image", [image.name for image in self.images])
-        if not all(self.values.keys() <= image.values.keys() for image in self.images):
+        of_images = self.values.keys() - set(self.of_set)
+        if not all(of_images <= image.values.keys() for image in self.images):
             raise ValueError("an image lacks a metric")
         return self
+
+    def of_images(self, metric: str) -> list[tuple[str, float]]:
+        """The name of each image and its value; none of a metric of the whole set."""
+        return [] if metric in self.of_set else [(image.name, image.values[metric]) for image in self.images]
 
 
 class ReadNote(Frozen):
@@ -177,6 +184,8 @@ class MetricRecord(Frozen):
     digits: int = Field(default=4, ge=0, le=12)
     pool: Pool = "mean"
     """How its values of images become a data set's under a protocol that pools their pixels."""
+    of_set: bool = False
+    """Whether it is one of a whole set, so that images have no values, and the set's no interval."""
     unavailable: Sentence = ""
     """Why there are no values; empty if it was computed."""
 

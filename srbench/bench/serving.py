@@ -6,7 +6,7 @@ import dataclasses
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -191,7 +191,17 @@ class _Server:
         """Compute a metric of one pair."""
         metric = self._load_registry().metric(name)
         with self._imported:
-            value = float(metric.function(Pair(sr, target, protocol, device, weights)))
+            value = metric.function(Pair(sr, target, protocol, device, weights))
+            parts = [] if metric.combine is None else [np.asarray(value, np.float64)]
+            head = {"value": 0.0 if parts else float(value)}
+        return head | {"reads": self._imported.reads.to_json()}, parts
+
+    def _combine(self, name: str, parts: Sequence[NDArray[Any]]) -> Response:
+        """Compute a metric of a set from what it needs of each image."""
+        combine = self._load_registry().metric(name).combine
+        assert combine is not None
+        with self._imported:
+            value = float(combine(parts))
         return {"value": value, "reads": self._imported.reads.to_json()}, []
 
     def _pool(self, name: str, values: tuple[float, ...]) -> Response:
@@ -249,8 +259,8 @@ class _Server:
 def _plain(metric: Metric) -> dict[str, Any]:
     """A metric without its functions."""
     fields = {field.name: getattr(metric, field.name) for field in dataclasses.fields(metric)}
-    del fields["function"], fields["blocks"]
-    return fields | {"pool": metric.pool is not None}
+    del fields["function"], fields["blocks"], fields["ask"]
+    return fields | {"pool": metric.pool is not None, "combine": metric.combine is not None}
 
 
 def _known_files(origin: Origin) -> tuple[Path, ...]:

@@ -17,7 +17,7 @@ def list_(json: Json = False, plugin: Plugins = None) -> None:
     Exit codes: 0 fine, 2 wrong usage.
     """
     from srbench.errors import UsageError
-    from srbench.metrics.bridge import LIBRARIES
+    from srbench.metrics.bridge import libraries
     from srbench.plugins.registry import Registry
     from srbench.protocols.builtin import ALIASES, PROTOCOLS
 
@@ -49,13 +49,14 @@ def list_(json: Json = False, plugin: Plugins = None) -> None:
         from json import dumps
 
         document = {"schema_version": 1, "methods": methods, "metrics": _metrics(registry), "protocols": protocols}
-        document |= {"models": _models()}
+        document |= {"models": _models(), "libraries": _libraries()}
         echo_json(dumps(document, indent=1, ensure_ascii=False))
         return
     from rich.markup import escape
     from rich.table import Table
 
     from srbench.system.console import make_console
+    from srbench.system.installed import install_command
 
     console = make_console(highlight=False)
     table = Table("method", "family", "channels", "scales", "recipes", box=None, title="Methods", title_justify="left")
@@ -84,7 +85,10 @@ def list_(json: Json = False, plugin: Plugins = None) -> None:
         here = "no: " + metric["unavailable"] if metric["unavailable"] else "yes"
         metrics.add_row(escape(metric["name"]), "higher" if metric["higher_is_better"] else "lower", escape(here))
     console.print(metrics)
-    console.print(f"and {', '.join(f'{name}:NAME' for name in LIBRARIES)}, where that library is installed")
+    console.print("\nand where these libraries are installed (↓: lower is better)")
+    for library, known in libraries().items():
+        names_of = (f"{name}{'' if it.higher_is_better else ' ↓'}" for name, it in known.items())
+        console.print(f"{library}:NAME  {', '.join(names_of) or install_command(library)}", markup=False)
 
 
 def _models() -> list[dict[str, str]]:
@@ -136,6 +140,25 @@ def _metrics(registry: Registry) -> list[dict[str, Any]]:
             }
         )
     return found + _refused(registry, "metric")
+
+
+def _libraries() -> dict[str, list[dict[str, Any]]]:
+    """What other libraries' metrics are, as far as they say so."""
+    from srbench.metrics.bridge import libraries
+    from srbench.metrics.pyiqa_library import LIBRARY, declared
+
+    return {
+        library: [
+            {
+                "name": name,
+                "higher_is_better": metric.higher_is_better,
+                "needs_hr": metric.needs_hr,
+                "range": declared()[name].range if library == LIBRARY else "",
+            }
+            for name, metric in theirs.items()
+        ]
+        for library, theirs in libraries().items()
+    }
 
 
 def _refused(registry: Registry, kind: str) -> list[dict[str, Any]]:

@@ -114,7 +114,8 @@ def _only(files: Sequence[Path]) -> Path:
 
 
 def _matched(chosen: Sequence[Path], files: Sequence[Path]) -> Matched:
-    left = [path.name for path in files if path not in chosen]
+    taken = set(chosen)
+    left = [path.name for path in files if path not in taken]
     more = f" ({left[0]}{', …' * (len(left) > 1)})" if left else ""
     note = f"{len(left)} other image{'s' * (len(left) > 1)} of {files[0].parent.name} left aside{more}" if left else ""
     return Matched(tuple(chosen), note)

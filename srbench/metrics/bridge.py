@@ -1,8 +1,8 @@
-"""Metrics of other libraries by name: ``piq:vif_p``, ``torchmetrics:universal_image_quality_index``.
+"""Metrics of other libraries by name: ``piq:vif_p``, ``torchmetrics:universal_image_quality_index``, ``pyiqa:musiq``.
 
-Each compares two RGB images in [0, 1]. Only the functions listed here are supported: libraries do not declare the
-direction of their metrics, and some functions do not compare two images, download unchecked weights, or give NaN on
-black pixels.
+Each compares two RGB images in [0, 1]. Of piq and torchmetrics only the functions listed here are supported: they do
+not declare the direction of their metrics, and some functions do not compare two images, download unchecked weights, or
+give NaN on black pixels. pyiqa does declare it: :mod:`srbench.metrics.pyiqa_library`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from srbench.metrics import pyiqa_library
+from srbench.metrics.foreign import ERRORS, rejected
 from srbench.metrics.metric import Metric, Pair
 from srbench.system.names import unknown
-from srbench.system.text import first_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,10 @@ def bridged(name: str) -> Metric:
         UsageError: the library or the function is not known.
     """
     library, _, function = name.partition(":")
+    if library == pyiqa_library.LIBRARY:
+        return pyiqa_library.pyiqa_metric(function)
     if library not in LIBRARIES:
-        raise unknown("library of metrics", library, LIBRARIES)
+        raise unknown("library of metrics", library, [*LIBRARIES, pyiqa_library.LIBRARY])
     module, functions = LIBRARIES[library]
     if function not in functions:
         raise unknown(f"metric of {library} that srbench knows", function, functions)
@@ -93,9 +96,12 @@ def _compute(module: str, name: str, known: Foreign, pair: Pair) -> float:
     function: Callable[..., Any] = getattr(importlib.import_module(module), name)
     try:
         return score_pair(lambda both: function(*(both * known.peak).chunk(2), **known.options), pair)
-    except (ValueError, RuntimeError, AssertionError) as error:  # each library has its own error for small images
-        height, width = pair.sr.shape[:2]
-        reason = first_line(error, "no reason given").rstrip(".")
-        raise ValueError(
-            f"{module.partition('.')[0]}'s {name} rejects an image of {width}x{height}: {reason}"
-        ) from None
+    except ERRORS as error:
+        raise rejected(module.partition(".")[0], name, pair, error) from None
+
+
+def libraries() -> dict[str, dict[str, Metric]]:
+    """What can be named of each library, by its name; of pyiqa nothing where it is not installed."""
+    names = {library: [*functions] for library, (_, functions) in LIBRARIES.items()}
+    names[pyiqa_library.LIBRARY] = [*pyiqa_library.declared()]
+    return {library: {name: bridged(f"{library}:{name}") for name in known} for library, known in names.items()}

@@ -63,7 +63,8 @@ class Metric:
 
     Attributes:
         name: on the command line and in results.
-        function: from a :class:`Pair` to one number; ValueError if the images are too small for it.
+        function: from a :class:`Pair` to one number; ValueError if the images are too small for it. With ``combine`` to
+            an array, which is all that the set's value needs of the pair.
         higher_is_better: the direction.
         unit: for axes and table heads; empty if dimensionless.
         digits: decimals in tables.
@@ -74,10 +75,14 @@ class Metric:
         packages: optional packages that it needs; their versions are part of cells' keys.
         needs_hr: whether it compares with HR. A no-reference metric does not, and takes whole images.
         blocks: of a metric that cuts images into blocks, how many those of a height and width have.
+        combine: makes it a metric of a whole set: from the arrays of all images, in their order, to the set's value;
+            ValueError if they are too few. An image alone has no value then.
+        ask: of a metric of another library, what finds the files that it reads, by name; DataError where it cannot be
+            computed.
     """
 
     name: str
-    function: Callable[[Pair], float]
+    function: Callable[[Pair], float | NDArray[Any]]
     higher_is_better: bool = True
     unit: str = ""
     digits: int = 4
@@ -88,6 +93,8 @@ class Metric:
     packages: tuple[str, ...] = ()
     needs_hr: bool = True
     blocks: Callable[[int, int], Blocks] | None = None
+    combine: Callable[[Sequence[NDArray[Any]]], float] | None = None
+    ask: Callable[[], Mapping[str, Path]] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be scored."""

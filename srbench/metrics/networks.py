@@ -6,11 +6,15 @@ The networks are trained on ImageNet with its mean and standard deviation, which
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from srbench.errors import DataError
@@ -89,14 +93,40 @@ def read_weights(path: Path) -> Mapping[str, Tensor]:
     return state
 
 
-def batch(pair: Pair) -> Tensor:
-    """SR and HR as one (2, 3, H, W) float32 in [0, 1] on the pair's device; gray becomes three equal channels."""
-    pixels = torch.from_numpy(np.stack([pair.sr, pair.target])).to(pair.device)
+@contextmanager
+def tensors_alone() -> Iterator[None]:
+    """torch.load reads tensors and no other objects, whatever it is told."""
+    name = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[name]
+        if before is not None:
+            os.environ[name] = before
+
+
+def image_batch(images: Sequence[NDArray[Any]], device: str) -> Tensor:
+    """Images of one size, 0..255, as (N, 3, H, W) float32 in [0, 1]; gray becomes three equal channels."""
+    pixels = torch.from_numpy(np.stack(images)).to(device)
     pixels = pixels[:, None].expand(-1, 3, -1, -1) if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2)
     return pixels.to(torch.float32, memory_format=torch.contiguous_format) / 255.0
 
 
-def score_pair(metric: Callable[[Tensor], Tensor], pair: Pair) -> float:
-    """The value of a metric for a pair; convolutions in full float32, also on a GPU."""
+def batch(pair: Pair) -> Tensor:
+    """SR and HR as one (2, 3, H, W) float32 in [0, 1] on the pair's device."""
+    return image_batch([pair.sr, pair.target], pair.device)
+
+
+@contextmanager
+def inference() -> Iterator[None]:
+    """No gradients; convolutions in full float32, also on a GPU."""
     with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        yield
+
+
+def score_pair(metric: Callable[[Tensor], Tensor], pair: Pair) -> float:
+    """The value of a metric for a pair."""
+    with inference():
         return float(metric(batch(pair)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,21 @@ from numpy.typing import NDArray
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.metrics.metric import Metric, Pair
 from srbench.protocols.protocol import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What metrics give for an image, or for a data set.
+
+    Attributes:
+        values: by metric.
+        parts: by metric of sets, all that its value needs of an image.
+        reasons: why other metrics have no value: a sentence by metric.
+    """
+
+    values: dict[str, float] = field(default_factory=dict)
+    parts: dict[str, NDArray[Any]] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +53,33 @@ class Scoring:
         images: tuple[NDArray[Any], NDArray[Any] | None],
         device: str,
     ) -> dict[str, float]:
-        """Every metric of one image; arguments and errors are :meth:`score_what_can_be`'s.
+        """Every metric of one image alone; arguments and errors are :meth:`score_what_can_be`'s.
+
+        Raises:
+            DataError: the image is too small for a metric.
+            UsageError: a metric is one of a set of images.
+        """
+        for metric in self.metrics:
+            if metric.combine is not None:
+                raise UsageError(f"{metric.name} compares sets of images, so one image has none: score a folder.")
+        return self.score_whole(name, scored, images, device).values
+
+    def score_whole(
+        self,
+        name: str,
+        scored: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
+        images: tuple[NDArray[Any], NDArray[Any] | None],
+        device: str,
+    ) -> Scored:
+        """Every metric of one image of a set; arguments and errors are :meth:`score_what_can_be`'s.
 
         Raises:
             DataError: the image is too small for a metric.
         """
-        values, reasons = self.score_what_can_be(name, scored, images, device)
-        for reason in reasons.values():
+        found = self.score_what_can_be(name, scored, images, device)
+        for reason in found.reasons.values():
             raise DataError(reason)
-        return values
+        return found
 
     def score_what_can_be(
         self,
@@ -54,7 +87,7 @@ class Scoring:
         scored: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
         images: tuple[NDArray[Any], NDArray[Any] | None],
         device: str,
-    ) -> tuple[dict[str, float], dict[str, str]]:
+    ) -> Scored:
         """Every metric of one image that the image is large enough for.
 
         Args:
@@ -63,27 +96,26 @@ class Scoring:
             images: SR and HR to look at, uint8 (H, W) or (H, W, 3); None for HR if there is none.
             device: where networks run.
 
-        Returns:
-            Values by metric, and why others have none: a sentence by metric.
-
         Raises:
             MethodError: a metric gave no number.
             UsageError: a metric needs HR, and there is none.
         """
-        values: dict[str, float] = {}
-        reasons: dict[str, str] = {}
+        found = Scored()
         for metric in self.metrics:
             pair = self._pair(metric, scored, images, device)
             try:
+                if metric.combine is not None:
+                    found.parts[metric.name] = np.asarray(metric.function(pair))
+                    continue
                 value = float(metric.function(pair))
             except ValueError as error:
                 remedy = "leave it out or use a smaller scale" if metric.needs_hr else "leave it out"
-                reasons[metric.name] = f"{name} cannot be scored: {error}; {remedy}"
+                found.reasons[metric.name] = f"{name} cannot be scored: {error}; {remedy}"
                 continue
             if value != value:
                 raise MethodError(f"metric {metric.name} gave NaN on {name}")
-            values[metric.name] = value
-        return values, reasons
+            found.values[metric.name] = value
+        return found
 
     def _pair(
         self,
@@ -101,8 +133,25 @@ class Scoring:
         sr, hr = scored if metric.input == "scored" else (sr, hr)
         return Pair(sr, hr, self.protocol, device, self.weights)
 
-    def aggregate(self, images: Sequence[Mapping[str, float]]) -> dict[str, float]:
-        """A data set's values from its images', of metrics that every image has."""
+    def aggregate(self, images: Sequence[Scored]) -> Scored:
+        """A data set's values from its images', of metrics that every image has; ``reasons`` of sets too small.
+
+        Raises:
+            MethodError: a metric gave no number.
+        """
         how = self.protocol.aggregate
-        whole = (metric for metric in self.metrics if all(metric.name in values for values in images))
-        return {m.name: m.aggregate([values[m.name] for values in images], how) for m in whole}
+        found = Scored()
+        for metric in self.metrics:
+            if metric.combine is None:
+                if all(metric.name in image.values for image in images):
+                    found.values[metric.name] = metric.aggregate([image.values[metric.name] for image in images], how)
+            elif all(metric.name in image.parts for image in images):
+                try:
+                    value = float(metric.combine([image.parts[metric.name] for image in images]))
+                except ValueError as error:
+                    found.reasons[metric.name] = str(error)
+                    continue
+                if value != value:
+                    raise MethodError(f"metric {metric.name} gave NaN")
+                found.values[metric.name] = value
+        return found

@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 import srbench
 from srbench.bench.folder_scores import told_scale
 from srbench.cli.main import app
+from srbench.data import sr_images
 from srbench.errors import DataError, MethodError, UsageError
 
 NAMES = ("first", "second", "third")
@@ -213,3 +214,21 @@ def test_it_starts_without_torch(folders: Path) -> None:
         [sys.executable, "-c", code + "print(*sys.modules)"], capture_output=True, text=True, cwd=folders, check=True
     )
     assert {"torch", "pandas", "scipy", "cv2", "matplotlib"}.isdisjoint(result.stdout.split())
+
+
+def test_a_thousand_files_are_not_compared_with_one_another() -> None:
+    """What takes time is the metrics: matching a folder takes no more comparisons than it has files, or a few."""
+    compared = 0
+
+    class Counted(type(Path())):  # type: ignore[misc]
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return bool(super().__eq__(other))
+
+        __hash__ = type(Path()).__hash__
+
+    files = [Counted(f"sr/{number}.png") for number in range(1000)]
+    matched = sr_images._matched(files[:-2], files)
+    assert matched.note == "2 other images of sr left aside (998.png, …)"
+    assert compared < 5000

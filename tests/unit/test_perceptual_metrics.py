@@ -218,6 +218,28 @@ def test_lpips_as_torchmetrics(
     assert DEEP[f"lpips-{net}"].function(pair(sr, target, files)) == pytest.approx(expected, rel=2e-5)
 
 
+@pytest.mark.parametrize("shape", [(64, 72, 3), (40, 41)])
+@pytest.mark.parametrize("net", LPIPS_TAPS)
+def test_lpips_as_the_authors_package(
+    net: str, shape: tuple[int, ...], states: dict[str, dict[str, Tensor]], files: dict[str, Path]
+) -> None:
+    """The package ``lpips`` with our seeded weights in all its layers."""
+    package = pytest.importorskip("lpips")
+    network = package.LPIPS(pretrained=False, pnet_rand=True, net=net, verbose=False)
+    state = states[LPIPS_TAPS[net][0]]
+    theirs = {name: state[f"features.{name.partition('.')[2]}"] for name in network.net.state_dict()}
+    network.net.load_state_dict(theirs)
+    heads = torch.load(files[f"lpips-{net}-heads"], weights_only=True)
+    for index in range(len(CHANNELS[net])):
+        network.lins[index].model[1].weight.data = heads[f"lin{index}.model.1.weight"]
+    sr, target = pictures(shape, 5)
+    images = batch(pair(sr, target))
+    with torch.no_grad():
+        expected = float(network(images[:1], images[1:], normalize=True))
+    assert expected > 0.01
+    assert DEEP[f"lpips-{net}"].function(pair(sr, target, files)) == pytest.approx(expected, rel=1e-5)
+
+
 def content_loss(state: Mapping[str, Tensor], taps: tuple[int, ...], weights: list[Tensor], **options: Any) -> Any:
     """piq's, over a VGG16 of our weights, which its own class would fetch."""
     piq = pytest.importorskip("piq")
@@ -239,6 +261,27 @@ def test_vgg_as_piq(states: dict[str, dict[str, Tensor]], files: dict[str, Path]
     sr, target = pictures((33, 40, 3), 2)
     expected = float(loss(tensor(sr, torch.float32), tensor(target, torch.float32))) / 128
     assert VGG.function(pair(sr, target, files)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(48, 57, 3), (33, 40)])
+def test_dists_as_the_authors_package(
+    shape: tuple[int, ...],
+    states: dict[str, dict[str, Tensor]],
+    files: dict[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The package ``DISTS_pytorch`` with our seeded weights in all its layers."""
+    package = pytest.importorskip("DISTS_pytorch.DISTS_pt")
+    stand_in = SimpleNamespace(features=layers("vgg16", states["vgg16"]))
+    monkeypatch.setattr(package.models, "vgg16", lambda **named: stand_in)
+    network = package.DISTS(load_weights=False)
+    weights = torch.load(files["dists-weights"], weights_only=True)
+    network.alpha.data, network.beta.data = weights["alpha"], weights["beta"]
+    sr, target = pictures(shape, 7)
+    images = batch(pair(sr, target))
+    expected = float(network(images[:1], images[1:]).detach())
+    assert expected > 0.001
+    assert DISTS.function(pair(sr, target, files)) == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(48, 57, 3), (33, 40)])
@@ -385,7 +428,7 @@ def test_bridged_metrics_refuse_small_pictures_in_a_sentence(name: str) -> None:
         ("piq:vif", "Did you mean vif_p"),
         ("piq:brisque", "There is no metric of piq that srbench knows 'brisque'"),
         ("torchmetric:vif", "Did you mean torchmetrics"),
-        ("pyiqa:niqe", "There is no library of metrics 'pyiqa'"),
+        ("lpips:alex", "There is no library of metrics 'lpips'"),
     ],
 )
 def test_unknown_bridged_names(name: str, message: str) -> None:

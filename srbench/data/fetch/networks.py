@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,12 @@ NETWORKS: dict[str, NetworkFile] = {
         for name, pinned in _HEADS.items()
     },
     "dists-weights": _torchmetrics("dists-weights.pt", "dists_models/weights.pt", 12288, _DISTS),
+    "inception-fid": NetworkFile(
+        "weights-inception-2015-12-05-6726825d.pth",
+        "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
+        95_600_000,
+        "6726825d",
+    ),
     "niqe-parameters": _live(
         "niqe_modelparameters.mat",
         "niqe/d80aead297ff48b0254c39806f3a277b3ecbfc8d/modelparameters.mat",
@@ -152,6 +159,23 @@ def find(names: Sequence[str], fetched_as: str) -> dict[str, Path]:
             f"or put {what} into {networks_folder()}."
         )
     return found
+
+
+_HASH_IN_NAME = re.compile(r"-([0-9a-f]{8})\.\w+$")
+
+
+def checked_by_name(files: Mapping[str, Path]) -> dict[str, Path]:
+    """Another library's files, of which those that are named as torchvision's must have the hash in their name.
+
+    Raises:
+        DataError: one is not the file that its name says.
+    """
+    for name, path in files.items():
+        if (told := _HASH_IN_NAME.search(name)) and not (sha256 := sha256_of(path)).startswith(told[1]):
+            raise DataError(
+                f"{path} is not the file that its name says (its sha256 begins with {sha256[:8]}): delete it."
+            )
+    return dict(files)
 
 
 def verify(name: str) -> tuple[Path | None, str]:

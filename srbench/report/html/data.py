@@ -63,8 +63,8 @@ class CellValue:
     low: float | None = None
     high: float | None = None
     seeds: int = 0
-    images: tuple[JsonNumber, ...] = ()
-    """In the order of the data set's images."""
+    images: tuple[JsonNumber | None, ...] = ()
+    """In the order of the data set's images; None of a metric of the whole set."""
     published: tuple[Published, ...] = ()
 
 
@@ -108,6 +108,7 @@ def _metric(metric: MetricRecord) -> dict[str, Any]:
         "unit": metric.unit,
         "higher": metric.higher_is_better,
         "digits": metric.digits,
+        "ofSet": metric.of_set,
         "unavailable": metric.unavailable,
     }
 
@@ -135,7 +136,7 @@ def _datasets(run: LoadedRun, found: dict[str, dict[Any, ScoreSample]]) -> list[
     images: dict[str, tuple[str, ...]] = {}
     for by_place in found.values():
         for sample in by_place.values():
-            images.setdefault(sample.dataset, sample.images)
+            images[sample.dataset] = images.get(sample.dataset) or sample.images
     return [
         {"name": dataset.name, "title": dataset.title, "images": list(images.get(dataset.name, ()))}
         for dataset in run.record.datasets
@@ -165,7 +166,7 @@ def _results(
                         spread=entry.spreads.get(metric.name, ""),
                         notes=_notes(entry, grid.footnotes),
                         published=tuple(shown),
-                        **_numbers(sample, ends.get(place), metric),
+                        **_numbers(sample, ends.get(place), metric, grid.dataset.images),
                     )
 
 
@@ -173,15 +174,18 @@ def _notes(entry: Entry, footnotes: Sequence[str]) -> tuple[str, ...]:
     return tuple(footnotes[number - 1] for number in entry.notes)
 
 
-def _numbers(sample: ScoreSample | None, interval: Interval | None, metric: MetricRecord) -> dict[str, Any]:
+def _numbers(
+    sample: ScoreSample | None, interval: Interval | None, metric: MetricRecord, images: int
+) -> dict[str, Any]:
     if sample is None:
         return {}
+    values = tuple(json_number(round(value, metric.digits + 2)) for value in sample.values.tolist())
     return {
         "value": json_number(sample.value),
         "low": interval and interval.low,
         "high": interval and interval.high,
         "seeds": len(sample.seed_values),
-        "images": tuple(json_number(round(value, metric.digits + 2)) for value in sample.values.tolist()),
+        "images": (None,) * images if metric.of_set else values,
     }
 
 

@@ -257,21 +257,24 @@ def _protocol(run: LoadedRun) -> str:
 
 
 def _heading(run: LoadedRun) -> str:
-    return " / ".join(metric.name.upper() for metric in main_metrics(run))
+    return " / ".join(metric.name.upper() for metric in main_metrics(run) if not metric.of_set)
 
 
 def _captions(run: LoadedRun, sheet: Sheet) -> list[tuple[CellResult, list[str], list[bool]]]:
     """For each panel the cell, its name and values; those of the best by the first metric are bold."""
-    metrics = main_metrics(run)
+    metrics = [metric for metric in main_metrics(run) if not metric.of_set]
     place = (sheet.dataset.name, sheet.scale)  # the same images under another name have the same key
     cells = [c for c in run.cells if c.key in sheet.srs and (c.id.dataset, c.id.scale) == place]
     cells.sort(key=lambda cell: list(sheet.srs).index(cell.key))
     values = {cell.key: next(i.values for i in cell.images if i.name == sheet.image) for cell in cells}
-    sign = 1 if metrics[0].higher_is_better else -1
-    best = max(sign * value[metrics[0].name] for value in values.values())
+    gains = {
+        key: value[metric.name] * (1 if metric.higher_is_better else -1)
+        for metric in metrics[:1]
+        for key, value in values.items()
+    }
     captions = []
     for cell in cells:
         text = " / ".join(printed(values[cell.key][metric.name], metric.digits) for metric in metrics)
-        is_best = sign * values[cell.key][metrics[0].name] == best
+        is_best = bool(gains) and gains[cell.key] == max(gains.values())
         captions.append((cell, [one_line(cell.id.method_label), text], [False, is_best]))
     return captions

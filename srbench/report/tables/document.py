@@ -40,7 +40,7 @@ def run_document(run: LoadedRun, intervals: CellIntervals) -> str:
                     "n": len(cell.images),
                     "status": "ok",
                     "per_image": [
-                        {"image": image.name, "value": json_number(image.values[metric])} for image in cell.images
+                        {"image": image, "value": json_number(of_image)} for image, of_image in cell.of_images(metric)
                     ],
                 }
             )

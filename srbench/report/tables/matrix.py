@@ -70,6 +70,8 @@ def matrices(comparisons: Sequence[Comparison]) -> Iterator[Matrix]:
 
 def no_test(comparison: Comparison) -> str:
     """Why a pair was not tested."""
+    if comparison.metric.of_set:
+        return f"{comparison.metric.name} is one of the whole set: its images have no values to test"
     n, differ = comparison.n, comparison.n - comparison.ties
     if n < MIN_PAIRS:
         return f"n = {n} is too few for a test: p could not be below {printed(2 / 2**n, 4)} whatever the values"

@@ -71,7 +71,7 @@ def _differences(tables: Tables) -> str:
 
 
 def _intervals(run: LoadedRun, tables: Tables) -> str:
-    lacking = [f"No intervals of {markdown(name)}: it pools images in its own way." for name in without_intervals(run)]
+    lacking = [f"No intervals of {markdown(name)}: {why}." for name, why in without_intervals(run).items()]
     if not tables.intervals:
         return "\n".join(["## Intervals", "", *lacking]) if lacking else ""
     lines = ["## Intervals", "", "The values with their 95 % intervals: studentised bootstrap over the images."]

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from srbench.analysis.compare import Comparison, minus
+from srbench.analysis.sample import NO_INTERVAL
 from srbench.analysis.significance import ALPHA
 from srbench.bench.store import LoadedRun
 from srbench.report.escape import one_line
@@ -34,7 +35,7 @@ def print_pair(runs: Sequence[LoadedRun], comparisons: Sequence[Comparison], top
     if any(len(sample.seed_values) > 1 for c in comparisons for sample in (c.a, c.b)):
         console.print("\nStandard deviations: over images, and over seeds")
         console.print(_spreads(comparisons))
-    if top:
+    if top and any(c.n for c in comparisons):
         console.print("\nImages of the largest differences")
         console.print(_images(comparisons, top))
 
@@ -73,7 +74,9 @@ def _notes(comparisons: Sequence[Comparison]) -> list[str]:
     for c in untested:
         by_reason.setdefault(no_test(c), []).append(f"{one_line(c.dataset)} x{c.scale}")
     notes += [f"{', '.join(places)}: {reason}" for reason, places in by_reason.items()]
-    if any(c.interval is None for c in comparisons):
+    if any(c.metric.of_set for c in comparisons):
+        notes.append(f"no interval ({DASH}): {NO_INTERVAL}")
+    elif any(c.interval is None for c in comparisons):
         notes.append(f"no interval ({DASH}): fewer than 5 images, or too many of one difference")
     return notes
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from srbench.analysis.bootstrap import Interval, intervals, pseudo_values
-from srbench.report.tables.grid import printed
+from srbench.report.tables.grid import DASH, printed
 from srbench.system.plain import json_number
 from srbench.system.text import to_csv
 
@@ -23,15 +23,13 @@ MOST_ROWS = 30
 
 
 def summary(scores: FolderScores) -> dict[str, tuple[float, Interval | None]]:
-    """The value of the folder and its 95 % interval over the images, by metric."""
+    """The value of the folder and its 95 % interval over the images, by metric; a metric of sets has no interval."""
     how = scores.scoring.protocol.aggregate
     found: dict[str, tuple[float, Interval | None]] = {}
     for metric in scores.scoring.metrics:
-        values = [image.values[metric.name] for image in scores.images]
-        if not values:
+        if (value := scores.whole.values.get(metric.name)) is None:
             continue
-        value = metric.aggregate(values, how)
-        parts = np.array(values)
+        parts = np.array([] if metric.combine else [image.values[metric.name] for image in scores.images])
         if how == "pooled" and metric.pool is not None:
             parts = pseudo_values(parts, metric.pool)
         found[metric.name] = (value, intervals([value], [parts])[0])
@@ -49,13 +47,15 @@ def print_scores(scores: FolderScores, console: Console) -> None:
         column.justify = "right"
     if len(scores.images) <= MOST_ROWS:
         for image in scores.images:
-            table.add_row(escape(image.name), *(printed(image.values[m.name], m.digits) for m in metrics))
+            table.add_row(escape(image.name), *(_printed(image.values.get(m.name), m.digits) for m in metrics))
     found = summary(scores)
     if len(scores.images) != 1:
-        count = f"mean of {len(scores.images)}"
-        table.add_row(count, *(printed(found[m.name][0], m.digits) for m in metrics if m.name in found), style="bold")
+        what = "mean" if all(metric.combine is None for metric in metrics) else "value"
+        values = (found.get(metric.name, (None, None)) for metric in metrics)
+        texts = (_printed(value, metric.digits) for (value, _), metric in zip(values, metrics, strict=True))
+        table.add_row(f"{what} of {len(scores.images)}", *texts, style="bold")
     if any(interval for _, interval in found.values()):
-        ends = (escape(_ends(metric, found[metric.name][1])) for metric in metrics)
+        ends = (escape(_ends(metric, found.get(metric.name, (0.0, None))[1])) for metric in metrics)
         table.add_row("95 % interval", *ends, style="dim")
     console.print(table)
 
@@ -70,7 +70,7 @@ def rows_of_images(scores: FolderScores) -> str:
 
 def _rows(scores: FolderScores, metrics: Sequence[Metric], counted: Iterable[str]) -> Iterator[list[object]]:
     for image in scores.images:
-        values = [image.values[metric.name] for metric in metrics]
+        values = [image.values.get(metric.name, "") for metric in metrics]
         yield [image.name, image.width, image.height, *values, *(image.blocks[name] for name in counted)]
 
 
@@ -115,10 +115,16 @@ def _metric(metric: Metric, value: float | None, interval: Interval | None) -> d
         "higher_is_better": metric.higher_is_better,
         "unit": metric.unit,
         "needs_hr": metric.needs_hr,
+        "of_set": metric.combine is not None,
         "value": None if value is None else json_number(value),
         "ci_low": interval.low if interval else None,
         "ci_high": interval.high if interval else None,
     }
+
+
+def _printed(value: float | None, digits: int) -> str:
+    """A value; a dash where an image has none, of a metric of sets."""
+    return DASH if value is None else printed(value, digits)
 
 
 def _title(metric: Metric) -> str:

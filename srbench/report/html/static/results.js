@@ -130,6 +130,7 @@ function resultTip(result) {
     lines.push(
       `95 % interval ${range(result.low, result.high, digits)} ${unit}, over ${plural(result.images.length, "image")}`,
     );
+  else if (page.metrics[result.metric].ofSet) lines.push("of the whole set: no interval");
   else if (result.value != null) lines.push(`${plural(result.images.length, "image")}: no interval`);
   if (result.seeds > 1) lines.push(`mean ± standard deviation of ${result.seeds} seeds`);
   for (const { name, text, difference, source } of result.published)
