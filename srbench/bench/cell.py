@@ -13,7 +13,7 @@ from srbench.bench.reads import examine, with_reads
 from srbench.bench.results import CellResult, Computed, ImageResult
 from srbench.bench.runner import Account, Runner
 from srbench.data.catalog import Dataset, Sample
-from srbench.data.images import ensure_fetched, read_samples
+from srbench.data.images import LrSample, ensure_fetched, read_lr, read_samples
 from srbench.data.sr_images import Matched, match_by_name, read_sr
 from srbench.errors import DataError, MethodError
 from srbench.imaging.files import to_uint8
@@ -24,7 +24,7 @@ from srbench.metrics.blocks import Extent, blocks, notes_on_blocks
 from srbench.metrics.hosted import read_by
 from srbench.metrics.scoring import Scoring
 from srbench.models.model import SrImages
-from srbench.protocols.case import Case, prepare
+from srbench.protocols.case import Case, LrCase, prepare, prepare_lr
 from srbench.protocols.protocol import Protocol
 from srbench.system.hashes import digest
 from srbench.system.machine import device_name, versions
@@ -34,7 +34,7 @@ KEEP_PIXELS = 20_000_000
 """Prepared images are kept between cells if a data set has no more HR pixels than this."""
 
 OnImage = Callable[[int, str, NDArray[np.uint8], NDArray[np.uint8]], None]
-"""Called with the index and name of an image, SR and HR."""
+"""Called with the index and name of an image, SR, and HR or, where there is none, enlarged LR."""
 
 
 class CaseSource:
@@ -45,10 +45,10 @@ class CaseSource:
 
     def __init__(self) -> None:
         self._key: tuple[str, ...] | None = None
-        self._cases: list[tuple[str, Case]] = []
+        self._cases: list[tuple[str, Case | LrCase]] = []
         self._failed: dict[tuple[str, ...], DataError] = {}
 
-    def cases(self, dataset: Dataset, scale: int, protocol: Protocol) -> Iterator[tuple[str, Case]]:
+    def cases(self, dataset: Dataset, scale: int, protocol: Protocol) -> Iterator[tuple[str, Case | LrCase]]:
         """Each image's name and its case.
 
         Raises:
@@ -62,11 +62,12 @@ class CaseSource:
             if known in self._failed:
                 raise self._failed[known]
         self._key, self._cases = None, []
-        kept: list[tuple[str, Case]] = []
+        kept: list[tuple[str, Case | LrCase]] = []
         pixels = 0
         for sample in self._samples(dataset):
             case = self._case(key, protocol, sample, scale)
-            pixels += case.hr.shape[0] * case.hr.shape[1]
+            height, width = _beside(case).shape[:2]
+            pixels += height * width
             if pixels <= KEEP_PIXELS:
                 kept.append((sample.name, case))
             yield sample.name, case
@@ -87,20 +88,27 @@ class CaseSource:
             self._failed[(dataset.content_hash,)] = error
             raise
 
-    def _samples(self, dataset: Dataset) -> Iterator[Sample]:
+    def _samples(self, dataset: Dataset) -> Iterator[Sample | LrSample]:
         try:
-            yield from read_samples(dataset)
+            yield from read_samples(dataset) if dataset.has_hr else read_lr(dataset)
         except DataError as error:
             self._failed[(dataset.content_hash,)] = error
             raise
 
-    def _case(self, key: tuple[str, ...], protocol: Protocol, sample: Sample, scale: int) -> Case:
+    def _case(self, key: tuple[str, ...], protocol: Protocol, sample: Sample | LrSample, scale: int) -> Case | LrCase:
         try:
+            if isinstance(sample, LrSample):
+                return prepare_lr(protocol, sample.name, to_uint8(sample.lr), scale)
             lr = None if sample.lr is None else to_uint8(sample.lr)
             return prepare(protocol, sample.name, to_uint8(sample.hr), scale, lr)
         except DataError as error:
             self._failed[key] = error
             raise
+
+
+def _beside(case: Case | LrCase) -> NDArray[np.uint8]:
+    """What there is to look at beside SR, in its size: HR, or enlarged LR."""
+    return case.hr if isinstance(case, Case) else case.enlarged
 
 
 UNREAD = "its source or weights cannot be read, so other runs do not reuse its values"
@@ -123,33 +131,39 @@ def compute_cell(
         MethodError: the method raised or broke its contract.
         DataError: an image is missing, corrupt or too small to be scored.
     """
+    scoring = job.scored_by(scoring)
     images: list[ImageResult] = []
     extents: list[Extent] = []
     hr: list[NDArray[np.uint8]] = []
-    first: tuple[Case, Output] | None = None
+    first: tuple[Case | LrCase, Output] | None = None
     supplied = _supplied(runner, job)
     same = 0
     lacking: dict[str, str] = {}
     for index, (name, case) in enumerate(cases.cases(job.dataset, job.id.scale, scoring.protocol)):
+        compared = case if isinstance(case, Case) else None
+        beside = _beside(case)
+        whole = compared.uncropped if compared else beside.shape[:2]
         if isinstance(runner, SrImages):
-            sr, tile = read_sr(supplied.files[index], name, case.hr, case.uncropped).astype(np.float64), None
+            sr = read_sr(supplied.files[index], name, beside, whole, has_hr=compared is not None).astype(np.float64)
+            tile = None
         else:
             output = _super_resolve(runner, case, name)
             if job.watched:
-                hr.append(case.hr)
+                hr.extend([compared.hr] if compared else [])
                 first = first or (case, output)
             sr, tile = case.finish(runner.info, output.planes), output.tile
         image = case.image(sr)
-        same += np.array_equal(image, case.hr)
-        values, reasons = scoring.score_what_can_be(name, case.pair(sr), (image, case.hr), device)
+        same += compared is not None and np.array_equal(image, compared.hr)
+        pair, original = (compared.pair(sr), compared.hr) if compared else (None, None)
+        values, reasons = scoring.score_what_can_be(name, pair, (image, original), device)
         if not values:
             raise DataError(next(iter(reasons.values())))
         lacking |= {metric: reason for metric, reason in reasons.items() if metric not in lacking}
-        extents.append(Extent(name, case.hr.shape[:2], case.uncropped))
-        height, width = case.hr.shape[:2]
-        counts = blocks(scoring.metrics, case.hr.shape)
+        extents.append(Extent(name, beside.shape[:2], whole))
+        height, width = beside.shape[:2]
+        counts = blocks(scoring.metrics, beside.shape)
         images.append(ImageResult(name=name, width=width, height=height, values=values, tile=tile, blocks=counts))
-        image_done(index, name, image, case.hr)
+        image_done(index, name, image, beside)
     again = () if first is None or isinstance(runner, SrImages) else _run_again(runner, *first, images[0].name, device)
     account = Account() if isinstance(runner, SrImages) else runner.close()
     reads = account.reads or Reads()
@@ -179,7 +193,7 @@ def compute_cell(
     return Computed(cell, found.note)
 
 
-def _run_again(runner: Runner, case: Case, output: Output, name: str, device: str) -> tuple[str, ...]:
+def _run_again(runner: Runner, case: Case | LrCase, output: Output, name: str, device: str) -> tuple[str, ...]:
     """A note if a method gives another image the second time, beyond rounding on a GPU."""
     second = _super_resolve(runner, case, name).planes
     near = 0.0 if torch.device(device).type == "cpu" else 1e-3
@@ -208,7 +222,7 @@ def _notes(supplied: Matched, same: int) -> Iterator[str]:
         yield f"{same} of {count} SR images {what} to the last pixel: the folder may hold HR"
 
 
-def _super_resolve(runner: Runner, case: Case, name: str) -> Output:
+def _super_resolve(runner: Runner, case: Case | LrCase, name: str) -> Output:
     info = runner.info
     try:
         return runner.run(case.method_input(info), case.scale)

@@ -36,7 +36,7 @@ def add(
 
     Args:
         name: for ``--datasets``.
-        source: a folder of HR images or of classes of them, or ``hr=DIR,lr=DIR``.
+        source: a folder of HR images or of classes of them, ``hr=DIR,lr=DIR``, or ``lr=DIR``.
         about: what to say of them.
         splits: ``name=glob`` each, below the folder; one called ``test`` of all images if there is none.
         url_base: where the folder is published: for a manifest that others can use.
@@ -145,10 +145,10 @@ def _folder(source: str) -> Path | None:
 
 
 def _matching(dataset: Dataset, split: str, pattern: str) -> tuple[Item, ...]:
-    """The pairs whose HR image a glob names."""
-    items = tuple(item for item in dataset.items if item.hr.path.match(pattern))
+    """The items whose HR image, or LR image where there is no HR, a glob names."""
+    items = tuple(item for item in dataset.items if item.main.path.match(pattern))
     if not items:
-        raise DataError(f"No HR image of '{dataset.spec}' is called '{pattern}', as split {split} asks: correct it.")
+        raise DataError(f"No image of '{dataset.spec}' is called '{pattern}', as split {split} asks: correct it.")
     return items
 
 
@@ -165,8 +165,8 @@ def _common_folder(source: str, items: Iterable[Item]) -> Path:
 
 
 def _absolute(item: Item) -> Item:
-    lr = item.lr and replace(item.lr, path=item.lr.path.absolute())
-    return replace(item, hr=replace(item.hr, path=item.hr.path.absolute()), lr=lr)
+    hr, lr = (file and replace(file, path=file.path.absolute()) for file in (item.hr, item.lr))
+    return replace(item, hr=hr, lr=lr)
 
 
 def _paths(manifest: Manifest) -> list[str]:

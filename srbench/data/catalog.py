@@ -30,7 +30,7 @@ from srbench.data.manifest import (
     read_manifest,
     role_of,
 )
-from srbench.data.own.folders import content_hash, folder_dataset, pairs_dataset, require_utf8
+from srbench.data.own.folders import content_hash, folder_dataset, lr_dataset, pairs_dataset, require_utf8
 from srbench.data.own.hub import hub_manifest, hub_manifests
 from srbench.data.own.hub_spec import is_hub
 from srbench.data.own.manifests import own_manifest, own_names
@@ -103,7 +103,8 @@ def resolve(spec: str, *, cwd: Path | None = None) -> Dataset:
     Args:
         spec: ``set5`` or ``set5:test`` (the default split, or one by name); a folder of HR images, or of classes of
             them (with a slash, a leading dot, or simply there); a manifest ``my.toml`` or ``my.toml:train``;
-            ``hr=DIR,lr=DIR``; either as ``NAME=DIR`` or ``NAME=hr=DIR,lr=DIR`` to have another name than the folder's;
+            ``hr=DIR,lr=DIR``; ``lr=DIR`` for LR images without HR; any as ``NAME=DIR``, ``NAME=hr=DIR,lr=DIR`` or
+            ``NAME=lr=DIR`` to have another name than the folder's;
             ``hf:org/name:split`` (:mod:`srbench.data.own.hub`). A name of :func:`known_names` comes before a folder of
             the same name: write ``./set5`` for the folder.
         cwd: what relative paths are relative to.
@@ -135,7 +136,7 @@ def _named(name: str, rest: str, spec: str, base: Path) -> Dataset:
         raise UsageError(f"'{name}' cannot be a data set's name: use letters, digits, '-', '_' and '.'.")
     dataset = _own(rest, base)
     if dataset.manifest:
-        raise UsageError(f"'{rest}' has a name already: write NAME= before a folder or hr=DIR,lr=DIR.")
+        raise UsageError(f"'{rest}' has a name already: write NAME= before a folder, hr=DIR,lr=DIR or lr=DIR.")
     return replace(dataset, name=name, spec=spec, above=())
 
 
@@ -145,8 +146,10 @@ def _own(spec: str, base: Path) -> Dataset:
     if pair and pair[1] != pair[3]:
         folders = {pair[1]: user_path(pair[2], base), pair[3]: user_path(pair[4], base)}
         return pairs_dataset(folders["hr"], folders["lr"], spec)
+    if lr := re.fullmatch(r"lr=\s*(\S.*)", spec):
+        return lr_dataset(user_path(lr[1], base), spec)
     if spec.startswith(("hr=", "lr=")):
-        raise UsageError(f"'{spec}' names one folder of a pair: write hr=DIR,lr=DIR.")
+        raise UsageError(f"'{spec}' is half of a pair: write hr=DIR,lr=DIR, DIR for HR alone, or lr=DIR for LR alone.")
     if is_hub(spec):
         return dataset_of(hub_manifest(spec, base), "", spec)
     own = re.fullmatch(r"(.+\.toml)(?::([^:/\\]*))?", spec)
@@ -273,6 +276,8 @@ def _folder(manifest: Manifest) -> Path:
 
 
 def _item(manifest: Manifest, split: Split, entry: ImageEntry, folder: Path) -> Item:
+    if manifest.kind == "lr":
+        return Item(entry.name, None, _file(manifest, split, entry, folder))
     hr = _file(manifest, split, entry, folder, copy=entry.name if manifest.kind == "hr" else "")
     lr = _file(manifest, split, entry.lr, folder) if entry.lr else None
     return Item(entry.name, hr, lr, split.scale if lr else None)
@@ -283,7 +288,7 @@ def _cropped(split: Split, entry: ImageEntry, item: Item, whole: Dataset | None)
     if whole is None or not entry.source:
         return item
     crop = CropOf(whole, entry.source, split.scale or 1)
-    return replace(item, hr=replace(item.hr, crop_of=crop))
+    return replace(item, hr=replace(item.main, crop_of=crop))
 
 
 def _file(manifest: Manifest, split: Split, entry: FileEntry, folder: Path, copy: str = "") -> ImageFile:

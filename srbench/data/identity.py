@@ -117,8 +117,8 @@ def _images_of(dataset: Dataset, sets: Sequence[Known]) -> list[set[tuple[str, s
             for found in filter(None, (hr.sha256, hr.pixels_sha256)):
                 by_hash.setdefault(found, set()).add((known.name, name))
     images: list[set[tuple[str, str]]] = []
-    for item in dataset.items:
-        of = by_hash.get(item.hr.sha256 or "") or by_hash.get(_pixels(item.hr, sizes) or "", set())
+    for item in dataset.items if dataset.has_hr else ():
+        of = by_hash.get(item.main.sha256 or "") or by_hash.get(_pixels(item.main, sizes) or "", set())
         if not of:
             break
         images.append(of)

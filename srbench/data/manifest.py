@@ -3,7 +3,7 @@
 A manifest::
 
     title = "Set5"
-    kind = "hr"              # "hr": HR images; "pairs": each with its LR; "embedded": files of an installed package
+    kind = "hr"              # "hr": HR images; "pairs": each with its LR; "lr": LR alone; "embedded": of a package
     role = "test"            # "test": never to be trained on; "train"; "splits": each split is what its name says
     default_split = "test"
     licence = "research use; owners' terms"
@@ -35,7 +35,7 @@ from srbench.system.toml import parse_toml
 
 MOST_IMAGES = 100_000
 """That ``numbered`` may stand for: a few bytes of TOML must not fill the memory."""
-Kind = Literal["hr", "pairs", "embedded"]
+Kind = Literal["hr", "pairs", "lr", "embedded"]
 Role = Literal["test", "train", "splits"]
 
 
@@ -88,7 +88,7 @@ class FileEntry(_Model):
 
 
 class ImageEntry(FileEntry):
-    """One HR image, with its LR in a set of pairs.
+    """One HR image, with its LR in a set of pairs; an LR image in a set of LR alone.
 
     Attributes:
         name: unique in its split; what results are filed under.

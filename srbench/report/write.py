@@ -211,7 +211,11 @@ def _contents(
 def _comparisons(run: LoadedRun, baseline: str) -> list[Comparison]:
     """Every pair of methods, or each with the baseline, by each of the main metrics."""
     from srbench.analysis.compare import compare_all, report_pairs
-    from srbench.report.tables.grid import main_metrics
+    from srbench.report.tables.grid import places_of_main
 
     pairs = report_pairs(run, baseline)
-    return [comparison for metric in main_metrics(run) for comparison in compare_all(run, metric, pairs)]
+    return [
+        comparison
+        for metric, places in places_of_main(run).items()
+        for comparison in compare_all(run, metric, pairs, [place.name for place in places])
+    ]

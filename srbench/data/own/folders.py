@@ -108,6 +108,25 @@ def pairs_dataset(hr: Path, lr: Path, spec: str) -> Dataset:
     return _dataset(_names_above(above), spec, items, hr, _left_out([hr, lr], []))
 
 
+def lr_dataset(lr: Path, spec: str) -> Dataset:
+    """The images of a folder as LR images without HR.
+
+    Where names say which of them are HR, LR or SR, those that are LR.
+
+    Raises:
+        DataError: there is no such folder, or no image in it.
+    """
+    files = image_files(lr)
+    named = [path for path in files if role(path.stem) == "lr"] or [path for path in files if not role(path.stem)]
+    chosen = named or files
+    items = tuple(Item(name, None, _known(path)) for name, path in zip(_names(chosen), chosen, strict=True))
+    others = [path.name for path in files if path not in chosen]
+    note = (
+        f"{len(others)} images that are no LR by their names: {others[0]}{', …' * (len(others) > 1)}" if others else ""
+    )
+    return _dataset(_names_above(lr), spec, items, lr, _left_out([lr], [], note))
+
+
 def class_folders(folder: Path) -> list[Path]:
     """The folders of a folder that holds no images itself, in natural order; none where they are not classes.
 
@@ -259,7 +278,7 @@ def _dataset(names: Sequence[str], spec: str, items: tuple[Item, ...], folder: P
         above=tuple(map(safe_name, names[1:])),
         spec=spec,
         split="",
-        kind="pairs" if items[0].lr else "hr",
+        kind="lr" if items[0].hr is None else "pairs" if items[0].lr else "hr",
         title=f"the images of {folder}",
         items=items,
         content_hash=content_hash(items),
@@ -270,5 +289,7 @@ def _dataset(names: Sequence[str], spec: str, items: tuple[Item, ...], folder: P
 
 
 def content_hash(items: Sequence[Item]) -> str:
-    """sha256 over the canonical JSON of names and hashes."""
-    return digest([[item.name, *(file.identity for file in item.files)] for item in items])
+    """sha256 over the canonical JSON of names and hashes; LR images alone are not the same as HR images alone."""
+    return digest(
+        [[item.name, *([] if item.hr else [None]), *(file.identity for file in item.files)] for item in items]
+    )

@@ -12,6 +12,7 @@ from srbench.analysis.references import Reference, shown_beside
 from srbench.analysis.sample import ScoreSample, intervals_by_key, samples
 from srbench.bench.results import DatasetRecord, MetricRecord
 from srbench.bench.store import LoadedRun
+from srbench.report.plots.crops import original
 from srbench.report.plots.palette import PLOTLY_MARKERS, looks
 from srbench.report.tables.grid import Entry, grids, main_metrics, metric_title, printed
 from srbench.report.tables.intervals import printed_p, signed
@@ -90,7 +91,7 @@ def page_document(
     return {
         "run": run.record.id,
         "protocol": run.record.protocol,
-        "metrics": [_metric(metric) | {"main": metric in main_metrics(run)} for metric in run.record.metrics],
+        "metrics": list(map(_metric, run.record.metrics)),
         "methods": _methods(run, labels),
         "datasets": _datasets(run, found),
         "scales": list(run.record.scales),
@@ -137,7 +138,14 @@ def _datasets(run: LoadedRun, found: dict[str, dict[Any, ScoreSample]]) -> list[
         for sample in by_place.values():
             images.setdefault(sample.dataset, sample.images)
     return [
-        {"name": dataset.name, "title": dataset.title, "images": list(images.get(dataset.name, ()))}
+        {
+            "name": dataset.name,
+            "title": dataset.title,
+            "images": list(images.get(dataset.name, ())),
+            "original": original(dataset),
+            "main": [number for number, m in enumerate(run.record.metrics) if m in main_metrics(run, dataset)],
+            "lacking": [metric.lacking(dataset) for metric in run.record.metrics],
+        }
         for dataset in run.record.datasets
     ]
 
@@ -149,7 +157,7 @@ def _results(
     for number, metric in enumerate(run.record.metrics):
         by_place = found[metric.name]
         ends = intervals_by_key(by_place)
-        for grid in grids(run, metrics=[metric]):
+        for grid in grids(run, metrics=[metric], whole=True):
             for row in grid.rows:
                 for scale, entry in row.entries.items():
                     place = (grid.dataset.name, scale, row.name)

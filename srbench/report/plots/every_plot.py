@@ -18,7 +18,7 @@ from srbench.report.plots.figures import render_figure
 from srbench.report.plots.palette import Look, looks
 from srbench.report.plots.pareto import COSTS, choices, draw_pareto
 from srbench.report.plots.scatter import draw_scatter
-from srbench.report.tables.grid import main_metrics
+from srbench.report.tables.grid import places_of_main
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,12 +45,13 @@ def plots(run: LoadedRun, references: Sequence[Reference] = (), baseline: str = 
 
 def figures(run: LoadedRun, references: Sequence[Reference], baseline: str) -> Iterator[tuple[str, Figure]]:
     """The (name, figure) of every plot."""
-    metrics = [metric for metric in main_metrics(run) if not metric.unavailable]
-    if not metrics or not labels_of(run):
+    places = {metric: sets for metric, sets in places_of_main(run).items() if not metric.unavailable}
+    if not places or not labels_of(run):
         return
     look_of = looks(labels_of(run))
-    for metric in metrics:
-        yield from _of_metric(run, metric, references, baseline, look_of, with_scatter=metric is metrics[0])
+    for metric, datasets in places.items():
+        first = [dataset for dataset in datasets if next(m for m in places if dataset in places[m]) == metric]
+        yield from _of_metric(run, metric, references, baseline, look_of, datasets, first)
     for label, figure in draw_all(run, look_of):
         yield f"curve-{label}", figure
 
@@ -61,8 +62,8 @@ def _of_metric(
     references: Sequence[Reference],
     baseline: str,
     look_of: dict[str, Look],
-    *,
-    with_scatter: bool,
+    datasets: Sequence[DatasetRecord],
+    with_scatter: Sequence[DatasetRecord],
 ) -> Iterator[tuple[str, Figure]]:
     found = samples(run, metric.name)
     intervals = intervals_by_key(found)
@@ -70,7 +71,7 @@ def _of_metric(
     compared: dict[tuple[str, int], list[Comparison]] = {}
     for c in compare_all(run, metric, pairs):
         compared.setdefault((c.dataset, c.scale), []).append(c)
-    for dataset in run.record.datasets:
+    for dataset in datasets:
         for scale in run.record.scales:
             here = [(s, intervals[key]) for key, s in found.items() if key[:2] == (dataset.name, scale)]
             if not here:
@@ -83,7 +84,7 @@ def _of_metric(
             if differences:
                 figure = draw_dots(run, dataset, scale, metric, differences, look_of, baseline)
                 yield f"{metric.name}-difference-{where}", figure
-            if with_scatter:
+            if dataset in with_scatter:
                 yield from _per_place(run, dataset, scale, metric, here, against, look_of)
 
 

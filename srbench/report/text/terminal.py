@@ -71,6 +71,8 @@ def _print_grid(console: Console, grid: Grid) -> None:
         console.print(_table(grid, grid.scales[start : start + abreast]))
     if grid.speed is not None:
         console.print(Text(one_line(speed_words(grid.speed)), style="dim"))
+    if grid.without:
+        console.print(Text(one_line(grid.without), style="dim"))
     for number, note in enumerate(grid.footnotes, 1):
         console.print(Text(f"[{number}] {one_line(note)}", style="dim"))
 

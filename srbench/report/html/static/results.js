@@ -6,7 +6,7 @@ let resultsTable = null;
 function tableMetrics() {
   return page.metrics
     .map((_, metric) => metric)
-    .filter((metric) => page.metrics[metric].main || metric === chosen.metric);
+    .filter((metric) => page.datasets[chosen.dataset].main.includes(metric) || metric === chosen.metric);
 }
 
 function drawResults() {
@@ -165,8 +165,9 @@ function tableNotes(metrics, notes) {
   const lines = [make("p", {}, words.join(" "))];
   for (const [note, number] of notes) lines.push(make("p", {}, make("sup", {}, number), ` ${note}`));
   if (sources.length) lines.push(make("p", {}, `Published: ${sources.join("; ")}.`));
-  for (const { title, unavailable } of page.metrics)
-    if (unavailable) lines.push(make("p", {}, `${title} is unavailable: ${unavailable}.`));
+  page.datasets[chosen.dataset].lacking.forEach((reason, metric) => {
+    if (reason) lines.push(make("p", {}, `${page.metrics[metric].title} is unavailable: ${reason}.`));
+  });
   return lines;
 }
 
