@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from srbench.analysis.bootstrap import Interval
 from srbench.analysis.compare import Comparison, compare_all, default_baseline, labels_of, report_pairs
+from srbench.analysis.published import shown_alone
 from srbench.analysis.references import Reference
 from srbench.analysis.sample import ScoreSample, intervals_by_key, samples
 from srbench.bench.results import DatasetRecord, MetricRecord
@@ -16,7 +17,7 @@ from srbench.report.plots.curves import draw_all
 from srbench.report.plots.dots import difference_lines, draw_dots, value_lines
 from srbench.report.plots.figures import render_figure
 from srbench.report.plots.palette import Look, looks
-from srbench.report.plots.pareto import COSTS, choices, draw_pareto
+from srbench.report.plots.pareto import COSTS, choices, draw_pareto, published_points
 from srbench.report.plots.scatter import draw_scatter
 from srbench.report.tables.grid import places_of_main
 
@@ -85,7 +86,8 @@ def _of_metric(
                 figure = draw_dots(run, dataset, scale, metric, differences, look_of, baseline)
                 yield f"{metric.name}-difference-{where}", figure
             if dataset in with_scatter:
-                yield from _per_place(run, dataset, scale, metric, here, against, look_of)
+                rows = shown_alone(references, run.record, dataset, labels_of(run))
+                yield from _per_place(run, dataset, scale, metric, here, against, look_of, rows)
 
 
 def _per_place(
@@ -96,6 +98,7 @@ def _per_place(
     here: Sequence[tuple[ScoreSample, Interval | None]],
     against: Sequence[Comparison],
     look_of: dict[str, Look],
+    rows: Sequence[Reference],
 ) -> Iterator[tuple[str, Figure]]:
     where = f"{dataset.name}-x{scale}"
     scatter = draw_scatter(run, dataset, scale, metric, against, look_of)
@@ -104,6 +107,7 @@ def _per_place(
     if run.speed is not None and run.speed.scale == scale:
         means = {sample.label: sample.value for sample, _ in here}
         for cost in COSTS:
-            figure = draw_pareto(run, dataset, metric, cost, choices(run.speed, cost, means), look_of)
+            beside = published_points(run, rows, scale, metric, cost)
+            figure = draw_pareto(run, dataset, metric, cost, choices(run.speed, cost, means), look_of, beside)
             if figure is not None:
                 yield f"{metric.name}-{cost}-{where}", figure

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 
+from srbench.analysis.published import full_name, other_protocol, shown_alone
 from srbench.analysis.references import Reference, shown_beside
 from srbench.analysis.sample import standard_deviation
 from srbench.bench.results import CellId, CellResult, DatasetRecord, MetricRecord
@@ -51,6 +52,8 @@ class Row:
     notes: tuple[int, ...] = ()
     speed: str = ""
     """Megapixels of output per second, if the table has that column."""
+    alone: bool = False
+    """A published one of a method that the run has not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +159,12 @@ def grids(
 
     Args:
         run: the run.
-        references: rows with ``shown_for`` are printed beside our methods for the same protocol and images.
+        references: rows with ``shown_for`` are printed beside our methods for the same protocol and images, rows with
+            ``alone`` at the end.
         metrics: of the table; the main metrics if None.
         whole: keep columns of metrics that compare with HR; footnotes say why they are empty.
     """
-    shown = [row for row in references if row.shown_for]
+    shown = [row for row in references if row.shown_for or row.alone]
     speed = run.speed if metrics is None else None
     wanted = tuple(metrics or main_metrics(run))
     planned: dict[str, list[CellId]] = {dataset.name: [] for dataset in run.record.datasets}
@@ -255,6 +259,8 @@ class _Builder:
                 }
                 rows.append(Row(label, False, entries, notes, self._speed(method)))
             rows += self._published(shown_beside(shown, self.record, self.dataset, (method, *recipes)), scales)
+        alone = self._published(shown_alone(shown, self.record, self.dataset, labels), scales)
+        rows += [replace(row, alone=True) for row in alone]
         return Grid(
             self.dataset,
             self.metrics,
@@ -348,12 +354,13 @@ class _Builder:
         names = {metric.name for metric in self.metrics}
         rows = [row for row in rows if row.metric in names and row.scale in scales]
         made = []
-        for name in dict.fromkeys(row.method for row in rows):
+        for name in dict.fromkeys(full_name(row, self.record) for row in rows):
             texts: dict[int, dict[str, str]] = {}
-            mine = [row for row in rows if row.method == name]
+            mine = [row for row in rows if full_name(row, self.record) == name]
             for row in mine:
                 texts.setdefault(row.scale, {}).setdefault(row.metric, printed(row.value, row.digits))
-            notes = [self._footnote(f"published: {source}") for source in dict.fromkeys(row.source for row in mine)]
+            words = [f"published: {source}" for source in dict.fromkeys(row.source for row in mine)]
+            notes = [self._footnote(note) for note in (*words, other_protocol(mine[0], self.record)) if note]
             entries = {scale: Entry(texts[scale]) for scale in scales if scale in texts}
             made.append(Row(name, True, entries, tuple(notes)))
         return made

@@ -100,7 +100,9 @@ def latex_table(record: RunRecord, grid: Grid) -> str:
 
 
 def _latex_row(grid: Grid, row: Row) -> str:
-    name = f"\\quad\\textit{{{latex(row.name)}, published}}" if row.published else latex(row.name)
+    name = latex(row.name)
+    if row.published:
+        name = ("" if row.alone else "\\quad") + f"\\textit{{{name}, published}}"
     entries = [_latex_entry(grid, row.entries.get(scale)) for scale in grid.scales]
     return " & ".join([name + _latex_sup(row.notes), *entries]) + " \\\\"
 

@@ -16,7 +16,7 @@ function drawResults() {
   const order = [...best, ...methods.filter((method) => !best.includes(method))];
   const notes = new Map();
   const rows = order.map((method) => resultRow(method, metrics, notes));
-  const table = make("table", {}, resultHead(metrics), make("tbody", {}, rows));
+  const table = make("table", {}, resultHead(metrics), make("tbody", {}, rows, publishedRows(metrics)));
   replaceTable(byId("table"), table, resultsTable, byId("filter")).then(
     (made) => (resultsTable = made),
     () => {},
@@ -165,6 +165,7 @@ function tableNotes(metrics, notes) {
   const lines = [make("p", {}, words.join(" "))];
   for (const [note, number] of notes) lines.push(make("p", {}, make("sup", {}, number), ` ${note}`));
   if (sources.length) lines.push(make("p", {}, `Published: ${sources.join("; ")}.`));
+  for (const words of publishedNotes(metrics)) lines.push(make("p", {}, words));
   page.datasets[chosen.dataset].lacking.forEach((reason, metric) => {
     if (reason) lines.push(make("p", {}, `${page.metrics[metric].title} is unavailable: ${reason}.`));
   });
