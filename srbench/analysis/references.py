@@ -158,6 +158,8 @@ def is_genuine(record: DatasetRecord) -> bool:
         split = record.name.removeprefix(f"{name}-")
         if record.name == name or (split != record.name and split in load_manifest(name).splits):
             manifest = load_manifest(name)
+            if manifest.by_hand:  # the name can be had by its images alone
+                return True
             known = known_content(manifest, manifest.default_split if record.name == name else split)
             return known == record.content_hash
     return True

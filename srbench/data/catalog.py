@@ -22,6 +22,7 @@ from srbench.data.fetch.progress import Progress
 from srbench.data.identity import Known, identified
 from srbench.data.images import Sample
 from srbench.data.manifest import (
+    Archive,
     FileEntry,
     ImageEntry,
     Manifest,
@@ -80,11 +81,13 @@ def known_names() -> tuple[str, ...]:
 def load_manifest(name: str) -> Manifest:
     """The manifest of a data set that comes with srbench, or that is the user's own.
 
+    Of one that people get by hand that which ``srbench data add`` has made of their images, if there is one.
+
     Raises:
         UsageError: there is none of this name; the nearest are suggested.
         DataError: the manifest is not valid.
     """
-    if name in manifest_names():
+    if name in manifest_names() and not (_builtin_manifest(name).by_hand and name in own_names()):
         return _builtin_manifest(name)
     if name in own_names():
         return own_manifest(name)
@@ -200,6 +203,7 @@ def dataset_of(manifest: Manifest, split: str = "", spec: str = "") -> Dataset:
         homepage=manifest.homepage,
         manifest=manifest.name,
         folder=folder,
+        by_hand=manifest.by_hand,
     )
 
 
@@ -227,6 +231,9 @@ def _builtin_sets() -> tuple[Known, ...]:
     found = []
     for name in manifest_names():
         manifest = load_manifest(name)
+        if manifest.by_hand:
+            found.append(Known(name, [], "", by_hand=True))
+            continue
         for split in manifest.splits:
             with suppress(DataError):
                 dataset = dataset_of(manifest, split)
@@ -260,9 +267,11 @@ def _folder(manifest: Manifest) -> Path:
         if spec is None or not spec.submodule_search_locations:
             raise DataError(f"'{manifest.name}' is part of the package {manifest.package}: install that.")
         return Path(spec.submodule_search_locations[0])
+    if manifest.by_hand:
+        return data_root() / manifest.name
     if manifest.is_remote and not manifest.base_url.startswith("file:"):
         if manifest.name in manifest_names() and manifest == load_manifest(manifest.name):
-            return data_root() / manifest.name
+            return data_root() / (manifest.shares or manifest.name)
         # a user's manifest shall not mix with another of the same name
         own = hashlib.sha256(manifest.model_dump_json(exclude={"file"}).encode()).hexdigest()[:8]
         return data_root() / f"{manifest.name}-{own}"
@@ -277,9 +286,9 @@ def _folder(manifest: Manifest) -> Path:
 
 def _item(manifest: Manifest, split: Split, entry: ImageEntry, folder: Path) -> Item:
     if manifest.kind == "lr":
-        return Item(entry.name, None, _file(manifest, split, entry, folder))
-    hr = _file(manifest, split, entry, folder, copy=entry.name if manifest.kind == "hr" else "")
-    lr = _file(manifest, split, entry.lr, folder) if entry.lr else None
+        return Item(entry.name, None, _file(manifest, split, entry, folder, split.archive))
+    hr = _file(manifest, split, entry, folder, split.archive, copy=entry.name if manifest.kind == "hr" else "")
+    lr = _file(manifest, split, entry.lr, folder, split.lr_archive) if entry.lr else None
     return Item(entry.name, hr, lr, split.scale if lr else None)
 
 
@@ -291,7 +300,10 @@ def _cropped(split: Split, entry: ImageEntry, item: Item, whole: Dataset | None)
     return replace(item, hr=replace(item.main, crop_of=crop))
 
 
-def _file(manifest: Manifest, split: Split, entry: FileEntry, folder: Path, copy: str = "") -> ImageFile:
+def _file(
+    manifest: Manifest, split: Split, entry: FileEntry, folder: Path, archive: Archive | None, copy: str = ""
+) -> ImageFile:
+    archive = archive or split.archive
     path = folder / entry.path
     known = entry.model_dump(include={"bytes", "sha256", "pixels_sha256", "width", "height"})
     if not manifest.is_remote or manifest.base_url.startswith("file:"):
@@ -304,8 +316,8 @@ def _file(manifest: Manifest, split: Split, entry: FileEntry, folder: Path, copy
     return ImageFile(
         path=path,
         copy=folder / copied if copied else None,
-        url=manifest.base_url.rstrip("/") + "/" + quote(split.archive.path if split.archive else entry.path),
-        mirrored=() if split.archive else tuple(mirrored),
-        archive=split.archive,
+        url=manifest.base_url.rstrip("/") + "/" + quote(archive.path if archive else entry.path),
+        mirrored=() if archive else tuple(mirrored),
+        archive=archive,
         **known,
     )

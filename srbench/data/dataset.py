@@ -128,6 +128,7 @@ class Dataset:
         called: what a user's own folder is called, whichever set its images are.
         above: the folders above a user's own, the nearest first: they tell apart data sets of one name. Empty where
             the name was given.
+        by_hand: how to get it, where it cannot be downloaded.
     """
 
     name: str
@@ -146,6 +147,7 @@ class Dataset:
     note: str = ""
     called: str = ""
     above: tuple[str, ...] = ()
+    by_hand: str = ""
 
     @property
     def has_hr(self) -> bool:
@@ -169,6 +171,8 @@ class Dataset:
 
     def way_out(self) -> str:
         """What a user can do about a file that is missing or wrong."""
+        if self.by_hand:
+            return f"{self.by_hand}; then run `srbench data add {self.manifest} DIR`"
         if self.kind == "embedded":
             return "install scikit-image anew"
         if self.items[0].main.url:
