@@ -231,7 +231,7 @@ def test_classes_whose_images_would_share_a_name(tmp_path: Path) -> None:
         resolve(str(tmp_path))
 
 
-@pytest.mark.parametrize("names", ["train val", "HR LR", "high_res low_res", "x2 x3", "image_SRF_2", "berry Test"])
+@pytest.mark.parametrize("names", ["train val", "HR GT LR", "high_res low_res", "x2 x3", "image_SRF_2", "berry Test"])
 def test_splits_and_sides_of_pairs_are_no_classes(names: str, tmp_path: Path) -> None:
     for name in names.split():
         (tmp_path / name).mkdir()

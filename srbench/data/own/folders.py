@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from srbench.data.dataset import Dataset, ImageFile, Item
@@ -33,11 +34,18 @@ _ROLE_FOLDER = re.compile(
 def folder_dataset(folder: Path, spec: str) -> Dataset:
     """All images of a folder as HR images; or those of its folders, where it holds classes of images and nothing else.
 
-    ``berry/1.jpg`` is then called ``berry-1``.
+    ``berry/1.jpg`` is then called ``berry-1``. Of a folder that holds ``HR`` beside ``LR_bicubic`` and the like, and no
+    images, those in ``HR``.
 
     Raises:
         DataError: there is no such folder, or no image in it.
     """
+    entries = _entries(folder)
+    hr = [path for path in entries if re.fullmatch("HR|GT", path.name, re.IGNORECASE) and path.is_dir()]
+    if len(hr) == 1 and not any(map(_is_image, entries)):
+        dataset = folder_dataset(hr[0], spec)
+        note = "; ".join(filter(None, (_left_out([folder], hr), dataset.note)))
+        return replace(dataset, note=note)
     classes = class_folders(folder)
     for inner in classes:
         require_utf8(inner.name)
