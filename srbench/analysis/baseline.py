@@ -47,8 +47,12 @@ def require_whole(run: LoadedRun) -> None:
     unavailable = [metric.name for metric in record.metrics if metric.unavailable]
     if unavailable:
         raise UsageError(f"Run {record.id} could not compute {', '.join(unavailable)}; run it without.")
-    metrics = [metric.name for metric in record.metrics]
-    whole = [cell for cell in run.cells if all(metric in cell.values for metric in metrics)]
+    datasets = {dataset.name: dataset for dataset in record.datasets}
+    whole = [
+        cell
+        for cell in run.cells
+        if all(metric.name in cell.values or metric.lacking(datasets[cell.id.dataset]) for metric in record.metrics)
+    ]
     lacking = len(record.cells) - len(whole)
     if lacking or not run.cells:
         raise UsageError(
@@ -72,7 +76,7 @@ def _rows(run: LoadedRun) -> Iterator[dict[str, str]]:
     protocol_hash = "" if _is_builtin(record.protocol, record.protocol_hash) else record.protocol_hash
     for cells in _by_label(run.cells):
         first = cells[0].id
-        for metric in record.metrics:
+        for metric in (metric for metric in record.metrics if metric.name in cells[0].values):
             value = fmean(cell.values[metric.name] for cell in cells)
             yield {
                 "method": first.method_label,

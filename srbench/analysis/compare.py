@@ -157,6 +157,9 @@ def compare_methods(
                 )
             pairs.append((sample, other))
     if not pairs:
+        lacking = next(filter(None, map(metric.lacking, run_a.record.datasets)), "")
+        if lacking:
+            raise UsageError(f"There are no values to compare: {lacking}.")
         raise UsageError(
             f"{a} and {b} have no result of {metric.name} on the same data set at the same scale"
             f"{' among those asked for' if datasets or scales else ''}; run both with the same --datasets and --scales."
@@ -228,7 +231,7 @@ def find_labels(run: LoadedRun, pattern: str) -> list[str]:
 
 
 def find_metric(runs: Sequence[LoadedRun], name: str) -> MetricRecord:
-    """A metric that all runs have: the named one, or if ``name`` is empty PSNR or else the first.
+    """A metric that all runs have: the named one, or if ``name`` is empty PSNR or else the first with values.
 
     Raises:
         UsageError: there is none.
@@ -239,7 +242,8 @@ def find_metric(runs: Sequence[LoadedRun], name: str) -> MetricRecord:
         if all(metric in run.record.metrics for run in runs[1:])
     }
     if not name and common:
-        return common.get("psnr", next(iter(common.values())))
+        valued = [m for m in common.values() if all(any(m.name in cell.values for cell in r.cells) for r in runs)]
+        return next((metric for metric in valued if metric.name == "psnr"), (valued or [*common.values()])[0])
     if name not in common:
         raise unknown("metric in the run" if len(runs) == 1 else "metric that both runs have", name, common)
     return common[name]

@@ -33,6 +33,8 @@ REFERENCE_COLUMNS = (
     "note",
 )
 OPTIONAL_COLUMNS = ("protocol_hash", "rule")
+SHOWN_COLUMNS = ("parameters",)
+"""Optional columns of rows that are shown only."""
 OWN_SOURCE = "srbench"
 """Prefix of the source of our own baselines."""
 SPEED_PREFIX = "speed/"
@@ -60,6 +62,8 @@ class Reference:
         rule: whether a run's value must be equal, at least, or at most the value.
         use: ``gate`` must be reproduced, ``show`` is printed beside ours.
         shown_for: our method or label beside which reports print it; empty for none.
+        alone: whether reports print it without such a method too.
+        parameters: of the network, if they are known.
         source: the publication.
         note: a remark.
         where: file and line, for messages.
@@ -80,6 +84,8 @@ class Reference:
     source: str
     note: str
     where: str
+    alone: bool = False
+    parameters: int | None = None
 
     @property
     def title(self) -> str:
@@ -152,6 +158,8 @@ def is_genuine(record: DatasetRecord) -> bool:
         split = record.name.removeprefix(f"{name}-")
         if record.name == name or (split != record.name and split in load_manifest(name).splits):
             manifest = load_manifest(name)
+            if manifest.by_hand:  # the name can be had by its images alone
+                return True
             known = known_content(manifest, manifest.default_split if record.name == name else split)
             return known == record.content_hash
     return True
@@ -215,7 +223,7 @@ def read_references(path: Path) -> tuple[Reference, ...]:
 
 def _check_header(path: Path, header: list[str]) -> None:
     missing = [column for column in REFERENCE_COLUMNS if column not in header]
-    extra = [column for column in header if column not in REFERENCE_COLUMNS + OPTIONAL_COLUMNS]
+    extra = [column for column in header if column not in REFERENCE_COLUMNS + OPTIONAL_COLUMNS + SHOWN_COLUMNS]
     if missing:
         raise DataError(f"{path}:1: the column {missing[0]} is missing; the first line must name the columns.")
     if extra or len(set(header)) != len(header):
@@ -234,8 +242,8 @@ def _row(where: str, header: list[str], row: list[str]) -> Reference:
         raise DataError(f"{where}: use must be gate or show, not '{field['use']}'.")
     if not field["scale"].isdecimal() or len(field["scale"]) > 9 or int(field["scale"]) < 1:
         raise DataError(f"{where}: scale must be a whole number such as 2, not '{field['scale']}'.")
-    if use == "show" and (field["tolerance"] or field.get("rule") or not field["shown_for"]):
-        raise DataError(f"{where}: a row to show has shown_for, no tolerance and no rule.")
+    if use == "show" and (field["tolerance"] or field.get("rule")):
+        raise DataError(f"{where}: a row to show has no tolerance and no rule.")
     rule = _rule(where, field.get("rule") or "equal")
     _check_speed(where, field, rule)
     return Reference(
@@ -254,6 +262,7 @@ def _row(where: str, header: list[str], row: list[str]) -> Reference:
         source=field["source"],
         note=field["note"],
         where=where,
+        parameters=_parameters(where, field.get("parameters", "")),
     )
 
 
@@ -272,6 +281,12 @@ def _tolerance(where: str, text: str) -> float:
     if not 0 <= value < math.inf:
         raise DataError(f"{where}: tolerance must be a number from 0 up, not '{text}'.")
     return value
+
+
+def _parameters(where: str, text: str) -> int | None:
+    if text and not (text.isdecimal() and len(text) < 16):
+        raise DataError(f"{where}: parameters must be a whole number such as 1590000, not '{text}'.")
+    return int(text) if text else None
 
 
 def _rule(where: str, text: str) -> Rule:

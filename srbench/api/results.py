@@ -108,6 +108,7 @@ class Run:
         *,
         plots: bool = True,
         baseline: str = "",
+        published: str | Path = "",
     ) -> list[Path]:
         """Write tables, plots and the page, as ``srbench report`` does; returns the files.
 
@@ -116,17 +117,20 @@ class Run:
             formats: some of these, or one.
             plots: draw plots and crop sheets too.
             baseline: a method whose differences to the others are shown.
+            published: the published values to show, as on the command line: ``all``, ``none`` or a CSV file.
 
         Raises:
-            UsageError: an unknown format or baseline.
+            UsageError: an unknown format or baseline, or no such published values.
             DataError: the folder cannot be written to.
         """
+        from srbench.analysis.published import published as chosen
         from srbench.report.write import write_report
 
         if baseline:
             baseline = _label(self.loaded, baseline)
         wanted = several("formats", formats, str)
-        return write_report(self.loaded, None if to is None else Path(to), wanted, plots, baseline)
+        references = chosen(str(published))
+        return write_report(self.loaded, None if to is None else Path(to), wanted, plots, baseline, references)
 
     def check(self, reference: str | Path | None = None) -> Verdicts:
         """Hold it against published figures or a baseline, as ``srbench check`` does; the answer is in ``.ok``.

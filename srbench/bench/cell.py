@@ -16,8 +16,8 @@ from srbench.bench.reads import examine, with_reads
 from srbench.bench.results import CellResult, Computed, ImageResult
 from srbench.bench.runner import Account, Runner
 from srbench.bench.samples import case_of
-from srbench.data.catalog import Dataset
-from srbench.data.images import ensure_fetched, read_samples
+from srbench.data.catalog import Dataset, Sample
+from srbench.data.images import LrSample, ensure_fetched, read_lr, read_samples
 from srbench.data.sr_images import Matched, match_by_name, read_sr
 from srbench.errors import DataError, MethodError
 from srbench.inference import Output
@@ -27,7 +27,7 @@ from srbench.metrics.blocks import Extent, blocks, notes_on_blocks
 from srbench.metrics.hosted import read_by
 from srbench.metrics.scoring import Scored, Scoring
 from srbench.models.model import SrImages
-from srbench.protocols.case import Case
+from srbench.protocols.case import Case, LrCase
 from srbench.protocols.protocol import Protocol
 from srbench.system.hashes import digest
 from srbench.system.machine import device_name, versions
@@ -39,7 +39,7 @@ KEEP_PIXELS = 20_000_000
 T = TypeVar("T")
 
 OnImage = Callable[[int, str, NDArray[np.uint8], NDArray[np.uint8]], None]
-"""Called with the index and name of an image, SR and HR."""
+"""Called with the index and name of an image, SR, and HR or, where there is none, enlarged LR."""
 
 
 class CaseSource:
@@ -50,13 +50,13 @@ class CaseSource:
 
     def __init__(self) -> None:
         self._key: tuple[str, str, str] | None = None
-        self._cases: dict[int, Case] = {}
+        self._cases: dict[int, Case | LrCase] = {}
         self._pixels = 0
         self._failed: dict[tuple[object, ...], DataError] = {}
 
     def cases(
         self, dataset: Dataset, scale: int, protocol: Protocol, span: Span | None = None
-    ) -> Iterator[tuple[int, str, Case]]:
+    ) -> Iterator[tuple[int, str, Case | LrCase]]:
         """Each image's index, its name and its case.
 
         Raises:
@@ -79,12 +79,17 @@ class CaseSource:
 
     def _prepared(
         self, key: tuple[str, str, str], dataset: Dataset, index: int, scale: int, protocol: Protocol
-    ) -> Case:
+    ) -> Case | LrCase:
         """An image's case, which is kept where there is room."""
         alone = replace(dataset, items=dataset.items[index : index + 1])
-        sample = self._once((dataset.content_hash, index), lambda: next(read_samples(alone)))
-        case = self._once((*key, index), lambda: case_of(sample, scale, protocol))
-        self._pixels += case.hr.shape[0] * case.hr.shape[1]
+
+        def read() -> Sample | LrSample:
+            return next(read_samples(alone)) if dataset.has_hr else next(read_lr(alone))
+
+        sample = self._once((dataset.content_hash, index), read)
+        case: Case | LrCase = self._once((*key, index), lambda: case_of(sample, scale, protocol))
+        height, width = _beside(case).shape[:2]
+        self._pixels += height * width
         if self._pixels <= KEEP_PIXELS:
             self._cases[index] = case
         return case
@@ -98,6 +103,11 @@ class CaseSource:
         except DataError as error:
             self._failed[what] = error
             raise
+
+
+def _beside(case: Case | LrCase) -> NDArray[np.uint8]:
+    """What there is to look at beside SR, in its size: HR, or enlarged LR."""
+    return case.hr if isinstance(case, Case) else case.enlarged
 
 
 UNREAD = "its source or weights cannot be read, so other runs do not reuse its values"
@@ -129,32 +139,38 @@ def compute_part(
         MethodError: the method raised or broke its contract.
         DataError: an image is missing, corrupt or too small to be scored.
     """
+    scoring = job.scored_by(scoring)
     images: list[ImageResult] = []
     scored: list[Scored] = []
     extents: list[Extent] = []
-    first: tuple[Case, Output] | None = None
+    first: tuple[Case | LrCase, Output] | None = None
     supplied = _supplied(runner, job)
     same = 0
     for index, name, case in cases.cases(job.dataset, job.id.scale, scoring.protocol, span):
+        compared = case if isinstance(case, Case) else None
+        beside = _beside(case)
+        whole = compared.uncropped if compared else beside.shape[:2]
         if isinstance(runner, SrImages):
-            sr, tile = read_sr(supplied.files[index], name, case.hr, case.uncropped).astype(np.float64), None
+            sr = read_sr(supplied.files[index], name, beside, whole, has_hr=compared is not None).astype(np.float64)
+            tile = None
             image = case.image(sr)
-            same += np.array_equal(image, case.hr)
+            same += compared is not None and np.array_equal(image, compared.hr)
         else:
             output = _super_resolve(runner, case, name)
             if job.watched and index == 0:
                 first = case, output
             sr, tile = case.finish(runner.info, output.planes), output.tile
             image = case.image(sr)
-        found = scoring.score_what_can_be(name, case.pair(sr), (image, case.hr), device)
+        pair, original = (compared.pair(sr), compared.hr) if compared else (None, None)
+        found = scoring.score_what_can_be(name, pair, (image, original), device)
         if not found.values and not found.parts:
             raise DataError(next(iter(found.reasons.values())))
         scored.append(found)
-        extents.append(Extent(name, case.hr.shape[:2], case.uncropped))
-        height, width = case.hr.shape[:2]
-        counts = blocks(scoring.metrics, case.hr.shape)
+        extents.append(Extent(name, beside.shape[:2], whole))
+        height, width = beside.shape[:2]
+        counts = blocks(scoring.metrics, beside.shape)
         images.append(ImageResult(name=name, width=width, height=height, values=found.values, tile=tile, blocks=counts))
-        image_done(index, name, image, case.hr)
+        image_done(index, name, image, beside)
     unsteady = (
         "" if first is None or isinstance(runner, SrImages) else _run_again(runner, *first, images[0].name, device)
     )
@@ -183,6 +199,7 @@ def join_parts(
         MethodError: a metric cannot pool.
         DataError: the set is too small for every metric.
     """
+    scoring = job.scored_by(scoring)
     images = tuple(image for part in parts for image in part.images)
     reads = Reads()
     lacking: dict[str, str] = {}
@@ -199,7 +216,9 @@ def join_parts(
         reads,
         job.card.info.files,
         job.card.folder,
-        lambda: [case.hr for _, _, case in cases.cases(job.dataset, job.id.scale, scoring.protocol)],
+        lambda: [
+            case.hr for _, _, case in cases.cases(job.dataset, job.id.scale, scoring.protocol) if isinstance(case, Case)
+        ],
     )
     inputs = with_reads(job.inputs(scoring, weights_sha256), found.note, job.card.folder)
     unsteady = parts[0].unsteady
@@ -229,7 +248,7 @@ def join_parts(
     return Computed(cell, found.note)
 
 
-def _run_again(runner: Runner, case: Case, output: Output, name: str, device: str) -> str:
+def _run_again(runner: Runner, case: Case | LrCase, output: Output, name: str, device: str) -> str:
     """A sentence if a method gives another image the second time, beyond rounding on a GPU."""
     second = _super_resolve(runner, case, name).planes
     near = 0.0 if torch.device(device).type == "cpu" else 1e-3
@@ -258,7 +277,7 @@ def _notes(pairing: str, same: int, count: int) -> Iterator[str]:
         yield f"{same} of {count} SR images {what} to the last pixel: the folder may hold HR"
 
 
-def _super_resolve(runner: Runner, case: Case, name: str) -> Output:
+def _super_resolve(runner: Runner, case: Case | LrCase, name: str) -> Output:
     info = runner.info
     try:
         return runner.run(case.method_input(info), case.scale)

@@ -269,8 +269,7 @@ class Engine:
             return cell.key, cell
         kept = self.options.keep_images
         items = job.dataset.items[:kept]
-        hr = [self.folder.hr_path(job.dataset.content_hash, job.id.scale, item.name) for item in items]
-        wanted = not all(path.exists() for path in hr)
+        wanted = not all(self._beside_path(job, item.name).exists() for item in items)
         return CellTask(job=job, key=key, weights=file, weights_sha256=sha256, images=kept, hr=wanted)
 
     def _weights(self, training: Training, seed: int) -> Path | TrainTask | Failure | None:
@@ -358,9 +357,14 @@ class Engine:
             return
         self._record.check_folder()
         self.folder.write_image(self.folder.sr_path(task.key, done.name), done.sr)
-        hr = self.folder.hr_path(task.job.dataset.content_hash, task.job.id.scale, done.name)
-        if done.hr is not None and not hr.exists():
-            self.folder.write_image(hr, done.hr)
+        beside = self._beside_path(task.job, done.name)
+        if done.hr is not None and not beside.exists():
+            self.folder.write_image(beside, done.hr)
+
+    def _beside_path(self, job: PlannedJob, image: str) -> Path:
+        dataset = job.dataset
+        path = self.folder.hr_path if dataset.has_hr else self.folder.lr_path
+        return path(dataset.content_hash, job.id.scale, image)
 
     def _end(self, task: Task, outcome: Outcome) -> None:
         """Handle the outcome of a task."""

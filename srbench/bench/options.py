@@ -14,6 +14,9 @@ from srbench.system.places import RUNS
 Train = Literal["missing", "always", "never"]
 EngineName = Literal["local", "ray"]
 
+DEFAULT_METRICS = ("psnr", "ssim", "mse", "haarpsi")
+NO_REFERENCE_METRIC = "niqe"
+"""Added to them where a data set has no HR."""
 MOST_SECONDS = 10**9
 MOST_GIB = 10**6
 """Limits beyond these are none, and clocks and sizes of the system overflow at some."""
@@ -33,20 +36,17 @@ class Request:
     datasets: Annotated[
         tuple[str, ...],
         (
-            "Data sets: names, name:split, folders, hr=DIR,lr=DIR for pairs, NAME=DIR, FILE.toml, hf:ORG/NAME; "
-            "a comma in a folder's name is \\,."
+            "Data sets: names, name:split, folders, hr=DIR,lr=DIR for pairs, lr=DIR for LR without HR, NAME=DIR, "
+            "FILE.toml, hf:ORG/NAME; a comma in a folder's name is \\,."
         ),
     ] = ("embedded",)
     scales: Annotated[tuple[int, ...], "Factors by which HR is larger than LR."] = (2, 3, 4)
     protocol: Annotated[
         str, "vdsr (= classic), srcnn, lapsrn, edsr, selfexsr, … (see `srbench list`), or a TOML file."
     ] = "vdsr"
-    metrics: Annotated[tuple[str, ...], "What to score; `srbench list` shows what there is."] = (
-        "psnr",
-        "ssim",
-        "mse",
-        "haarpsi",
-    )
+    metrics: Annotated[
+        tuple[str, ...], "What to score; `srbench list` shows what there is. LR images without HR: also niqe."
+    ] = DEFAULT_METRICS
     seeds: Annotated[tuple[int, ...], "Seeds of trainings; tables show the mean over them."] = (0,)
 
 

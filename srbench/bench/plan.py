@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 from srbench.bench.availability import scoring_of
-from srbench.bench.options import Request
+from srbench.bench.options import DEFAULT_METRICS, NO_REFERENCE_METRIC, Request
 from srbench.bench.reads import declared_files
 from srbench.bench.results import (
     CELL_SCHEMA_VERSION,
@@ -49,6 +49,10 @@ class PlannedJob:
     watched: bool = False
     """Whether the method's code is not srbench's own, so that what it reads has to be found out."""
 
+    def scored_by(self, scoring: Scoring) -> Scoring:
+        """A run's scoring as far as it goes for this data set."""
+        return scoring if self.dataset.has_hr else scoring.without_hr()
+
     def inputs(self, scoring: Scoring, weights_sha256: str | None) -> dict[str, Any]:
         """All that decides the cell's numbers, as plain data, but for what its method is found to read.
 
@@ -67,7 +71,7 @@ class PlannedJob:
             "dataset": self.dataset.content_hash,
             "scale": self.id.scale,
             "protocol": scoring.protocol.content(),
-            "metrics": dict(scoring.hashes),
+            "metrics": dict(self.scored_by(scoring).hashes),
             "seed": self.id.seed,
         }
         if packages := scoring.protocol.packages:
@@ -116,6 +120,7 @@ class Plan:
                 content_hash=dataset.content_hash,
                 citation=dataset.citation,
                 licence=dataset.licence,
+                has_hr=dataset.has_hr,
             )
             for dataset in self.datasets
         )
@@ -144,6 +149,7 @@ class Plan:
                 pool=pool_name(m),
                 of_set=m.combine is not None,
                 unavailable=self.unavailable.get(m.name, ""),
+                needs_hr=m.needs_hr,
             )
             for m in self.metrics
         )
@@ -177,7 +183,7 @@ def make_plan(request: Request, registry: Registry) -> Plan:
     choices = registry.select(request.methods)
     _require_scale(choices, request.scales)
     datasets = _distinct(tuple(resolve(spec) for spec in request.datasets))
-    metrics = tuple(registry.metric(name) for name in dict.fromkeys(request.metrics))
+    metrics = _metrics(request, datasets, registry)
     for name, given in (("methods", choices), ("datasets", datasets), ("metrics", metrics), ("scales", request.scales)):
         if not given:
             raise UsageError(f"--{name} needs at least one.")
@@ -202,6 +208,25 @@ def make_plan(request: Request, registry: Registry) -> Plan:
         skipped=skipped,
         notes=(*(dataset.note for dataset in datasets if dataset.note), *_notes(jobs)),
     )
+
+
+def _metrics(request: Request, datasets: Sequence[Dataset], registry: Registry) -> tuple[Metric, ...]:
+    """The metrics asked for; by default also one that needs no HR where a data set has none.
+
+    Raises:
+        UsageError: a data set has no HR, and all that is asked for compares with it.
+    """
+    names = request.metrics
+    lacking = next((dataset for dataset in datasets if not dataset.has_hr), None)
+    if lacking is not None and names == DEFAULT_METRICS:
+        names = (*names, NO_REFERENCE_METRIC)
+    metrics = tuple(registry.metric(name) for name in dict.fromkeys(names))
+    if lacking is not None and metrics and all(metric.needs_hr for metric in metrics):
+        raise UsageError(
+            f"'{lacking.spec}' has no HR images, which {join_names(names)} needs: add a metric that needs none, "
+            f"such as {NO_REFERENCE_METRIC}."
+        )
+    return metrics
 
 
 def _cards(choices: Sequence[Choice], jobs: Sequence[PlannedJob]) -> tuple[Card, ...]:
@@ -288,11 +313,10 @@ def _supplied_scale(dataset: Dataset, protocol: Protocol) -> int | None:
         UsageError: the protocol makes LR and the data set supplies it, or neither does.
         DataError: the sizes of LR and HR do not fit.
     """
-    if (dataset.kind == "pairs") != (protocol.degraded == "none"):
-        if dataset.kind == "pairs":
-            raise UsageError(
-                f"'{dataset.spec}' supplies LR; score it under --protocol paired, or name its HR folder alone."
-            )
+    if dataset.supplies_lr != (protocol.degraded == "none"):
+        if dataset.supplies_lr:
+            or_hr = ", or name its HR folder alone" if dataset.has_hr else ""
+            raise UsageError(f"'{dataset.spec}' supplies LR; score it under --protocol paired{or_hr}.")
         raise UsageError(
             f"Protocol '{protocol.name}' scores supplied LR, and '{dataset.spec}' has none; give hr=DIR,lr=DIR."
         )

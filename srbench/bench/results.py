@@ -140,6 +140,8 @@ class DatasetRecord(Frozen):
     content_hash: Name
     citation: str = ""
     licence: str = ""
+    has_hr: bool = True
+    """Whether it has HR images, with which SR can be compared."""
 
 
 class MethodRecord(Frozen):
@@ -188,6 +190,14 @@ class MetricRecord(Frozen):
     """Whether it is one of a whole set, so that images have no values, and the set's no interval."""
     unavailable: Sentence = ""
     """Why there are no values; empty if it was computed."""
+    needs_hr: bool = True
+    """Whether it compares SR with HR."""
+
+    def lacking(self, dataset: DatasetRecord) -> str:
+        """Why a data set has no values of it, in words; empty if it has."""
+        if self.unavailable or not self.needs_hr or dataset.has_hr:
+            return self.unavailable
+        return f"{self.name} compares SR with HR, and {dataset.name} has no HR images"
 
 
 class RunRecord(Frozen):

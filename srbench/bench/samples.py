@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from srbench.data.images import Sample
+from typing import overload
+
+from srbench.data.images import LrSample, Sample
 from srbench.imaging.files import to_uint8
-from srbench.protocols.case import Case, prepare
+from srbench.protocols.case import Case, LrCase, prepare, prepare_lr
 from srbench.protocols.protocol import Protocol
 
 
-def case_of(sample: Sample, scale: int, protocol: Protocol) -> Case:
+@overload
+def case_of(sample: Sample, scale: int, protocol: Protocol) -> Case: ...
+@overload
+def case_of(sample: LrSample, scale: int, protocol: Protocol) -> LrCase: ...
+def case_of(sample: Sample | LrSample, scale: int, protocol: Protocol) -> Case | LrCase:
     """An image of a data set under a protocol.
 
     Raises:
         DataError: it is too small, or LR does not fit HR.
     """
+    if isinstance(sample, LrSample):
+        return prepare_lr(protocol, sample.name, to_uint8(sample.lr), scale)
     lr = None if sample.lr is None else to_uint8(sample.lr)
     return prepare(protocol, sample.name, to_uint8(sample.hr), scale, lr)

@@ -56,6 +56,10 @@ class RunFolder:
         """
         return _inside(self.path / "images" / "hr", f"{content[:16]}-x{scale}", _file_name(image))
 
+    def lr_path(self, content: str, scale: int, image: str) -> Path:
+        """Where the LR of an image without HR is kept (PNG, enlarged by the scale, each pixel a block)."""
+        return _inside(self.path / "images" / "lr", f"{content[:16]}-x{scale}", _file_name(image))
+
     def read_record(self) -> RunRecord:
         """run.json.
 
@@ -147,11 +151,12 @@ class RunFolder:
             write_atomically(path, png)
 
     def copy_images(self, other: RunFolder, cell: CellResult, image: str) -> None:
-        """Copy the kept SR and HR of an image from another run."""
-        hr = (str(cell.inputs.get("dataset")), cell.id.scale, image)
+        """Copy the kept SR of an image, and what is beside it, from another run."""
+        beside = (str(cell.inputs.get("dataset")), cell.id.scale, image)
         for source, target in (
             (other.sr_path(cell.key, image), self.sr_path(cell.key, image)),
-            (other.hr_path(*hr), self.hr_path(*hr)),
+            (other.hr_path(*beside), self.hr_path(*beside)),
+            (other.lr_path(*beside), self.lr_path(*beside)),
         ):
             if source.is_file() and not target.exists():
                 with self.writing():

@@ -35,7 +35,7 @@ class CellTask:
         weights: the file, for a learned method.
         weights_sha256: of the tensors.
         images: how many SR images to keep, from the first on.
-        hr: whether to keep their HR images too.
+        hr: whether to keep their HR images too, or where there is no HR enlarged LR.
     """
 
     job: PlannedJob
@@ -113,7 +113,7 @@ class Began:
 
 @dataclass(frozen=True, slots=True)
 class ImageDone:
-    """An image is done: its name, and the PNGs of SR and HR if they are to be kept."""
+    """An image is done: its name, and the PNGs of SR and HR, or enlarged LR, if they are to be kept."""
 
     name: str
     sr: bytes | None = None

@@ -238,23 +238,24 @@ def _record(name: str) -> dict[str, Any]:
         manifest = load_manifest(name)
     except DataError as error:  # one of the user's own: the others shall still be listed
         return _broken_record(name, str(error))
-    datasets = _splits(name)
+    datasets = [] if manifest.by_hand else _splits(name)
     found = [place for dataset in datasets for place in _found(dataset)]
     files = [file for dataset in datasets for item in dataset.items for file in item.files]
-    sizes = [split.archive.bytes if split.archive else _bytes(split.entries()) for split in manifest.splits.values()]
+    archives = {a for split in manifest.splits.values() for a in (split.archive, split.lr_archive) if a}
+    listed = [_bytes(split.images) for split in manifest.splits.values() if not split.archive]
     return {
         "name": name,
         "own": name not in manifest_names(),
         "title": manifest.title,
         "kind": manifest.kind,
         "role": manifest.role,
-        "splits": {dataset.split: len(dataset.items) for dataset in datasets},
-        "images": sum(len(dataset.items) for dataset in datasets),
+        "splits": {split: content.count for split, content in manifest.splits.items()},
+        "images": sum(content.count for content in manifest.splits.values()),
         "default_split": manifest.default_split,
-        "bytes": sum(sizes),
+        "bytes": sum(archive.bytes for archive in archives) + sum(listed),
         "bytes_on_disk": sum(place.stat().st_size for place in found),
-        "present": "yes" if len(found) == len(files) else "part" if found else "no",
-        "folder": str(datasets[0].folder),
+        "present": "no" if not found else "yes" if len(found) == len(files) else "part",
+        "folder": str(datasets[0].folder) if datasets else "",
         "licence": manifest.licence,
         "homepage": manifest.homepage,
         "notes": manifest.notes,

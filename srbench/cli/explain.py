@@ -87,8 +87,9 @@ def _chosen(method: str, data: Dataset, plugins: list[Path]) -> tuple[Registry, 
     """The method, and the registry with its class."""
     from srbench.plugins.registry import Registry
 
-    if data.kind == "pairs":
-        raise UsageError(f"'{data.spec}' supplies LR, but explain makes its own; name only its HR folder.")
+    if data.supplies_lr:
+        its = "its" if data.has_hr else "an"
+        raise UsageError(f"'{data.spec}' supplies LR, but explain makes its own; name {its} HR folder alone.")
     registry = Registry(plugins, hosted=False)
     choices = registry.select((method,))
     if len(choices) > 1:

@@ -90,4 +90,12 @@ Plugins = Annotated[
     typer.Option("--plugin", help="A Python file with methods or metrics; it is executed. Can be repeated."),
 ]
 Out = Annotated[Path, typer.Option("--out", help="The folder that holds runs.")]
+Published = Annotated[
+    str,
+    typer.Option(
+        metavar="all|none|FILE.csv",
+        help="Published values to show: all, none, or those of a file.",
+        show_default="those of the methods shown",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json/--no-json", help="One JSON document on stdout instead of tables.")]

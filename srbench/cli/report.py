@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from srbench.cli.options import Out, split
+from srbench.cli.options import Out, Published, split
 from srbench.system.places import LEADERBOARD, RUNS
 from srbench.system.text import echo
 
 if TYPE_CHECKING:
+    from srbench.analysis.references import Reference
     from srbench.bench.results import MetricRecord
     from srbench.bench.store import LoadedRun
 
@@ -55,6 +57,7 @@ def report(
     intervals: Annotated[
         bool, typer.Option("--intervals/--no-intervals", help="Also print values with 95 % intervals.")
     ] = False,
+    published: Published = "",
     open_: Annotated[bool, typer.Option("--open/--no-open", help="Open the report in the browser.")] = False,
 ) -> None:
     """Print a run's tables, with published values, and write its report: tables, plots and crop sheets.
@@ -64,11 +67,13 @@ def report(
 
     Exit codes: 0 fine, 2 wrong usage, 4 data missing or the report cannot be written.
     """
+    from srbench.analysis.published import published as chosen
     from srbench.bench.store import find_run, read_run
     from srbench.report.leaderboard import leaderboards, write_leaderboards
     from srbench.report.write import check_formats, write_report
 
     check_formats(split(formats))
+    references = chosen(published)
     named: list[str | None] = [*runs] if runs else [None]
     folders = {path.resolve(): path for path in (find_run(name, out) for name in named)}
     several = len(folders) > 1
@@ -77,14 +82,14 @@ def report(
         loaded = [read_run(path) for path in folders.values()]
         folder = to or (LEADERBOARD if several else loaded[0].folder.report)
         shown, baselines = _choose(leaderboards(loaded, folder) if several else loaded, split(methods), baseline)
-        _print(shown, baselines, _metrics(shown, split(metrics)), intervals=intervals)
+        _print(shown, baselines, _metrics(shown, split(metrics)), references, intervals=intervals)
         if plots:  # plots have reference cycles
             gc.freeze()
             gc.enable()
         if several:
-            files = write_leaderboards(shown, folder, split(formats), plots, baselines)
+            files = write_leaderboards(shown, folder, split(formats), plots, baselines, references)
         else:
-            files = write_report(shown[0], folder, split(formats), plots, baselines[0])
+            files = write_report(shown[0], folder, split(formats), plots, baselines[0], references)
     finally:
         gc.enable()
     echo(f"report of {len(files)} files in {folder}", err=True)
@@ -107,7 +112,14 @@ def _choose(runs: list[LoadedRun], methods: tuple[str, ...], baseline: str) -> t
     return chosen, [label if label in labels else "" for _, labels in shown if labels]
 
 
-def _print(runs: list[LoadedRun], baselines: list[str], metrics: list[list[MetricRecord]], *, intervals: bool) -> None:
+def _print(
+    runs: list[LoadedRun],
+    baselines: list[str],
+    metrics: list[list[MetricRecord]],
+    references: Sequence[Reference],
+    *,
+    intervals: bool,
+) -> None:
     from srbench.report.text.terminal import print_tables
     from srbench.system.console import make_console
 
@@ -115,7 +127,7 @@ def _print(runs: list[LoadedRun], baselines: list[str], metrics: list[list[Metri
     for number, (run, baseline, others) in enumerate(zip(runs, baselines, metrics, strict=True)):
         if number:
             console.print()
-        print_tables(run, console, others=others, intervals=intervals, baseline=baseline)
+        print_tables(run, console, references, others, intervals=intervals, baseline=baseline)
 
 
 def _metrics(runs: list[LoadedRun], wanted: tuple[str, ...]) -> list[list[MetricRecord]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,13 +12,14 @@ import typer
 
 from srbench.bench.options import HELP, Options, Request
 from srbench.cli.guard import is_debugging
-from srbench.cli.options import Config, Json, Out, Plugins, numbers, split
+from srbench.cli.options import Config, Json, Out, Plugins, Published, numbers, split
 from srbench.errors import EXIT_CELL_FAILED, EXIT_DATA, EXIT_INTERRUPTED, EXIT_OK, SrbenchError
 from srbench.system.names import join_names
 from srbench.system.places import is_folder
 from srbench.system.text import echo, echo_json, warn
 
 if TYPE_CHECKING:
+    from srbench.analysis.references import Reference
     from srbench.bench.plan import Plan
     from srbench.bench.run import Prepared
     from srbench.bench.store import LoadedRun
@@ -56,6 +58,7 @@ def run(
     force: Annotated[bool, typer.Option("--force/--no-force", help=HELP["force"])] = BY_DEFAULT.force,
     dry_run: Annotated[bool, typer.Option("--dry-run/--no-dry-run", help="Show the cells and stop.")] = False,
     speed: Annotated[bool, typer.Option("--speed/--no-speed", help="Time each method, for the speed column.")] = True,
+    published: Published = "",
     no_report: Annotated[bool, typer.Option("--no-report/--report", help="Do not write tables and plots.")] = False,
     json: Json = False,
     plugin: Plugins = None,
@@ -70,6 +73,7 @@ def run(
     Exit codes: 0 fine, 2 wrong usage, 3 a cell failed, 4 data missing or corrupt or results not writable,
     5 the Ray cluster is gone, 130 interrupted (Ctrl-C or SIGTERM).
     """
+    from srbench.analysis.published import published as chosen
     from srbench.bench.run import prepare
     from srbench.cli.console import stderr
     from srbench.recipe import MOST_SEED
@@ -99,7 +103,8 @@ def run(
         force=force,
     )
     flags = {"--no-speed": not speed, "--no-report": no_report, "--json": json}
-    given = [flag for flag, on in flags.items() if on]
+    given = [flag for flag, on in flags.items() if on] + (["--published", published] if published else [])
+    references = chosen(published)
     prepared = prepare(request, options, plugins=plugin or [], speed=speed, flags=given)
     plan = prepared.plan
     for left_out in plan.skipped:
@@ -117,8 +122,8 @@ def run(
     for note in (note for note in loaded.record.notes if note not in plan.notes):
         stderr().print(f"note: {note}", markup=False, soft_wrap=True)
     # the report first: whoever reads the table from a pipe may stop reading, and a full disk must not cost the table
-    trouble = None if no_report else _write_report(loaded)
-    _show_results(loaded, as_json=json)
+    trouble = None if no_report else _write_report(loaded, references)
+    _show_results(loaded, references, as_json=json)
     stderr().print(f"{summary}; results in {folder}", markup=False, soft_wrap=True)
     if gone := sum(planned.status == "ok" for planned in loaded.record.cells) - len(loaded.cells):
         warn(f"{gone} finished cells are no longer in {folder}, or were altered there; run again.")
@@ -146,12 +151,12 @@ def _execute(prepared: Prepared) -> tuple[LoadedRun, str]:
     return loaded, f"cells: {console.computed} computed, {console.known} known before, {console.failed} failed"
 
 
-def _write_report(loaded: LoadedRun) -> SrbenchError | None:
+def _write_report(loaded: LoadedRun, references: Sequence[Reference]) -> SrbenchError | None:
     """Write tables and plots; what keeps them from being written is returned, not raised."""
     from srbench.report.write import write_report
 
     try:
-        write_report(loaded)
+        write_report(loaded, references=references)
     except SrbenchError as error:
         return error
     return None
@@ -182,7 +187,7 @@ def _show_plan(plan: Plan, out: Path, *, as_json: bool) -> None:
     echo(f"{len(rows)} cells; results would lie in {out / plan.run_id}")
 
 
-def _show_results(loaded: LoadedRun, *, as_json: bool) -> None:
+def _show_results(loaded: LoadedRun, references: Sequence[Reference] | None = None, *, as_json: bool) -> None:
     if as_json:
         from srbench.analysis.sample import cell_intervals
         from srbench.report.tables.document import run_document
@@ -193,4 +198,4 @@ def _show_results(loaded: LoadedRun, *, as_json: bool) -> None:
     from srbench.report.text.terminal import print_tables
     from srbench.system.console import make_console
 
-    print_tables(loaded, make_console(highlight=False), others=other_metrics(loaded))
+    print_tables(loaded, make_console(highlight=False), references, other_metrics(loaded))

@@ -13,6 +13,7 @@ from pathlib import Path
 from srbench.data.catalog import dataset_of, known_names, load_manifest, manifest_names, resolve
 from srbench.data.dataset import Dataset, Item
 from srbench.data.manifest import Manifest, role_of
+from srbench.data.own.by_hand import by_hand_manifest, images_by_hand
 from srbench.data.own.describe import About, describe
 from srbench.data.own.folders import folder_dataset, images_named, require_utf8
 from srbench.data.own.manifests import own_path, require_free
@@ -34,9 +35,11 @@ def add(
 ) -> Manifest:
     """Write a manifest for images that lie here, so that they have a name.
 
+    A name of srbench's own is for a set that people get by hand (``manga109``): the folder must hold all of its images.
+
     Args:
         name: for ``--datasets``.
-        source: a folder of HR images or of classes of them, or ``hr=DIR,lr=DIR``.
+        source: a folder of HR images or of classes of them, ``hr=DIR,lr=DIR``, or ``lr=DIR``.
         about: what to say of them.
         splits: ``name=glob`` each, below the folder; one called ``test`` of all images if there is none.
         url_base: where the folder is published: for a manifest that others can use.
@@ -50,8 +53,16 @@ def add(
     """
     _check_options(url_base, copy)
     name = unicodedata.normalize("NFC", name)
-    require_free(name, _names_of_others(name) | (taken or {}), replace=replaced)
-    found = {split: tuple(map(_absolute, items)) for split, items in _splits(source, splits).items()}
+    by_hand = by_hand_manifest(name)
+    require_free(name, (taken or {}) if by_hand else _names_of_others(name) | (taken or {}), replace=replaced)
+    if by_hand:
+        if splits or url_base:
+            raise UsageError(f"The splits and terms of {name} are known: give the folder that holds it alone.")
+        chosen = images_by_hand(by_hand, user_path(source))
+        about = About(**by_hand.model_dump(include={"title", "licence", "homepage", "citation", "notes"}))
+    else:
+        chosen = _splits(source, splits)
+    found = {split: tuple(map(_absolute, items)) for split, items in chosen.items()}
     folder = _common_folder(source, [item for items in found.values() for item in items])
     path = own_path(name)
     require_home(path, "SRBENCH_DATASETS")
@@ -145,10 +156,10 @@ def _folder(source: str) -> Path | None:
 
 
 def _matching(dataset: Dataset, split: str, pattern: str) -> tuple[Item, ...]:
-    """The pairs whose HR image a glob names."""
-    items = tuple(item for item in dataset.items if item.hr.path.match(pattern))
+    """The items whose HR image, or LR image where there is no HR, a glob names."""
+    items = tuple(item for item in dataset.items if item.main.path.match(pattern))
     if not items:
-        raise DataError(f"No HR image of '{dataset.spec}' is called '{pattern}', as split {split} asks: correct it.")
+        raise DataError(f"No image of '{dataset.spec}' is called '{pattern}', as split {split} asks: correct it.")
     return items
 
 
@@ -165,8 +176,8 @@ def _common_folder(source: str, items: Iterable[Item]) -> Path:
 
 
 def _absolute(item: Item) -> Item:
-    lr = item.lr and replace(item.lr, path=item.lr.path.absolute())
-    return replace(item, hr=replace(item.hr, path=item.hr.path.absolute()), lr=lr)
+    hr, lr = (file and replace(file, path=file.path.absolute()) for file in (item.hr, item.lr))
+    return replace(item, hr=hr, lr=lr)
 
 
 def _paths(manifest: Manifest) -> list[str]:

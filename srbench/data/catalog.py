@@ -22,6 +22,7 @@ from srbench.data.fetch.progress import Progress
 from srbench.data.identity import Known, identified
 from srbench.data.images import Sample
 from srbench.data.manifest import (
+    Archive,
     FileEntry,
     ImageEntry,
     Manifest,
@@ -30,7 +31,7 @@ from srbench.data.manifest import (
     read_manifest,
     role_of,
 )
-from srbench.data.own.folders import content_hash, folder_dataset, pairs_dataset, require_utf8
+from srbench.data.own.folders import content_hash, folder_dataset, lr_dataset, pairs_dataset, require_utf8
 from srbench.data.own.hub import hub_manifest, hub_manifests
 from srbench.data.own.hub_spec import is_hub
 from srbench.data.own.manifests import own_manifest, own_names
@@ -80,11 +81,13 @@ def known_names() -> tuple[str, ...]:
 def load_manifest(name: str) -> Manifest:
     """The manifest of a data set that comes with srbench, or that is the user's own.
 
+    Of one that people get by hand that which ``srbench data add`` has made of their images, if there is one.
+
     Raises:
         UsageError: there is none of this name; the nearest are suggested.
         DataError: the manifest is not valid.
     """
-    if name in manifest_names():
+    if name in manifest_names() and not (_builtin_manifest(name).by_hand and name in own_names()):
         return _builtin_manifest(name)
     if name in own_names():
         return own_manifest(name)
@@ -103,7 +106,8 @@ def resolve(spec: str, *, cwd: Path | None = None) -> Dataset:
     Args:
         spec: ``set5`` or ``set5:test`` (the default split, or one by name); a folder of HR images, or of classes of
             them (with a slash, a leading dot, or simply there); a manifest ``my.toml`` or ``my.toml:train``;
-            ``hr=DIR,lr=DIR``; either as ``NAME=DIR`` or ``NAME=hr=DIR,lr=DIR`` to have another name than the folder's;
+            ``hr=DIR,lr=DIR``; ``lr=DIR`` for LR images without HR; any as ``NAME=DIR``, ``NAME=hr=DIR,lr=DIR`` or
+            ``NAME=lr=DIR`` to have another name than the folder's;
             ``hf:org/name:split`` (:mod:`srbench.data.own.hub`). A name of :func:`known_names` comes before a folder of
             the same name: write ``./set5`` for the folder.
         cwd: what relative paths are relative to.
@@ -135,7 +139,7 @@ def _named(name: str, rest: str, spec: str, base: Path) -> Dataset:
         raise UsageError(f"'{name}' cannot be a data set's name: use letters, digits, '-', '_' and '.'.")
     dataset = _own(rest, base)
     if dataset.manifest:
-        raise UsageError(f"'{rest}' has a name already: write NAME= before a folder or hr=DIR,lr=DIR.")
+        raise UsageError(f"'{rest}' has a name already: write NAME= before a folder, hr=DIR,lr=DIR or lr=DIR.")
     return replace(dataset, name=name, spec=spec, above=())
 
 
@@ -145,8 +149,10 @@ def _own(spec: str, base: Path) -> Dataset:
     if pair and pair[1] != pair[3]:
         folders = {pair[1]: user_path(pair[2], base), pair[3]: user_path(pair[4], base)}
         return pairs_dataset(folders["hr"], folders["lr"], spec)
+    if lr := re.fullmatch(r"lr=\s*(\S.*)", spec):
+        return lr_dataset(user_path(lr[1], base), spec)
     if spec.startswith(("hr=", "lr=")):
-        raise UsageError(f"'{spec}' names one folder of a pair: write hr=DIR,lr=DIR.")
+        raise UsageError(f"'{spec}' is half of a pair: write hr=DIR,lr=DIR, DIR for HR alone, or lr=DIR for LR alone.")
     if is_hub(spec):
         return dataset_of(hub_manifest(spec, base), "", spec)
     own = re.fullmatch(r"(.+\.toml)(?::([^:/\\]*))?", spec)
@@ -197,6 +203,7 @@ def dataset_of(manifest: Manifest, split: str = "", spec: str = "") -> Dataset:
         homepage=manifest.homepage,
         manifest=manifest.name,
         folder=folder,
+        by_hand=manifest.by_hand,
     )
 
 
@@ -224,6 +231,9 @@ def _builtin_sets() -> tuple[Known, ...]:
     found = []
     for name in manifest_names():
         manifest = load_manifest(name)
+        if manifest.by_hand:
+            found.append(Known(name, [], "", by_hand=True))
+            continue
         for split in manifest.splits:
             with suppress(DataError):
                 dataset = dataset_of(manifest, split)
@@ -257,9 +267,11 @@ def _folder(manifest: Manifest) -> Path:
         if spec is None or not spec.submodule_search_locations:
             raise DataError(f"'{manifest.name}' is part of the package {manifest.package}: install that.")
         return Path(spec.submodule_search_locations[0])
+    if manifest.by_hand:
+        return data_root() / manifest.name
     if manifest.is_remote and not manifest.base_url.startswith("file:"):
         if manifest.name in manifest_names() and manifest == load_manifest(manifest.name):
-            return data_root() / manifest.name
+            return data_root() / (manifest.shares or manifest.name)
         # a user's manifest shall not mix with another of the same name
         own = hashlib.sha256(manifest.model_dump_json(exclude={"file"}).encode()).hexdigest()[:8]
         return data_root() / f"{manifest.name}-{own}"
@@ -273,8 +285,10 @@ def _folder(manifest: Manifest) -> Path:
 
 
 def _item(manifest: Manifest, split: Split, entry: ImageEntry, folder: Path) -> Item:
-    hr = _file(manifest, split, entry, folder, copy=entry.name if manifest.kind == "hr" else "")
-    lr = _file(manifest, split, entry.lr, folder) if entry.lr else None
+    if manifest.kind == "lr":
+        return Item(entry.name, None, _file(manifest, split, entry, folder, split.archive))
+    hr = _file(manifest, split, entry, folder, split.archive, copy=entry.name if manifest.kind == "hr" else "")
+    lr = _file(manifest, split, entry.lr, folder, split.lr_archive) if entry.lr else None
     return Item(entry.name, hr, lr, split.scale if lr else None)
 
 
@@ -283,10 +297,13 @@ def _cropped(split: Split, entry: ImageEntry, item: Item, whole: Dataset | None)
     if whole is None or not entry.source:
         return item
     crop = CropOf(whole, entry.source, split.scale or 1)
-    return replace(item, hr=replace(item.hr, crop_of=crop))
+    return replace(item, hr=replace(item.main, crop_of=crop))
 
 
-def _file(manifest: Manifest, split: Split, entry: FileEntry, folder: Path, copy: str = "") -> ImageFile:
+def _file(
+    manifest: Manifest, split: Split, entry: FileEntry, folder: Path, archive: Archive | None, copy: str = ""
+) -> ImageFile:
+    archive = archive or split.archive
     path = folder / entry.path
     known = entry.model_dump(include={"bytes", "sha256", "pixels_sha256", "width", "height"})
     if not manifest.is_remote or manifest.base_url.startswith("file:"):
@@ -299,8 +316,8 @@ def _file(manifest: Manifest, split: Split, entry: FileEntry, folder: Path, copy
     return ImageFile(
         path=path,
         copy=folder / copied if copied else None,
-        url=manifest.base_url.rstrip("/") + "/" + quote(split.archive.path if split.archive else entry.path),
-        mirrored=() if split.archive else tuple(mirrored),
-        archive=split.archive,
+        url=manifest.base_url.rstrip("/") + "/" + quote(archive.path if archive else entry.path),
+        mirrored=() if archive else tuple(mirrored),
+        archive=archive,
         **known,
     )

@@ -88,17 +88,22 @@ class ImageFile:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An HR image, with its LR in a set of pairs."""
+    """An HR image, with its LR in a set of pairs; or an LR image alone."""
 
     name: str
-    hr: ImageFile
+    hr: ImageFile | None
     lr: ImageFile | None = None
     scale: int | None = None
 
     @property
     def files(self) -> tuple[ImageFile, ...]:
-        """HR, then LR where there is one."""
-        return (self.hr,) if self.lr is None else (self.hr, self.lr)
+        """HR where there is one, then LR where there is one."""
+        return tuple(file for file in (self.hr, self.lr) if file is not None)
+
+    @property
+    def main(self) -> ImageFile:
+        """HR, or LR where there is no HR."""
+        return self.files[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,7 @@ class Dataset:
         name: short and safe in file names; ``embedded`` for the default split, ``embedded-train`` for another.
         spec: what the user asked for.
         split: the split's name; empty for folders.
-        kind: ``"hr"``, ``"pairs"`` or ``"embedded"``.
+        kind: ``"hr"``, ``"pairs"``, ``"lr"`` (LR images without HR) or ``"embedded"``.
         title: for people.
         items: in natural order.
         content_hash: sha256 over the images' names and hashes.
@@ -123,12 +128,13 @@ class Dataset:
         called: what a user's own folder is called, whichever set its images are.
         above: the folders above a user's own, the nearest first: they tell apart data sets of one name. Empty where
             the name was given.
+        by_hand: how to get it, where it cannot be downloaded.
     """
 
     name: str
     spec: str
     split: str
-    kind: Literal["hr", "pairs", "embedded"]
+    kind: Literal["hr", "pairs", "lr", "embedded"]
     title: str
     items: tuple[Item, ...]
     content_hash: str
@@ -141,6 +147,17 @@ class Dataset:
     note: str = ""
     called: str = ""
     above: tuple[str, ...] = ()
+    by_hand: str = ""
+
+    @property
+    def has_hr(self) -> bool:
+        """Whether there are HR images that SR can be compared with."""
+        return self.kind != "lr"
+
+    @property
+    def supplies_lr(self) -> bool:
+        """Whether LR is part of it, so that no protocol makes it."""
+        return self.kind in ("pairs", "lr")
 
     @property
     def scale(self) -> int | None:
@@ -154,9 +171,11 @@ class Dataset:
 
     def way_out(self) -> str:
         """What a user can do about a file that is missing or wrong."""
+        if self.by_hand:
+            return f"{self.by_hand}; then run `srbench data add {self.manifest} DIR`"
         if self.kind == "embedded":
             return "install scikit-image anew"
-        if self.items[0].hr.url:
+        if self.items[0].main.url:
             return f"run `srbench data fetch {self.spec}`"
         if not self.manifest:
             return "check the folder and run again"

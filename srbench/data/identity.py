@@ -25,6 +25,8 @@ class Known(NamedTuple):
     images: Sequence[tuple[str, tuple[ImageFile, ...]]]
     """Names with HR, and LR where there is one."""
     content_hash: str
+    by_hand: bool = False
+    """Whether people get it by hand and have not: nothing tells its images."""
 
 
 def identified(dataset: Dataset, sets: Iterable[Known], *, named: bool = False) -> Dataset:
@@ -50,6 +52,10 @@ def identified(dataset: Dataset, sets: Iterable[Known], *, named: bool = False) 
     if namesake is not None:
         name = f"{dataset.name}-{OWN}"
         note = f"{dataset.spec} is called {name} here: it is not srbench's {namesake.name}"
+        if namesake.by_hand:
+            note = (
+                f"{dataset.spec} is called {name} here: `srbench data add {namesake.name} DIR` makes it {namesake.name}"
+            )
         return _noted(replace(dataset, name=name), f"{note}, but holds {part}" if part else note)
     return _noted(dataset, f"{dataset.spec} holds {part}") if part else dataset
 
@@ -117,8 +123,8 @@ def _images_of(dataset: Dataset, sets: Sequence[Known]) -> list[set[tuple[str, s
             for found in filter(None, (hr.sha256, hr.pixels_sha256)):
                 by_hash.setdefault(found, set()).add((known.name, name))
     images: list[set[tuple[str, str]]] = []
-    for item in dataset.items:
-        of = by_hash.get(item.hr.sha256 or "") or by_hash.get(_pixels(item.hr, sizes) or "", set())
+    for item in dataset.items if dataset.has_hr else ():
+        of = by_hash.get(item.main.sha256 or "") or by_hash.get(_pixels(item.main, sizes) or "", set())
         if not of:
             break
         images.append(of)

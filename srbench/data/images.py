@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from srbench.data.dataset import Dataset, ImageFile, Pixels, scale_of
 from srbench.data.fetch.fetch import fetch
 from srbench.data.fetch.progress import Progress
-from srbench.errors import DataError
+from srbench.errors import DataError, UsageError
 from srbench.imaging.files import pixels_sha256, read_image
 from srbench.system.hashes import file_sha256
 
@@ -23,18 +23,36 @@ class Sample:
     scale: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LrSample:
+    """An LR image without HR: (h, w) or (h, w, 3) RGB, uint8 or uint16."""
+
+    name: str
+    lr: Pixels
+
+
 def read_samples(dataset: Dataset, progress: Progress = True) -> Iterator[Sample]:
     """Read the images one by one, in order; what is missing is fetched first.
 
     Raises:
+        UsageError: the data set has no HR images.
         DataError: an image cannot be had, is not the one that the manifest means, or cannot be read.
     """
     ensure_fetched(dataset, progress)
     for item in dataset.items:
+        if item.hr is None:
+            raise UsageError(f"'{dataset.spec}' has LR images alone, and here HR is needed: give hr=DIR,lr=DIR.")
         lr = None if item.lr is None else _read(dataset, item.lr)
         hr = _read(dataset, item.hr)
         scale = item.scale if lr is None or item.scale else scale_of(item)
         yield Sample(item.name, hr, lr, scale)
+
+
+def read_lr(dataset: Dataset, progress: Progress = True) -> Iterator[LrSample]:
+    """The images of a data set without HR, as :func:`read_samples` reads those of others."""
+    ensure_fetched(dataset, progress)
+    for item in dataset.items:
+        yield LrSample(item.name, _read(dataset, item.main))
 
 
 def ensure_fetched(dataset: Dataset, progress: Progress = True) -> None:
@@ -55,11 +73,13 @@ def pixel_hashes(dataset: Dataset) -> frozenset[str]:
     """
     hashes: set[str] = set()
     for item in dataset.items:
+        if item.hr is None:
+            continue
         if item.hr.pixels_sha256 is None:
             hashes.update(pixels_sha256(sample.hr) for sample in read_samples(dataset))
             break
         hashes.add(item.hr.pixels_sha256)
-    for crop in (item.hr.crop_of for item in dataset.items):
+    for crop in (item.main.crop_of for item in dataset.items):
         if crop is not None and crop.file is not None and crop.file.pixels_sha256:
             hashes.add(crop.file.pixels_sha256)
     return frozenset(hashes)

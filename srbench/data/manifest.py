@@ -3,7 +3,7 @@
 A manifest::
 
     title = "Set5"
-    kind = "hr"              # "hr": HR images; "pairs": each with its LR; "embedded": files of an installed package
+    kind = "hr"              # "hr": HR images; "pairs": each with its LR; "lr": LR alone; "embedded": of a package
     role = "test"            # "test": never to be trained on; "train"; "splits": each split is what its name says
     default_split = "test"
     licence = "research use; owners' terms"
@@ -35,7 +35,7 @@ from srbench.system.toml import parse_toml
 
 MOST_IMAGES = 100_000
 """That ``numbered`` may stand for: a few bytes of TOML must not fill the memory."""
-Kind = Literal["hr", "pairs", "embedded"]
+Kind = Literal["hr", "pairs", "lr", "embedded"]
 Role = Literal["test", "train", "splits"]
 
 
@@ -88,7 +88,7 @@ class FileEntry(_Model):
 
 
 class ImageEntry(FileEntry):
-    """One HR image, with its LR in a set of pairs.
+    """One HR image, with its LR in a set of pairs; an LR image in a set of LR alone.
 
     Attributes:
         name: unique in its split; what results are filed under.
@@ -110,15 +110,22 @@ class Archive(_Model):
 
 
 class Numbered(_Model):
-    """Images that differ in a number only, from ``first`` to ``last``: ``"DIV2K_train_HR/{:04d}.png"``."""
+    """Images that differ in a number only, from ``first`` to ``last``: ``"DIV2K_train_HR/{:04d}.png"``.
+
+    In a set of pairs ``lr`` is the LR image's path likewise.
+    """
 
     path: str
+    lr: str = ""
     first: int = Field(ge=0)
     last: int = Field(ge=0)
 
     @model_validator(mode="after")
     def _check(self) -> Numbered:
-        if not re.fullmatch(r"[^{}]*\{(:(0[1-9])?d?)?\}[^{}]*", self.path):
+        for name, path in (("path", self.path), ("lr", self.lr)):
+            if path and not re.fullmatch(r"[^{}]*\{(:(0[1-9])?d?)?\}[^{}]*", path):
+                raise ValueError(f"{name} needs one number field, such as {{}} or {{:04d}}")
+        if not self.path:
             raise ValueError("path needs one number field, such as {} or {:04d}")
         if self.first > self.last:
             raise ValueError("first must not exceed last")
@@ -126,17 +133,22 @@ class Numbered(_Model):
             raise ValueError(f"has more than {MOST_IMAGES} images")
         return self
 
-    def images(self) -> tuple[ImageEntry, ...]:
-        """Their entries, named by the file's stem."""
-        paths = [self.path.format(number) for number in range(self.first, self.last + 1)]
-        return tuple(ImageEntry(name=PurePosixPath(path).stem, path=path) for path in paths)
+    def images(self, most: int = MOST_IMAGES) -> tuple[ImageEntry, ...]:
+        """Their entries, named by the file's stem, or the first of them."""
+        numbers = range(self.first, min(self.last + 1, self.first + most))
+        pairs = ((self.path.format(number), self.lr.format(number)) for number in numbers)
+        return tuple(
+            ImageEntry(name=PurePosixPath(path).stem, path=path, lr=FileEntry(path=lr) if lr else None)
+            for path, lr in pairs
+        )
 
 
 class Split(_Model):
-    """The images of one split, listed or numbered, with the pairs' scale and the archive they come in."""
+    """The images of one split, listed or numbered, with the pairs' scale and the archives of HR and LR."""
 
     scale: int | None = Field(default=None, ge=1)
     archive: Archive | None = None
+    lr_archive: Archive | None = None
     images: tuple[ImageEntry, ...] = ()
     numbered: Numbered | None = None
 
@@ -144,9 +156,8 @@ class Split(_Model):
     def _check(self) -> Split:
         if bool(self.images) == (self.numbered is not None):
             raise ValueError("needs either images or numbered")
-        entries = self.entries()
-        for what in ("name", "path"):
-            seen = Counter(str(getattr(entry, what)).lower() for entry in entries)
+        for what in ("name", "path"):  # numbered ones differ
+            seen = Counter(str(getattr(entry, what)).lower() for entry in self.images)
             twice = next((value for value, count in seen.items() if count > 1), None)
             if twice:
                 raise ValueError(f"two images have the {what} '{twice}'")
@@ -154,11 +165,24 @@ class Split(_Model):
 
     def entries(self) -> tuple[ImageEntry, ...]:
         """Its images in order."""
-        return self.numbered.images() if self.numbered else self.images
+        return self.images or self.numbered_images()
+
+    @property
+    def count(self) -> int:
+        """How many images."""
+        return len(self.images) or (self.numbered.last - self.numbered.first + 1 if self.numbered else 0)
+
+    def numbered_images(self, most: int = MOST_IMAGES) -> tuple[ImageEntry, ...]:
+        """Its numbered images, or the first of them."""
+        return self.numbered.images(most) if self.numbered else ()
 
 
 class Manifest(_Model):
-    """A whole manifest. ``name`` is the file's stem, ``file`` where it was read from."""
+    """A whole manifest.
+
+    ``name`` is the file's stem, ``file`` where it was read from, ``shares`` the data set in whose folder its files lie,
+    and ``by_hand`` says how people get a set that nobody may download without them: names alone are then pinned.
+    """
 
     name: Name
     file: str
@@ -173,6 +197,8 @@ class Manifest(_Model):
     base_url: str = Field(default="", max_length=2000)
     package: str = Field(default="", pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$")
     crop_of: str = ""
+    shares: str = ""
+    by_hand: str = ""
     splits: dict[Name, Split]
 
     @property
@@ -186,10 +212,12 @@ class Manifest(_Model):
             raise ValueError(f"default_split '{self.default_split}' is not one of its splits")
         if (self.kind == "embedded") != bool(self.package):
             raise ValueError("package goes with kind 'embedded', and only with it")
-        if self.kind != "embedded" and not self.base_url:
+        if self.by_hand and (self.base_url or self.kind != "hr"):
+            raise ValueError("by_hand goes with HR images, without base_url")
+        if self.kind != "embedded" and not self.base_url and not self.by_hand:
             raise ValueError("base_url is missing")
         for name, split in self.splits.items():
-            for entry in split.entries():
+            for entry in split.images or split.numbered_images(1):
                 self._check_entry(f"{name}: image '{entry.name}'", entry, split)
         return self
 
@@ -198,8 +226,8 @@ class Manifest(_Model):
             raise ValueError(f"{where}: lr goes with kind 'pairs', and only with it")
         if entry.source and not self.crop_of:
             raise ValueError(f"{where}: source needs crop_of")
-        for file in (entry, entry.lr):
-            pinned = file is None or file.sha256 or file.pixels_sha256 or split.archive
+        for file, archive in ((entry, split.archive), (entry.lr, split.lr_archive or split.archive)):
+            pinned = file is None or file.sha256 or file.pixels_sha256 or archive
             if self.is_remote and not pinned:
                 raise ValueError(f"{where}: sha256 or pixels_sha256 is needed for what is downloaded")
 

@@ -49,7 +49,7 @@ def match(folder: Path, dataset: Dataset, scale: int | None = None) -> Matched:
     hr = {file.path.resolve() for item in dataset.items for file in item.files}
     files = [path for path in files if path.resolve() not in hr] or files
     names = [item.name for item in dataset.items]
-    for called in (names, [item.hr.path.stem for item in dataset.items]):
+    for called in (names, [item.main.path.stem for item in dataset.items]):
         if meant := ways(called, files):
             return _chosen(meant, called, files, scale)
     known: dict[str, list[Path]] = {}
@@ -121,7 +121,9 @@ def _matched(chosen: Sequence[Path], files: Sequence[Path]) -> Matched:
     return Matched(tuple(chosen), note)
 
 
-def read_sr(path: Path, name: str, hr: NDArray[np.uint8], most: tuple[int, ...]) -> NDArray[np.uint8]:
+def read_sr(
+    path: Path, name: str, hr: NDArray[np.uint8], most: tuple[int, ...], *, has_hr: bool = True
+) -> NDArray[np.uint8]:
     """An SR image cut to HR's size, with one channel or three as HR has them; colours of a gray HR's SR become gray.
 
     Args:
@@ -130,6 +132,7 @@ def read_sr(path: Path, name: str, hr: NDArray[np.uint8], most: tuple[int, ...])
         hr: the HR image as it is scored: cropped to a multiple of the scale, and in three channels where the protocol
             reads gray images so.
         most: HR's height and width before it was cropped, which SR may have too.
+        has_hr: False where there is no HR, and ``hr`` is LR enlarged to the size that SR must have.
 
     Raises:
         DataError: it cannot be read, or does not fit.
@@ -137,6 +140,10 @@ def read_sr(path: Path, name: str, hr: NDArray[np.uint8], most: tuple[int, ...])
     sr = to_uint8(read_image(path))
     (height, width), (most_height, most_width) = hr.shape[:2], most
     if not (height <= sr.shape[0] <= most_height and width <= sr.shape[1] <= most_width):
+        if not has_hr:
+            raise DataError(
+                f"{path.name} is {sr.shape[1]}x{sr.shape[0]}, and SR of '{name}' is {width}x{height} at this scale."
+            )
         cut = f", or HR cut to a multiple of the scale ({width}x{height})" if (height, width) != most else ""
         larger = sr.shape[0] >= most_height and sr.shape[1] >= most_width
         way_out = ": cut it to that, if what it has beyond HR lies below and to the right" if larger else ""
@@ -147,7 +154,8 @@ def read_sr(path: Path, name: str, hr: NDArray[np.uint8], most: tuple[int, ...])
     sr = sr[:height, :width]
     fitted = alike(sr, hr)
     if fitted is None and hr.ndim == 3:
-        raise DataError(f"{path.name}: SR is gray and HR has colours; save SR as HR is.")
+        other = "HR" if has_hr else "LR"
+        raise DataError(f"{path.name}: SR is gray and {other} has colours; save SR as {other} is.")
     if fitted is None:  # what a network for RGB leaves of a gray image, brought back as its own row is
         fitted = round_half_up(gray_of(sr.astype(np.float64))).astype(np.uint8)
     return np.ascontiguousarray(fitted)

@@ -121,7 +121,10 @@ def lossless_images(folder: Path, dataset: str, stem: str) -> Iterator[Path]:
     try:
         places = [path for path in folder.iterdir() if key(path.name) == key(dataset) and path.is_dir()]
         places += [
-            path for place in places for path in place.iterdir() if re.fullmatch("(?i)HR|GT|original", path.name)
+            path
+            for place in places
+            for path in place.iterdir()
+            if re.fullmatch("(?i)(test[-_])?[HL][RQ]|GT|original", path.name)
         ]
         files = [path for place in places for path in place.iterdir()]
     except OSError:  # a mirror that cannot be read has no such file

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,11 @@ class Scoring:
     metrics: tuple[Metric, ...]
     hashes: Mapping[str, str]
     weights: Mapping[str, Path]
+
+    def without_hr(self) -> Scoring:
+        """By those metrics alone that need no HR."""
+        metrics = tuple(metric for metric in self.metrics if not metric.needs_hr)
+        return replace(self, metrics=metrics, hashes={metric.name: self.hashes[metric.name] for metric in metrics})
 
     def score(
         self,

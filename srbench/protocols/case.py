@@ -31,8 +31,8 @@ def _fit(name: str, hr: NDArray[Any], lr: NDArray[Any], scale: int) -> NDArray[A
     return hr[:height, :width]
 
 
-class Case:
-    """One image under a protocol at a scale: what methods are given of it, and what their output is scored against.
+class GivenCase:
+    """One image under a protocol at a scale, as far as methods see it: LR, and what becomes of their output.
 
     Several methods share it. Arrays are on the scale 0..255, (H, W) or (H, W, 3); only what methods get and return is
     (C, H, W) in [0, 1].
@@ -41,6 +41,51 @@ class Case:
         protocol: by which.
         scale: the factor.
         input: the LR side.
+    """
+
+    def __init__(self, protocol: Protocol, scale: int, given: MethodInput) -> None:
+        self.protocol = protocol
+        self.scale = scale
+        self.input = given
+
+    def method_input(self, info: MethodInfo) -> NDArray[np.float32]:
+        """(C, h, w) float32 in [0, 1], C and the size being what the method asks for."""
+        return self.input.given(info)
+
+    def finish(self, info: MethodInfo, output: NDArray[np.float32]) -> Floats:
+        """From a method's (C, H, W) in [0, 1] to the SR planes, rounded as the protocol says.
+
+        (H, W) luma where luma alone was degraded and asked for; else the gray (H, W) or RGB (H, W, 3) image.
+        """
+        sr = self.input.image(info, output)
+        return round_half_up(sr) if self.protocol.sr == "uint8" else np.clip(sr, 0.0, 255.0)
+
+    def image(self, sr: Floats) -> NDArray[np.uint8]:
+        """The SR image to look at: uint8 gray or RGB; a lone luma gets its chroma from the upsampled LR."""
+        if sr.ndim == 2 and not self.input.gray:
+            sr = self.input.with_chroma(sr)
+        return round_half_up(sr).astype(np.uint8)
+
+
+class LrCase(GivenCase):
+    """A supplied LR image without HR.
+
+    Attributes:
+        enlarged: LR in the size of SR, each pixel a block: what there is to look at beside SR.
+    """
+
+    def __init__(self, protocol: Protocol, scale: int, lr: NDArray[np.uint8]) -> None:
+        size = (lr.shape[0] * scale, lr.shape[1] * scale)
+        super().__init__(
+            protocol, scale, ProtocolInput(protocol, size, lr.ndim == 2, lambda: _as_lr(protocol, lr), None)
+        )
+        self.enlarged: NDArray[np.uint8] = np.repeat(np.repeat(lr, scale, axis=0), scale, axis=1)
+
+
+class Case(GivenCase):
+    """An image with HR: also what the output of methods is scored against.
+
+    Attributes:
         target: the HR side.
     """
 
@@ -52,27 +97,22 @@ class Case:
         lr: NDArray[np.uint8] | None,
         uncropped: tuple[int, ...] = (),
     ) -> None:
-        self.protocol = protocol
-        self.scale = scale
-        self.uncropped = uncropped or hr.shape[:2]
-        """Height and width of HR before it was cropped to a multiple of the scale."""
-        self.target = Target(hr)
-        self.input: MethodInput = ProtocolInput(
+        given = ProtocolInput(
             protocol,
             (hr.shape[0], hr.shape[1]),
             gray=hr.ndim == 2,
-            lr=self._downsampled if lr is None else lambda: lr if protocol.lr == "uint8" else lr.astype(np.float64),
+            lr=self._downsampled if lr is None else lambda: _as_lr(protocol, lr),
             y=self._downsampled_y if protocol.degraded == "y" else None,
         )
+        super().__init__(protocol, scale, given)
+        self.uncropped = uncropped or hr.shape[:2]
+        """Height and width of HR before it was cropped to a multiple of the scale."""
+        self.target = Target(hr)
 
     @property
     def hr(self) -> NDArray[np.uint8]:
         """HR, cropped to what SR covers."""
         return self.target.hr
-
-    def method_input(self, info: MethodInfo) -> NDArray[np.float32]:
-        """(C, h, w) float32 in [0, 1], C and the size being what the method asks for."""
-        return self.input.given(info)
 
     def method_target(self, info: MethodInfo) -> NDArray[np.float32]:
         """(C, H, W) float32 in [0, 1]: what a perfect method would return; what a learned one is trained towards."""
@@ -80,26 +120,12 @@ class Case:
             return as_planes(self._y)
         return as_planes(in_colour(self.hr) if info.channels == "rgb" else self.hr)
 
-    def finish(self, info: MethodInfo, output: NDArray[np.float32]) -> Floats:
-        """From a method's (C, H, W) in [0, 1] to the SR planes, rounded as the protocol says, that :meth:`pair` takes.
-
-        (H, W) luma where luma alone was degraded and asked for; else the gray (H, W) or RGB (H, W, 3) image.
-        """
-        sr = self.input.image(info, output)
-        return round_half_up(sr) if self.protocol.sr == "uint8" else np.clip(sr, 0.0, 255.0)
-
     def pair(self, sr: Floats) -> tuple[Floats, Floats]:
-        """SR and HR as they are scored: luma or RGB, shaved."""
+        """What :meth:`finish` gives, and HR, as they are scored: luma or RGB, shaved."""
         pair = self.target.pair(sr, self.protocol.plane, self.protocol.shave(self.scale))
         for pixels in pair:
             pixels.setflags(write=False)  # every metric sees the same, and HR's is kept for other methods
         return pair
-
-    def image(self, sr: Floats) -> NDArray[np.uint8]:
-        """The SR image to look at: uint8 gray or RGB; a lone luma gets its chroma from the upsampled LR."""
-        if sr.ndim == 2 and self.hr.ndim == 3:
-            sr = self.input.with_chroma(sr)
-        return round_half_up(sr).astype(np.uint8)
 
     @property
     def _y(self) -> Floats:
@@ -120,6 +146,30 @@ class Case:
         if p.lr == "uint8":
             return lr if lr.dtype == np.uint8 else round_half_up(lr).astype(np.uint8)
         return round_half_up(lr) if p.lr == "rounded" else lr
+
+
+def _as_lr(protocol: Protocol, lr: NDArray[np.uint8]) -> NDArray[Any]:
+    """Supplied LR in the protocol's type."""
+    return lr if protocol.lr == "uint8" else lr.astype(np.float64)
+
+
+def prepare_lr(protocol: Protocol, name: str, lr: NDArray[np.uint8], scale: int) -> LrCase:
+    """Make an LR image without HR ready.
+
+    Args:
+        protocol: by which; one that scores supplied LR.
+        name: of the image, for messages.
+        lr: uint8 (h, w) or (h, w, 3).
+        scale: the integer factor.
+
+    Raises:
+        UsageError: the protocol is not for the scale, or makes LR of HR.
+    """
+    if refusal := protocol.refusal(scale):
+        raise UsageError(f"{refusal[0].upper()}{refusal[1:]}.")
+    if protocol.degraded != "none":
+        raise UsageError(f"{name}: protocol '{protocol.name}' makes LR of HR, and there is none; choose 'paired'.")
+    return LrCase(protocol, scale, in_colour(lr) if protocol.gray == "rgb" else lr)
 
 
 def prepare(protocol: Protocol, name: str, hr: NDArray[Any], scale: int, lr: NDArray[Any] | None = None) -> Case:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from srbench.analysis.references import load_references
+from srbench.analysis.published import published
+from srbench.analysis.references import Reference
 from srbench.bench.store import LoadedRun
 from srbench.report.escape import markdown, safe_file_name
 from srbench.report.merge import by_protocol, merge
@@ -34,6 +35,7 @@ def write_leaderboards(
     formats: Collection[str] = REPORT_FORMATS,
     plots: bool = True,
     baselines: Sequence[str] = (),
+    references: Sequence[Reference] | None = None,
 ) -> list[Path]:
     """Write each board's report into its folder and, with ``md``, one page with the tables of all.
 
@@ -43,6 +45,7 @@ def write_leaderboards(
         formats: as :func:`srbench.report.write.write_report` takes them.
         plots: draw plots and crop sheets too.
         baselines: of each board; none if empty.
+        references: published values to show; if None, those beside our own methods.
 
     Returns:
         The files.
@@ -53,17 +56,17 @@ def write_leaderboards(
     """
     files: list[Path] = []
     for board, baseline in zip(boards, baselines or [""] * len(boards), strict=True):
-        files += write_report(board, out / board_name(board), formats, plots, baseline)
+        files += write_report(board, out / board_name(board), formats, plots, baseline, references)
     if "md" in formats:
         with writing_report(out):
-            write_atomically(out / PAGE, leaderboard_page(boards))
+            write_atomically(out / PAGE, leaderboard_page(boards, references))
         files.insert(0, out / PAGE)
     return files
 
 
-def leaderboard_page(boards: Sequence[LoadedRun]) -> str:
+def leaderboard_page(boards: Sequence[LoadedRun], references: Sequence[Reference] | None = None) -> str:
     """leaderboard.md: the main tables, each protocol under its own heading."""
-    references = load_references()
+    references = published() if references is None else references
     several = "Values of different protocols cannot be compared: each protocol has its own tables."
     parts = ["# srbench leaderboard", *([several] if len(boards) > 1 else [])]
     for board in boards:

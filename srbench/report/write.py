@@ -14,7 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from srbench.analysis.references import Reference, load_references
+from srbench.analysis.published import published
+from srbench.analysis.references import Reference
 from srbench.analysis.sample import cell_intervals
 from srbench.bench.store import LoadedRun
 from srbench.system.files import write_atomically, writing
@@ -29,7 +30,7 @@ REPORT_FORMATS = ("md", "csv", "latex", "json", "html")
 STAMP = "report.json"
 _WITH_PLOTS = "md with plots"
 """In the stamp: the Markdown page that shows the plots."""
-_REPORT_VERSION = 6  # raise it when a report of the same run would look different
+_REPORT_VERSION = 7  # raise it when a report of the same run would look different
 
 
 def write_report(
@@ -38,6 +39,7 @@ def write_report(
     formats: Collection[str] = REPORT_FORMATS,
     plots: bool = True,
     baseline: str = "",
+    references: Sequence[Reference] | None = None,
 ) -> list[Path]:
     """Write a run's report unless it is up to date.
 
@@ -47,6 +49,7 @@ def write_report(
         formats: some of ``md``, ``csv``, ``latex``, ``json`` and ``html``.
         plots: draw plots and crop sheets too.
         baseline: a label; differences to it are shown too.
+        references: published values to show; if None, those beside our own methods.
 
     Returns:
         The files of the report.
@@ -57,7 +60,7 @@ def write_report(
     """
     check_formats(formats)
     folder = run.folder.report if out is None else out
-    references = load_references()
+    references = published() if references is None else references
     wanted = {*formats, *(["plots"] if plots else []), *([_WITH_PLOTS] if plots and "md" in formats else [])}
     inputs = _inputs(run, references, baseline)
     stamp = _read_stamp(folder)
@@ -113,7 +116,7 @@ def _inputs(run: LoadedRun, references: Sequence[Reference], baseline: str) -> s
         for folder in folders
         for path in (folder / "images").rglob("*.png")
     )
-    shown = [asdict(row) | {"value": row.text, "where": ""} for row in references if row.shown_for]
+    shown = [asdict(row) | {"value": row.text, "where": ""} for row in references]
     # executing a run again changes its times even if all cells were known
     record = run.record.model_dump(mode="json", exclude={"started", "finished"})
     return digest(
@@ -222,7 +225,11 @@ def _texts(
 def _comparisons(run: LoadedRun, baseline: str) -> list[Comparison]:
     """Every pair of methods, or each with the baseline, by each of the main metrics."""
     from srbench.analysis.compare import compare_all, report_pairs
-    from srbench.report.tables.grid import main_metrics
+    from srbench.report.tables.grid import places_of_main
 
     pairs = report_pairs(run, baseline)
-    return [comparison for metric in main_metrics(run) for comparison in compare_all(run, metric, pairs)]
+    return [
+        comparison
+        for metric, places in places_of_main(run).items()
+        for comparison in compare_all(run, metric, pairs, [place.name for place in places])
+    ]

@@ -24,16 +24,20 @@ def method_of(label: str) -> str:
 def split_names(values: str) -> tuple[str, ...]:
     r"""``a,b, c`` as a tuple; ``\,`` is a comma in a name.
 
-    A data set ``hr=DIR,lr=DIR`` or ``NAME=hr=DIR,lr=DIR`` stays one.
+    A data set ``hr=DIR,lr=DIR`` or ``NAME=hr=DIR,lr=DIR`` stays one. ``lr=DIR`` may be one alone: where ``hr=`` has one
+    before it and one behind it, it goes with that behind it, unless all are pairs the other way round.
     """
+    given = [part for text in re.split(r"(?<!\\),", values) if (part := text.replace(r"\,", ",").strip())]
+    sides = [side[1] if (side := re.match(r"(?:[^=/\\]+=)?([hl]r)=", part)) else "" for part in given]
     parts: list[str] = []
-    for escaped in re.split(r"(?<!\\),", values):
-        part = escaped.replace(r"\,", ",").strip()
-        begun = re.match(r"(?:[^=/\\]+=)?([hl]r=)", parts[-1]) if parts else None
-        if begun and {begun[1], part[:3]} == {"lr=", "hr="}:
-            parts[-1] += f",{part}"
-        elif part:
-            parts.append(part)
+    while given:
+        count = next((at for at, side in enumerate(sides) if not side), len(sides))  # of those in a row
+        two = sides[:2] in (["hr", "lr"], ["lr", "hr"]) and given[1][:3] in ("hr=", "lr=")
+        if sides[:3] == ["lr", "hr", "lr"] and sides[:count].count("lr") > sides[:count].count("hr"):
+            two = False
+        taken = 2 if two else 1
+        parts.append(",".join(given[:taken]))
+        del given[:taken], sides[:taken]
     return tuple(parts)
 
 

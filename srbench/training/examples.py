@@ -130,7 +130,7 @@ def _validation_sets(recipe: Recipe) -> list[Dataset]:
 
 def _key(item: Item) -> str:
     """Identifies an image across data sets."""
-    return item.hr.identity or str(item.hr.path.resolve())
+    return item.main.identity or str(item.main.path.resolve())
 
 
 def _spread(dataset: Dataset, most: int | None) -> Dataset:

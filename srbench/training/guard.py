@@ -55,7 +55,7 @@ def _images_of(spec: str, known_by: Callable[[Dataset], frozenset[str]]) -> froz
 
 
 def _identities(dataset: Dataset) -> frozenset[str]:
-    return frozenset(item.hr.identity for item in dataset.items if item.hr.identity)
+    return frozenset(item.main.identity for item in dataset.items if item.main.identity)
 
 
 def _pixels(dataset: Dataset) -> frozenset[str]:

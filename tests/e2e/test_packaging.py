@@ -66,6 +66,7 @@ def test_the_wheel_holds_all_and_claims_one_name(wheel: Path) -> None:
         "methods/bicubic.py",
         "datasets/set5.toml",
         "reference/published.csv",
+        "reference/other-methods.csv",
         "py.typed",
         "report/html/static/page.css",
         "metrics/parameters/niqe_modelparameters.mat",

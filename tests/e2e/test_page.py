@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import photograph, save
 from runs import METRICS, compared, write_run
 
 from srbench.analysis.references import load_references
@@ -438,3 +440,29 @@ def test_an_unfinished_run(opened: Callable[..., Opened], tmp_path: Path) -> Non
     assert "not finished" in seen.page.locator(".masthead").inner_text()
     assert "not run yet" in seen.page.locator("#table-notes").inner_text()
     assert seen.page.locator("#baseline").evaluate("s => s.selectedOptions[0].text") == "nearest"
+
+
+def test_a_set_without_hr_shows_lr(
+    opened: Callable[..., Opened], cli: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """LR stands where HR would, errors are not offered, and values of metrics that need HR are told to be lacking."""
+    for name in ("a", "b"):
+        save(tmp_path / "photos" / f"{name}.png", photograph(64, 112, ord(name)))
+        save(tmp_path / "hr" / f"{name}.png", photograph(128, 224, ord(name)))
+    datasets = "lr=photos,both=hr=hr,lr=photos"
+    ended = cli("run", "--methods", "bicubic,nearest", "--datasets", datasets, "--scales", "2", "--protocol", "paired")
+    assert ended.returncode == 0, ended.stderr
+    (path,) = (tmp_path / "results" / "runs").glob("*/report/report.html")
+    shown = opened(path)
+    page = shown.page
+    assert page.locator("#original").inner_text().startswith("LR")
+    assert not page.locator("#mode").is_visible()
+    assert shown.texts("#table thead .groups th")[1].startswith("NIQE")
+    assert any("psnr compares SR with HR" in text for text in shown.texts("#table-notes p"))
+    assert shown.painted("truth") != shown.painted("compare")
+    shown.switch("dataset", "both")
+    assert page.locator("#original").inner_text().startswith("HR")
+    assert page.locator("#mode").is_visible()
+    shown.switch("metric", "SSIM")
+    shown.switch("dataset", "photos")
+    assert page.locator("#metric input:checked").evaluate("input => input.nextSibling.textContent").startswith("NIQE")

@@ -339,3 +339,23 @@ def test_no_torch_is_imported(folder: Path, three: list[str], tmp_path: Path) ->
         )
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_published_values(folder: Path) -> None:
+    """Of the methods shown, of all, or none; the report follows, and says what is of another protocol."""
+    for choice, beside, others in (("", True, False), ("all", True, True), ("none", False, False)):
+        words = [str(folder), "--no-plots", "--format", "md,latex,html", *(["--published", choice] if choice else [])]
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 0, result.output
+        for text in (
+            result.stdout,
+            *((folder / "report" / name).read_text("utf-8") for name in ("report.md", "tables.tex")),
+        ):
+            assert ("SRCNN 9-5-5 (ImageNet)" in text) == beside
+            assert ("DRCN" in text) == others
+            assert ("not comparable with values of vdsr" in text) == others
+        page = (folder / "report" / "report.html").read_text("utf-8")
+        assert ('"name":"DRCN"' in page) == others
+    assert "published, not run here:" not in result.stdout
+    refused = CliRunner().invoke(app, [str(folder), "--published", "some"])
+    assert isinstance(refused.exception, UsageError)

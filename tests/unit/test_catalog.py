@@ -24,7 +24,22 @@ from srbench.data.own.folders import natural_key
 from srbench.errors import DataError, UsageError
 from srbench.imaging.files import pixels_sha256, write_png
 
-NAMES = ["bsd100", "bsd100-pairs", "bsds200", "div2k", "embedded", "general100", "set14", "set5", "t91", "urban100"]
+NAMES = [
+    *(
+        "bsd100",
+        "bsd100-pairs",
+        "bsds200",
+        "div2k",
+        "div2k-lr",
+        "drealsr",
+        "embedded",
+        "flickr2k",
+        "general100",
+        "lsdir",
+    ),
+    *("manga109", "realsr", "set14", "set5", "t91", "urban100"),
+]
+BY_HAND = {"flickr2k", "lsdir", "manga109"}
 SHA = "0" * 64
 
 
@@ -54,6 +69,12 @@ def test_all_manifests_are_valid() -> None:
         ("general100", 100, "train"),
         ("div2k:train", 800, "train"),
         ("div2k", 100, "validation"),
+        ("div2k-lr", 100, "test"),
+        ("div2k-lr:wild-x4", 100, "test"),
+        ("realsr", 100, "test"),
+        ("drealsr", 93, "test"),
+        ("manga109", 109, "test"),
+        ("flickr2k", 2650, "train"),
         ("bsd100-pairs:train", 100, "train"),
         ("bsd100-pairs:validation", 100, "validation"),
         ("embedded", 5, "test"),
@@ -75,7 +96,7 @@ def test_names_of_splits_differ_and_are_safe() -> None:
 
 
 def test_published_hashes_are_pinned_to_commits() -> None:
-    for name in set(NAMES) - {"embedded", "div2k"}:
+    for name in set(NAMES) - {"embedded", "div2k", "div2k-lr"} - BY_HAND:
         manifest = load_manifest(name)
         *_, owner, repository, commit = manifest.base_url.split("/")[:6]
         assert owner
@@ -210,7 +231,7 @@ def test_classes_whose_images_would_share_a_name(tmp_path: Path) -> None:
         resolve(str(tmp_path))
 
 
-@pytest.mark.parametrize("names", ["train val", "HR LR", "high_res low_res", "x2 x3", "image_SRF_2", "berry Test"])
+@pytest.mark.parametrize("names", ["train val", "HR GT LR", "high_res low_res", "x2 x3", "image_SRF_2", "berry Test"])
 def test_splits_and_sides_of_pairs_are_no_classes(names: str, tmp_path: Path) -> None:
     for name in names.split():
         (tmp_path / name).mkdir()

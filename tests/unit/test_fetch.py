@@ -40,7 +40,7 @@ from srbench.data.dataset import Dataset
 from srbench.data.fetch import download as download_module
 from srbench.data.fetch import networks
 from srbench.data.fetch.fetch import fetch
-from srbench.data.fetch.integrity import faults
+from srbench.data.fetch.integrity import fault_at, faults
 from srbench.data.images import read_samples
 from srbench.errors import DataError, UsageError
 from srbench.imaging.files import pixels_sha256, write_png
@@ -449,6 +449,53 @@ def test_archive(source: str, server: Server, tmp_path: Path, monkeypatch: pytes
     assert faults(dataset) == []
 
 
+def test_pairs_in_two_archives(server: Server, tmp_path: Path) -> None:
+    """As DIV2K is published: HR in one, LR in another, whose folders may be called otherwise than one thinks."""
+    hr = {f"HR/000{number}.png": encoded(picture(number), ".png") for number in (1, 2)}
+    lr = {f"elsewhere/X2/000{number}x2.png": encoded(picture(9 + number)[::2, ::2].copy(), ".png") for number in (1, 2)}
+    pins = {}
+    for name, files in (("HR.zip", hr), ("LR.zip", lr)):
+        data = server.files[f"sets/{name}"] = zipped(**files)
+        pins[name] = f'{{ path = "{name}", bytes = {len(data)}, sha256 = "{hashlib.sha256(data).hexdigest()}" }}'
+    (tmp_path / "pairs.toml").write_text(
+        'title = "Pairs"\nkind = "pairs"\nrole = "test"\ndefault_split = "x2"\nlicence = "CC0"\n'
+        f'base_url = "{server.url}/sets/"\n[splits.x2]\nscale = 2\narchive = {pins["HR.zip"]}\n'
+        f"lr_archive = {pins['LR.zip']}\n"
+        'numbered = { path = "HR/{:04d}.png", lr = "LR/X2/{:04d}x2.png", first = 1, last = 2 }\n'
+    )
+    dataset = resolve(str(tmp_path / "pairs.toml"))
+    samples = list(read_samples(dataset, progress=False))
+    assert [(sample.name, sample.scale) for sample in samples] == [("0001", 2), ("0002", 2)]
+    np.testing.assert_array_equal(samples[1].hr, picture(2))
+    assert samples[1].lr is not None
+    np.testing.assert_array_equal(samples[1].lr, picture(11)[::2, ::2])
+    assert sorted(path for path, _ in server.requests) == ["sets/HR.zip", "sets/LR.zip"]
+    assert fetch(dataset) == 0
+    (dataset.folder / "LR" / "X2" / "0001x2.png").write_bytes(encoded(picture(5), ".png"))
+    assert [(file.path.name, fault) for file, fault in faults(dataset)] == [("0001x2.png", "wrong hash")]
+    assert fetch(dataset, progress=False) == 1
+
+
+def test_two_members_of_one_name_are_not_guessed(server: Server, tmp_path: Path) -> None:
+    files = {f"{folder}/000{number}.png": b"x" for folder in ("a", "b") for number in (1, 2)}
+    with pytest.raises(DataError, match=r"does not hold Numbers/0001\.png"):
+        fetch(archived(server, tmp_path, zipped(**files)), progress=False)
+
+
+def test_div2ks_lr_lies_beside_its_hr(tmp_path: Path) -> None:
+    """So that HR is fetched once for both, and found by whoever has either."""
+    hr, both = resolve("div2k"), resolve("div2k-lr:unknown-x3")
+    assert both.folder == hr.folder
+    assert [item.main.path for item in both.items] == [item.main.path for item in hr.items]
+    assert {item.main.archive for item in both.items} == {item.main.archive for item in hr.items}
+    assert both.scale == 3
+    lr = both.items[0].lr
+    assert lr is not None and lr.archive is not None
+    assert lr.path == both.folder / "DIV2K_valid_LR_unknown" / "X3" / "0801x3.png"
+    assert lr.url == "https://data.vision.ee.ethz.ch/cvl/DIV2K/DIV2K_valid_LR_unknown_X3.zip"
+    assert lr.archive.path == "DIV2K_valid_LR_unknown_X3.zip"
+
+
 def test_archive_resumes(server: Server, tmp_path: Path) -> None:
     dataset = archived(server, tmp_path, zipped(**numbers()))
     server.ways["sets/Numbers.zip"] = [truncated_but_ranged, failing]
@@ -495,13 +542,31 @@ def test_plain_lines_without_a_terminal(mine: Dataset, capsys: pytest.CaptureFix
     assert err.splitlines() == ["srbench: fetching mine:train (3 files, 18 kB)", "srbench: fetched mine:train"]
 
 
-@pytest.mark.parametrize("name", [name for name in manifest_names() if name not in ("div2k", "urban100")])
+NOT_HERE = ("div2k", "div2k-lr", "urban100", "realsr", "drealsr", "manga109", "flickr2k", "lsdir")
+
+
+@pytest.mark.parametrize("name", [name for name in manifest_names() if name not in NOT_HERE])
 def test_real_images(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mirror: str) -> None:
     """All images of the mirror have the pinned pixels, and the pairs' HR are the pinned crops."""
     monkeypatch.setenv("SRBENCH_MIRROR", mirror)
     dataset = resolve(name)
     fetch(dataset, progress=False)
     assert faults(dataset) == []
+
+
+@pytest.mark.parametrize("name", ["realsr", "drealsr"])
+def test_real_crops(name: str, mirror: str) -> None:
+    """Those of the crops that are at hand have the pinned pixels: HR in one folder, LR in another."""
+    folder = Path(mirror) / "real_crops" / name
+    if not folder.is_dir():
+        pytest.skip("the real crops are not at hand")
+    here = 0
+    for item in resolve(name).items:
+        for file, side in zip(item.files, ("hr", "lr"), strict=True):
+            if (path := folder / side / file.path.name).is_file():
+                assert fault_at(path, replace(file, sha256=None)) == ""
+                here += 1
+    assert here == {"realsr": 24, "drealsr": 22}[name]
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -19,7 +20,7 @@ from srbench.data.own.manifests import remove
 from srbench.data.sr_images import match, match_by_name
 from srbench.data.stems import lossless_images
 from srbench.errors import DataError, UsageError
-from srbench.imaging.files import write_png
+from srbench.imaging.files import read_image, write_png
 from srbench.models.parse import parse_spec
 from srbench.system.names import safe_name, split_names
 
@@ -334,3 +335,55 @@ def test_where_a_mirror_may_have_an_image(tmp_path: Path) -> None:
     found = [path.relative_to(tmp_path).as_posix() for path in lossless_images(tmp_path, "bsd100", "3096")]
     assert found == ["B100/HR/3096.png", "BSD-100/3096.bmp"]
     assert not list(lossless_images(tmp_path / "gone", "bsd100", "3096"))
+
+
+SET5 = ("baby", "bird", "butterfly", "head", "woman")
+REAL = Path(os.environ.get("SRBENCH_MIRROR", "nowhere"))
+
+
+@pytest.mark.skipif(not (REAL / "set5").is_dir(), reason="SRBENCH_MIRROR names no folder with set5")
+@pytest.mark.parametrize(
+    ("hr", "others", "given"),
+    [
+        ("{name}.png", [], "."),
+        ("{name}_HR.png", ["{name}_LR.png"], "."),
+        ("{name}_GT.png", ["{name}_LQ.png"], "."),
+        ("img_{number:03d}_SRF_2_HR.png", ["img_{number:03d}_SRF_2_LR.png"], "."),
+        ("{number:04d}.png", ["{number:04d}x4.png"], "."),
+        ("HR_{name}.png", ["LR_{name}.png"], "."),
+        ("HR/{name}.png", ["LR_bicubic/X2/{name}x2.png", "LR_bicubic/X4/{name}x4.png"], "."),
+        ("HR/{name}.png", ["LR_bicubic/X2/{name}x2.png"], "HR"),
+        ("GT/{number}.png", ["LQ/{number}.png"], "."),
+        ("original/{number}.png", ["LRbicx4/{number}.png"], "original"),
+    ],
+)
+def test_set5_in_every_layout_is_set5(hr: str, others: list[str], given: str, tmp_path: Path) -> None:
+    """Known by its pixels, whatever folders and files are called; what lies beside it is not of it."""
+    for number, name in enumerate(SET5, 1):
+        image = read_image(REAL / "set5" / f"{name}.png")
+        for pattern, picture in ((hr, image), *((other, image[::4, ::4].copy()) for other in others)):
+            target = tmp_path / "wherever" / pattern.format(name=name, number=number)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_png(target, picture)
+    dataset = resolve(str(tmp_path / "wherever" / given))
+    assert (dataset.name, dataset.content_hash) == ("set5", resolve("set5").content_hash)
+    assert [item.name for item in dataset.items] == list(SET5)
+
+
+def test_a_folder_of_hr_and_lr_is_its_hr(tmp_path: Path) -> None:
+    put(tmp_path / "Sun" / "HR", ("a.png", "b.png"), "hr")
+    put(tmp_path / "Sun" / "LR_bicubic" / "X2", ("ax2.png", "bx2.png"), "x2")
+    dataset = resolve("./Sun", cwd=tmp_path)
+    assert (dataset.name, [item.name for item in dataset.items]) == ("Sun", ["a", "b"])
+    assert "folders: LR_bicubic" in dataset.note
+    put(tmp_path / "Sun" / "GT", ("a.png",), "hr")  # which of the two is meant?
+    with pytest.raises(DataError, match="give one of its folders"):
+        resolve("./Sun", cwd=tmp_path)
+
+
+@pytest.mark.skipif(not (REAL / "real_crops").is_dir(), reason="SRBENCH_MIRROR names no folder with real_crops")
+def test_some_pairs_of_realsr_are_told(tmp_path: Path) -> None:
+    crops = REAL / "real_crops" / "realsr"
+    dataset = resolve(f"mine=hr={crops / 'hr'},lr={crops / 'lr'}")
+    assert dataset.name == "mine"
+    assert "holds 12 of the 100 images of realsr" in dataset.note

@@ -153,7 +153,7 @@ def _moved(dataset: Dataset, place: Callable[[ImageFile], Path]) -> Dataset:
     def moved(file: ImageFile) -> ImageFile:
         return replace(file, path=place(file), copy=None)
 
-    items = (replace(item, hr=moved(item.hr), lr=moved(item.lr) if item.lr else None) for item in dataset.items)
+    items = (replace(item, hr=item.hr and moved(item.hr), lr=item.lr and moved(item.lr)) for item in dataset.items)
     return replace(dataset, items=tuple(items))
 
 

@@ -29,7 +29,7 @@ def unpack(archive: Path, images: Sequence[ImageFile], folder: Path, done: Calla
 
     Args:
         archive: a zip whose hash has been checked.
-        images: what to unpack; their paths below ``folder`` are the members' names.
+        images: what to unpack; their paths below ``folder`` are the members' names, or end in these.
         folder: the data set's folder.
         done: told each image that is in place.
 
@@ -39,10 +39,11 @@ def unpack(archive: Path, images: Sequence[ImageFile], folder: Path, done: Calla
     sums = []
     try:
         with zipfile.ZipFile(archive) as opened:
-            _check_size(opened, [image.path.relative_to(folder).as_posix() for image in images], archive)
+            members = _members(opened, [image.path.relative_to(folder).as_posix() for image in images])
+            _check_size(opened, list(members.values()), archive)
             for image in images:
-                member = image.path.relative_to(folder).as_posix()
-                sums.append(f"{_unpack_one(opened, member, image.path, archive.name)}  {member}\n")
+                path = image.path.relative_to(folder).as_posix()
+                sums.append(f"{_unpack_one(opened, members[path], image.path, archive.name)}  {path}\n")
                 done(image.path.name)
         write_atomically(sums_path(images[0]), "".join(sums))
     except OSError as error:
@@ -53,6 +54,18 @@ def unpack(archive: Path, images: Sequence[ImageFile], folder: Path, done: Calla
         raise
     except Exception as error:  # zipfile and its decompressors raise anything on what is no whole zip
         raise DataError(f"{archive.name} is corrupt ({error}): delete it and fetch it again.") from error
+
+
+def _members(opened: zipfile.ZipFile, paths: Sequence[str]) -> dict[str, str]:
+    """What an archive calls files of some paths: as they are, or the one member of the name, in whichever folder."""
+    there = set(opened.namelist())
+    named: dict[str, list[str]] = {}
+    for member in there:
+        named.setdefault(member.rpartition("/")[2], []).append(member)
+    return {
+        path: path if path in there or len(found := named.get(path.rpartition("/")[2], [])) != 1 else found[0]
+        for path in paths
+    }
 
 
 def check_space(folder: Path, needed: int) -> None:

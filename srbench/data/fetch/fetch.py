@@ -175,9 +175,10 @@ class _Files:
         own.unlink(missing_ok=True)
 
     def _below_mirrors(self, targets: Mapping[str, Path]) -> Iterator[Source]:
-        """Where files of some names may be in the mirrors, whose folder for this data set may be called in two ways."""
+        """Where files of some names may be in the mirrors, whose folder for this data set may have several names."""
         for mirror in mirrors():
-            for folder in dict.fromkeys((self.dataset.manifest, self.dataset.manifest.replace("-", "_"))):
+            names = (self.dataset.manifest, self.dataset.manifest.replace("-", "_"), self.dataset.folder.name)
+            for folder in dict.fromkeys(names):
                 for name, target in targets.items():
                     path = f"{folder}/{name}"
                     place = mirror / path if isinstance(mirror, Path) else f"{mirror}/{quote(path)}"

@@ -44,8 +44,10 @@ def describe(
     Raises:
         DataError: an image cannot be read, is in a test split and in another, or pairs do not fit.
     """
-    pairs = any(item.lr for items in splits.values() for item in items)
-    head = {"title": about.title, "kind": "pairs" if pairs else "hr", "role": "splits"}
+    every = [item for items in splits.values() for item in items]
+    pairs = any(item.hr and item.lr for item in every)
+    kind = "pairs" if pairs else "hr" if all(item.hr for item in every) else "lr"
+    head = {"title": about.title, "kind": kind, "role": "splits"}
     head |= {"default_split": "test" if "test" in splits else next(iter(splits)), "licence": about.licence}
     head |= {"homepage": about.homepage, "citation": about.citation, "notes": about.notes, "base_url": base_url}
     lines = [f"{key} = {_toml(value)}" for key, value in head.items() if value]
@@ -61,8 +63,8 @@ def describe(
 
 def _entries(items: Sequence[Item], folder: Path) -> Iterator[dict[str, Any]]:
     for item in items:
-        lr = {"lr": _measured(item.lr.path, folder)} if item.lr else {}
-        yield {"name": item.name, **_measured(item.hr.path, folder), **lr}
+        lr = {"lr": _measured(item.lr.path, folder)} if item.hr and item.lr else {}
+        yield {"name": item.name, **_measured(item.main.path, folder), **lr}
 
 
 def _measured(path: Path, folder: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from srbench.data.dataset import Dataset, ImageFile, Item
@@ -33,11 +34,18 @@ _ROLE_FOLDER = re.compile(
 def folder_dataset(folder: Path, spec: str) -> Dataset:
     """All images of a folder as HR images; or those of its folders, where it holds classes of images and nothing else.
 
-    ``berry/1.jpg`` is then called ``berry-1``.
+    ``berry/1.jpg`` is then called ``berry-1``. Of a folder that holds ``HR`` beside ``LR_bicubic`` and the like, and no
+    images, those in ``HR``.
 
     Raises:
         DataError: there is no such folder, or no image in it.
     """
+    entries = _entries(folder)
+    hr = [path for path in entries if re.fullmatch("HR|GT", path.name, re.IGNORECASE) and path.is_dir()]
+    if len(hr) == 1 and not any(map(_is_image, entries)):
+        dataset = folder_dataset(hr[0], spec)
+        note = "; ".join(filter(None, (_left_out([folder], hr), dataset.note)))
+        return replace(dataset, note=note)
     classes = class_folders(folder)
     for inner in classes:
         require_utf8(inner.name)
@@ -106,6 +114,25 @@ def pairs_dataset(hr: Path, lr: Path, spec: str) -> Dataset:
     folders = [as_written(folder) for folder in (hr, lr)]
     above = folders[0].parent if folders[0] != folders[1] and folders[0].parent == folders[1].parent else folders[0]
     return _dataset(_names_above(above), spec, items, hr, _left_out([hr, lr], []))
+
+
+def lr_dataset(lr: Path, spec: str) -> Dataset:
+    """The images of a folder as LR images without HR.
+
+    Where names say which of them are HR, LR or SR, those that are LR.
+
+    Raises:
+        DataError: there is no such folder, or no image in it.
+    """
+    files = image_files(lr)
+    named = [path for path in files if role(path.stem) == "lr"] or [path for path in files if not role(path.stem)]
+    chosen = named or files
+    items = tuple(Item(name, None, _known(path)) for name, path in zip(_names(chosen), chosen, strict=True))
+    others = [path.name for path in files if path not in chosen]
+    note = (
+        f"{len(others)} images that are no LR by their names: {others[0]}{', …' * (len(others) > 1)}" if others else ""
+    )
+    return _dataset(_names_above(lr), spec, items, lr, _left_out([lr], [], note))
 
 
 def class_folders(folder: Path) -> list[Path]:
@@ -259,7 +286,7 @@ def _dataset(names: Sequence[str], spec: str, items: tuple[Item, ...], folder: P
         above=tuple(map(safe_name, names[1:])),
         spec=spec,
         split="",
-        kind="pairs" if items[0].lr else "hr",
+        kind="lr" if items[0].hr is None else "pairs" if items[0].lr else "hr",
         title=f"the images of {folder}",
         items=items,
         content_hash=content_hash(items),
@@ -270,5 +297,7 @@ def _dataset(names: Sequence[str], spec: str, items: tuple[Item, ...], folder: P
 
 
 def content_hash(items: Sequence[Item]) -> str:
-    """sha256 over the canonical JSON of names and hashes."""
-    return digest([[item.name, *(file.identity for file in item.files)] for item in items])
+    """sha256 over the canonical JSON of names and hashes; LR images alone are not the same as HR images alone."""
+    return digest(
+        [[item.name, *([] if item.hr else [None]), *(file.identity for file in item.files)] for item in items]
+    )

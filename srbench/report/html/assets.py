@@ -22,6 +22,7 @@ SCRIPTS = (
     "tooltip.js",
     "switches.js",
     "summary.js",
+    "published.js",
     "results.js",
     "charts.js",
     "speed.js",

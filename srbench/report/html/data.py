@@ -8,10 +8,12 @@ from typing import Any
 
 from srbench.analysis.bootstrap import Interval
 from srbench.analysis.compare import Comparison, default_baseline, find_labels, labels_of
+from srbench.analysis.published import full_name, other_protocol, shown_alone
 from srbench.analysis.references import Reference, shown_beside
 from srbench.analysis.sample import ScoreSample, intervals_by_key, samples
 from srbench.bench.results import DatasetRecord, MetricRecord
 from srbench.bench.store import LoadedRun
+from srbench.report.plots.crops import original
 from srbench.report.plots.palette import PLOTLY_MARKERS, looks
 from srbench.report.tables.grid import Entry, grids, main_metrics, metric_title, printed
 from srbench.report.tables.intervals import printed_p, signed
@@ -45,6 +47,20 @@ class Published:
     difference: str
     """Ours minus theirs, to the published digits."""
     source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedValue:
+    """A published value of a method that is not in the run; the note says that it is of another protocol."""
+
+    name: str
+    dataset: int
+    scale: int
+    metric: int
+    value: float
+    text: str
+    source: str
+    note: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +106,11 @@ def page_document(
     return {
         "run": run.record.id,
         "protocol": run.record.protocol,
-        "metrics": [_metric(metric) | {"main": metric in main_metrics(run)} for metric in run.record.metrics],
+        "metrics": list(map(_metric, run.record.metrics)),
         "methods": _methods(run, labels),
         "datasets": _datasets(run, found),
         "scales": list(run.record.scales),
+        "published": [asdict(value) for value in _published_alone(run, labels, references)],
         "results": [asdict(result) for result in _results(run, labels, found, references)],
         "speed": _speed(run, labels),
         "comparisons": list(_matrices(run, labels, comparisons)),
@@ -138,7 +155,14 @@ def _datasets(run: LoadedRun, found: dict[str, dict[Any, ScoreSample]]) -> list[
         for sample in by_place.values():
             images[sample.dataset] = images.get(sample.dataset) or sample.images
     return [
-        {"name": dataset.name, "title": dataset.title, "images": list(images.get(dataset.name, ()))}
+        {
+            "name": dataset.name,
+            "title": dataset.title,
+            "images": list(images.get(dataset.name, ())),
+            "original": original(dataset),
+            "main": [number for number, m in enumerate(run.record.metrics) if m in main_metrics(run, dataset)],
+            "lacking": [metric.lacking(dataset) for metric in run.record.metrics],
+        }
         for dataset in run.record.datasets
     ]
 
@@ -150,7 +174,7 @@ def _results(
     for number, metric in enumerate(run.record.metrics):
         by_place = found[metric.name]
         ends = intervals_by_key(by_place)
-        for grid in grids(run, metrics=[metric]):
+        for grid in grids(run, metrics=[metric], whole=True):
             for row in grid.rows:
                 for scale, entry in row.entries.items():
                     place = (grid.dataset.name, scale, row.name)
@@ -198,6 +222,26 @@ def _published(
             difference = signed(round(sample.value - row.value, row.digits) + 0.0, row.digits)
             text = printed(row.value, row.digits)
             yield Published(name=row.method, text=text, difference=difference, source=row.source)
+
+
+def _published_alone(
+    run: LoadedRun, labels: Sequence[str], references: Sequence[Reference]
+) -> Iterator[PublishedValue]:
+    """The values of methods that are not in the run."""
+    metrics = [metric.name for metric in run.record.metrics]
+    for number, dataset in enumerate(run.record.datasets):
+        for row in shown_alone(references, run.record, dataset, labels):
+            if row.metric in metrics and row.scale in run.record.scales:
+                yield PublishedValue(
+                    name=full_name(row, run.record),
+                    dataset=number,
+                    scale=row.scale,
+                    metric=metrics.index(row.metric),
+                    value=row.value,
+                    text=printed(row.value, row.digits),
+                    source=row.source,
+                    note=other_protocol(row, run.record),
+                )
 
 
 def _speed(run: LoadedRun, labels: Sequence[str]) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from srbench.errors import DataError
 from srbench.imaging.files import read_image, to_uint8
 from srbench.report.escape import one_line, safe_file_name
 from srbench.report.plots.figures import STYLE, render
-from srbench.report.tables.grid import main_metrics, printed
+from srbench.report.tables.grid import DASH, main_metrics, printed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -93,7 +93,8 @@ def choose(run: LoadedRun, dataset: DatasetRecord, scale: int) -> Sheet | None:
 
 def panels(cells: Sequence[CellResult], run: LoadedRun) -> list[CellResult]:
     """At most MAX_PANELS cells, one per method, the worst first, always with the best and bicubic."""
-    metric = main_metrics(run)[0]
+    datasets = {dataset.name: dataset for dataset in run.record.datasets}
+    metric = main_metrics(run, datasets[cells[0].id.dataset] if cells else None)[0]
     sign = 1 if metric.higher_is_better else -1
     first: dict[str, CellResult] = {}
     for cell in cells:  # one seed for each label
@@ -141,13 +142,19 @@ def _kept_images(run: LoadedRun, dataset: DatasetRecord, scale: int, cells: Sequ
 
 
 def hr_paths(run: LoadedRun, dataset: DatasetRecord, scale: int, image: str) -> list[Path]:
-    """Where an HR image may have been kept: merged runs have a folder each."""
+    """Where an HR image, or without HR enlarged LR, may have been kept: merged runs have a folder each."""
     folders = dict.fromkeys(origin.folder for origin in run.origins.values()) or [run.folder]
-    return [folder.hr_path(dataset.content_hash, scale, image) for folder in folders]
+    place = (dataset.content_hash, scale, image)
+    return [folder.hr_path(*place) if dataset.has_hr else folder.lr_path(*place) for folder in folders]
+
+
+def original(dataset: DatasetRecord) -> str:
+    """What is shown beside SR: ``HR``, or ``LR`` where there is none."""
+    return "HR" if dataset.has_hr else "LR"
 
 
 def read_hr(run: LoadedRun, dataset: DatasetRecord, scale: int, image: str) -> Uint8Image | None:
-    """The kept HR image; None where there is none that is whole."""
+    """The kept HR image, or without HR enlarged LR; None where there is none that is whole."""
     found = (read_kept_image(run, path) for path in hr_paths(run, dataset, scale, image))
     return next((hr for hr in found if hr is not None), None)
 
@@ -208,7 +215,12 @@ def draw(run: LoadedRun, sheet: Sheet) -> Figure:
             return axes_at(left, _GAP + index // columns * (crop_high + _CAPTION + _GAP), _CROP, crop_high)
 
         _draw_whole(axes_at(_GAP, _GAP, whole_wide, whole_wide * shape[0] / shape[1]), sheet, _protocol(run))
-        _draw_crop(panel(0), sheet.window.cut(sheet.hr), ["HR", _heading(run)], [False, False])
+        _draw_crop(
+            panel(0),
+            sheet.window.cut(sheet.hr),
+            [original(sheet.dataset), _heading(run, sheet.dataset)],
+            [False, False],
+        )
         for index, (cell, caption, bold) in enumerate(_captions(run, sheet), 1):
             _draw_crop(panel(index), sheet.window.cut(sheet.srs[cell.key]), caption, bold)
     return figure
@@ -256,13 +268,13 @@ def _protocol(run: LoadedRun) -> str:
     return one_line(f"protocol {run.record.protocol} ({run.record.protocol_hash})")
 
 
-def _heading(run: LoadedRun) -> str:
-    return " / ".join(metric.name.upper() for metric in main_metrics(run) if not metric.of_set)
+def _heading(run: LoadedRun, dataset: DatasetRecord) -> str:
+    return " / ".join(metric.name.upper() for metric in main_metrics(run, dataset) if not metric.of_set)
 
 
 def _captions(run: LoadedRun, sheet: Sheet) -> list[tuple[CellResult, list[str], list[bool]]]:
     """For each panel the cell, its name and values; those of the best by the first metric are bold."""
-    metrics = [metric for metric in main_metrics(run) if not metric.of_set]
+    metrics = [metric for metric in main_metrics(run, sheet.dataset) if not metric.of_set]
     place = (sheet.dataset.name, sheet.scale)  # the same images under another name have the same key
     cells = [c for c in run.cells if c.key in sheet.srs and (c.id.dataset, c.id.scale) == place]
     cells.sort(key=lambda cell: list(sheet.srs).index(cell.key))
@@ -271,10 +283,12 @@ def _captions(run: LoadedRun, sheet: Sheet) -> list[tuple[CellResult, list[str],
         key: value[metric.name] * (1 if metric.higher_is_better else -1)
         for metric in metrics[:1]
         for key, value in values.items()
+        if metric.name in value
     }
     captions = []
     for cell in cells:
-        text = " / ".join(printed(values[cell.key][metric.name], metric.digits) for metric in metrics)
-        is_best = bool(gains) and gains[cell.key] == max(gains.values())
+        own = values[cell.key]
+        text = " / ".join(printed(own[m.name], m.digits) if m.name in own else DASH for m in metrics)
+        is_best = cell.key in gains and gains[cell.key] == max(gains.values())
         captions.append((cell, [one_line(cell.id.method_label), text], [False, is_best]))
     return captions

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from srbench.analysis.bootstrap import Interval
 from srbench.analysis.compare import Comparison, compare_all, default_baseline, labels_of, report_pairs
+from srbench.analysis.published import shown_alone
 from srbench.analysis.references import Reference
 from srbench.analysis.sample import ScoreSample, intervals_by_key, samples
 from srbench.bench.results import DatasetRecord, MetricRecord
@@ -16,9 +17,9 @@ from srbench.report.plots.curves import draw_all
 from srbench.report.plots.dots import difference_lines, draw_dots, value_lines
 from srbench.report.plots.figures import render
 from srbench.report.plots.palette import Look, looks
-from srbench.report.plots.pareto import COSTS, choices, draw_pareto
+from srbench.report.plots.pareto import COSTS, choices, draw_pareto, published_points
 from srbench.report.plots.scatter import draw_scatter
-from srbench.report.tables.grid import main_metrics
+from srbench.report.tables.grid import places_of_main
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,7 +29,7 @@ CURVES = "training curves"
 
 def parts(run: LoadedRun) -> tuple[str, ...]:
     """What the plots of a run can be drawn by: its metrics, and the training curves."""
-    metrics = [metric.name for metric in main_metrics(run) if not metric.unavailable]
+    metrics = [metric.name for metric in places_of_main(run) if not metric.unavailable]
     return (*metrics, CURVES) if metrics and labels_of(run) else ()
 
 
@@ -56,13 +57,13 @@ def figures(
     run: LoadedRun, references: Sequence[Reference], baseline: str, part: str = ""
 ) -> Iterator[tuple[str, Figure]]:
     """The (name, figure) of every plot, or of those of a part."""
-    known = parts(run)
-    wanted = [part] if part else known
+    places = {metric: sets for metric, sets in places_of_main(run).items() if not metric.unavailable}
+    wanted = [part] if part else parts(run)
     look_of = looks(labels_of(run))
-    for metric in main_metrics(run):
+    for metric, datasets in places.items():
         if metric.name in wanted:
-            with_scatter = metric.name == known[0]
-            yield from _of_metric(run, metric, references, baseline, look_of, with_scatter=with_scatter)
+            first = [dataset for dataset in datasets if next(m for m in places if dataset in places[m]) == metric]
+            yield from _of_metric(run, metric, references, baseline, look_of, datasets, first)
     if CURVES in wanted:
         for label, figure in draw_all(run, look_of):
             yield f"curve-{label}", figure
@@ -74,8 +75,8 @@ def _of_metric(
     references: Sequence[Reference],
     baseline: str,
     look_of: dict[str, Look],
-    *,
-    with_scatter: bool,
+    datasets: Sequence[DatasetRecord],
+    with_scatter: Sequence[DatasetRecord],
 ) -> Iterator[tuple[str, Figure]]:
     found = samples(run, metric.name)
     intervals = intervals_by_key(found)
@@ -83,7 +84,7 @@ def _of_metric(
     compared: dict[tuple[str, int], list[Comparison]] = {}
     for c in compare_all(run, metric, pairs):
         compared.setdefault((c.dataset, c.scale), []).append(c)
-    for dataset in run.record.datasets:
+    for dataset in datasets:
         for scale in run.record.scales:
             here = [(s, intervals[key]) for key, s in found.items() if key[:2] == (dataset.name, scale)]
             if not here:
@@ -96,8 +97,9 @@ def _of_metric(
             if differences:
                 figure = draw_dots(run, dataset, scale, metric, differences, look_of, baseline)
                 yield f"{metric.name}-difference-{where}", figure
-            if with_scatter:
-                yield from _per_place(run, dataset, scale, metric, here, against, look_of)
+            if dataset in with_scatter:
+                rows = shown_alone(references, run.record, dataset, labels_of(run))
+                yield from _per_place(run, dataset, scale, metric, here, against, look_of, rows)
 
 
 def _per_place(
@@ -108,6 +110,7 @@ def _per_place(
     here: Sequence[tuple[ScoreSample, Interval | None]],
     against: Sequence[Comparison],
     look_of: dict[str, Look],
+    rows: Sequence[Reference],
 ) -> Iterator[tuple[str, Figure]]:
     where = f"{dataset.name}-x{scale}"
     scatter = draw_scatter(run, dataset, scale, metric, against, look_of)
@@ -116,6 +119,7 @@ def _per_place(
     if run.speed is not None and run.speed.scale == scale:
         means = {sample.label: sample.value for sample, _ in here}
         for cost in COSTS:
-            figure = draw_pareto(run, dataset, metric, cost, choices(run.speed, cost, means), look_of)
+            beside = published_points(run, rows, scale, metric, cost)
+            figure = draw_pareto(run, dataset, metric, cost, choices(run.speed, cost, means), look_of, beside)
             if figure is not None:
                 yield f"{metric.name}-{cost}-{where}", figure

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from srbench.analysis.references import Reference
 from srbench.bench.results import DatasetRecord, MetricRecord
 from srbench.bench.store import LoadedRun
-from srbench.report.plots.figures import COLUMN, FAINT, GRID, STYLE, legend, place, short, title
+from srbench.report.plots.figures import COLUMN, FAINT, GRID, INK, STYLE, legend, place, short, title
 from srbench.report.plots.palette import Look
 from srbench.report.tables.grid import metric_title
 from srbench.speed.record import RunSpeed, SpeedRow
@@ -52,6 +53,17 @@ def choices(speed: RunSpeed, cost: str, values: Mapping[str, float]) -> list[Cos
     return found
 
 
+def published_points(
+    run: LoadedRun, rows: Sequence[Reference], scale: int, metric: MetricRecord, cost: str
+) -> list[tuple[str, float | None, float]]:
+    """Name, cost and value of published methods, of the run's protocol alone; nobody else's times are comparable."""
+    return [
+        (row.method, float(row.parameters) if row.parameters and cost == "parameters" else None, row.value)
+        for row in rows
+        if (row.protocol_hash, row.scale, row.metric) == (run.record.protocol_hash, scale, metric.name)
+    ]
+
+
 def _cost(row: SpeedRow, cost: str) -> float | None:
     return row.median_ms if cost == "latency" else float(row.parameters)
 
@@ -73,8 +85,12 @@ def draw_pareto(
     cost: str,
     points: Sequence[CostPoint],
     look_of: Mapping[str, Look],
+    published: Sequence[tuple[str, float | None, float]] = (),
 ) -> Figure | None:
-    """The figure of one data set at the scale of the timings; None with fewer than two points, or without costs."""
+    """The figure of one data set at the scale of the timings; None with fewer than two points, or without costs.
+
+    Published values are hollow points, or where their cost is not known lines at the right.
+    """
     speed = run.speed
     if speed is None or len(points) < 2 or not any(point.cost for point in points):
         return None
@@ -100,6 +116,7 @@ def draw_pareto(
             edge: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.4, "linestyle": "", "zorder": 3}
             (drawn,) = axes.plot([at[point.label]], [point.value], clip_on=False, **style, **edge)
             entries.setdefault(point.label if point in named else _OTHERS, drawn)
+        _draw_published(axes, published)
         axes.margins(x=0.08, y=0.1)
         _ticks(axes, least, any(not point.cost for point in points))
         axes.grid(which="major", color=GRID, linewidth=0.5)
@@ -109,6 +126,31 @@ def draw_pareto(
         title(figure, run, place(dataset, speed.scale))
         legend(figure, list(entries.values()), [short(name) for name in entries], "outside lower left", 2)
     return figure
+
+
+def _draw_published(axes: Any, published: Sequence[tuple[str, float | None, float]]) -> None:
+    """Names stand at the right, those of close values together."""
+    if not published:
+        return
+    for _, cost, value in published:
+        if cost is None:
+            axes.axhline(value, color=FAINT, linewidth=0.5, zorder=0)
+        else:
+            hollow: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": INK, "linestyle": "", "zorder": 2}
+            axes.plot([cost], [value], marker="o", markersize=4, markeredgewidth=0.8, clip_on=False, **hollow)
+    low, high = axes.get_ylim()
+    groups: list[list[tuple[str, float]]] = []
+    for name, _, value in sorted(published, key=lambda row: -row[2]):
+        if groups and groups[-1][0][1] - value < 0.07 * abs(high - low):
+            groups[-1].append((name, value))
+        else:
+            groups.append([(name, value)])
+    for group in groups:
+        at: dict[str, Any] = {"xycoords": axes.get_yaxis_transform(), "ha": "left", "va": "center"}
+        names = short(", ".join(name for name, _ in group), 28)
+        axes.annotate(
+            f" {names}", (1, group[0][1]), fontsize=5, color=INK, annotation_clip=False, parse_math=False, **at
+        )
 
 
 def _positions(points: Sequence[CostPoint], least: float) -> dict[str, float]:

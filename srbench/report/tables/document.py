@@ -23,28 +23,32 @@ def run_document(run: LoadedRun, intervals: CellIntervals) -> str:
     methods were timed, ``speed`` has the results.
     """
     results = []
-    lacking = [metric for metric in run.record.metrics if metric.unavailable]
+    datasets = {dataset.name: dataset for dataset in run.record.datasets}
     for cell in run.cells:
         cell_id = cell.id.model_dump()
-        for metric, value in cell.values.items():
-            interval = intervals.get((cell.id, metric))
+        for name, value in cell.values.items():
+            interval = intervals.get((cell.id, name))
             results.append(
                 {
                     **cell_id,
                     **({"run": run.run_of(cell.id)} if run.origins else {}),
                     "protocol_hash": cell.protocol_hash,
-                    "metric": metric,
+                    "metric": name,
                     "value": json_number(value),
                     "ci_low": interval and interval.low,
                     "ci_high": interval and interval.high,
                     "n": len(cell.images),
                     "status": "ok",
                     "per_image": [
-                        {"image": image, "value": json_number(of_image)} for image, of_image in cell.of_images(metric)
+                        {"image": image, "value": json_number(of_image)} for image, of_image in cell.of_images(name)
                     ],
                 }
             )
-        results += [_unavailable(cell_id, cell.protocol_hash, metric) for metric in lacking]
+        results += [
+            _unavailable(cell_id, cell.protocol_hash, metric, reason)
+            for metric in run.record.metrics
+            if (reason := metric.lacking(datasets[cell.id.dataset]))
+        ]
     failed = [
         {**failure.id.model_dump(), "status": "failed", "kind": failure.kind, "error": failure.error}
         for failure in run.record.failed
@@ -55,7 +59,7 @@ def run_document(run: LoadedRun, intervals: CellIntervals) -> str:
     return json.dumps(document, ensure_ascii=False, allow_nan=False)
 
 
-def _unavailable(cell: dict[str, Any], protocol_hash: str, metric: MetricRecord) -> dict[str, Any]:
+def _unavailable(cell: dict[str, Any], protocol_hash: str, metric: MetricRecord, reason: str) -> dict[str, Any]:
     return {
         **cell,
         "protocol_hash": protocol_hash,
@@ -63,7 +67,7 @@ def _unavailable(cell: dict[str, Any], protocol_hash: str, metric: MetricRecord)
         "value": None,
         "n": 0,
         "status": "unavailable",
-        "error": metric.unavailable,
+        "error": reason,
         "per_image": [],
     }
 

@@ -116,13 +116,14 @@ def _id(run: LoadedRun, cell: CellId) -> dict[str, Any]:
 
 def _cell_rows(run: LoadedRun, intervals: CellIntervals) -> Iterator[dict[str, Any]]:
     results = {cell.id: cell for cell in run.cells}
+    datasets = {dataset.name: dataset for dataset in run.record.datasets}
     for planned in run.record.cells:
         cell = results.get(planned.id)
         # a file that was lost after the run had finished
         status = "ok" if cell else "pending" if planned.status == "ok" else planned.status
         for metric in run.record.metrics:
             value = cell.values.get(metric.name) if cell else None
-            lacking = cell is not None and bool(metric.unavailable)
+            lacking = cell is not None and bool(metric.lacking(datasets[planned.id.dataset]))
             n = len(cell.images) if cell and not lacking else 0
             interval = intervals.get((planned.id, metric.name))
             ends = {"ci_low": interval and interval.low, "ci_high": interval and interval.high}

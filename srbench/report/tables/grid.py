@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 
+from srbench.analysis.published import full_name, other_protocol, shown_alone
 from srbench.analysis.references import Reference, shown_beside
 from srbench.analysis.sample import standard_deviation
 from srbench.bench.results import CellId, CellResult, DatasetRecord, MetricRecord
@@ -51,6 +52,8 @@ class Row:
     notes: tuple[int, ...] = ()
     speed: str = ""
     """Megapixels of output per second, if the table has that column."""
+    alone: bool = False
+    """A published one of a method that the run has not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ class Grid:
     """The method that differences are to; empty for a table of values."""
     speed: RunSpeed | None = None
     """The speeds of the last column; None for a table without it."""
+    without: str = ""
+    """Why metrics have no columns, in a sentence: those that need HR, on a data set without. Empty if none lack."""
 
     @property
     def heading(self) -> str:
@@ -114,12 +119,26 @@ def printed(value: float, digits: int) -> str:
     return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) and digits else text
 
 
-def main_metrics(run: LoadedRun) -> tuple[MetricRecord, ...]:
-    """PSNR and SSIM if the run has them, otherwise all metrics that it could compute."""
-    main = tuple(metric for metric in run.record.metrics if metric.name in MAIN_METRICS)
+def main_metrics(run: LoadedRun, dataset: DatasetRecord | None = None) -> tuple[MetricRecord, ...]:
+    """PSNR and SSIM if there are any, otherwise all metrics that could be computed: of the run, or of one data set."""
+    places = [dataset] if dataset else run.record.datasets
+
+    def has_hr(metric: MetricRecord) -> bool:
+        return not places or any(place.has_hr or not metric.needs_hr for place in places)
+
+    main = tuple(metric for metric in run.record.metrics if metric.name in MAIN_METRICS and has_hr(metric))
     return tuple(sorted(main, key=lambda metric: MAIN_METRICS.index(metric.name))) or tuple(
-        metric for metric in run.record.metrics if not metric.unavailable
+        metric for metric in run.record.metrics if not metric.unavailable and has_hr(metric)
     )
+
+
+def places_of_main(run: LoadedRun) -> dict[MetricRecord, list[DatasetRecord]]:
+    """Each metric that is a main one on some data set, with those data sets."""
+    places: dict[MetricRecord, list[DatasetRecord]] = {}
+    for dataset in run.record.datasets:
+        for metric in main_metrics(run, dataset):
+            places.setdefault(metric, []).append(dataset)
+    return places
 
 
 def other_metrics(run: LoadedRun) -> tuple[MetricRecord, ...]:
@@ -128,16 +147,24 @@ def other_metrics(run: LoadedRun) -> tuple[MetricRecord, ...]:
 
 
 def grids(
-    run: LoadedRun, references: Iterable[Reference] = (), metrics: Sequence[MetricRecord] | None = None
+    run: LoadedRun,
+    references: Iterable[Reference] = (),
+    metrics: Sequence[MetricRecord] | None = None,
+    *,
+    whole: bool = False,
 ) -> list[Grid]:
     """The tables of a run, one for each data set.
 
+    A data set without HR has no columns of metrics that compare with HR, and no table where none are left.
+
     Args:
         run: the run.
-        references: rows with ``shown_for`` are printed beside our methods for the same protocol and images.
+        references: rows with ``shown_for`` are printed beside our methods for the same protocol and images, rows with
+            ``alone`` at the end.
         metrics: of the table; the main metrics if None.
+        whole: keep columns of metrics that compare with HR; footnotes say why they are empty.
     """
-    shown = [row for row in references if row.shown_for]
+    shown = [row for row in references if row.shown_for or row.alone]
     speed = run.speed if metrics is None else None
     wanted = tuple(metrics or main_metrics(run))
     planned: dict[str, list[CellId]] = {dataset.name: [] for dataset in run.record.datasets}
@@ -146,10 +173,24 @@ def grids(
     results: dict[str, list[CellResult]] = {}
     for cell in run.cells:
         results.setdefault(cell.id.dataset, []).append(cell)
-    return [
-        _Builder(run, dataset, planned[dataset.name], results.get(dataset.name, ()), wanted, speed).grid(shown)
-        for dataset in run.record.datasets
-    ]
+    found = []
+    for dataset in run.record.datasets:
+        here = tuple(metric for metric in wanted if whole or dataset.has_hr or not metric.needs_hr)
+        if here:
+            builder = _Builder(run, dataset, planned[dataset.name], results.get(dataset.name, ()), here, speed)
+            found.append(builder.grid(shown))
+    return found
+
+
+def _without(run: LoadedRun, dataset: DatasetRecord) -> str:
+    """Why a data set without HR has no values of some of a run's metrics."""
+    names = [metric.name for metric in run.record.metrics if metric.needs_hr]
+    if dataset.has_hr or not names:
+        return ""
+    needs = "needs" if len(names) == 1 else "need"
+    return (
+        f"no {', '.join(names)}: {dataset.name} has no HR images, which {'it' if len(names) == 1 else 'they'} {needs}"
+    )
 
 
 def speed_title(speed: RunSpeed) -> str:
@@ -190,6 +231,9 @@ class _Builder:
         self.planned_at: dict[tuple[str, int], list[CellId]] = {}
         for cell_id in self.planned:
             self.planned_at.setdefault((cell_id.method_label, cell_id.scale), []).append(cell_id)
+        self.lacking = {metric.name: reason for metric in metrics if (reason := metric.lacking(dataset))}
+        """Why metrics have no values here, by name."""
+        self.without = _without(run, dataset)
         self.footnotes: dict[str, int] = {}
         """Numbers by text."""
 
@@ -215,6 +259,8 @@ class _Builder:
                 }
                 rows.append(Row(label, False, entries, notes, self._speed(method)))
             rows += self._published(shown_beside(shown, self.record, self.dataset, (method, *recipes)), scales)
+        alone = self._published(shown_alone(shown, self.record, self.dataset, labels), scales)
+        rows += [replace(row, alone=True) for row in alone]
         return Grid(
             self.dataset,
             self.metrics,
@@ -223,6 +269,7 @@ class _Builder:
             tuple(self.footnotes),
             len(self.record.seeds),
             speed=self.speed,
+            without=self.without,
         )
 
     def _speed(self, method: str) -> str:
@@ -263,14 +310,13 @@ class _Builder:
             notes += tuple(map(self._footnote, self._runs(label, [scale])))
         notes += self._other_values(cells)
         if cells:
-            reasons = (metric.unavailable for metric in self.metrics if metric.unavailable)
-            notes += tuple(self._footnote(f"{UNAVAILABLE}: {reason}") for reason in reasons)
+            notes += tuple(self._footnote(f"{UNAVAILABLE}: {reason}") for reason in self.lacking.values())
         if not cells:
             return Entry({}, notes=notes)
         texts = {
-            metric.name: UNAVAILABLE if metric.unavailable else printed(means[metric.name], metric.digits)
+            metric.name: UNAVAILABLE if metric.name in self.lacking else printed(means[metric.name], metric.digits)
             for metric in self.metrics
-            if metric.unavailable or metric.name in means
+            if metric.name in self.lacking or metric.name in means
         }
         spreads = {}
         if len(cells) > 1:
@@ -308,12 +354,13 @@ class _Builder:
         names = {metric.name for metric in self.metrics}
         rows = [row for row in rows if row.metric in names and row.scale in scales]
         made = []
-        for name in dict.fromkeys(row.method for row in rows):
+        for name in dict.fromkeys(full_name(row, self.record) for row in rows):
             texts: dict[int, dict[str, str]] = {}
-            mine = [row for row in rows if row.method == name]
+            mine = [row for row in rows if full_name(row, self.record) == name]
             for row in mine:
                 texts.setdefault(row.scale, {}).setdefault(row.metric, printed(row.value, row.digits))
-            notes = [self._footnote(f"published: {source}") for source in dict.fromkeys(row.source for row in mine)]
+            words = [f"published: {source}" for source in dict.fromkeys(row.source for row in mine)]
+            notes = [self._footnote(note) for note in (*words, other_protocol(mine[0], self.record)) if note]
             entries = {scale: Entry(texts[scale]) for scale in scales if scale in texts}
             made.append(Row(name, True, entries, tuple(notes)))
         return made

@@ -25,7 +25,12 @@ def markdown_table(grid: Grid) -> str:
         lines.append(_pipe([f"*{name}*" if row.published else name, *entries, *speed]))
     notes = [f"<sup>{number}</sup> {markdown(note)}" for number, note in enumerate(grid.footnotes, 1)]
     notes += [f"{markdown(speed_words(grid.speed))}."] if grid.speed else []
+    notes += [f"{markdown(_sentence(grid.without))}"] if grid.without else []
     return "\n".join(lines) + "\n" + ("\n" + "<br>\n".join(notes) + "\n" if notes else "")
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."
 
 
 def _pipe(cells: Sequence[str]) -> str:
@@ -70,6 +75,7 @@ def latex_table(record: RunRecord, grid: Grid) -> str:
     )
     if grid.seeds > 1:
         caption += f" Learned methods: mean and standard deviation of {grid.seeds} seeds."
+    caption += f" {latex(_sentence(grid.without))}" if grid.without else ""
     caption += "".join(f" Note: {latex(note)}." for note in record.notes)
     notes = [f"\\textsuperscript{{{number}}}\\,{latex(note)}" for number, note in enumerate(grid.footnotes, 1)]
     foot = ["\\par\\smallskip", " \\\\\n".join(notes)] if notes else []
@@ -94,7 +100,9 @@ def latex_table(record: RunRecord, grid: Grid) -> str:
 
 
 def _latex_row(grid: Grid, row: Row) -> str:
-    name = f"\\quad\\textit{{{latex(row.name)}, published}}" if row.published else latex(row.name)
+    name = latex(row.name)
+    if row.published:
+        name = ("" if row.alone else "\\quad") + f"\\textit{{{name}, published}}"
     entries = [_latex_entry(grid, row.entries.get(scale)) for scale in grid.scales]
     return " & ".join([name + _latex_sup(row.notes), *entries]) + " \\\\"
 

@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from srbench.analysis.compare import compare_all, report_pairs
-from srbench.analysis.references import Reference, load_references
+from srbench.analysis.published import published
+from srbench.analysis.references import Reference
 from srbench.bench.results import MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.report.escape import one_line
@@ -38,13 +39,13 @@ def print_tables(
     Args:
         run: the run.
         console: where to print; stdout if None.
-        references: published values to print beside ours; the built-in ones if None.
+        references: published values to print; if None, those beside our own methods.
         others: further metrics, two per table.
         intervals: print the values again with their 95 % intervals.
         baseline: a label; differences to it are printed too.
     """
     console = console or make_console(highlight=False)
-    references = load_references() if references is None else references
+    references = published() if references is None else references
     record = run.record
     words = f" ({record.protocol_hash}): {record.protocol_words}"
     console.print(Text.assemble("protocol ", (one_line(record.protocol), "bold"), words))
@@ -71,6 +72,8 @@ def _print_grid(console: Console, grid: Grid) -> None:
         console.print(_table(grid, grid.scales[start : start + abreast]))
     if grid.speed is not None:
         console.print(Text(one_line(speed_words(grid.speed)), style="dim"))
+    if grid.without:
+        console.print(Text(one_line(grid.without), style="dim"))
     for number, note in enumerate(grid.footnotes, 1):
         console.print(Text(f"[{number}] {one_line(note)}", style="dim"))
 
@@ -96,16 +99,18 @@ def _table(grid: Grid, scales: Sequence[int]) -> Table:
         table.add_column(f"x{scale}", justify="right", no_wrap=True)
     if grid.speed is not None:
         table.add_column(speed_title(grid.speed), justify="right", no_wrap=True)
-    for row in grid.rows:
-        if any(scale in row.entries for scale in scales):
-            cells = [_entry(grid, row.entries.get(scale)) for scale in scales]
-            speed = (row.speed,) if grid.speed is not None else ()
-            table.add_row(_name(row), *cells, *speed, style="dim" if row.published else "")
+    shown = [row for row in grid.rows if any(scale in row.entries for scale in scales)]
+    for before, row in zip((None, *shown), shown, strict=False):
+        if row.alone and not (before and before.alone):
+            table.add_row("published, not run here:", style="dim")
+        cells = [_entry(grid, row.entries.get(scale)) for scale in scales]
+        speed = (row.speed,) if grid.speed is not None else ()
+        table.add_row(_name(row), *cells, *speed, style="dim" if row.published else "")
     return table
 
 
 def _name(row: Row) -> Text:
-    return Text(f"{'  ' if row.published else ''}{one_line(row.name)}{_marks(row.notes)}")
+    return Text(f"{'  ' if row.published and not row.alone else ''}{one_line(row.name)}{_marks(row.notes)}")
 
 
 def _marks(notes: Sequence[int]) -> str:

@@ -64,7 +64,7 @@ def squash_pairs(specs: Sequence[str], manifest: Path, size: tuple[int, int] = (
     splits = {dataset.split or "test": dataset for dataset in datasets}
     if len(splits) < len(datasets):
         raise DataError(f"Two of {', '.join(specs)} are the same split: squash them to two manifests.")
-    sources = {item.hr.crop_of.dataset.spec for dataset in datasets for item in dataset.items if item.hr.crop_of}
+    sources = {item.main.crop_of.dataset.spec for dataset in datasets for item in dataset.items if item.main.crop_of}
     if len(sources) > 1:
         raise DataError(
             f"The images were cut from those of {', '.join(sorted(sources))}: squash them to two manifests."
@@ -99,7 +99,7 @@ def _squashed(dataset: Dataset, folder: Path, split: str, size: tuple[int, int])
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             write_png(folder / path, image)
             files.append({"path": path, "width": size[1], "height": size[0], "pixels_sha256": pixels_sha256(image)})
-        source = {"source": item.hr.crop_of.image} if item.hr.crop_of else {}
+        source = {"source": item.main.crop_of.image} if item.main.crop_of else {}
         entries.append({"name": sample.name, **source, **files[0], "lr": files[1]})
     return entries
 

@@ -6,13 +6,15 @@ const page = JSON.parse(byId("document").textContent);
 const chosen = {
   dataset: 0,
   scale: page.scales[0],
-  metric: Math.max(
-    0,
-    page.metrics.findIndex((metric) => !metric.unavailable),
-  ),
+  metric: firstMetric(0),
   baseline: page.baseline,
   hidden: new Set(),
 };
+
+/** The first metric that a data set has values of. */
+function firstMetric(dataset) {
+  return Math.max(0, page.datasets[dataset]?.lacking.indexOf("") ?? 0);
+}
 
 const listeners = [];
 

@@ -6,7 +6,7 @@ let resultsTable = null;
 function tableMetrics() {
   return page.metrics
     .map((_, metric) => metric)
-    .filter((metric) => page.metrics[metric].main || metric === chosen.metric);
+    .filter((metric) => page.datasets[chosen.dataset].main.includes(metric) || metric === chosen.metric);
 }
 
 function drawResults() {
@@ -16,7 +16,7 @@ function drawResults() {
   const order = [...best, ...methods.filter((method) => !best.includes(method))];
   const notes = new Map();
   const rows = order.map((method) => resultRow(method, metrics, notes));
-  const table = make("table", {}, resultHead(metrics), make("tbody", {}, rows));
+  const table = make("table", {}, resultHead(metrics), make("tbody", {}, rows, publishedRows(metrics)));
   replaceTable(byId("table"), table, resultsTable, byId("filter")).then(
     (made) => (resultsTable = made),
     () => {},
@@ -166,8 +166,10 @@ function tableNotes(metrics, notes) {
   const lines = [make("p", {}, words.join(" "))];
   for (const [note, number] of notes) lines.push(make("p", {}, make("sup", {}, number), ` ${note}`));
   if (sources.length) lines.push(make("p", {}, `Published: ${sources.join("; ")}.`));
-  for (const { title, unavailable } of page.metrics)
-    if (unavailable) lines.push(make("p", {}, `${title} is unavailable: ${unavailable}.`));
+  for (const words of publishedNotes(metrics)) lines.push(make("p", {}, words));
+  page.datasets[chosen.dataset].lacking.forEach((reason, metric) => {
+    if (reason) lines.push(make("p", {}, `${page.metrics[metric].title} is unavailable: ${reason}.`));
+  });
   return lines;
 }
 

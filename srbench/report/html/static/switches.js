@@ -26,7 +26,10 @@ function startSwitches() {
     "dataset",
     page.datasets.map(({ name }, value) => ({ value, text: name })),
     chosen.dataset,
-    (dataset) => choose({ dataset }),
+    (dataset) => {
+      choose({ dataset });
+      if (page.datasets[dataset].lacking[chosen.metric]) byId("metric").querySelectorAll("input")[firstMetric(dataset)]?.click();
+    },
   );
   segments(
     "scale",
@@ -34,7 +37,12 @@ function startSwitches() {
     chosen.scale,
     (scale) => choose({ scale }),
   );
-  const metrics = page.metrics.map(({ title, unavailable }, value) => ({ value, text: title, reason: unavailable }));
+  const reasons = page.metrics.map((_, metric) => page.datasets.map(({ lacking }) => lacking[metric]));
+  const metrics = page.metrics.map(({ title }, value) => ({
+    value,
+    text: title,
+    reason: reasons[value].every(Boolean) ? reasons[value][0] : "",
+  }));
   segments("metric", metrics, chosen.metric, (metric) => choose({ metric }));
   startChips();
 }

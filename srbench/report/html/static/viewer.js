@@ -1,4 +1,4 @@
-// The viewer: a crop by two methods, with HR beside it.
+// The viewer: a crop by two methods, with HR or LR beside it.
 
 const MODES = [
   { value: "image", text: "image" },
@@ -43,12 +43,21 @@ function sideOf(side, shown) {
   return shown.includes(chosen[side]) ? chosen[side] : fallback;
 }
 
+/** Whether SR can be compared with HR; without HR, LR is shown in its place. */
+function hasHr() {
+  return page.datasets[chosen.dataset].original === "HR";
+}
+
+function modeHere() {
+  return hasHr() ? chosen.mode : "image";
+}
+
 async function layersOf(crop, left, right) {
   const images = crop.scales[chosen.scale];
   const [a, b, hr] = await Promise.all([images.sr[left], images.sr[right], images.hr].map(canvasOf));
-  if (chosen.mode === "image") return { a, b, hr };
+  if (modeHere() === "image") return { a, b, hr };
   const errors = [errorsOf(a, hr), errorsOf(b, hr)];
-  if (chosen.mode === "error") {
+  if (modeHere() === "error") {
     const top = topOf(...errors);
     const [mapA, mapB] = errors.map((values) =>
       mapCanvas(values, hr.width, hr.height, ERROR_RAMP, (value) => value / top),
@@ -115,7 +124,10 @@ function drawSides(crop, shown, left, right) {
       "aria-label",
       `${crop.image} at ×${chosen.scale} by ${names[0]} left of the divider and ${names[1]} right of it`,
     );
-  byId("truth").querySelector("canvas").setAttribute("aria-label", `${crop.image}, the high-resolution original`);
+  const [original, words] = hasHr() ? ["HR", "the original"] : ["LR", "enlarged, there is no HR"];
+  byId("truth").querySelector("canvas").setAttribute("aria-label", `${crop.image}, ${original}, ${words}`);
+  byId("original").replaceChildren(make("b", {}, original), " ", make("span", { class: "dim" }, words));
+  byId("mode").hidden = !hasHr();
   byId("divider").setAttribute("aria-valuetext", `${names[0]} left, ${names[1]} right`);
 }
 
@@ -129,8 +141,8 @@ function imageValue(crop, method) {
 
 function drawLegend(top, left, right) {
   const legend = byId("legend");
-  if (chosen.mode === "image") legend.replaceChildren("drag to move, double click to zoom");
-  else if (chosen.mode === "error") legend.replaceChildren("error 0", ramp(ERROR_RAMP), `${top} of 255`);
+  if (modeHere() === "image") legend.replaceChildren("drag to move, double click to zoom");
+  else if (modeHere() === "error") legend.replaceChildren("error 0", ramp(ERROR_RAMP), `${top} of 255`);
   else
     legend.replaceChildren(
       `${page.methods[left].label} nearer`,
