@@ -136,6 +136,18 @@ class Protocol:
                 return f"protocol '{self.name}' subsamples from pixel {step.offset} on, so it is not for x{scale}"
         return ""
 
+    @property
+    def with_lr_supplied(self) -> Protocol:
+        """The protocol that scores in the same way, and takes LR as it is given."""
+        return dataclasses.replace(
+            self,
+            name=f"{self.name}-paired",
+            source=f"LR supplied, made as `{self.name}` makes it",
+            degraded="none",
+            degradation=(),
+            enlarged_range=None,
+        )
+
     def shave(self, scale: int) -> int:
         """Pixels cut from every side before scoring."""
         return self.shave_per_scale * scale + self.shave_extra
