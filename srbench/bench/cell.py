@@ -65,11 +65,13 @@ class CaseSource:
         kept: list[tuple[str, Case]] = []
         pixels = 0
         for sample in self._samples(dataset):
-            case = self._case(key, protocol, sample, scale)
-            pixels += case.hr.shape[0] * case.hr.shape[1]
-            if pixels <= KEEP_PIXELS:
-                kept.append((sample.name, case))
-            yield sample.name, case
+            for turn in protocol.turns:
+                name = sample.name if turn is None else f"{sample.name}-{turn + 1}"
+                case = self._case(key, protocol, sample, scale, turn)
+                pixels += case.hr.shape[0] * case.hr.shape[1]
+                if pixels <= KEEP_PIXELS:
+                    kept.append((name, case))
+                yield name, case
         if pixels <= KEEP_PIXELS:
             self._key, self._cases = key, kept
 
@@ -94,10 +96,10 @@ class CaseSource:
             self._failed[(dataset.content_hash,)] = error
             raise
 
-    def _case(self, key: tuple[str, ...], protocol: Protocol, sample: Sample, scale: int) -> Case:
+    def _case(self, key: tuple[str, ...], protocol: Protocol, sample: Sample, scale: int, turn: int | None) -> Case:
         try:
             lr = None if sample.lr is None else to_uint8(sample.lr)
-            return prepare(protocol, sample.name, to_uint8(sample.hr), scale, lr)
+            return prepare(protocol, sample.name, to_uint8(sample.hr), scale, lr, turn)
         except DataError as error:
             self._failed[key] = error
             raise
@@ -128,6 +130,12 @@ def compute_cell(
     hr: list[NDArray[np.uint8]] = []
     first: tuple[Case, Output] | None = None
     supplied = _supplied(runner, job)
+    if isinstance(runner, SrImages) and len(scoring.protocol.turns) > 1:
+        name, count = scoring.protocol.name, len(scoring.protocol.turns)
+        raise DataError(
+            f"Protocol '{name}' makes {count} LR images of each HR image, and the folder has one SR image of each: "
+            "write its LR by `srbench degrade`, and score SR of that as it says."
+        )
     same = 0
     lacking: dict[str, str] = {}
     for index, (name, case) in enumerate(cases.cases(job.dataset, job.id.scale, scoring.protocol)):
@@ -148,7 +156,11 @@ def compute_cell(
         extents.append(Extent(name, case.hr.shape[:2], case.uncropped))
         height, width = case.hr.shape[:2]
         counts = blocks(scoring.metrics, case.hr.shape)
-        images.append(ImageResult(name=name, width=width, height=height, values=values, tile=tile, blocks=counts))
+        images.append(
+            ImageResult(
+                name=name, width=width, height=height, values=values, tile=tile, blocks=counts, drawn=case.drawn
+            )
+        )
         image_done(index, name, image, case.hr)
     again = () if first is None or isinstance(runner, SrImages) else _run_again(runner, *first, images[0].name, device)
     account = Account() if isinstance(runner, SrImages) else runner.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -76,6 +77,8 @@ class WrittenPair(Frozen):
     scale: Scale
     hr: WrittenFile
     lr: WrittenFile
+    drawn: tuple[str, ...] = ()
+    """The steps from HR to LR in words, where they are drawn at random."""
 
 
 class DegradedRecord(Frozen):
@@ -214,18 +217,20 @@ def _write_image(
 ) -> Iterator[WrittenPair]:
     hr = to_uint8(sample.hr)
     word = layout.bicubic if protocol.steps == (Resize(border=protocol.border),) else protocol.name
-    for scale in scales:
-        case = prepare(protocol, sample.name, hr, scale)
+    for scale, turn in itertools.product(scales, protocol.turns):
+        case = prepare(protocol, sample.name, hr, scale, turn=turn)
+        name = sample.name if turn is None else f"{sample.name}-{turn + 1}"
         whole = case.hr if layout.cropped else in_colour(hr) if case.hr.ndim == 3 else hr
         lr = round_half_up(case.input.lr).astype(np.uint8)
-        names = {"name": sample.name, "scale": scale, "lr": word}
+        names = {"name": name, "scale": scale, "lr": word}
         hr_path = f"{layout.hr}/{{name}}.png".format(**names)
         lr_path = f"{layout.lr}/{layout.lr_name}".format(**names)
         yield WrittenPair(
-            name=sample.name,
+            name=name,
             scale=scale,
             hr=_write(folder, hr_path, np.ascontiguousarray(whole)),
             lr=_write(folder, lr_path, lr),
+            drawn=case.drawn,
         )
 
 
