@@ -66,8 +66,14 @@ class CaseSource:
         if key != self._key:
             self._key, self._cases, self._pixels = key, {}, 0
         for index in range(*(span or (0, len(dataset.items)))):
-            case = self._cases.get(index) or self._prepared(key, dataset, index, scale, protocol)
-            yield index, dataset.items[index].name, case
+            for number, turn in enumerate(protocol.turns):
+                place = index * len(protocol.turns) + number
+                name = dataset.items[index].name if turn is None else f"{dataset.items[index].name}-{turn + 1}"
+                case = self._cases.get(place)
+                if case is None:
+                    case = self._prepared(key, dataset, index, scale, protocol, turn)
+                    self._keep(place, case)
+                yield place, name, case
 
     def ensure(self, dataset: Dataset) -> None:
         """Fetch a data set.
@@ -78,21 +84,23 @@ class CaseSource:
         self._once((dataset.content_hash,), lambda: ensure_fetched(dataset))
 
     def _prepared(
-        self, key: tuple[str, str, str], dataset: Dataset, index: int, scale: int, protocol: Protocol
+        self, key: tuple[str, str, str], dataset: Dataset, index: int, scale: int, protocol: Protocol, turn: int | None
     ) -> Case | LrCase:
-        """An image's case, which is kept where there is room."""
+        """An image's case."""
         alone = replace(dataset, items=dataset.items[index : index + 1])
 
         def read() -> Sample | LrSample:
             return next(read_samples(alone)) if dataset.has_hr else next(read_lr(alone))
 
         sample = self._once((dataset.content_hash, index), read)
-        case: Case | LrCase = self._once((*key, index), lambda: case_of(sample, scale, protocol))
+        return self._once((*key, index), lambda: case_of(sample, scale, protocol, turn))
+
+    def _keep(self, place: int, case: Case | LrCase) -> None:
+        """Keep a case where there is room."""
         height, width = _beside(case).shape[:2]
         self._pixels += height * width
         if self._pixels <= KEEP_PIXELS:
-            self._cases[index] = case
-        return case
+            self._cases[place] = case
 
     def _once(self, what: tuple[object, ...], make: Callable[[], T]) -> T:
         """What ``make`` returns; where it failed before, its error at once."""
@@ -145,6 +153,12 @@ def compute_part(
     extents: list[Extent] = []
     first: tuple[Case | LrCase, Output] | None = None
     supplied = _supplied(runner, job)
+    if isinstance(runner, SrImages) and len(scoring.protocol.turns) > 1:
+        name, count = scoring.protocol.name, len(scoring.protocol.turns)
+        raise DataError(
+            f"Protocol '{name}' makes {count} LR images of each HR image, and the folder has one SR image of each: "
+            "write its LR by `srbench degrade`, and score SR of that as it says."
+        )
     same = 0
     for index, name, case in cases.cases(job.dataset, job.id.scale, scoring.protocol, span):
         compared = case if isinstance(case, Case) else None
@@ -169,7 +183,17 @@ def compute_part(
         extents.append(Extent(name, beside.shape[:2], whole))
         height, width = beside.shape[:2]
         counts = blocks(scoring.metrics, beside.shape)
-        images.append(ImageResult(name=name, width=width, height=height, values=found.values, tile=tile, blocks=counts))
+        images.append(
+            ImageResult(
+                name=name,
+                width=width,
+                height=height,
+                values=found.values,
+                tile=tile,
+                blocks=counts,
+                drawn=compared.drawn if compared else (),
+            )
+        )
         image_done(index, name, image, beside)
     unsteady = (
         "" if first is None or isinstance(runner, SrImages) else _run_again(runner, *first, images[0].name, device)

@@ -359,6 +359,7 @@ NUMBERS = (
     "protocols.degradations",
     "protocols.method_input",
     "protocols.planes",
+    "protocols.random_steps",
     "imaging",
     "inference",
     "metrics.metric",

@@ -61,6 +61,8 @@ class ImageResult(Frozen):
     """The side of the tiles in input pixels; None if the image was processed whole."""
     blocks: dict[Name, Count] = Field(default_factory=dict)
     """How many blocks of the image a metric used, of metrics that count blocks (``niqe``)."""
+    drawn: tuple[Sentence, ...] = ()
+    """The steps from HR to LR in words, where the protocol draws them at random for each image."""
 
 
 class CellResult(Frozen):

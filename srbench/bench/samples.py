@@ -11,11 +11,17 @@ from srbench.protocols.protocol import Protocol
 
 
 @overload
-def case_of(sample: Sample, scale: int, protocol: Protocol) -> Case: ...
+def case_of(sample: Sample, scale: int, protocol: Protocol, turn: int | None = None) -> Case: ...
 @overload
-def case_of(sample: LrSample, scale: int, protocol: Protocol) -> LrCase: ...
-def case_of(sample: Sample | LrSample, scale: int, protocol: Protocol) -> Case | LrCase:
+def case_of(sample: LrSample, scale: int, protocol: Protocol, turn: int | None = None) -> LrCase: ...
+def case_of(sample: Sample | LrSample, scale: int, protocol: Protocol, turn: int | None = None) -> Case | LrCase:
     """An image of a data set under a protocol.
+
+    Args:
+        sample: the image.
+        scale: the integer factor.
+        protocol: by which.
+        turn: which of the protocol's degradations, if it makes several LR images of each HR image.
 
     Raises:
         DataError: it is too small, or LR does not fit HR.
@@ -23,4 +29,4 @@ def case_of(sample: Sample | LrSample, scale: int, protocol: Protocol) -> Case |
     if isinstance(sample, LrSample):
         return prepare_lr(protocol, sample.name, to_uint8(sample.lr), scale)
     lr = None if sample.lr is None else to_uint8(sample.lr)
-    return prepare(protocol, sample.name, to_uint8(sample.hr), scale, lr)
+    return prepare(protocol, sample.name, to_uint8(sample.hr), scale, lr, turn)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,8 +19,10 @@ from srbench.system.text import echo_json, warn
 
 if TYPE_CHECKING:
     from srbench.data.catalog import Dataset
-    from srbench.explain.catalogue import Metric
+    from srbench.explain.catalogue import Candidate, Metric
+    from srbench.explain.joint import Figure
     from srbench.explain.search import Answer, Number
+    from srbench.explain.variant import Variant
     from srbench.plugins.card import Choice
     from srbench.plugins.registry import Registry
 
@@ -28,15 +31,26 @@ LINE_EVERY = 10.0
 
 
 def explain(
-    dataset: Annotated[str, typer.Option(help="The data set: a name, name:split, or a folder of HR images.")],
-    scale: Annotated[int, typer.Option(help="The factor by which HR is larger than LR.", min=1)],
-    number: Annotated[
-        str | None,
-        typer.Argument(metavar="[NUMBER]", help="A published PSNR or SSIM; without it, values are listed."),
+    numbers: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NUMBER]...",
+            help="A published PSNR or SSIM, or several: 33.66, 33.66/.9299, x3=30.39, set14:x2=30.24. Without one, "
+            "values are listed.",
+            show_default=False,
+        ),
     ] = None,
-    method: Annotated[str | None, typer.Option(help="The method of the number.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="The data set: a name, name:split, or a folder of HR images.")
+    ] = None,
+    scale: Annotated[int | None, typer.Option(help="The factor by which HR is larger than LR.", min=1)] = None,
+    method: Annotated[str | None, typer.Option(help="The method of the numbers.")] = None,
     images: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Or a folder of SR images, named like the data set's images.")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Or a folder of SR images, named like the data set's images; {dataset} and {scale} may stand in it.",
+        ),
     ] = None,
     metric: Annotated[
         str | None, typer.Option(metavar="psnr|ssim", help="What the number is.", show_default="ssim if below 1")
@@ -54,42 +68,124 @@ def explain(
 
     Tries every variant in use: resizers, rounding, luma or RGB, shaved border, average, SSIM window.
     Those that round to the number come first, the most plausible on top; then near misses.
+    Of several numbers, those variants come first that give most of them.
 
-    Example: srbench explain 31.80 --method bicubic --dataset set5 --scale 2
+    Examples:
+      srbench explain 31.80 --method bicubic --dataset set5 --scale 2
+      srbench explain x2=34.41 x3=29.63 x4=27.68 --method bicubic --dataset set5
 
-    Exit codes: 0 fine, 1 no variant gives the number, 2 wrong usage, 3 the method failed, 4 data or weights missing.
+    Exit codes: 0 fine, 1 no variant gives the numbers, 2 wrong usage, 3 the method failed, 4 data or weights missing.
     """
     if (method is None) == (images is None):
         raise UsageError("Give either --method NAME or --images DIR.")
     # NumPy's waiting threads use the CPU, and arrays are too small to gain from them
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from srbench.data.catalog import resolve
-    from srbench.explain.search import metric_named, read_number
+    from srbench.explain.joint import read_figures
+    from srbench.explain.search import metric_named
 
-    asked = None if number is None else read_number(number, metric)
+    figures = read_figures(numbers or (), dataset, scale, metric)
+    if len(figures) > 1:
+        _explain_all(figures, method, images, plugin or [], device, thorough, json, top)
+        return
+    asked = figures[0].number if figures else None
+    spec, factor = (figures[0].dataset, figures[0].scale) if figures else (dataset, scale)
+    if spec is None or factor is None:
+        raise UsageError(f"Give {'--dataset' if spec is None else '--scale'} too.")
     named = asked.metric if asked else metric_named(metric)
-    data = resolve(dataset)
+    data = _data(spec)
     with redirect_stdout(sys.stderr):  # stdout is for results only
         if images is not None:
-            label = str(images)
             wanted: tuple[Metric, ...] = (named,) if named else ("psnr", "ssim")
-            answers = [_of_images(images, data, scale, each, asked) for each in wanted]
+            folder = _folder(images, data, factor)
+            label = str(folder)
+            answers = [_of_images(folder, data, factor, each, asked) for each in wanted]
         else:
-            registry, choice = _chosen(str(method), data, plugin or [])
+            registry, choice = _chosen(str(method), [data], plugin or [])
             label = choice.label
-            answers = [_of_method(registry, choice, data, scale, named or "psnr", asked, device, thorough)]
-    _show(answers, f"{label} on {data.name} x{scale}", json, top, everything)
+            answers = [_of_method(registry, choice, data, factor, named or "psnr", asked, device, thorough)]
+    _show(answers, f"{label} on {data.name} x{factor}", json, top, everything)
     if asked is not None and not answers[0].within_reach:
         raise typer.Exit(EXIT_REGRESSION)
 
 
-def _chosen(method: str, data: Dataset, plugins: list[Path]) -> tuple[Registry, Choice]:
+def _explain_all(
+    figures: Sequence[Figure],
+    method: str | None,
+    images: Path | None,
+    plugins: list[Path],
+    device: str,
+    thorough: bool,
+    as_json: bool,
+    top: int,
+) -> None:
+    """Rank the variants by how many of several figures they give."""
+    from srbench.explain.images import has_gray
+    from srbench.explain.joint import Measured, search_all
+
+    sets = {figure.dataset: _data(figure.dataset) for figure in figures}
+    metrics = tuple(dict.fromkeys(figure.metric for figure in figures))
+    with redirect_stdout(sys.stderr):
+        gray = any(map(has_gray, sets.values()))
+        if images is not None:
+            label = str(images)
+            tried = {each: _candidates_for_images(each, gray) for each in metrics}
+        else:
+            registry, choice = _chosen(str(method), list(sets.values()), plugins)
+            label = choice.label
+            tried = {each: _candidates(choice, each, thorough, gray) for each in metrics}
+        values: dict[tuple[str, int, Metric], Mapping[Variant, float]] = {}
+        for figure in figures:
+            place = (figure.dataset, figure.scale, figure.metric)
+            if place in values:
+                continue
+            data, variants = sets[figure.dataset], [candidate.variant for candidate in tried[figure.metric]]
+            if images is not None:
+                values[place] = _values_of_images(
+                    _folder(images, data, figure.scale), data, figure.scale, figure.metric, variants
+                )
+            else:
+                values[place] = _values_of_method(registry, choice, data, figure.scale, variants, device)
+    measured = [
+        Measured(
+            replace(figure, dataset=sets[figure.dataset].name),
+            values[figure.dataset, figure.scale, figure.metric],
+        )
+        for figure in figures
+    ]
+    answer = search_all(tried, measured)
+    from srbench.report.text.explanation import joint_data, print_joint
+
+    if as_json:
+        from json import dumps
+
+        echo_json(dumps({"schema_version": 1, "subject": label, **joint_data(answer, top)}, indent=1))
+    else:
+        from srbench.system.console import make_console
+
+        print_joint(answer, label, make_console(highlight=False), top=top)
+    if not answer.give_all:
+        raise typer.Exit(EXIT_REGRESSION)
+
+
+def _data(spec: str) -> Dataset:
+    from srbench.data.catalog import resolve
+
+    return resolve(spec)
+
+
+def _folder(images: Path, data: Dataset, scale: int) -> Path:
+    """The folder of a data set's SR images at a scale."""
+    return Path(str(images).replace("{dataset}", data.called or data.name).replace("{scale}", str(scale)))
+
+
+def _chosen(method: str, sets: Sequence[Dataset], plugins: list[Path]) -> tuple[Registry, Choice]:
     """The method, and the registry with its class."""
     from srbench.plugins.registry import Registry
 
-    if data.supplies_lr:
-        its = "its" if data.has_hr else "an"
-        raise UsageError(f"'{data.spec}' supplies LR, but explain makes its own; name {its} HR folder alone.")
+    for data in sets:
+        if data.supplies_lr:
+            its = "its" if data.has_hr else "an"
+            raise UsageError(f"'{data.spec}' supplies LR, but explain makes its own; name {its} HR folder alone.")
     registry = Registry(plugins, hosted=False)
     choices = registry.select((method,))
     if len(choices) > 1:
@@ -97,6 +193,19 @@ def _chosen(method: str, data: Dataset, plugins: list[Path]) -> tuple[Registry, 
     if choices[0].card.supplied:
         raise UsageError(f"'{method}' is a folder of SR images; name it by --images.")
     return registry, choices[0]
+
+
+def _candidates(choice: Choice, metric: Metric, thorough: bool, gray: bool) -> list[Candidate]:
+    from srbench.explain.catalogue import candidates_for
+
+    quick = choice.card.info.family == "interpolation"
+    return candidates_for(choice.card.info, metric, thorough=thorough or quick, gray=gray)
+
+
+def _candidates_for_images(metric: Metric, gray: bool) -> list[Candidate]:
+    from srbench.explain.catalogue import candidates_for_images
+
+    return candidates_for_images(metric, gray=gray)
 
 
 def _of_method(
@@ -110,39 +219,51 @@ def _of_method(
     thorough: bool,
 ) -> Answer:
     """Recompute a method under every variant."""
-    from srbench.explain.catalogue import candidates_for
-    from srbench.explain.compute import figures_of_method, makings
-    from srbench.explain.images import has_gray, hr_images
+    from srbench.explain.images import has_gray
     from srbench.explain.search import search
+
+    candidates = _candidates(choice, metric, thorough, has_gray(data))
+    values = _values_of_method(registry, choice, data, scale, [each.variant for each in candidates], device)
+    return search(candidates, values, number, metric)
+
+
+def _values_of_method(
+    registry: Registry, choice: Choice, data: Dataset, scale: int, variants: Sequence[Variant], device: str
+) -> Mapping[Variant, float]:
+    from srbench.explain.compute import figures_of_method, makings
+    from srbench.explain.images import hr_images
     from srbench.inference import resolve_device
     from srbench.training.loading import load_method
 
-    quick = choice.card.info.family == "interpolation"
-    candidates = candidates_for(choice.card.info, metric, thorough=thorough or quick, gray=has_gray(data))
-    variants = [candidate.variant for candidate in candidates]
     where = resolve_device(device)
     method = load_method(registry, choice, scale, where)
     with _progress(choice.label, makings(variants) * len(data.items)) as step:
-        figures = figures_of_method(method, hr_images(data), scale, variants, where, step)
+        values = figures_of_method(method, hr_images(data), scale, variants, where, step)
     method.close()
-    return search(candidates, figures, number, metric)
+    return values
 
 
 def _of_images(folder: Path, data: Dataset, scale: int, metric: Metric, number: Number | None) -> Answer:
     """Score SR images under every variant."""
-    from srbench.data.sr_images import match
-    from srbench.explain.catalogue import candidates_for_images
-    from srbench.explain.images import figures_of_images, has_gray
+    from srbench.explain.images import has_gray
     from srbench.explain.search import search
+
+    candidates = _candidates_for_images(metric, has_gray(data))
+    variants = [candidate.variant for candidate in candidates]
+    return search(candidates, _values_of_images(folder, data, scale, metric, variants), number, metric)
+
+
+def _values_of_images(
+    folder: Path, data: Dataset, scale: int, metric: Metric, variants: Sequence[Variant]
+) -> Mapping[Variant, float]:
+    from srbench.data.sr_images import match
+    from srbench.explain.images import figures_of_images
 
     matched = match(folder, data, scale)
     if matched.note:
         warn(f"{matched.note}")
-    candidates = candidates_for_images(metric, gray=has_gray(data))
-    variants = [candidate.variant for candidate in candidates]
     with _progress(metric.upper(), len(matched.files)) as step:
-        figures = figures_of_images(matched.files, data, scale, variants, step)
-    return search(candidates, figures, number, metric)
+        return figures_of_images(matched.files, data, scale, variants, step)
 
 
 def _show(answers: list[Answer], subject: str, as_json: bool, top: int, everything: bool) -> None:

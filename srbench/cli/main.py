@@ -13,6 +13,7 @@ import typer
 from srbench.cli.check import check
 from srbench.cli.compare import compare
 from srbench.cli.data import app as data_app
+from srbench.cli.degrade import degrade
 from srbench.cli.doctor import doctor
 from srbench.cli.explain import explain
 from srbench.cli.export import export
@@ -49,6 +50,7 @@ app.command("train")(train)
 app.command("speed")(speed)
 app.command("export")(export)
 app.command("upscale")(upscale)
+app.command("degrade")(degrade)
 app.command("list")(list_)
 app.command("doctor")(doctor)
 for _verb in (*app.registered_commands, *data_app.registered_commands, *new_app.registered_commands):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from srbench.explain.resizers import RESIZERS
-from srbench.explain.variant import WORDS, Making, Variant, variant_of, words_of
+from srbench.explain.variant import WORDS, Making, Variant, scoring_of, variant_of, words_of
 from srbench.method import MethodInfo
 from srbench.protocols.builtin import PROTOCOLS
 
@@ -117,7 +117,7 @@ def candidates_for(info: MethodInfo, metric: Metric, *, thorough: bool, gray: bo
         gray: whether an image is gray: where none is, how they are read makes no difference, and is no choice.
     """
     starts = [*_protocols(metric, gray), *_pipelines(info, metric, gray)]
-    found = _around(starts, LIMIT[metric])
+    found = _around(starts, LIMIT[metric], info.input == "lr")
     fixed = {"clip"} if info.input == "lr" else set()
     if not thorough:
         fixed |= {"planes", "resizers", "clip"}
@@ -131,6 +131,11 @@ def candidates_for_images(metric: Metric, *, gray: bool) -> list[Candidate]:
         variant = start.variant.replaced("making", None).replaced("sr", "uint8")
         if start.cost == 0:
             scorings.setdefault(variant, []).extend(start.protocols)
+    for name, protocol in PROTOCOLS.items():  # that take supplied LR, where they score in a way of their own
+        variant = scoring_of(protocol, window=metric == "ssim")
+        variant = variant if gray else variant.replaced("gray", None)
+        if protocol.degraded == "none" and variant not in scorings:
+            scorings[variant] = [name]
     starts = [
         Start(f"{_spoken(names)}: {_scoring(variant)}", f"as {_spoken(names)}, but ", variant, 0, tuple(names))
         for variant, names in scorings.items()
@@ -138,10 +143,10 @@ def candidates_for_images(metric: Metric, *, gray: bool) -> list[Candidate]:
     return _around(starts, LIMIT[metric])
 
 
-def _around(starts: Iterable[Start], limit: int) -> list[Candidate]:
+def _around(starts: Iterable[Start], limit: int, from_lr: bool = False) -> list[Candidate]:
     """Every variant within a cost of the starts, each by its cheapest description."""
     best: dict[Variant, Candidate] = {}
-    for candidate in _all(starts, limit):
+    for candidate in _all(starts, limit, from_lr):
         known = best.get(candidate.variant)
         if known is None or _rank(candidate) < _rank(known):
             best[candidate.variant] = candidate
@@ -152,15 +157,15 @@ def _rank(candidate: Candidate) -> tuple[int, int]:
     return candidate.cost, len(candidate.changes)
 
 
-def _all(starts: Iterable[Start], limit: int) -> Iterator[Candidate]:
+def _all(starts: Iterable[Start], limit: int, from_lr: bool) -> Iterator[Candidate]:
     for start in starts:
         for count in range(limit - start.cost + 1):
             for choices in itertools.combinations(_CHANGES, count):
                 if len(_OF_MAKING.intersection(choices)) <= int(start.cost < 2):
-                    yield from _changed(start, choices)
+                    yield from _changed(start, choices, from_lr)
 
 
-def _changed(start: Start, choices: tuple[str, ...]) -> Iterator[Candidate]:
+def _changed(start: Start, choices: tuple[str, ...], from_lr: bool) -> Iterator[Candidate]:
     for values in itertools.product(*(_CHANGES[choice] for choice in choices)):
         variant = start.variant
         changes = tuple(zip(choices, values, strict=True))
@@ -169,12 +174,14 @@ def _changed(start: Start, choices: tuple[str, ...]) -> Iterator[Candidate]:
                 break
             variant = variant.replaced(choice, value)
         else:
-            if variant.is_sound:
+            if variant.is_sound(from_lr):
                 yield Candidate(variant, start, changes, start.cost + len(changes))
 
 
 def _applies(variant: Variant, choice: str, value: Any) -> bool:
     """Whether a variant has a choice, and has made it otherwise."""
+    if value == "pil8" and variant.making is not None and "pil" not in variant.making.resizers:
+        return False  # nobody is known to take Pillow's luma of what it has not resized
     if choice in Variant.__dataclass_fields__:
         return getattr(variant, choice) not in (None, value)
     if choice == "resizers":  # only the border changes: other resizers are starts of their own
@@ -213,6 +220,20 @@ def _pipelines(info: MethodInfo, metric: Metric, gray: bool) -> Iterator[Start]:
         else:
             words = f"{words_of('resizers', (small, large))} (8-bit RGB)"
         yield Start(f"{words}, {words_of('plane', variant.plane)}", f"{words}, ", variant, cost)
+    yield _pillow_luma(metric, gray)
+
+
+def _pillow_luma(metric: Metric, gray: bool) -> Start:
+    """Y of Pillow's YCbCr, resized alone both ways: the data that pytorch-vdsr and its copies score bicubic by."""
+    words = "Pillow's Y downsampled and upsampled alone by PIL bicubic"
+    variant = Variant(
+        making=Making(planes="y", resizers=("pil", "pil"), lr="uint8"),
+        plane="pil8",
+        shave=(0, 0),
+        window="valid" if metric == "ssim" else None,
+        gray="rgb" if gray else None,
+    )
+    return Start(f"{words}, nothing shaved: pytorch-vdsr", f"{words}, ", variant, 2)
 
 
 def _spoken(names: list[str]) -> str:

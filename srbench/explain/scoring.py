@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import fmean
+
+import numpy as np
 
 from srbench.errors import DataError
 from srbench.explain.making import Original
@@ -16,6 +18,11 @@ from srbench.metrics.pixel import psnr_of_mse
 from srbench.protocols.planes import Floats, Plane
 
 Key = tuple[object, ...]
+_WHOLE: dict[str, Callable[[Floats], Floats]] = {
+    "uint8": round_half_up,
+    "truncated": np.floor,
+    "double": lambda image: image,
+}
 
 
 @dataclass(slots=True)
@@ -49,7 +56,7 @@ class Scores:
             if key not in measured:
                 pixels = (variant.sr, variant.plane)
                 if pixels not in views:
-                    sr = round_half_up(image) if variant.sr == "uint8" else image
+                    sr = _WHOLE[variant.sr](image)
                     views[pixels] = _View(original, *original.pair(sr, variant.plane, 0))
                 measured[key] = views[pixels].measure(variant)
             self.rows.setdefault(row, []).append(measured[key])

@@ -20,6 +20,8 @@ NEAR = 10
 """A near miss is within so many times the reach."""
 SPAN: Mapping[Metric, float] = {"psnr": 0.5, "ssim": 0.01}
 """How far from the number others are looked at to tell how easily one is matched by chance."""
+LIKELY = 0.05
+"""The share of numbers that some variant gives from which on a match may well be chance."""
 FEWEST = 5
 """And no fewer than so many on either side, where the number has few digits."""
 
@@ -39,6 +41,11 @@ class Number:
     metric: Metric
     value: float
     reach: float
+
+    @property
+    def aside(self) -> int:
+        """How many numbers on either side of it could as well have been printed, as far as is looked."""
+        return max(round(SPAN[self.metric] / (2.0 * self.reach)), FEWEST)
 
 
 def read_number(text: str, metric: str | None) -> Number:
@@ -102,6 +109,11 @@ class Chance:
     by_any: int
     by_plausible: int | None
 
+    @property
+    def is_likely(self) -> bool:
+        """Whether so many of the numbers are matched that one match is no evidence."""
+        return self.by_any > LIKELY * self.numbers
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -139,7 +151,7 @@ class Answer:
         if self.number is None:
             return None
         hits, value, step = self.within_reach, self.number.value, 2.0 * self.number.reach
-        aside = max(round(SPAN[self.metric] / step), FEWEST)
+        aside = self.number.aside
 
         def matched(most: int) -> int:
             costs = ((each.figure - value, each.candidate.cost) for each in self.found if math.isfinite(each.figure))

@@ -37,7 +37,7 @@ class Variant:
 
     Attributes:
         making: None where SR images are given.
-        sr: whether SR is rounded.
+        sr: whether SR is rounded, or its fractions cut off, as NumPy's and torch's conversion to uint8 does.
         plane: what is compared.
         shave: pixels cut from every side: times the scale, and more.
         average: over the images: of their figures (``mean``); of their squared errors, images weighing alike
@@ -47,7 +47,7 @@ class Variant:
     """
 
     making: Making | None
-    sr: Literal["uint8", "double"] = "uint8"
+    sr: Literal["uint8", "double", "truncated"] = "uint8"
     plane: Plane
     shave: tuple[int, int] = (1, 0)
     average: Literal["mean", "images", "pixels"] = "mean"
@@ -59,25 +59,30 @@ class Variant:
         """The luma that is downsampled alone, if one is."""
         return self.plane if self.making is not None and self.making.planes == "y" else None
 
-    @property
-    def is_sound(self) -> bool:
-        """Whether these choices go together, and are not those of another variant in disguise."""
+    def is_sound(self, from_lr: bool = False) -> bool:
+        """Whether these choices go together, and are not those of another variant in disguise.
+
+        Args:
+            from_lr: for a method that starts from LR, whose SR no resizer has rounded.
+        """
         if self.window is not None and (self.average != "mean" or self.shave == (1, 6)):
             return False  # nobody is known to
         if self.making is None:
             return self.sr == "uint8"
-        return _can_be_made(self.making) and self._can_be_scored(self.making)
+        if self.window in _OF_TORCH and self.making.planes == "y":
+            return False  # nor to mix MATLAB's ways with these
+        return _can_be_made(self.making) and self._can_be_scored(self.making, from_lr)
 
-    def _can_be_scored(self, making: Making) -> bool:
+    def _can_be_scored(self, making: Making, from_lr: bool) -> bool:
         luma_alone = making.planes == "y"
         if luma_alone and self.plane in ("rgb", "full"):  # nobody makes an unrounded full-range luma small
             return False
-        if luma_alone and making.lr == "uint8" and self.plane not in ("y8", "full8"):
+        if luma_alone and making.lr == "uint8" and self.plane not in _WHOLE:
             return False
-        if making.clip and self.plane == "full8":  # the limits are those of studio swing
+        if making.clip and self.plane in ("full8", "pil8"):  # the limits are those of studio swing
             return False
-        whole = RESIZERS[making.resizers[1]].whole or making.lr == "uint8"
-        rounded_later = not luma_alone and self.plane in ("y8", "full8")
+        whole = not from_lr and (RESIZERS[making.resizers[1]].whole or making.lr == "uint8")
+        rounded_later = self.sr == "double" and not luma_alone and self.plane in _WHOLE
         return self.sr == "uint8" or not (whole or rounded_later)
 
     def replaced(self, choice: str, value: Any) -> Variant:
@@ -94,6 +99,10 @@ class Variant:
         return dataclasses.asdict(self)
 
 
+_WHOLE = ("y8", "full8", "pil8")
+"""Lumas of whole numbers."""
+_OF_TORCH = ("reflect", "range", "halved", "zero", "uniform-2")
+"""Windows of libraries that score RGB images, or Y of them."""
 _MAKING = frozenset(field.name for field in dataclasses.fields(Making))
 
 
@@ -104,6 +113,26 @@ def _can_be_made(making: Making) -> bool:
     if small.whole or making.resizers[0].startswith("torch"):
         return making.lr == ("uint8" if small.whole else "rounded")
     return not (large.whole and making.lr == "double")
+
+
+def scoring_of(protocol: Protocol, window: bool) -> Variant:
+    """How a named protocol scores SR images; but for what it adds to squared errors, 1e-8 of the range where it does.
+
+    Args:
+        protocol: the protocol.
+        window: whether SSIM is meant and not PSNR.
+    """
+    whole_luma = protocol.luma == "uint8" or (window and protocol.ssim_luma == "uint8")
+    valid: Window = "clipped" if protocol.ssim_contrast == "clipped" else "valid"
+    return Variant(
+        making=None,
+        sr=protocol.sr,
+        plane="rgb" if protocol.scored == "rgb" else "y8" if whole_luma else "y",
+        shave=(protocol.shave_per_scale, protocol.shave_extra),
+        average="mean" if protocol.aggregate == "mean" or window else "images",
+        window=None if not window else "same" if protocol.ssim_window == "same" else valid,
+        gray=protocol.gray,
+    )
 
 
 def variant_of(protocol: Protocol, window: bool) -> Variant | None:
@@ -120,20 +149,13 @@ def variant_of(protocol: Protocol, window: bool) -> Variant | None:
         ("bicubic", True, "replicate"): "matlab-replicate",
         ("bilinear", False, "symmetric"): "matlab-bilinear",
     }[protocol.kernel, protocol.antialias, protocol.border]
-    return Variant(
-        making=Making(
-            planes=protocol.degraded,
-            resizers=(resizer, resizer),
-            lr=protocol.lr,
-            clip=protocol.enlarged_range is not None,
-        ),
-        sr=protocol.sr,
-        plane="rgb" if protocol.scored == "rgb" else "y8" if protocol.luma == "uint8" else "y",
-        shave=(protocol.shave_per_scale, protocol.shave_extra),
-        average="mean" if protocol.aggregate == "mean" or window else "images",
-        window=protocol.ssim_window if window else None,
-        gray=protocol.gray,
+    making = Making(
+        planes=protocol.degraded,
+        resizers=(resizer, resizer),
+        lr=protocol.lr,
+        clip=protocol.enlarged_range is not None,
     )
+    return scoring_of(protocol, window).replaced("making", making)
 
 
 WORDS: Mapping[str, Mapping[Any, str]] = {
@@ -144,11 +166,12 @@ WORDS: Mapping[str, Mapping[Any, str]] = {
         "double": "LR not rounded",
     },
     "clip": {True: "upsampled Y clipped to 16..235", False: "upsampled Y not clipped"},
-    "sr": {"uint8": "SR rounded", "double": "SR not rounded"},
+    "sr": {"uint8": "SR rounded", "double": "SR not rounded", "truncated": "SR cut to whole numbers, not rounded"},
     "plane": {
         "y8": "8-bit Y",
         "y": "Y not rounded",
         "full8": "full-range 8-bit luma (OpenCV's YCrCb)",
+        "pil8": "full-range 8-bit luma (Pillow's YCbCr)",
         "full": "full-range luma (piq, pyiqa)",
         "slip": "Y by the 64.738 slip",
         "rgb": "RGB over all channels",
@@ -166,8 +189,14 @@ WORDS: Mapping[str, Mapping[Any, str]] = {
     "window": {
         "valid": "SSIM by ssim_index",
         "same": "SSIM by MATLAB's ssim()",
+        "clipped": "SSIM with the contrast term clipped at 0 (pyiqa)",
         "uniform": "SSIM with scikit-image's defaults (7x7 uniform)",
+        "uniform-2": "SSIM with scikit-image's defaults and a data range of 2",
         "sample": "SSIM by scikit-image's gaussian_weights (sample covariance)",
+        "zero": "SSIM by pytorch-ssim (zero border, whole image)",
+        "halved": "SSIM by piq (pixels averaged first)",
+        "reflect": "SSIM by torchmetrics (mirrored border, whole image)",
+        "range": "SSIM by torchmetrics without a data range",
     },
     "gray": {"y": "gray images as their own Y", "rgb": "gray images as RGB (Y in 16..235)"},
 }

@@ -43,6 +43,31 @@ def gaussian(size: int, sigma: tuple[float, float], angle: float = 0.0) -> Float
     return normalised
 
 
+def shaped(size: int, sigma: tuple[float, float], angle: float, beta: float, *, plateau: bool) -> Floats:
+    """A normalised generalised Gaussian exp(-q^beta / 2), or 1 / (1 + q^beta); for q see :func:`gaussian`."""
+    half = size // 2
+    y, x = np.mgrid[half : -half - 1 : -1, -half : half + 1].astype(np.float64)
+    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    q = ((x * cos + y * sin) / sigma[0]) ** 2 + ((y * cos - x * sin) / sigma[1]) ** 2
+    kernel = 1.0 / (1.0 + q**beta) if plateau else np.exp(-0.5 * q**beta)
+    normalised: Floats = kernel / kernel.sum()
+    return normalised
+
+
+def sinc(size: int, cutoff: float) -> Floats:
+    """A normalised circular low-pass kernel, which rings: frequencies up to ``cutoff`` (radians a pixel) are kept."""
+    from scipy.special import j1
+
+    half = size // 2
+    y, x = np.mgrid[-half : half + 1, -half : half + 1].astype(np.float64)
+    radius = np.hypot(x, y)
+    radius[half, half] = 1.0
+    kernel = cutoff * j1(cutoff * radius) / (2 * math.pi * radius)
+    kernel[half, half] = cutoff**2 / (4 * math.pi)
+    normalised: Floats = kernel / kernel.sum()
+    return normalised
+
+
 def blur(image: NDArray[Any], kernel: Floats, border: Edge) -> Floats:
     """Correlate every channel with a kernel, as MATLAB's ``imfilter`` and OpenCV's ``filter2D`` do.
 

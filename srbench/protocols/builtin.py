@@ -14,6 +14,7 @@ from srbench.errors import UsageError
 from srbench.protocols.degradations import Blur, Noise, Resize, Subsample
 from srbench.protocols.fields import checked
 from srbench.protocols.protocol import Protocol
+from srbench.protocols.random_steps import REALESRGAN, GaussianSet, Shuffled
 from srbench.system.names import unknown
 from srbench.system.toml import read_toml
 
@@ -94,6 +95,28 @@ PROTOCOLS: dict[str, Protocol] = {
             scored="rgb",
             lr="uint8",
             gray="rgb",
+        ),
+        Protocol(
+            name="gaussian8",
+            source="the eight kernels of IKC and DAN, each of every image, then bicubic",
+            lr="rounded",
+            gray="rgb",
+            degradation=(GaussianSet(), Resize()),
+            scales=(2, 3, 4),
+        ),
+        Protocol(
+            name="bsrgan",
+            source="BSRGAN's random degradation, drawn for each image",
+            lr="rounded",
+            gray="rgb",
+            degradation=(Shuffled(),),
+        ),
+        Protocol(
+            name="realesrgan",
+            source="Real-ESRGAN's second-order degradation, drawn for each image",
+            lr="rounded",
+            gray="rgb",
+            degradation=REALESRGAN,
         ),
     )
 }

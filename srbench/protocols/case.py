@@ -11,7 +11,7 @@ from srbench.errors import DataError, UsageError
 from srbench.imaging.color import in_colour, is_gray, luma
 from srbench.imaging.resize import mod_crop, round_half_up
 from srbench.method import MethodInfo
-from srbench.protocols.degradations import degrade
+from srbench.protocols.degradations import RandomStep, degrade, drawn
 from srbench.protocols.method_input import MethodInput, ProtocolInput, as_planes
 from srbench.protocols.planes import Floats, Target
 from srbench.protocols.protocol import Protocol
@@ -96,7 +96,9 @@ class Case(GivenCase):
         hr: NDArray[np.uint8],
         lr: NDArray[np.uint8] | None,
         uncropped: tuple[int, ...] = (),
+        turn: int | None = None,
     ) -> None:
+        self.turn = turn
         given = ProtocolInput(
             protocol,
             (hr.shape[0], hr.shape[1]),
@@ -128,6 +130,14 @@ class Case(GivenCase):
         return pair
 
     @property
+    def drawn(self) -> tuple[str, ...]:
+        """The steps from HR to LR in words, where some were drawn at random."""
+        if not any(isinstance(step, RandomStep) for step in self.protocol.degradation):
+            return ()
+        image, size = self._to_degrade(self.hr)
+        return tuple(step.words() for step in drawn(image, self.protocol.steps, size, self.turn))
+
+    @property
     def _y(self) -> Floats:
         y = luma(self.hr)
         return round_half_up(y) if self.protocol.luma == "uint8" else y
@@ -140,12 +150,17 @@ class Case(GivenCase):
 
     def _downsample(self, image: NDArray[Any]) -> NDArray[Any]:
         p = self.protocol
-        size = (self.hr.shape[0] // self.scale, self.hr.shape[1] // self.scale)
-        image = round_half_up(image).astype(np.uint8) if p.lr == "uint8" else image.astype(np.float64)
-        lr = degrade(image, p.steps, size)
+        image, size = self._to_degrade(image)
+        lr = degrade(image, p.steps, size, self.turn)
         if p.lr == "uint8":
             return lr if lr.dtype == np.uint8 else round_half_up(lr).astype(np.uint8)
         return round_half_up(lr) if p.lr == "rounded" else lr
+
+    def _to_degrade(self, image: NDArray[Any]) -> tuple[NDArray[Any], tuple[int, int]]:
+        """The image in the type that the protocol degrades, and the size of LR."""
+        whole = self.protocol.lr == "uint8"
+        image = round_half_up(image).astype(np.uint8) if whole else image.astype(np.float64)
+        return image, (self.hr.shape[0] // self.scale, self.hr.shape[1] // self.scale)
 
 
 def _as_lr(protocol: Protocol, lr: NDArray[np.uint8]) -> NDArray[Any]:
@@ -172,7 +187,14 @@ def prepare_lr(protocol: Protocol, name: str, lr: NDArray[np.uint8], scale: int)
     return LrCase(protocol, scale, in_colour(lr) if protocol.gray == "rgb" else lr)
 
 
-def prepare(protocol: Protocol, name: str, hr: NDArray[Any], scale: int, lr: NDArray[Any] | None = None) -> Case:
+def prepare(
+    protocol: Protocol,
+    name: str,
+    hr: NDArray[Any],
+    scale: int,
+    lr: NDArray[Any] | None = None,
+    turn: int | None = None,
+) -> Case:
     """Make an image ready.
 
     Args:
@@ -181,6 +203,7 @@ def prepare(protocol: Protocol, name: str, hr: NDArray[Any], scale: int, lr: NDA
         hr: uint8 (H, W) or (H, W, 3).
         scale: the integer factor.
         lr: uint8, for protocols that do not degrade.
+        turn: which LR image, of protocols that make several of one; None draws one.
 
     Raises:
         DataError: the image is too small, LR does not fit HR, or LR is missing or was not asked for.
@@ -209,4 +232,4 @@ def prepare(protocol: Protocol, name: str, hr: NDArray[Any], scale: int, lr: NDA
             f"{name} is {hr.shape[1]}x{hr.shape[0]} after cropping to a multiple of {scale}: nothing is "
             f"left once {cut // 2} pixels are shaved from every side; leave it out or use a smaller scale"
         )
-    return Case(protocol, scale, hr, lr, uncropped)
+    return Case(protocol, scale, hr, lr, uncropped, turn)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srbench.errors import DataError, UsageError
-from srbench.imaging.blur import MAX_SIDE, Edge, blur, gaussian
+from srbench.imaging.blur import MAX_SIDE, Edge, blur, gaussian, shaped, sinc
 from srbench.imaging.noise import Draws, Generator
 from srbench.imaging.resize import Border, Kernel, imresize, round_half_up
 
@@ -113,40 +113,61 @@ class Noise:
     """Noise, drawn anew for each image.
 
     Attributes:
-        kind: ``gaussian``, added in single precision; or ``poisson``.
-        sigma: of Gaussian noise, on the scale 0..255.
+        kind: ``gaussian``, added in single precision; ``poisson``; or ``shot``: as poisson, with as many events at 255
+            as the image has gray levels, rounded up to a power of two, and the noise times ``sigma``.
+        sigma: of Gaussian noise, on the scale 0..255; of shot noise, its strength.
         peak: of Poisson noise: how many events a pixel of 255 counts on average.
         generator: ``numpy``, seeded by the image's content; or ``matlab4``, MATLAB's ``randn('seed', 0)``.
+        gray: the same for all channels.
+        mixing: of Gaussian noise in RGB, how the channels' noises are made of independent ones, (3, 3).
+        clipped: an image in floating point is saturated too.
     """
 
     step: ClassVar = "noise"
-    kind: Literal["gaussian", "poisson"] = "gaussian"
+    later: ClassVar = {"gray": False, "mixing": (), "clipped": False}
+    kind: Literal["gaussian", "poisson", "shot"] = "gaussian"
     sigma: float = 0.0
     peak: float = 0.0
     generator: Generator = "numpy"
+    gray: bool = False
+    mixing: tuple[tuple[float, ...], ...] = ()
+    clipped: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what is no noise."""
-        wanted, other = (self.sigma, self.peak) if self.kind == "gaussian" else (self.peak, self.sigma)
+        wanted, other = (self.peak, self.sigma) if self.kind == "poisson" else (self.sigma, self.peak)
         if not 0 < wanted <= 1e9 or other:
-            needed = "sigma" if self.kind == "gaussian" else "peak"
+            needed = "peak" if self.kind == "poisson" else "sigma"
             raise UsageError(f"{self.kind.capitalize()} noise needs a positive {needed}, and nothing else.")
-        if self.kind == "poisson" and self.generator == "matlab4":
+        if self.kind != "gaussian" and self.generator == "matlab4":
             raise UsageError("MATLAB's version 4 generator makes Gaussian noise alone: set generator to numpy.")
 
     def run(self, image: Image, size: tuple[int, int], draws: Draws) -> Image:
         """The image with noise."""
         if self.kind == "poisson":
             rate = np.maximum(image.astype(np.float64), 0.0) * (self.peak / 255.0)
-            return _as_before(draws.numpy.poisson(rate) * (255.0 / self.peak), image)
-        noise = draws.normal(self.generator, image.shape).astype(np.float32)
-        return _as_before(image.astype(np.float32) + np.float32(self.sigma) * noise, image)
+            return self._added(draws.numpy.poisson(rate) * (255.0 / self.peak), image)
+        if self.kind == "shot":
+            source = round_half_up(image @ _GRAY if self.gray and image.ndim == 3 else image.astype(np.float64))
+            events = 2.0 ** math.ceil(math.log2(len(np.unique(source))))
+            noise = draws.numpy.poisson(source * (events / 255.0)) * (255.0 / events) - source
+            return self._added(image + self.sigma * (noise[..., None] if noise.ndim < image.ndim else noise), image)
+        shape = (*image.shape[:2], 1)[: image.ndim] if self.gray else image.shape
+        noise = draws.normal(self.generator, shape).astype(np.float32)
+        if self.mixing and image.ndim == 3:
+            parts = [noise[..., i : i + 1] * np.array(row, np.float32) for i, row in enumerate(self.mixing)]
+            noise = parts[0] + parts[1] + parts[2]
+        return self._added(image.astype(np.float32) + np.float32(self.sigma) * noise, image)
+
+    def _added(self, noisy: Image, image: Image) -> Image:
+        return _as_before(np.clip(noisy, 0.0, 255.0) if self.clipped else noisy, image)
 
     def words(self) -> str:
         """It, for captions."""
         how = {"numpy": "seeded by the image", "matlab4": "MATLAB's randn('seed', 0) for each image"}[self.generator]
-        size = f"sigma {self.sigma:g}" if self.kind == "gaussian" else f"{self.peak:g} events at 255"
-        return f"{self.kind.capitalize()} noise of {size} added ({how})"
+        size = {"poisson": f"{self.peak:g} events at 255", "shot": f"strength {self.sigma:g}"}
+        kind = "Gray " + self.kind if self.gray else self.kind.capitalize()
+        return f"{kind} noise of {size.get(self.kind, f'sigma {self.sigma:g}')} added ({how})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,38 +204,141 @@ class Jpeg:
         return f"JPEG of quality {self.quality} ({self.subsampling})"
 
 
-Step: TypeAlias = Blur | Resize | Subsample | Noise | Jpeg
-STEPS: dict[str, type[Step]] = {kind.step: kind for kind in (Blur, Resize, Subsample, Noise, Jpeg)}
+@dataclass(frozen=True, slots=True)
+class Lowpass:
+    """Correlation with a kernel of the shapes that blind super-resolution draws from; borders are mirrored.
+
+    Attributes:
+        shape: ``generalised``: exp(-q^beta / 2), a Gaussian for beta = 1; ``plateau``: 1 / (1 + q^beta); ``sinc``.
+        size: its side in pixels, odd.
+        sigma: along its two axes, in pixels; q is 1 there.
+        angle: of the first axis, in degrees.
+        beta: the exponent.
+        cutoff: of a sinc, in radians a pixel.
+    """
+
+    step: ClassVar = "lowpass"
+    shape: Literal["generalised", "plateau", "sinc"] = "generalised"
+    size: int = 21
+    sigma: tuple[float, float] = (1.0, 1.0)
+    angle: float = 0.0
+    beta: float = 1.0
+    cutoff: float = math.pi
+
+    def run(self, image: Image, size: tuple[int, int], draws: Draws) -> Image:
+        """The image blurred."""
+        if self.shape == "sinc":
+            kernel = sinc(self.size, self.cutoff)
+        else:
+            kernel = shaped(self.size, self.sigma, self.angle, self.beta, plateau=self.shape == "plateau")
+        return _as_before(blur(image, kernel, "reflect"), image)
+
+    def words(self) -> str:
+        """It, for captions."""
+        if self.shape == "sinc":
+            return f"a {self.size}x{self.size} sinc of cutoff {self.cutoff:.3f}"
+        equal = self.sigma[0] == self.sigma[1]
+        sigma = f"{self.sigma[0]:.3f}" + f" and {self.sigma[1]:.3f} at {self.angle:.1f}°" * (not equal)
+        if self.shape == "generalised" and self.beta == 1.0:
+            return f"a {self.size}x{self.size} Gaussian of sigma {sigma}"
+        return f"a {self.size}x{self.size} {self.shape} Gaussian of sigma {sigma}, beta {self.beta:.3f}"
 
 
-def content_of(steps: Iterable[Step]) -> list[dict[str, Any]]:
-    """Steps as plain data."""
-    return [{"step": step.step, **dataclasses.asdict(step)} for step in steps]
+@dataclass(frozen=True, slots=True)
+class Rescale:
+    """A resize on the way, to ``factor`` times the size of LR, rounded."""
+
+    step: ClassVar = "rescale"
+    factor: float = 1.0
+    kernel: Kernel = "bicubic"
+
+    def run(self, image: Image, size: tuple[int, int], draws: Draws) -> Image:
+        """The image, resized."""
+        height, width = (max(1, round(side * self.factor)) for side in size)
+        return imresize(image, size=(height, width), kernel=self.kernel)
+
+    def words(self) -> str:
+        """It, for captions."""
+        return f"{self.kernel} to {self.factor:.3f} x LR"
 
 
-def check(steps: Iterable[Step]) -> None:
+class RandomStep:
+    """A step that is drawn for each image, as steps that are not."""
+
+    step: ClassVar[str]
+    makes_small: ClassVar[bool] = False
+    turns: ClassVar[int] = 1
+    """How many LR images are made of one image, where all that could be drawn are meant."""
+
+    def draw(self, random: np.random.RandomState, scale: int, turn: int | None) -> tuple[Step, ...]:
+        """The steps of one image.
+
+        Args:
+            random: seeded by the image.
+            scale: the factor.
+            turn: which of :attr:`turns`; None draws one.
+        """
+        raise NotImplementedError
+
+    def words(self) -> str:
+        """It, for captions."""
+        raise NotImplementedError
+
+
+_GRAY = np.array([0.2989, 0.587, 0.114])
+Step: TypeAlias = Blur | Resize | Subsample | Noise | Jpeg | Lowpass | Rescale
+AnyStep: TypeAlias = Step | RandomStep
+STEPS: dict[str, type[Step]] = {kind.step: kind for kind in (Blur, Resize, Subsample, Noise, Jpeg, Lowpass, Rescale)}
+
+
+def content_of(steps: Iterable[AnyStep]) -> list[dict[str, Any]]:
+    """Steps as plain data; a field that came after the first hashes were published is left out while it is off."""
+    content = []
+    for step in steps:
+        later = getattr(step, "later", {})
+        fields = dataclasses.asdict(step)  # type: ignore[arg-type]  # random steps are dataclasses too
+        content.append({"step": step.step} | {k: v for k, v in fields.items() if k not in later or v != later[k]})
+    return content
+
+
+def check(steps: Iterable[AnyStep]) -> None:
     """Refuse steps that do not end at LR's size.
 
     Raises:
         UsageError: not exactly one of them makes the image small.
     """
-    if sum(isinstance(step, Resize | Subsample) for step in steps) != 1:
+    if sum(isinstance(step, Resize | Subsample) or getattr(step, "makes_small", False) for step in steps) != 1:
         raise UsageError("A degradation needs exactly one step that makes the image small: resize or subsample.")
 
 
-def degrade(image: Image, steps: Iterable[Step], size: tuple[int, int]) -> Image:
+def drawn(
+    image: Image, steps: Iterable[AnyStep], size: tuple[int, int], turn: int | None, draws: Draws | None = None
+) -> list[Step]:
+    """The steps of one image, the random ones drawn; arguments are :func:`degrade`'s."""
+    draws = draws or Draws(image)
+    found: list[Step] = []
+    for step in steps:
+        if isinstance(step, RandomStep):
+            found += step.draw(draws.numpy, image.shape[0] // size[0], turn)
+        else:
+            found.append(step)
+    return found
+
+
+def degrade(image: Image, steps: Iterable[AnyStep], size: tuple[int, int], turn: int | None = None) -> Image:
     """Run steps on an image.
 
     Args:
         image: uint8 or float64 on the scale 0..255, (H, W) or (H, W, 3).
         steps: in their order.
         size: (height, width) of LR.
+        turn: which of the LR images, of steps that make several; None draws one.
 
     Returns:
         LR in the image's type, or float64 after a blur that does not round.
     """
     draws = Draws(image)
-    for step in steps:
+    for step in drawn(image, steps, size, turn, draws):
         image = step.run(image, size, draws)
     return image
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from srbench.imaging.color import luma
 from srbench.imaging.resize import round_half_up, shave
 
-Plane = Literal["y8", "y", "full8", "full", "slip", "rgb"]
+Plane = Literal["y8", "y", "full8", "pil8", "full", "slip", "rgb"]
 Floats: TypeAlias = NDArray[np.float64]
 
 _FULL = np.array([0.299, 0.587, 0.114])
@@ -25,10 +25,18 @@ def _full8(rgb: Floats) -> Floats:
     return cv2.cvtColor(pixels, cv2.COLOR_RGB2YCrCb)[..., 0].astype(np.float64)
 
 
+def _pil8(rgb: Floats) -> Floats:
+    from PIL import Image
+
+    pixels = round_half_up(rgb).astype(np.uint8)
+    return np.asarray(Image.fromarray(pixels).convert("YCbCr"))[..., 0].astype(np.float64)
+
+
 _PLANES: dict[Plane, Callable[[Any], Any]] = {
     "y8": lambda rgb: round_half_up(luma(rgb)),
     "y": luma,
     "full8": _full8,
+    "pil8": _pil8,
     "full": lambda rgb: rgb @ _FULL,
     "slip": lambda rgb: rgb @ _SLIP + 16.0,
     "rgb": lambda rgb: rgb,
@@ -40,15 +48,16 @@ def plane_of(image: Floats, plane: Plane) -> Floats:
 
     Args:
         image: (H, W, 3) RGB; or (H, W), a gray image or a luma, which is its own plane.
-        plane: ``y8`` and ``y``: BT.601 in studio swing, rounded to whole numbers or not; ``full8`` and ``full``: in
-            full range, as OpenCV makes it of 8-bit images and as piq and pyiqa do; ``slip``: studio swing by the
-            64.738 that much public code has for 65.738, not rounded; ``rgb``: all channels.
+        plane: ``y8`` and ``y``: BT.601 in studio swing, rounded to whole numbers or not; ``full8`` and ``pil8``: in
+            full range, as OpenCV and Pillow make it of 8-bit images; ``full``: not rounded, as piq and pyiqa make it;
+            ``slip``: studio swing by the 64.738 that much public code has for 65.738, not rounded; ``rgb``: all
+            channels.
 
     Returns:
         float64 (H, W), or (H, W, 3) for ``rgb``.
     """
     if image.ndim == 2:
-        return round_half_up(image) if plane in ("y8", "full8") else image
+        return round_half_up(image) if plane in ("y8", "full8", "pil8") else image
     result: Floats = _PLANES[plane](image)
     return result
 

@@ -1,6 +1,6 @@
 """Protocols: from HR to what a method is given, and from its SR to the pixels that are scored.
 
-A PSNR has no meaning without them: bicubic on Set5 x2 scores anything from 30.37 to 34.41 dB, counting only the 88
+A PSNR has no meaning without them: bicubic on Set5 x2 scores anything from 30.37 to 34.41 dB, counting only the 93
 usual ways, depending on choices that papers seldom state. Here they are frozen data with a hash. Which there are:
 ``protocols.py``.
 """
@@ -13,7 +13,16 @@ from typing import Any, Literal
 
 from srbench.errors import UsageError
 from srbench.imaging.resize import Border, Kernel
-from srbench.protocols.degradations import Jpeg, Resize, Step, Subsample, check, content_of, resizer_words
+from srbench.protocols.degradations import (
+    AnyStep,
+    Jpeg,
+    RandomStep,
+    Resize,
+    Subsample,
+    check,
+    content_of,
+    resizer_words,
+)
 from srbench.protocols.planes import Plane
 from srbench.system.hashes import digest
 
@@ -77,7 +86,7 @@ class Protocol:
     ssim_window: Literal["valid", "same"] = "valid"
     aggregate: Literal["mean", "pooled"] = "mean"
     gray: Literal["y", "rgb"] = "y"
-    degradation: tuple[Step, ...] = ()
+    degradation: tuple[AnyStep, ...] = ()
     scales: tuple[int, ...] = ()
     psnr_eps: float = 0.0
     ssim_luma: Literal["scored", "uint8"] = "scored"
@@ -118,14 +127,20 @@ class Protocol:
         return digest(self.content())[:8]
 
     @property
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[AnyStep, ...]:
         """From HR to LR."""
         return self.degradation or (Resize(self.kernel, self.antialias, self.border),)
 
     @property
     def packages(self) -> tuple[str, ...]:
         """Packages whose versions decide what LR is."""
-        return ("pillow",) if any(isinstance(step, Jpeg) for step in self.degradation) else ()
+        return ("pillow",) if any(isinstance(step, Jpeg) or hasattr(step, "jpeg") for step in self.degradation) else ()
+
+    @property
+    def turns(self) -> tuple[int | None, ...]:
+        """The LR images that are made of one HR image, each of which is scored: 0, 1 …; None where it is one."""
+        count = max((step.turns for step in self.degradation if isinstance(step, RandomStep)), default=1)
+        return (None,) if count == 1 else tuple(range(count))
 
     def refusal(self, scale: int) -> str:
         """Why it cannot be used at a scale, in words; empty if it can."""
@@ -135,6 +150,18 @@ class Protocol:
             if isinstance(step, Subsample) and step.offset >= scale:
                 return f"protocol '{self.name}' subsamples from pixel {step.offset} on, so it is not for x{scale}"
         return ""
+
+    @property
+    def with_lr_supplied(self) -> Protocol:
+        """The protocol that scores in the same way, and takes LR as it is given."""
+        return dataclasses.replace(
+            self,
+            name=f"{self.name}-paired",
+            source=f"LR supplied, made as `{self.name}` makes it",
+            degraded="none",
+            degradation=(),
+            enlarged_range=None,
+        )
 
     def shave(self, scale: int) -> int:
         """Pixels cut from every side before scoring."""

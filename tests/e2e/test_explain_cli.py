@@ -52,7 +52,7 @@ def test_a_number_of_a_method(photos: Path) -> None:
     lines = result.stdout.splitlines()
     assert any(number in line and "RGB PSNR over all channels, LR 8-bit: `rgb`" in line for line in lines[:4])
     assert "What the literature uses" in result.stdout
-    assert "A match may be chance: of the 10,001 such numbers" in " ".join(result.stdout.split())
+    assert "1 variant lies this near, and of the 10,001 such numbers" in " ".join(result.stdout.split())
     assert max(map(len, lines)) <= 80
     document = json.loads(explain(number, *words, "--json").stdout)
     assert document["schema_version"] == 1
@@ -100,6 +100,39 @@ def test_images_of_ones_own(upscaled: Path, photos: Path) -> None:
     first = found.stdout.partition("how it is made")[2].split("\n")[1]  # the title above may take any number of lines
     assert found.exit_code == 0 and "`rgb`" in first
     assert explain("12.34", *words).exit_code == 1
+
+
+def test_several_numbers(upscaled: Path, photos: Path, tmp_path: Path) -> None:
+    words = ("--images", str(upscaled), "--dataset", str(photos))
+    one, other = json.loads(explain(*words, "--scale", "2", "--json").stdout)["answers"]
+    psnr, ssim = (next(row["value"] for row in each["variants"] if "rgb" in row["protocols"]) for each in (one, other))
+    number = f"x2={psnr:.3f}/{ssim:.4f}"
+    result = explain(number, *words)
+    assert result.exit_code == 0, result.output
+    assert "2 numbers of" in result.stdout and "Chance is unlikely" in result.stdout
+    assert "  2/2  `rgb`" in result.stdout and max(map(len, result.stdout.splitlines())) <= 80
+    document = json.loads(explain(number, *words, "--json").stdout)
+    assert document["give_all"] >= 1 and document["variants"][0]["protocols"] == ["rgb", "ntire"]
+    assert document["variants"][0]["values"] == pytest.approx([psnr, ssim])
+    missed = explain(f"x2={psnr:.3f}/.1234", *words)
+    assert missed.exit_code == 1 and "none of" in missed.stdout and "  1/2  `rgb`" in missed.stdout
+    (tmp_path / "photos-x2").symlink_to(upscaled)
+    named = explain(number, "--images", str(tmp_path / "{dataset}-x{scale}"), "--dataset", str(photos))
+    assert named.exit_code == 0 and "`rgb`" in named.stdout
+    assert "Give --scale too" in refused(UsageError, "30", "31", *words)
+    assert "Give --dataset too" in refused(UsageError, "--method", "bicubic", "--scale", "2")
+
+
+def test_several_numbers_of_a_method(photos: Path) -> None:
+    words = ("--method", "bicubic", "--dataset", str(photos))
+    values = {}
+    for scale in ("2", "3"):
+        listed = json.loads(explain(*words, "--scale", scale, "--json").stdout)["answers"][0]
+        values[scale] = next(row["value"] for row in listed["variants"] if "edsr" in row["protocols"])
+    numbers = [f"x{scale}={value:.4f}" for scale, value in values.items()]
+    document = json.loads(explain(*numbers, *words, "--json").stdout)
+    assert document["variants"][0]["protocols"] == ["edsr"]
+    assert [figure["scale"] for figure in document["figures"]] == [2, 3]
 
 
 def test_the_hr_images_themselves_are_infinitely_good(photos: Path) -> None:

@@ -7,11 +7,19 @@ import time
 from functools import lru_cache
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
+from skimage.color import rgb2ycbcr
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from srbench.explain.catalogue import Candidate, candidates_for
+from srbench.data.catalog import resolve
+from srbench.data.sr_images import match
+from srbench.explain.catalogue import Candidate, candidates_for, candidates_for_images
 from srbench.explain.compute import figures_of_method
+from srbench.explain.images import figures_of_images
+from srbench.explain.joint import Measured, read_figures, search_all
 from srbench.explain.search import Answer, read_number, search
 from srbench.explain.variant import Variant
 from srbench.imaging.files import read_image, to_uint8
@@ -21,6 +29,8 @@ from srbench.report.text.explanation import SIMPLE
 MIRROR = Path(os.environ.get("SRBENCH_MIRROR", "nowhere"))
 TOOLBOX = "8-bit RGB, LR and SR rounded once each"
 OPENCV = "OpenCV INTER_CUBIC down and up (8-bit RGB), 8-bit Y"
+
+PILLOW = "Pillow's Y downsampled and upsampled alone by PIL bicubic, nothing shaved: pytorch-vdsr"
 
 PUBLISHED = {
     "srcnn": (("33.6621", "30.3936", "28.4221"), ("30.2335",)),
@@ -50,6 +60,7 @@ OTHERS = (
     ("29.626", "set5", 3, OPENCV),
     ("27.682", "set5", 4, OPENCV),
     ("33.940", "set5", 2, "MATLAB's bicubic down, OpenCV INTER_CUBIC up (8-bit RGB), 8-bit Y"),
+    ("32.32890705899756", "set5", 2, PILLOW),
     ("34.131", "set5", 2, "OpenCV INTER_AREA down, OpenCV INTER_CUBIC up (8-bit RGB), 8-bit Y"),
 )
 SSIMS = (
@@ -127,6 +138,55 @@ def test_pages_agree_on_how_far_bicubic_s_psnr_goes(page: str) -> None:
         every = values.values()
         assert f"All {len(candidates):,} that it tries" in text
         assert f"from {min(every):.2f} to {max(every):.2f} dB" in text
+
+
+def test_bicubic_of_pytorch_vdsr_comes_out_to_all_its_digits() -> None:
+    found = explained("32.32890705899756", "bicubic", "set5", 2).found[0]
+    assert found.candidate.words == PILLOW
+    assert found.figure == pytest.approx(32.32890705899756, abs=1e-13)
+
+
+def opencv_both_ways(scale: int) -> tuple[float, float]:
+    """PSNR and SSIM of Set5's bicubic by OpenCV and scikit-image alone."""
+    psnrs, ssims = [], []
+    for path in sorted((MIRROR / "set5").glob("*.png")):
+        hr = read_image(path)
+        height, width = (side // scale * scale for side in hr.shape[:2])
+        hr = np.ascontiguousarray(hr[:height, :width])
+        lr = cv2.resize(hr, (width // scale, height // scale), interpolation=cv2.INTER_CUBIC)
+        sr = cv2.resize(lr, (width, height), interpolation=cv2.INTER_CUBIC)
+        one, other = (np.floor(rgb2ycbcr(image)[scale:-scale, scale:-scale, 0] + 0.5) for image in (sr, hr))
+        psnrs.append(peak_signal_noise_ratio(other, one, data_range=255))
+        options = {"gaussian_weights": True, "use_sample_covariance": False, "data_range": 255}
+        ssims.append(structural_similarity(other, one, **options))
+    return float(np.mean(psnrs)), float(np.mean(ssims))
+
+
+def test_several_figures_leave_one_variant_of_many() -> None:
+    candidates = {metric: figures("bicubic", "set5", 2, metric)[0] for metric in ("psnr", "ssim")}
+    made = {scale: opencv_both_ways(scale) for scale in (2, 3, 4)}
+    texts = [f"x{scale}={value:.4f}" for scale, (value, _) in made.items()] + [f"x2={made[2][1]:.4f}"]
+    asked = read_figures(texts, "set5", None, None)
+    measured = [Measured(each, figures("bicubic", "set5", each.scale, each.metric)[1]) for each in asked]
+    answer = search_all(candidates, measured)  # type: ignore[arg-type]
+    assert [joint.words for joint in answer.give_all] == [f"{OPENCV}; SSIM by ssim_index"]
+    assert answer.by_chance < 1e-6
+    alone = [len(search_all(candidates, [each]).give_all) for each in measured]  # type: ignore[arg-type]
+    assert max(alone) > 5
+
+
+def test_pyiqas_way_is_named_first_and_one_ssim_is_said_to_be_chance() -> None:
+    folder = MIRROR / "real_crops" / "realsr"
+    if not folder.is_dir():
+        pytest.skip("real_crops is not at hand: SRBENCH_MIRROR names no folder that holds it")
+    candidates = candidates_for_images("ssim", gray=False)
+    variants = [candidate.variant for candidate in candidates]
+    hr = resolve(str(folder / "hr"))
+    values = figures_of_images(match(folder / "sr_osediff", hr).files, hr, 4, variants, lambda: None)
+    number = read_number(".7348", None)  # the mean of these twelve images' published values; that of all 100 is .7341
+    answer = search(candidates, values, number, "ssim")
+    assert answer.found[0].candidate.protocols == ("stablesr",)
+    assert answer.within_reach and answer.chance is not None and answer.chance.is_likely
 
 
 def test_it_takes_seconds() -> None:

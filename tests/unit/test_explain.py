@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 
 import cv2
 import numpy as np
+import piq
 import pytest
 import torch
 from conftest import photograph
@@ -14,10 +16,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from skimage.color import rgb2ycbcr
 from skimage.metrics import structural_similarity
+from torchmetrics.functional.image import structural_similarity_index_measure
 
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.explain.catalogue import LIMIT, Candidate, candidates_for, candidates_for_images
 from srbench.explain.compute import figures_of_method, makings
+from srbench.explain.joint import Measured, read_figures, search_all
 from srbench.explain.resizers import RESIZERS
 from srbench.explain.search import Chance, Number, read_number, search
 from srbench.explain.variant import variant_of
@@ -97,6 +101,9 @@ def test_planes() -> None:
     np.testing.assert_array_equal(plane_of(rgb, "y8"), np.floor(plane_of(rgb, "y") + 0.5))
     opencv = cv2.cvtColor(RGB, cv2.COLOR_RGB2YCrCb)[..., 0]
     np.testing.assert_array_equal(plane_of(rgb, "full8"), opencv)
+    pillow = np.asarray(Image.fromarray(RGB).convert("YCbCr"))[..., 0]
+    np.testing.assert_array_equal(plane_of(rgb, "pil8"), pillow)
+    assert (pillow != opencv).any()
     np.testing.assert_allclose(plane_of(rgb, "full"), opencv, atol=0.51)
     slip = plane_of(rgb, "slip") - plane_of(rgb, "y")
     assert 0 < np.abs(slip).mean() < 1  # nearly Y, and not Y
@@ -120,6 +127,50 @@ def test_windows(channels: int) -> None:
     assert windowed_ssim(sr, target, "same") == pytest.approx(ssim(sr, target, window="same"), abs=1e-9)
     with pytest.raises(ValueError, match="at least 7x7"):
         windowed_ssim(sr[:6], target[:6], "uniform")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        options["data_range"] = 2.0  # as it was assumed of floats
+        floats = structural_similarity(sr / 255.0, target / 255.0, **options)
+    assert windowed_ssim(sr, target, "uniform-2") == pytest.approx(floats, abs=1e-6)
+
+
+def torch_ssim(sr: np.ndarray, target: np.ndarray, *, padding: int, clipped: bool) -> float:
+    """The definition by torch's convolutions, in doubles."""
+    x, y = (torch.from_numpy(np.atleast_3d(image) / 255.0).permute(2, 0, 1)[:, None] for image in (sr, target))
+    weights = torch.exp(-(torch.arange(-5.0, 6.0, dtype=torch.float64) ** 2) / (2 * 1.5**2))
+    kernel = torch.outer(weights, weights)[None, None] / weights.sum() ** 2
+
+    def mean(image: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.conv2d(image, kernel, padding=padding)
+
+    mx, my = mean(x), mean(y)
+    contrast = (2 * (mean(x * y) - mx * my) + 0.03**2) / (mean(x * x) - mx**2 + mean(y * y) - my**2 + 0.03**2)
+    luminance = (2 * mx * my + 0.01**2) / (mx**2 + my**2 + 0.01**2)
+    return float((luminance * (contrast.relu() if clipped else contrast)).mean())
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [(50, 61), (390, 400), (641, 640)])
+def test_windows_are_their_libraries(channels: int, size: tuple[int, int]) -> None:
+    """pyiqa by its formula; the others as they are installed."""
+    target = photograph(*size, 1).astype(np.float64)
+    noise = np.random.default_rng(0).normal(0, 60, target.shape)
+    sr = np.clip(target + noise, 10, 240)
+    sr[:40, :40] = 255.0 - target[:40, :40]
+    target, sr = (image if channels == 3 else image[..., 0] for image in (target, sr))
+    one, other = (torch.from_numpy(np.atleast_3d(image)).permute(2, 0, 1)[None] / 255.0 for image in (sr, target))
+    expected = {
+        "valid": torch_ssim(sr, target, padding=0, clipped=False),
+        "clipped": torch_ssim(sr, target, padding=0, clipped=True),
+        "zero": torch_ssim(sr, target, padding=5, clipped=False),
+        "halved": float(piq.ssim(one, other)),
+        "reflect": float(structural_similarity_index_measure(one, other, data_range=1.0)),
+        "range": float(structural_similarity_index_measure(one, other)),
+    }
+    assert expected["clipped"] > expected["valid"] + 1e-5
+    assert (expected["halved"] > expected["valid"] + 0.01) == (min(size) > 383)
+    for window, value in expected.items():
+        assert windowed_ssim(sr, target, window) == pytest.approx(value, abs=1e-6), window  # type: ignore[arg-type]
 
 
 # the catalogue -------------------------------------------------------------------------------------------------------
@@ -133,7 +184,7 @@ def test_candidates_are_sound_distinct_and_cheapest_first(metric: str, thorough:
     info = method(input_=input_).info
     found = candidates_for(info, metric, thorough=thorough, gray=gray)  # type: ignore[arg-type]
     assert {candidate.variant.gray for candidate in found} == ({"y", "rgb"} if gray else {None})
-    assert all(candidate.variant.is_sound for candidate in found)
+    assert all(candidate.variant.is_sound(input_ == "lr") for candidate in found)
     assert len({candidate.variant for candidate in found}) == len(found)
     costs = [candidate.cost for candidate in found]
     assert costs == sorted(costs) and costs[-1] <= LIMIT[metric]  # type: ignore[index]
@@ -181,6 +232,8 @@ def test_images_are_scored_as_the_protocols_do() -> None:
         ("lapsrn",),
         ("edsr", "basicsr"),
         ("rgb", "ntire"),
+        ("paired-rgb",),
+        ("stablesr",),
     }
     assert all(candidate.variant.making is None for candidate in found)
 
@@ -248,6 +301,25 @@ def test_what_cannot_be_scored_is_one_sentence() -> None:
 
     with pytest.raises(MethodError, match=r"plain raised RuntimeError on x: no$"):
         figures_of_method(Broken(), [("x", RGB)], 2, variants, CPU)
+
+
+def test_truncated_sr_of_a_network_step_by_step() -> None:
+    """LR by PIL, SR cut to whole numbers, RGB: written out."""
+
+    class Smooth(Method):
+        info = method(input_="lr").info
+
+        def upscale(self, x: torch.Tensor, scale: int) -> torch.Tensor:
+            return torch.nn.functional.interpolate(x, scale_factor=scale, mode="bilinear")
+
+    small = np.asarray(Image.fromarray(RGB).resize((36, 30), Image.Resampling.BICUBIC))
+    x = torch.from_numpy(small / 255.0).float().permute(2, 0, 1)[None]
+    sr = (Smooth().upscale(x, 2)[0].permute(1, 2, 0).double() * 255.0).numpy().astype(np.uint8)
+    words = "LR by PIL bicubic (8-bit RGB), SR cut to whole numbers, not rounded, RGB over all channels"
+    candidates = candidates_for(Smooth.info, "psnr", thorough=True, gray=False)
+    variant = next(candidate.variant for candidate in candidates if candidate.words == words)
+    expected = psnr(*(image[2:-2, 2:-2].astype(float) for image in (sr, RGB)))
+    assert figures_of_method(Smooth(), [("x", RGB)], 2, [variant], CPU)[variant] == pytest.approx(expected, abs=1e-9)
 
 
 # the search ----------------------------------------------------------------------------------------------------------
@@ -337,3 +409,69 @@ def test_order_of_any_figures(values: list[float], value: float, decimals: int) 
     assert [found.candidate.cost for found in hits] == sorted(found.candidate.cost for found in hits)
     rest = [abs(found.difference or 0) for found in answer.found[len(hits) :]]
     assert rest == sorted(rest) and all(distance > number.reach for distance in rest)
+
+
+# several figures -----------------------------------------------------------------------------------------------------
+
+
+def test_figures_are_read() -> None:
+    found = read_figures(["33.66", "33.66/.9299", "x3=30.39", "./my set:test:x4=28.42/.8104"], "set5", 2, None)
+    assert [(each.dataset, each.scale, each.metric, each.number.text) for each in found] == [
+        ("set5", 2, "psnr", "33.66"),
+        ("set5", 2, "psnr", "33.66"),
+        ("set5", 2, "ssim", ".9299"),
+        ("set5", 3, "psnr", "30.39"),
+        ("./my set:test", 4, "psnr", "28.42"),
+        ("./my set:test", 4, "ssim", ".8104"),
+    ]
+    for texts, message in (
+        (["33.66"], "Of what is 33.66"),
+        (["x2=33.66"], "Give --dataset too"),
+        (["set5:x2=1/2/3"], "more than PSNR/SSIM"),
+        (["set5:x2=much"], "such as 33.66"),
+        (["set5:x2=.93/33.66"], "at most 1"),
+        (["set5:x0=33.66"], "Give --scale too"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            read_figures(texts, None, None, None)
+
+
+@pytest.mark.parametrize("images", [True, False])
+def test_psnr_and_ssim_are_made_by_one_variant(images: bool) -> None:
+    """Whatever is paired agrees in all that both metrics have, or is one protocol's."""
+    if images:
+        tried = {metric: candidates_for_images(metric, gray=True) for metric in ("psnr", "ssim")}
+    else:
+        tried = {
+            metric: candidates_for(method().info, metric, thorough=True, gray=False) for metric in ("psnr", "ssim")
+        }
+    values = {each.variant: 0.5 for metric in tried.values() for each in metric}
+    figures = read_figures(["30/.5"], "x", 2, None)
+    answer = search_all(tried, [Measured(figure, values) for figure in figures])
+    protocols = set()
+    for joint in answer.found:
+        protocols.update(joint.protocols)
+        if len(joint.parts) == 2:
+            one, other = (part.variant for part in joint.parts.values())
+            alike = [getattr(one, name) == getattr(other, name) for name in ("making", "sr", "shave", "gray")]
+            assert all(alike) and (
+                one.plane == other.plane or joint.parts["psnr"].start.name.startswith("as `stablesr`")
+            )
+    assert protocols == {name for each in tried["ssim"] for name in each.protocols}
+    assert len({joint.words for joint in answer.found}) == len(answer.found)
+
+
+def test_variants_are_ranked_by_how_many_figures_they_give() -> None:
+    candidates = bicubic_candidates()[:4]
+    places = read_figures(["x2=33.66", "x3=30.39", "x4=28.42"], "set5", None, None)
+    table = [[33.66, 30.39, 27.0], [30.0, 30.39, 20.0], [33.661, 30.391, 28.42], [10.0, 10.0, 10.0]]
+    measured = [
+        Measured(figure, {each.variant: row[at] for each, row in zip(candidates, table, strict=True)})
+        for at, figure in enumerate(places)
+    ]
+    answer = search_all({"psnr": candidates}, measured)
+    order = [candidates.index(joint.parts["psnr"]) for joint in answer.found]
+    assert order == [2, 0, 1, 3]
+    assert [joint.given for joint in answer.found[:2]] == [(True, True, True), (True, True, False)]
+    assert answer.give_all == answer.found[:1]
+    assert answer.by_chance == pytest.approx(1 / 101**3)  # one of them lies near all three

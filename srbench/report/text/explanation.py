@@ -10,11 +10,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from srbench.explain.search import Answer, Found
+from srbench.explain.joint import JointAnswer
+from srbench.explain.search import LIKELY, Answer, Found
 from srbench.system.plain import json_number
 
 SIMPLE = 1
 """Without a number, variants up to this cost are shown."""
+NOTHING = "\nPerhaps the images are others, or the scale, or the number is of one image, or has a misprint."
 FEW = 5
 """How many are shown where none is within reach, and how many near misses."""
 
@@ -44,9 +46,7 @@ def print_answer(answer: Answer, subject: str, console: Console, *, top: int, ev
             _print(console, answer, near[:FEW])
     else:
         _print(console, answer, answer.found[:FEW])
-        console.print(
-            "\nPerhaps the images are others, or the scale, or the number is of one image, or has a misprint."
-        )
+        console.print(NOTHING)
     _print_literature(console, answer)
 
 
@@ -68,9 +68,13 @@ def _chance(answer: Answer) -> Text:
     assert number is not None and chance is not None
     digits = len(number.text.partition(".")[2])
     low, high = (f"{value:.{digits}f}" for value in (chance.low, chance.high))
+    hits = len(answer.within_reach)
+    near = f"{hits} variant lies" if hits == 1 else f"{hits} variants lie"
+    more = " More numbers tell more: x2=33.66/.9299 x3=30.39." if chance.is_likely else ""
     return Text(
-        f"\nA match may be chance: of the {chance.numbers:,} such numbers from {low} to {high} some variant gives "
-        f"{chance.by_any:,}, and one as plausible as the first gives {chance.by_plausible:,}."
+        f"\nChance is {'likely' if chance.is_likely else 'unlikely'}: {near} this near, and of the {chance.numbers:,} "
+        f"such numbers from {low} to {high} some variant gives {chance.by_any:,}, and one as plausible as the first "
+        f"gives {chance.by_plausible:,}.{more}"
     )
 
 
@@ -100,6 +104,72 @@ def _print_literature(console: Console, answer: Answer) -> None:
     console.print(Text(f"\nWhat the literature uses: {'; '.join(parts)}."))
 
 
+def print_joint(answer: JointAnswer, subject: str, console: Console, *, top: int) -> None:
+    """The variants that give most of several figures.
+
+    Args:
+        answer: what was found.
+        subject: the method or the images, in words.
+        console: where to.
+        top: how many variants are shown.
+    """
+    count, hits = len(answer.figures), len(answer.give_all)
+    tried = f"{len(answer.found):,} variants"
+    give = "give" if hits != 1 else "gives"
+    say = f"{hits:,} of {tried} {give} all" if hits else f"none of {tried} gives all"
+    console.print(Text(f"{count} numbers of {subject}: {say}.", style="bold" if hits else "bold red"))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("gives", justify="right", no_wrap=True)
+    table.add_column("how it is made")
+    some = [joint for joint in answer.found[hits : hits + FEW] if any(joint.given)]
+    for joint in [*answer.give_all[:top], *some] or answer.found[:FEW]:
+        words = Text(joint.words, style="bold" if joint.protocols else "")
+        table.add_row(f"{sum(joint.given)}/{count}", words)
+    console.print(table)
+    console.print("\nBy the first of them:")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for head in ("", "printed", "computed", "differs"):
+        table.add_column(head, justify="right" if head else "left", no_wrap=True)
+    for figure, value in zip(answer.figures, answer.found[0].values, strict=True):
+        digits = 4 if figure.metric == "psnr" else 5
+        cells = [f"{value:.{digits}f}", f"{value - figure.number.value:+.{digits}f}"] if value is not None else ["", ""]
+        table.add_row(Text(str(figure)), figure.number.text, *cells)
+    console.print(table)
+    if not hits:
+        console.print(NOTHING)
+        return
+    likely = "likely" if answer.by_chance > LIKELY else "unlikely"
+    console.print(
+        f"\nChance is {likely}: of numbers drawn at random around these, {answer.by_chance:.2g} variants would give "
+        "all on average."
+    )
+
+
+def joint_data(answer: JointAnswer, top: int) -> dict[str, Any]:
+    """The same for ``--json``."""
+    return {
+        "figures": [
+            {"dataset": each.dataset, "scale": each.scale, "metric": each.metric, "number": each.number.text}
+            for each in answer.figures
+        ],
+        "tried": len(answer.found),
+        "give_all": len(answer.give_all),
+        "by_chance": answer.by_chance,
+        "variants": [
+            {
+                "gives": sum(joint.given),
+                "given": list(joint.given),
+                "values": [json_number(value) for value in joint.values],
+                "words": joint.words,
+                "protocols": list(joint.protocols),
+                "cost": joint.cost,
+                "variants": {metric: part.variant.as_dict() for metric, part in joint.parts.items()},
+            }
+            for joint in answer.found[:top]
+        ],
+    }
+
+
 def answer_data(answer: Answer, *, everything: bool) -> dict[str, Any]:
     """The answer for ``--json``."""
     number = answer.number
@@ -107,7 +177,7 @@ def answer_data(answer: Answer, *, everything: bool) -> dict[str, Any]:
         "metric": answer.metric,
         "number": number and {"text": number.text, "value": number.value, "reach": number.reach},
         "tried": len(answer.found),
-        "chance": (chance := answer.chance) and dataclasses.asdict(chance),
+        "chance": (chance := answer.chance) and {**dataclasses.asdict(chance), "likely": chance.is_likely},
         "within_reach": [_row(found) for found in answer.within_reach],
         "near_misses": [_row(found) for found in answer.near_misses],
         "literature": [_row(found) for found in answer.literature],
