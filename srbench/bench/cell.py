@@ -33,8 +33,8 @@ from srbench.system.text import first_line
 KEEP_PIXELS = 20_000_000
 """Prepared images are kept between cells if a data set has no more HR pixels than this."""
 
-OnImage = Callable[[int, str, NDArray[np.uint8], NDArray[np.uint8]], None]
-"""Called with the index and name of an image, SR and HR."""
+OnImage = Callable[[int, str, NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float64]], None]
+"""Called with the index and name of an image, SR and HR to look at, and the SR planes that are scored."""
 
 
 class CaseSource:
@@ -113,7 +113,7 @@ def compute_cell(
     weights_sha256: str | None,
     cases: CaseSource,
     device: str,
-    image_done: OnImage = lambda index, name, sr, hr: None,
+    image_done: OnImage = lambda index, name, sr, hr, planes: None,
 ) -> Computed:
     """Run a method over a data set and score the results; existing SR images are only scored.
 
@@ -149,7 +149,7 @@ def compute_cell(
         height, width = case.hr.shape[:2]
         counts = blocks(scoring.metrics, case.hr.shape)
         images.append(ImageResult(name=name, width=width, height=height, values=values, tile=tile, blocks=counts))
-        image_done(index, name, image, case.hr)
+        image_done(index, name, image, case.hr, sr)
     again = () if first is None or isinstance(runner, SrImages) else _run_again(runner, *first, images[0].name, device)
     account = Account() if isinstance(runner, SrImages) else runner.close()
     reads = account.reads or Reads()

@@ -299,6 +299,8 @@ class Engine:
             return
         self._record.check_folder()
         self.folder.write_image(self.folder.sr_path(task.key, done.name), done.sr)
+        if done.planes is not None:
+            self.folder.write_image(self.folder.planes_path(task.key, done.name), done.planes)
         hr = self.folder.hr_path(task.job.dataset.content_hash, task.job.id.scale, done.name)
         if done.hr is not None and not hr.exists():
             self.folder.write_image(hr, done.hr)
