@@ -197,6 +197,7 @@ def dataset_of(manifest: Manifest, split: str = "", spec: str = "") -> Dataset:
         homepage=manifest.homepage,
         manifest=manifest.name,
         folder=folder,
+        share_sr=manifest.share_sr,
     )
 
 

@@ -121,6 +121,7 @@ class Dataset:
         folder: the folder its files lie in.
         note: what its user must know, in words: what of a folder is left out.
         called: what a user's own folder is called, whichever set its images are.
+        share_sr: whether the owners let SR images be passed on.
         above: the folders above a user's own, the nearest first: they tell apart data sets of one name. Empty where
             the name was given.
     """
@@ -140,6 +141,7 @@ class Dataset:
     folder: Path = Path()
     note: str = ""
     called: str = ""
+    share_sr: bool = True
     above: tuple[str, ...] = ()
 
     @property

@@ -158,7 +158,10 @@ class Split(_Model):
 
 
 class Manifest(_Model):
-    """A whole manifest. ``name`` is the file's stem, ``file`` where it was read from."""
+    """A whole manifest. ``name`` is the file's stem, ``file`` where it was read from.
+
+    ``share_sr`` is false where the owners forbid to pass on SR images of theirs: no bundle holds any.
+    """
 
     name: Name
     file: str
@@ -173,6 +176,7 @@ class Manifest(_Model):
     base_url: str = Field(default="", max_length=2000)
     package: str = Field(default="", pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$")
     crop_of: str = ""
+    share_sr: bool = True
     splits: dict[Name, Split]
 
     @property

@@ -23,6 +23,7 @@ LAYERS = (
     ("cli", "__main__"),
     ("testing",),
     ("api",),
+    ("proof",),
     ("export",),
     ("report",),
     ("explain",),
