@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from srbench.cli.bundle import bundle
 from srbench.cli.check import check
 from srbench.cli.compare import compare
 from srbench.cli.data import app as data_app
@@ -27,6 +28,7 @@ from srbench.cli.score import score
 from srbench.cli.speed import speed
 from srbench.cli.train import train
 from srbench.cli.upscale import upscale
+from srbench.cli.verify import verify
 from srbench.errors import EXIT_DATA, EXIT_USAGE, SrbenchError
 from srbench.system.text import echo, warn
 from srbench.version import __version__
@@ -42,6 +44,8 @@ app = typer.Typer(
 app.command("run")(run)
 app.command("report")(report)
 app.command("check")(check)
+app.command("bundle")(bundle)
+app.command("verify")(verify)
 app.command("compare")(compare)
 app.command("explain")(explain)
 app.command("score")(score)
