@@ -43,6 +43,7 @@ def verify(
         typer.Option("--run-code", help="Run code from the bundle, with your rights, where a method is not here."),
     ] = False,
     device: Annotated[str, typer.Option(help="Where methods run: auto, cpu, cuda, cuda:1, mps.")] = "cpu",
+    page: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write a page.")] = None,
     json: Json = False,
     plugin: Plugins = None,
 ) -> None:
@@ -76,6 +77,12 @@ def verify(
             step=lambda what: console.print(what, markup=False, soft_wrap=True),
         )
         found = _verify(bundle, name, means)
+    if page is not None:
+        from srbench.proof.page import verification_page
+        from srbench.system.files import write_atomically, writing
+
+        with writing(f"{page} cannot be written", "; name another file."):
+            write_atomically(page, verification_page(found))
     if json:
         from srbench.proof.text import document
 

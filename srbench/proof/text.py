@@ -97,7 +97,9 @@ def _spread(checks: list[Check]) -> str:
     largest = max(check.largest for check in checks)
     devices = sorted({check.device for check in checks if check.device})
     here = f"; they were made on {', '.join(devices)}" if devices else ""
-    near = f"within {largest:.1e}" if largest else "equal bit for bit"
+    near = f"equal to {largest:.1e}" if largest else "equal bit for bit"
+    if wrong := sum(len(check.wrong) for check in checks):
+        near = f"of which {wrong:,} differ, by up to {largest:.1e}"
     return f", {figures:,} figures of {images:,} images {near}{here}"
 
 

@@ -183,5 +183,5 @@ class Verification:
 
 def count_depths(cells: Iterable[CellVerdict]) -> dict[Depth, int]:
     """How many cells reached each depth at least."""
-    reached = [DEPTHS.index(cell.depth) for cell in cells if not cell.is_refuted]
+    reached = [DEPTHS.index(cell.depth) for cell in cells]
     return {depth: sum(place >= number for place in reached) for number, depth in enumerate(DEPTHS)}
