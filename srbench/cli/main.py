@@ -12,6 +12,7 @@ import typer
 
 from srbench.cli.bundle import bundle
 from srbench.cli.check import check
+from srbench.cli.claim import app as claim_app
 from srbench.cli.compare import compare
 from srbench.cli.data import app as data_app
 from srbench.cli.doctor import doctor
@@ -55,11 +56,13 @@ app.command("export")(export)
 app.command("upscale")(upscale)
 app.command("list")(list_)
 app.command("doctor")(doctor)
-for _verb in (*app.registered_commands, *data_app.registered_commands, *new_app.registered_commands):
+_VERBS = [group.registered_commands for group in (app, data_app, new_app, claim_app)]
+for _verb in (verb for verbs in _VERBS for verb in verbs):
     if _verb.callback is not None:
         _verb.help = help_of(_verb.callback)
         _verb.callback = guarded(_verb.callback)
 app.add_typer(data_app, name="data", help="Data sets: list, fetch, verify and add.")
+app.add_typer(claim_app, name="claim", help="Figures that a paper prints, as a file for `srbench verify`.")
 app.add_typer(new_app, name="new", help="Create a package with your own method.")
 
 

@@ -3,69 +3,85 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stdout
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from srbench.cli.options import Json, Plugins, split
-from srbench.errors import UsageError
+from srbench.errors import DataError, UsageError
 from srbench.system.text import echo, echo_json
 
 if TYPE_CHECKING:
-    from srbench.proof.verdict import Verification
     from srbench.proof.verify import Means
+
+SHORTEST_NAME = 12
+"""Characters of a claim's name that are asked for."""
 
 
 def verify(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle of `srbench bundle`.")],
+    claim: Annotated[
+        Path, typer.Argument(metavar="BUNDLE|CLAIM", help="A bundle, or figures of a paper: .toml, .csv or .json.")
+    ],
     depth: Annotated[
         str,
-        typer.Option(metavar="whole|rescored|reproduced", help="How deep to go.", show_default="as deep as possible"),
-    ] = "",
-    name: Annotated[str, typer.Option(metavar="srb:DIGEST", help="The claim's name: another bundle is refused.")] = "",
-    datasets: Annotated[str, typer.Option(help="Folders of HR images, if the bundle's sets are not known by name.")] = (
-        ""
-    ),
-    images: Annotated[
-        str,
         typer.Option(
-            metavar="DIR",
-            help="SR images to score in place of the bundle's; {method}, {dataset}, {scale} are filled in.",
+            metavar="whole|rescored|reproduced", help="Bundles: how deep to go.", show_default="as deep as possible"
         ),
     ] = "",
+    name: Annotated[
+        str, typer.Option(metavar="srb:DIGEST", help="Bundles: the claim's name; any other is refused.")
+    ] = "",
+    datasets: Annotated[
+        str, typer.Option(help="Folders of HR images, if the data sets are not known by name: DIR or NAME=DIR.")
+    ] = "",
+    images: Annotated[
+        str,
+        typer.Option(metavar="DIR", help="SR images to score; {method}, {dataset} and {scale} in it are filled in."),
+    ] = "",
     methods: Annotated[
-        str, typer.Option(help="Models of the bundle, as for `srbench run`: onnx:FILE and the like.")
+        str, typer.Option(help="Models as for `srbench run`: onnx:FILE, or NAME=onnx:FILE for the paper's name.")
     ] = "",
     run_code: Annotated[
         bool,
-        typer.Option("--run-code", help="Run code from the bundle, with your rights, where a method is not here."),
+        typer.Option(
+            "--run-code", help="Bundles: run code from the bundle, with your rights, where a method is not here."
+        ),
     ] = False,
     device: Annotated[str, typer.Option(help="Where methods run: auto, cpu, cuda, cuda:1, mps.")] = "cpu",
     page: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write a page.")] = None,
     json: Json = False,
     plugin: Plugins = None,
 ) -> None:
-    """Verify a claim: whether a bundle is whole, its SR images score as it says, and its figures come out here too.
+    """Verify a claim: whether figures are true here.
 
-    Three depths. whole: every file has its hash, and the figures agree with one another. rescored: the SR images in it
-    are scored against the HR images that are here. reproduced: the methods run again here. On a processor figures have
-    to be equal to 1e-6; on another device than the claim's to 0.001 dB. Nothing in a bundle is executed without
-    --run-code.
+    Of a bundle (`srbench bundle`) at three depths. whole: every file has its hash, and the figures agree with one
+    another. rescored: the SR images in it are scored against the HR images that are here. reproduced: the methods run
+    again here. On a processor figures have to be equal to 1e-6; on another device than the claim's to 0.001 dB. Nothing
+    in a bundle is executed without --run-code.
+
+    Of figures that a paper prints (`srbench claim init`): each is computed again, and is confirmed to the printed
+    digit, or off by so much; then `srbench explain` says which choices would give it.
 
     Exit codes: 0 verified as deep as was asked, 1 refuted, 2 wrong usage, 4 no whole bundle, or something is missing
-    for the depth.
+    for the depth or a figure.
     """
     from srbench.proof.verdict import DEPTHS
 
     if depth not in ("", *DEPTHS):
         raise UsageError(f"--depth is {', '.join(DEPTHS[:-1])} or {DEPTHS[-1]}, not '{depth}'.")
-    with redirect_stdout(sys.stderr):  # stdout is for results: what a method prints is not one
-        from srbench.cli.console import stderr
+    if claim.suffix.lower() in (".toml", ".csv", ".json"):
+        for option, value in {"--depth": depth, "--name": name, "--run-code": run_code}.items():
+            if value:
+                raise UsageError(f"{option} is for bundles, and {claim} is none: leave it out.")
+        shown = _check_claim(claim, split(methods), images, split(datasets), plugin or [], device)
+    else:
         from srbench.proof.verify import Means
 
-        console = stderr()
         means = Means(
             depth=depth or None,  # type: ignore[arg-type]  # checked above
             datasets=split(datasets),
@@ -74,35 +90,69 @@ def verify(
             plugins=tuple(plugin or ()),
             run_code=run_code,
             device=device,
-            step=lambda what: console.print(what, markup=False, soft_wrap=True),
+            step=_say,
         )
-        found = _verify(bundle, name, means)
+        shown = _verify_bundle(claim, name, means)
     if page is not None:
-        from srbench.proof.page import verification_page
         from srbench.system.files import write_atomically, writing
 
         with writing(f"{page} cannot be written", "; name another file."):
-            write_atomically(page, verification_page(found))
+            write_atomically(page, shown.page())
     if json:
-        from srbench.proof.text import document
-
-        echo_json(document(found))
+        echo_json(shown.document())
     else:
-        from srbench.proof.text import paragraphs
-
-        for line in paragraphs(found):
+        for line in shown.lines:
             echo(line)
-    if found.exit_code:
-        raise typer.Exit(found.exit_code)
+    if shown.exit_code:
+        raise typer.Exit(shown.exit_code)
 
 
-def _verify(bundle: Path, name: str, means: Means) -> Verification:
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What came out, in each of its forms."""
+
+    exit_code: int
+    lines: list[str]
+    document: Callable[[], str]
+    page: Callable[[], str]
+
+
+def _say(what: str) -> None:
+    from srbench.cli.console import stderr
+
+    stderr().print(what, markup=False, soft_wrap=True)
+
+
+def _verify_bundle(path: Path, name: str, means: Means) -> _Shown:
     """Read a bundle and verify it."""
-    from srbench.errors import DataError
+    from srbench.proof.page import verification_page
     from srbench.proof.reading import read_bundle
+    from srbench.proof.text import document, paragraphs
     from srbench.proof.verify import verify as verify_bundle
 
-    read = read_bundle(bundle)
-    if name and not (len(name) >= 12 and f"srb:{read.sha256}".startswith(name)):
-        raise DataError(f"{bundle} is {read.name}, and not {name}: get the bundle of that name.")
-    return verify_bundle(read, means)
+    bundle = read_bundle(path)
+    if name and not (len(name) >= SHORTEST_NAME and f"srb:{bundle.sha256}".startswith(name)):
+        raise DataError(f"{path} is {bundle.name}, and not {name}: get the bundle of that name.")
+    with redirect_stdout(sys.stderr):  # stdout is for results: what a method prints is not one
+        found = verify_bundle(bundle, means)
+    return _Shown(found.exit_code, list(paragraphs(found)), partial(document, found), partial(verification_page, found))
+
+
+def _check_claim(
+    path: Path, methods: tuple[str, ...], images: str, datasets: tuple[str, ...], plugins: list[Path], device: str
+) -> _Shown:
+    """Read the figures of a paper and check them."""
+    from srbench.proof.check_claim import ClaimMeans, check_claim
+    from srbench.proof.claim import read_claim
+    from srbench.proof.claim_text import claim_document, claim_paragraphs
+    from srbench.proof.page import claim_page
+
+    claim = read_claim(path)
+    means = ClaimMeans(
+        methods=methods, images=images, datasets=datasets, plugins=tuple(plugins), device=device, step=_say
+    )
+    with redirect_stdout(sys.stderr):
+        found = check_claim(path, claim, means)
+    return _Shown(
+        found.exit_code, list(claim_paragraphs(found)), partial(claim_document, found), partial(claim_page, found)
+    )

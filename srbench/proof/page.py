@@ -1,4 +1,4 @@
-"""A verification as one self-contained page without a script."""
+"""A verification, of a bundle or of printed figures, as one self-contained page without a script."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from srbench.proof.check_claim import ClaimCheck
+from srbench.proof.claim_text import claim_headline, claim_paragraphs, explanation
+from srbench.proof.claim_text import verdict as figure_verdict
 from srbench.proof.text import headline, paragraphs, worst_first
 from srbench.proof.verdict import DEPTHS, Verification, count_depths
 from srbench.report.html.assets import style
@@ -24,13 +27,6 @@ _WHAT = {
 
 def verification_page(found: Verification) -> str:
     """The page. Every name in it is text, whatever it holds."""
-    environment = Environment(
-        loader=PackageLoader("srbench.proof"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     metrics = [metric for metric in found.run.record.metrics if not metric.unavailable]
     rows = [
         {
@@ -46,19 +42,53 @@ def verification_page(found: Verification) -> str:
         }
         for cell in found.cells
     ]
-    return environment.get_template("verification.html.j2").render(
+    verdict = headline(found).partition(": ")[2]
+    return _rendered(
+        "verification.html.j2",
         found=found,
+        title=f"{found.name}, {verdict}",
+        subject=found.sha256,
+        made_from="the bundle",
         record=found.run.record,
-        verdict=headline(found).partition(": ")[2],
+        verdict=verdict,
         tiles=list(_tiles(found)),
         titles=[metric_title(metric) for metric in metrics],
         rows=rows,
         differences=list(_differences(found))[:MOST_DIFFERENCES],
         text="\n".join(paragraphs(found)),
         notes=[*found.manifest.left_out, *found.notes],
-        version=__version__,
-        style=Markup(style()),  # our own file
     )
+
+
+def claim_page(found: ClaimCheck) -> str:
+    """The page of a claim that is figures alone."""
+    rows = [
+        {"figure": one.figure, "verdict": figure_verdict(one), "explanation": list(explanation(one))}
+        for one in found.figures
+    ]
+    title = claim_headline(found)
+    return _rendered(
+        "claim.html.j2",
+        found=found,
+        title=title,
+        subject=found.path.name,
+        made_from="the printed figures",
+        verdict=title.rpartition(": ")[2],
+        rows=rows,
+        text="\n".join(claim_paragraphs(found)),
+    )
+
+
+def _rendered(template: str, **values: object) -> str:
+    environment = Environment(
+        loader=PackageLoader("srbench.proof"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    own = Markup(style())  # our own file
+    return environment.get_template(template).render(values, version=__version__, style=own)
 
 
 def _differs(largest: float | None) -> str:

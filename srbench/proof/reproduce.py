@@ -28,7 +28,7 @@ class Again:
 
     Attributes:
         id: its names.
-        weights: the sha256 of the tensors that its figures are of; None without weights, or for those that are here.
+        weights: the sha256 of the tensors that its figures are of; None for those that are here, if it has any.
         dataset: the data set here.
         files: weights files that may be used beside those that the method finds, by that sha256.
         given: methods that the user names, by their labels.
@@ -59,11 +59,11 @@ def job_of(registry: Registry, again: Again) -> tuple[PlannedJob, Path | None]:
         raise DataError(f"{name} does not work at x{again.id.scale} here")
     training = training_of(choice, again.id)
     file = None
-    if again.weights is not None:
-        own = training.find() if training else None
-        file = again.files.get(again.weights) or own
-        if file is None or weights_sha256(file) != again.weights:
-            raise DataError(f"the weights {again.weights[:12]} of {again.id.method_label} are not here")
+    if choice.card.learned:
+        file = again.files.get(again.weights or "") or (training.find() if training else None)
+        if file is None or again.weights not in (None, weights_sha256(file)):
+            which = f" {again.weights[:12]}" if again.weights else ""
+            raise DataError(f"the weights{which} of {again.id.method_label} x{again.id.scale} are not here")
         if fault := weights_fault(file):
             raise DataError(f"the weights of {again.id.method_label} are damaged ({fault})")
     watched = registry.watched(choice.card.name)
@@ -78,8 +78,9 @@ def compute(bench: Workbench, again: Again) -> tuple[CellResult, PlannedJob]:
         DataError: the method or its weights are not here, or computing failed.
     """
     job, file = job_of(bench.registry, again)
-    key = digest(job.inputs(bench.scoring, again.weights))
-    task = CellTask(job=job, key=key, weights=file, weights_sha256=again.weights, images=0, hr=False)
+    sha256 = weights_sha256(file) if file else None
+    key = digest(job.inputs(bench.scoring, sha256))
+    task = CellTask(job=job, key=key, weights=file, weights_sha256=sha256, images=0, hr=False)
     outcome = bench.carry_out(task, lambda event: None)
     if isinstance(outcome, Failure):
         raise DataError(outcome.error.rstrip("."))
