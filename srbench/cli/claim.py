@@ -10,12 +10,12 @@ import typer
 from srbench.cli.options import numbers, split
 from srbench.system.text import echo
 
-app = typer.Typer(help="Figures that a paper prints, as a file.", no_args_is_help=True)
+app = typer.Typer(help="Claims: figures that a paper prints, and a bundle's results for others.", no_args_is_help=True)
 
 
 @app.callback()
 def _verbs() -> None:
-    """Keep ``init`` a subcommand although it is the only one."""
+    """Verbs of claims."""
 
 
 @app.command()
@@ -50,3 +50,49 @@ def init(
         write_atomically(file, template(suffix, rows, title, source))
     echo(file)
     echo(f"fill in the values, then: srbench verify {file}", err=True)
+
+
+@app.command()
+def export(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle of `srbench bundle`.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder for the files.")] = Path("claim"),
+    dataset_ids: Annotated[
+        str, typer.Option(metavar="NAME=ORG/NAME,...", help="The data sets' names on the Hub, for .eval_results.")
+    ] = "",
+    method: Annotated[
+        str, typer.Option(help="The method that .eval_results is of.", show_default="the only one, or none")
+    ] = "",
+    source: Annotated[str, typer.Option(metavar="URL", help="Where the bundle lies, for .eval_results.")] = "",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
+) -> None:
+    """Write a bundle's results for others: a table for leaderboards, and .eval_results for a model on the Hub.
+
+    results.md and results.json have a row for each figure: model, data set, scale, metric, value, protocol, and the
+    bundle's name as its proof. With --dataset-ids, .eval_results/srbench.yaml is what the Hugging Face Hub reads from a
+    model's repository.
+
+    Exit codes: 0 fine, 2 wrong usage, 4 the bundle is refused, or a file cannot be written.
+    """
+    from srbench.errors import UsageError
+    from srbench.export.eval_results import FOLDER, eval_results, hub_names
+    from srbench.export.folder import require_replaceable
+    from srbench.export.results_table import results_json, results_markdown
+    from srbench.proof.reading import read_bundle
+    from srbench.system.files import write_atomically, writing
+
+    read = read_bundle(bundle)
+    ids = hub_names(dataset_ids)
+    contents = {"results.md": results_markdown(read.run, read.name), "results.json": results_json(read.run, read.name)}
+    if ids:
+        labels = list(dict.fromkeys(cell.id.method_label for cell in read.run.cells))
+        label = method or labels[0]
+        if label not in labels or (not method and len(labels) > 1):
+            raise UsageError(f"{FOLDER} is of one method: give --method, one of {', '.join(labels)}.")
+        content = eval_results(read.run, label, ids, claim=read.name, source_url=source)
+        contents[f"{FOLDER}/srbench.yaml"] = content
+    for name in contents:
+        require_replaceable(out / name, overwrite=overwrite)
+    for name, content in contents.items():
+        with writing(f"{out / name} cannot be written", ": name another --out."):
+            write_atomically(out / name, content)
+        echo(out / name)

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from srbench.cli.bundle import bundle
+from srbench.cli.challenge import export_challenge
 from srbench.cli.check import check
 from srbench.cli.claim import app as claim_app
 from srbench.cli.compare import compare
@@ -53,6 +54,7 @@ app.command("score")(score)
 app.command("train")(train)
 app.command("speed")(speed)
 app.command("export")(export)
+app.command("export-challenge")(export_challenge)
 app.command("upscale")(upscale)
 app.command("list")(list_)
 app.command("doctor")(doctor)
@@ -62,7 +64,7 @@ for _verb in (verb for verbs in _VERBS for verb in verbs):
         _verb.help = help_of(_verb.callback)
         _verb.callback = guarded(_verb.callback)
 app.add_typer(data_app, name="data", help="Data sets: list, fetch, verify and add.")
-app.add_typer(claim_app, name="claim", help="Figures that a paper prints, as a file for `srbench verify`.")
+app.add_typer(claim_app, name="claim", help="Claims: figures that a paper prints, and a bundle's results for others.")
 app.add_typer(new_app, name="new", help="Create a package with your own method.")
 
 

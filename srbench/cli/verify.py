@@ -53,6 +53,9 @@ def verify(
         ),
     ] = False,
     device: Annotated[str, typer.Option(help="Where methods run: auto, cpu, cuda, cuda:1, mps.")] = "cpu",
+    badge: Annotated[
+        Path | None, typer.Option(metavar="FILE.svg|json", help="Bundles: also write a badge; json is for shields.io.")
+    ] = None,
     page: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write a page.")] = None,
     json: Json = False,
     plugin: Plugins = None,
@@ -72,10 +75,12 @@ def verify(
     """
     from srbench.proof.verdict import DEPTHS
 
+    if badge is not None and badge.suffix not in (".svg", ".json"):
+        raise UsageError(f"--badge is a .svg or .json file, not '{badge}'.")
     if depth not in ("", *DEPTHS):
         raise UsageError(f"--depth is {', '.join(DEPTHS[:-1])} or {DEPTHS[-1]}, not '{depth}'.")
     if claim.suffix.lower() in (".toml", ".csv", ".json"):
-        for option, value in {"--depth": depth, "--name": name, "--run-code": run_code}.items():
+        for option, value in {"--depth": depth, "--name": name, "--run-code": run_code, "--badge": badge}.items():
             if value:
                 raise UsageError(f"{option} is for bundles, and {claim} is none: leave it out.")
         shown = _check_claim(claim, split(methods), images, split(datasets), plugin or [], device)
@@ -93,11 +98,11 @@ def verify(
             step=_say,
         )
         shown = _verify_bundle(claim, name, means)
-    if page is not None:
+    for path in filter(None, (page, badge)):
         from srbench.system.files import write_atomically, writing
 
-        with writing(f"{page} cannot be written", "; name another file."):
-            write_atomically(page, shown.page())
+        with writing(f"{path} cannot be written", "; name another file."):
+            write_atomically(path, shown.page() if path is page else shown.badge(path.suffix))
     if json:
         echo_json(shown.document())
     else:
@@ -115,6 +120,7 @@ class _Shown:
     lines: list[str]
     document: Callable[[], str]
     page: Callable[[], str]
+    badge: Callable[[str], str] = str
 
 
 def _say(what: str) -> None:
@@ -125,6 +131,7 @@ def _say(what: str) -> None:
 
 def _verify_bundle(path: Path, name: str, means: Means) -> _Shown:
     """Read a bundle and verify it."""
+    from srbench.proof.badge import badge_json, badge_svg
     from srbench.proof.page import verification_page
     from srbench.proof.reading import read_bundle
     from srbench.proof.text import document, paragraphs
@@ -135,7 +142,13 @@ def _verify_bundle(path: Path, name: str, means: Means) -> _Shown:
         raise DataError(f"{path} is {bundle.name}, and not {name}: get the bundle of that name.")
     with redirect_stdout(sys.stderr):  # stdout is for results: what a method prints is not one
         found = verify_bundle(bundle, means)
-    return _Shown(found.exit_code, list(paragraphs(found)), partial(document, found), partial(verification_page, found))
+    return _Shown(
+        found.exit_code,
+        list(paragraphs(found)),
+        partial(document, found),
+        partial(verification_page, found),
+        lambda suffix: badge_svg(found) if suffix == ".svg" else badge_json(found),
+    )
 
 
 def _check_claim(

@@ -32,11 +32,11 @@ from srbench.proof.manifest import (
     claim_name,
     results_digest,
 )
-from srbench.proof.protocol import protocol_of
 from srbench.proof.reading import json_member
 from srbench.proof.rescore import new_check, planes_in, rescore
 from srbench.proof.sources import collect
 from srbench.protocols.case import Case
+from srbench.protocols.content import protocol_of
 from srbench.system.files import writing
 from srbench.system.hashes import file_sha256
 from srbench.version import __version__

@@ -24,13 +24,13 @@ from srbench.plugins.registry import Registry
 from srbench.proof.bundle import grouped, metrics_here
 from srbench.proof.code import foreign_code, unpack
 from srbench.proof.datasets import known_sets, local, resolved
-from srbench.proof.protocol import protocol_of
 from srbench.proof.reading import Bundle
 from srbench.proof.reproduce import Again, reproduce
 from srbench.proof.rescore import checks, planes_in, rescore
 from srbench.proof.verdict import CellVerdict, Check, Depth, Verification
 from srbench.proof.whole import contradictions
 from srbench.protocols.case import Case
+from srbench.protocols.content import protocol_of
 from srbench.system.files import write_atomically
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from srbench.errors import SrbenchError
 from srbench.metrics.pixel import psnr_of_mse
 from srbench.metrics.pooling import POOLS
 from srbench.proof.manifest import BundleDataset, BundleMethod, results_digest
-from srbench.proof.protocol import forged_name
 from srbench.proof.reading import Bundle
+from srbench.protocols.content import forged_name
 from srbench.system.hashes import digest
 
 ROUNDING = 1e-9
