@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from srbench.bench.results import SCHEMA_VERSION
-from srbench.proof.verdict import DEPTHS, CellVerdict, Check, Difference, Verification, count_depths
+from srbench.proof.verdict import CellVerdict, Check, Difference, Verification, count_depths
 from srbench.report.tables.grid import printed
 from srbench.system.plain import json_number
 from srbench.system.text import counted
@@ -154,7 +154,6 @@ def document(found: Verification) -> str:
         "sha256": found.sha256,
         "results": found.manifest.results,
         "depth": found.depth,
-        "depths": list(DEPTHS),
         "problems": found.problems,
         "code": found.code,
         "ran": found.ran,
