@@ -71,6 +71,14 @@ def test_without_the_images(elsewhere: Path, cli: Cli) -> None:
     assert cli("verify", "claim.srb.zip", "--depth", "whole").returncode == 0
 
 
+def test_the_page_on_json_names_every_key(elsewhere: Path, cli: Cli) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs/reference/json.md").read_text("utf-8")
+    found = json.loads(cli("verify", "claim.srb.zip", *FACTS, "--json").stdout)
+    tables = [found, found["cells"][0], found["cells"][0]["rescored"]]
+    missing = {key for table in tables for key in table if f"`{key}`" not in page}
+    assert not missing
+
+
 def test_images_of_a_folder(elsewhere: Path, cli: Cli) -> None:
     """SR images that are published beside a bundle that has none."""
     import srbench

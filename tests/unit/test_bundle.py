@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -208,7 +209,7 @@ def better_everywhere(plain: dict[str, Any]) -> None:
         image["values"]["mse"] = 255.0**2 / 10 ** (image["values"]["psnr"] / 10)
     for metric in ("psnr", "mse"):
         values = [image["values"][metric] for image in plain["images"]]
-        plain["values"][metric] = float(np.mean(values))
+        plain["values"][metric] = fmean(values)
 
 
 FORGED: dict[str, tuple[Callable[[Members], object], str]] = {
@@ -308,6 +309,28 @@ def test_figures_that_agree_and_are_not_true(made: Made, tmp_path: Path) -> None
     assert {one.metric for one in wrong[0].rescored.wrong} == {"psnr", "mse"}
     found = verified(path, made)
     assert [cell.reproduced.is_done for cell in found.cells if cell.reproduced].count(False) == 1
+
+
+@pytest.mark.parametrize(("shift", "is_true"), [(4e-4, True), (3e-3, False)])
+def test_figures_of_another_device(made: Made, tmp_path: Path, shift: float, is_true: bool) -> None:
+    """They are verified to the bound that is stated for them; the SR images in the bundle give no leeway."""
+
+    def change(cell: dict[str, Any]) -> None:
+        cell["environment"]["device"] = "cuda (a GPU)"
+        for image in cell["images"]:
+            image["values"]["psnr"] += shift
+            image["values"]["mse"] = 255.0**2 / 10 ** (image["values"]["psnr"] / 10)
+        for metric in ("psnr", "mse"):
+            cell["values"][metric] = fmean(image["values"][metric] for image in cell["images"])
+
+    path = forge(made.bundle, tmp_path / "forged.srb.zip", edit("cells/", change))
+    found = verified(path, made)
+    cell = next(cell for cell in found.cells if cell.cell.environment["device"].startswith("cuda"))
+    assert cell.reproduced is not None and cell.rescored is not None
+    assert cell.reproduced.device == "cuda (a GPU)"
+    assert cell.reproduced.is_done == is_true
+    assert cell.rescored.wrong
+    assert found.exit_code == 1
 
 
 def test_swapped_images(made: Made, tmp_path: Path) -> None:
