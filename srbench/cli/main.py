@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from srbench.cli.board import board
 from srbench.cli.bundle import bundle
 from srbench.cli.challenge import export_challenge
 from srbench.cli.check import check
@@ -48,6 +49,7 @@ app.command("report")(report)
 app.command("check")(check)
 app.command("bundle")(bundle)
 app.command("verify")(verify)
+app.command("board")(board)
 app.command("compare")(compare)
 app.command("explain")(explain)
 app.command("score")(score)

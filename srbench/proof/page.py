@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -80,15 +81,8 @@ def claim_page(found: ClaimCheck) -> str:
 
 
 def _rendered(template: str, **values: object) -> str:
-    environment = Environment(
-        loader=PackageLoader("srbench.proof"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     own = Markup(style())  # our own file
-    return environment.get_template(template).render(values, version=__version__, style=own)
+    return _environment().get_template(template).render(values, version=__version__, style=own)
 
 
 def _differs(largest: float | None) -> str:
@@ -109,3 +103,14 @@ def _differences(found: Verification) -> Iterator[dict[str, Any]]:
         for one in worst_first(cell):
             claimed, here = f"{one.claimed:.6f}", f"{one.here:.6f}"
             yield {"cell": cell.id, "image": one.image, "metric": one.metric, "claimed": claimed, "here": here}
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("srbench.proof"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -23,6 +23,7 @@ LAYERS = (
     ("cli", "__main__"),
     ("testing",),
     ("api",),
+    ("board",),
     ("proof",),
     ("export",),
     ("report",),
