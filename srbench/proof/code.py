@@ -49,8 +49,8 @@ def unpack(bundle: Bundle, found: Sequence[Code], folder: Path) -> Iterator[Path
     Raises:
         DataError: the bundle was changed since it was read.
     """
-    for number, code in enumerate(found):
-        contents = bundle.files(list(code.files.values()))
-        for path, member in code.files.items():
-            write_atomically(folder / f"{number:02}" / path, contents[member])
-        yield folder / f"{number:02}" / code.main
+    with bundle.opened() as read:
+        for number, code in enumerate(found):
+            for path, member in code.files.items():
+                write_atomically(folder / f"{number:02}" / path, read(member))
+            yield folder / f"{number:02}" / code.main

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeVar
@@ -52,14 +53,15 @@ class Bundle:
         """The claim's name."""
         return claim_name(self.sha256)
 
-    def files(self, names: Sequence[str]) -> dict[str, bytes]:
-        """Some members, whose hashes are checked again: the file may have been replaced since.
+    @contextmanager
+    def opened(self) -> Iterator[Callable[[str], bytes]]:
+        """What reads members by name; their hashes are checked again, for the file may have been replaced since.
 
         Raises:
             DataError: it was.
         """
         with Archive(self.path) as archive:
-            return {name: _checked(archive, self.manifest, name) for name in names}
+            yield lambda name: _checked(archive, self.manifest, name)
 
 
 def read_bundle(path: Path) -> Bundle:

@@ -36,6 +36,8 @@ from srbench.system.files import write_atomically
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+Read = Callable[[str], bytes]
+"""Reads a member of the bundle."""
 Step = Callable[[str], None]
 """Told what is done: a cell, in words."""
 
@@ -94,7 +96,7 @@ def verify(bundle: Bundle, means: Means) -> Verification:
         found.notes += _not_compared(bundle, scoring)
         sets = [*resolved(means.datasets), *known_sets(dataset.name for dataset in bundle.manifest.datasets)]
         here = {dataset.name: _Local(dataset.name, bundle, sets) for dataset in bundle.manifest.datasets}
-        _rescore(bundle, found, means, scoring, here)
+        _rescore(bundle, found, means, scoring, here, stack.enter_context(bundle.opened()))
         if means.depth in (None, "reproduced"):
             bench = Workbench(scoring, registry, means.device, means.threads)
             files = _weights(bundle, Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="srbench-"))))
@@ -163,7 +165,9 @@ def _not_compared(bundle: Bundle, scoring: Scoring) -> list[str]:
     return [f"not compared, for they cannot be computed here: {', '.join(lacking)}"] if lacking else []
 
 
-def _rescore(bundle: Bundle, found: Verification, means: Means, scoring: Scoring, here: Mapping[str, _Local]) -> None:
+def _rescore(
+    bundle: Bundle, found: Verification, means: Means, scoring: Scoring, here: Mapping[str, _Local], read: Read
+) -> None:
     members = {(sr.cell, sr.image): sr.member for sr in bundle.manifest.sr_images}
     sets = {dataset.name: dataset for dataset in bundle.manifest.datasets}
 
@@ -173,7 +177,7 @@ def _rescore(bundle: Bundle, found: Verification, means: Means, scoring: Scoring
         member = members.get((cell.key, image.name))
         if member is None:
             return None
-        return planes_in(bundle.files([member])[member], member, case)
+        return planes_in(read(member), member, case)
 
     with_images = {sr.cell for sr in bundle.manifest.sr_images}
     by_key: dict[str, Check] = {}
@@ -214,11 +218,11 @@ def _planes_from_folder(
 def _weights(bundle: Bundle, folder: Path) -> dict[str, Path]:
     """The weights in the bundle, in a folder of their own, by the sha256 of their tensors."""
     found = {}
-    for method in bundle.manifest.methods:
-        for weights in method.weights:
+    with bundle.opened() as read:
+        for weights in (weights for method in bundle.manifest.methods for weights in method.weights):
             if weights.member is not None and weights.sha256 not in found:
                 path = folder / f"{weights.sha256}.safetensors"
-                write_atomically(path, bundle.files([weights.member])[weights.member])
+                write_atomically(path, read(weights.member))
                 found[weights.sha256] = path
     return found
 
