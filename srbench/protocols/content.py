@@ -9,10 +9,14 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from srbench.errors import DataError, UsageError
+from srbench.imaging.blur import MAX_SIDE
 from srbench.protocols.builtin import ALIASES, PROTOCOLS
-from srbench.protocols.degradations import STEPS, Step
+from srbench.protocols.degradations import STEPS, Blur, Step, Subsample
 from srbench.protocols.protocol import Protocol
 from srbench.system.hashes import digest
+
+MOST = 10_000
+"""Pixels that anything in a protocol is of."""
 
 
 def protocol_of(name: str, content: Mapping[str, Any]) -> Protocol:
@@ -25,6 +29,7 @@ def protocol_of(name: str, content: Mapping[str, Any]) -> Protocol:
         fields = dict(content)
         steps = [_step(step) for step in fields.pop("degradation", [])]
         protocol: Protocol = _built(Protocol, fields | {"name": name, "degradation": steps})
+        _require_sound(protocol)
     except (ValidationError, UsageError, TypeError, ValueError, KeyError, AttributeError) as error:
         why = str(error) if isinstance(error, UsageError) else type(error).__name__
         raise DataError(f"protocol '{name}' is none that this srbench can apply ({why})") from None
@@ -39,6 +44,24 @@ def forged_name(name: str, protocol_hash: str) -> str:
     if known is None or known.hash == protocol_hash:
         return ""
     return f"it calls its protocol '{name}', but srbench's has the hash {known.hash} and this one {protocol_hash}"
+
+
+def _require_sound(protocol: Protocol) -> None:
+    """Refuse what a TOML file could not say either.
+
+    Raises:
+        ValueError: says what.
+    """
+    low, high = protocol.enlarged_range or (0.0, 1.0)
+    kernels = [step.kernel for step in protocol.degradation if isinstance(step, Blur) and step.kernel]
+    offsets = [step.offset for step in protocol.degradation if isinstance(step, Subsample)]
+    wholes = (protocol.shave_per_scale, protocol.shave_extra, *offsets, *(scale - 1 for scale in protocol.scales))
+    if not all(0 <= whole <= MOST for whole in wholes) or not low < high:
+        raise ValueError("a number is out of its range")
+    for kernel in kernels:
+        sides = {len(kernel), *map(len, kernel)}
+        if len({*map(len, kernel)}) != 1 or max(sides) > MAX_SIDE or any(side % 2 == 0 for side in sides):
+            raise ValueError("a kernel has no size that kernels have")
 
 
 def _step(plain: Mapping[str, Any]) -> Step:
