@@ -38,8 +38,9 @@ KEEP_PIXELS = 20_000_000
 
 T = TypeVar("T")
 
-OnImage = Callable[[int, str, NDArray[np.uint8], NDArray[np.uint8]], None]
-"""Called with the index and name of an image, SR, and HR or, where there is none, enlarged LR."""
+OnImage = Callable[[int, str, NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float64]], None]
+"""Called with the index and name of an image, SR and HR (enlarged LR where there is none) to look at, and the SR planes
+that are scored."""
 
 
 class CaseSource:
@@ -127,7 +128,7 @@ def compute_part(
     runner: Runner | SrImages,
     cases: CaseSource,
     device: str,
-    image_done: OnImage = lambda index, name, sr, hr: None,
+    image_done: OnImage = lambda index, name, sr, hr, planes: None,
     span: Span | None = None,
 ) -> Part:
     """Run a method over images of a data set and score the results; existing SR images are only scored.
@@ -194,7 +195,7 @@ def compute_part(
                 drawn=compared.drawn if compared else (),
             )
         )
-        image_done(index, name, image, beside)
+        image_done(index, name, image, beside, sr)
     unsteady = (
         "" if first is None or isinstance(runner, SrImages) else _run_again(runner, *first, images[0].name, device)
     )

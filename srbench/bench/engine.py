@@ -357,6 +357,8 @@ class Engine:
             return
         self._record.check_folder()
         self.folder.write_image(self.folder.sr_path(task.key, done.name), done.sr)
+        if done.planes is not None:
+            self.folder.write_image(self.folder.planes_path(task.key, done.name), done.planes)
         beside = self._beside_path(task.job, done.name)
         if done.hr is not None and not beside.exists():
             self.folder.write_image(beside, done.hr)

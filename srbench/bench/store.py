@@ -1,4 +1,4 @@
-"""The files of runs: ``<out>/<run id>/{run.json, cells/, trainings/, images/, report/, locks/}``.
+"""The files of runs: ``<out>/<run id>/{run.json, cells/, trainings/, images/, planes/, report/, locks/}``.
 
 Files are written to a temporary name, synced and renamed, so that an existing file is complete. Each JSON file has a
 checksum: an altered cell counts as missing, an altered run.json is refused.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +48,13 @@ class RunFolder:
     def sr_path(self, key: str, image: str) -> Path:
         """Where the SR of an image is kept (PNG)."""
         return _inside(self.path / "images", key, _file_name(image))
+
+    def planes_path(self, key: str, image: str) -> Path:
+        """Where the SR planes of an image that were scored are kept, if they are not the image at :meth:`sr_path`.
+
+        A PNG of luma, or NPY of samples that are not rounded (:mod:`srbench.imaging.planes`).
+        """
+        return _inside(self.path / "planes", key, _file_name(image, ".planes"))
 
     def hr_path(self, content: str, scale: int, image: str) -> Path:
         """Where the HR of an image is kept (PNG, cropped to a multiple of the scale).
@@ -114,10 +121,15 @@ class RunFolder:
     def _note_path(self, key: str) -> Path:
         return _inside(self.path / "reads", f"{key}.json")
 
+    @property
+    def _kept(self) -> tuple[Callable[[str, str], Path], ...]:
+        """Where a cell's own images are, by its key and their names."""
+        return self.sr_path, self.planes_path
+
     def move_images(self, key: str, cell: CellResult) -> None:
         """Move the images that were kept under a key to the cell's own key."""
-        for image in cell.images:
-            source, target = self.sr_path(key, image.name), self.sr_path(cell.key, image.name)
+        moves = [(place(key, image.name), place(cell.key, image.name)) for image in cell.images for place in self._kept]
+        for source, target in moves:
             if source.is_file():
                 with self.writing():
                     target.parent.mkdir(parents=True, exist_ok=True)
@@ -155,6 +167,7 @@ class RunFolder:
         beside = (str(cell.inputs.get("dataset")), cell.id.scale, image)
         for source, target in (
             (other.sr_path(cell.key, image), self.sr_path(cell.key, image)),
+            (other.planes_path(cell.key, image), self.planes_path(cell.key, image)),
             (other.hr_path(*beside), self.hr_path(*beside)),
             (other.lr_path(*beside), self.lr_path(*beside)),
         ):
@@ -291,11 +304,11 @@ def _inside(folder: Path, *names: str) -> Path:
     return folder.joinpath(*names)
 
 
-def _file_name(image: str) -> str:
+def _file_name(image: str, suffix: str = ".png") -> str:
     """The file name of an image; one that is too long for file systems is shortened, with a hash."""
     if len(image.encode()) <= 200:
-        return f"{image}.png"
-    return f"{image.encode()[:100].decode(errors='ignore')}-{digest(image)[:12]}.png"
+        return f"{image}{suffix}"
+    return f"{image.encode()[:100].decode(errors='ignore')}-{digest(image)[:12]}{suffix}"
 
 
 def _modified(path: Path) -> int:

@@ -113,11 +113,16 @@ class Began:
 
 @dataclass(frozen=True, slots=True)
 class ImageDone:
-    """An image is done: its name, and the PNGs of SR and HR, or enlarged LR, if they are to be kept."""
+    """An image is done: its name, and the PNGs of SR and HR, or enlarged LR, if they are to be kept.
+
+    ``planes`` are the SR planes that were scored, where they are not the SR image to look at: luma alone, or samples
+    that are not rounded.
+    """
 
     name: str
     sr: bytes | None = None
     hr: bytes | None = None
+    planes: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,12 +155,20 @@ class Workbench:
         self.registry.hosts.close()
 
     def _compute(self, task: CellTask, tell: Tell) -> Computed | Part:
+        import numpy as np
+
         from srbench.bench.cell import compute_part, join_parts
         from srbench.imaging.files import encode_png
+        from srbench.imaging.planes import encode_planes
 
-        def image_done(index: int, name: str, sr: NDArray[np.uint8], hr: NDArray[np.uint8]) -> None:
-            wanted = index < task.images
-            tell(ImageDone(name, encode_png(sr) if wanted else None, encode_png(hr) if wanted and task.hr else None))
+        def image_done(
+            index: int, name: str, sr: NDArray[np.uint8], hr: NDArray[np.uint8], planes: NDArray[np.float64]
+        ) -> None:
+            if index >= task.images:
+                tell(ImageDone(name))
+                return
+            scored = None if np.array_equal(sr, planes) else encode_planes(planes)
+            tell(ImageDone(name, encode_png(sr), encode_png(hr) if task.hr else None, scored))
 
         def joined(parts: Sequence[Part]) -> Computed:
             return join_parts(self.scoring, task.job, task.weights_sha256, parts, self._cases)

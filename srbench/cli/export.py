@@ -49,6 +49,9 @@ def export(
         str,
         typer.Option(help="onnx, hub: of the weights, by the Hub's name.", show_default="apache-2.0 for srbench's own"),
     ] = "",
+    dataset_ids: Annotated[
+        str, typer.Option(metavar="NAME=ORG/NAME,...", help="hub: the data sets on the Hub, for .eval_results.")
+    ] = "",
     seed: Annotated[int, typer.Option(help="Of the training, added to the recipe's own.", min=0)] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
     plugin: Plugins = None,
@@ -64,6 +67,8 @@ def export(
         raise UsageError(f"--format is {', '.join(EXPORT_FORMATS[:-1])} or {EXPORT_FORMATS[-1]}, not '{format_}'.")
     if run and format_ != "hub":
         raise UsageError("--run is for --format hub; leave it out.")
+    if dataset_ids and format_ != "hub":
+        raise UsageError("--dataset-ids is for --format hub; leave it out.")
     if licence and format_ == "safetensors":
         raise UsageError("--licence is for --format onnx and hub: a safetensors file is copied as it is; leave it out.")
     wanted = numbers("scale", scales, 1) if scales else ()
@@ -79,7 +84,10 @@ def export(
     if format_ != "onnx" and not subjects[0].card.learned:
         raise UsageError(f"{subjects[0].choice.label} has no weights to export; try --format onnx.")
     if format_ == "hub":
-        _hub(registry, method, subjects, out or Path(f"srbench-{subjects[0].name}"), run, overwrite)
+        from srbench.export.eval_results import hub_names
+
+        folder = out or Path(f"srbench-{subjects[0].name}")
+        _hub(registry, method, subjects, folder, run, overwrite, hub_names(dataset_ids))
     else:
         _files(subjects, format_, out or Path(), overwrite)
 
@@ -109,7 +117,13 @@ def _files(subjects: tuple[ExportSubject, ...], format_: str, out: Path, overwri
 
 
 def _hub(
-    registry: Registry, method: str, subjects: tuple[ExportSubject, ...], folder: Path, run: str, overwrite: bool
+    registry: Registry,
+    method: str,
+    subjects: tuple[ExportSubject, ...],
+    folder: Path,
+    run: str,
+    overwrite: bool,
+    dataset_ids: dict[str, str],
 ) -> None:
     """Write a folder for the Hub, and print how to upload it."""
     from srbench.bench.store import find_run, read_run
@@ -129,7 +143,7 @@ def _hub(
         except NoGraph as error:
             echo(f"left out: {error}", err=True)
     with writing(f"{folder} cannot be written", _ANOTHER):
-        paths = write_hub(folder, subjects, graphs, loaded, BESIDE)
+        paths = write_hub(folder, subjects, graphs, loaded, BESIDE, dataset_ids)
     for path in paths:
         echo(path)
     echo(f"to publish it: hf upload YOUR-NAME/{folder.resolve().name} {folder}", err=True)

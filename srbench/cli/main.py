@@ -10,7 +10,11 @@ from typing import Annotated
 
 import typer
 
+from srbench.cli.board import board
+from srbench.cli.bundle import bundle
+from srbench.cli.challenge import export_challenge
 from srbench.cli.check import check
+from srbench.cli.claim import app as claim_app
 from srbench.cli.compare import compare
 from srbench.cli.data import app as data_app
 from srbench.cli.degrade import degrade
@@ -28,6 +32,7 @@ from srbench.cli.score import score
 from srbench.cli.speed import speed
 from srbench.cli.train import train
 from srbench.cli.upscale import upscale
+from srbench.cli.verify import verify
 from srbench.errors import EXIT_DATA, EXIT_USAGE, SrbenchError
 from srbench.system.text import echo, warn
 from srbench.version import __version__
@@ -43,21 +48,27 @@ app = typer.Typer(
 app.command("run")(run)
 app.command("report")(report)
 app.command("check")(check)
+app.command("bundle")(bundle)
+app.command("verify")(verify)
+app.command("board")(board)
 app.command("compare")(compare)
 app.command("explain")(explain)
 app.command("score")(score)
 app.command("train")(train)
 app.command("speed")(speed)
 app.command("export")(export)
+app.command("export-challenge")(export_challenge)
 app.command("upscale")(upscale)
 app.command("degrade")(degrade)
 app.command("list")(list_)
 app.command("doctor")(doctor)
-for _verb in (*app.registered_commands, *data_app.registered_commands, *new_app.registered_commands):
+_VERBS = [group.registered_commands for group in (app, data_app, new_app, claim_app)]
+for _verb in (verb for verbs in _VERBS for verb in verbs):
     if _verb.callback is not None:
         _verb.help = help_of(_verb.callback)
         _verb.callback = guarded(_verb.callback)
 app.add_typer(data_app, name="data", help="Data sets: list, fetch, verify and add.")
+app.add_typer(claim_app, name="claim", help="Claims: figures that a paper prints, and a bundle's results for others.")
 app.add_typer(new_app, name="new", help="Create a package with your own method.")
 
 

@@ -204,6 +204,7 @@ def dataset_of(manifest: Manifest, split: str = "", spec: str = "") -> Dataset:
         manifest=manifest.name,
         folder=folder,
         by_hand=manifest.by_hand,
+        share_sr=manifest.share_sr,
     )
 
 

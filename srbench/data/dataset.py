@@ -126,6 +126,7 @@ class Dataset:
         folder: the folder its files lie in.
         note: what its user must know, in words: what of a folder is left out.
         called: what a user's own folder is called, whichever set its images are.
+        share_sr: whether the owners let SR images be passed on.
         above: the folders above a user's own, the nearest first: they tell apart data sets of one name. Empty where
             the name was given.
         by_hand: how to get it, where it cannot be downloaded.
@@ -146,6 +147,7 @@ class Dataset:
     folder: Path = Path()
     note: str = ""
     called: str = ""
+    share_sr: bool = True
     above: tuple[str, ...] = ()
     by_hand: str = ""
 

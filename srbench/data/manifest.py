@@ -182,6 +182,7 @@ class Manifest(_Model):
 
     ``name`` is the file's stem, ``file`` where it was read from, ``shares`` the data set in whose folder its files lie,
     and ``by_hand`` says how people get a set that nobody may download without them: names alone are then pinned.
+    ``share_sr`` is false where the owners forbid to pass on SR images of theirs: no bundle holds any.
     """
 
     name: Name
@@ -199,6 +200,7 @@ class Manifest(_Model):
     crop_of: str = ""
     shares: str = ""
     by_hand: str = ""
+    share_sr: bool = True
     splits: dict[Name, Split]
 
     @property

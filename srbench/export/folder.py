@@ -15,7 +15,7 @@ def require_replaceable(path: Path, *, overwrite: bool, own: Sequence[str] = ())
     Args:
         path: a file or folder to be written.
         overwrite: whether the user allows it.
-        own: globs of the files of an exported folder; a folder with other files is never replaced.
+        own: globs of what is in an exported folder, with a slash after folders; one with other files is never replaced.
 
     Raises:
         UsageError: it exists, or is not an export.
@@ -27,5 +27,6 @@ def require_replaceable(path: Path, *, overwrite: bool, own: Sequence[str] = ())
     if not overwrite:
         raise UsageError(f"{path} exists: pass --overwrite, or name another --out.")
     for entry in path.iterdir() if own else ():
-        if entry.is_dir() or not any(fnmatch.fnmatchcase(entry.name, pattern) for pattern in own):
+        name = f"{entry.name}/" if entry.is_dir() else entry.name
+        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in own):
             raise UsageError(f"{path} contains {entry.name}, which is not part of an export: name another --out.")

@@ -1,9 +1,9 @@
-"""Writes the YAML at the head of a model card, unambiguously for all YAML versions."""
+"""Writes YAML for the Hub, unambiguously for all YAML versions."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +11,11 @@ from typing import Any
 def front_matter(data: Mapping[str, Any]) -> str:
     """A mapping as YAML between two lines of dashes."""
     return "\n".join(("---", *_lines(data), "---", ""))
+
+
+def yaml_text(data: Mapping[str, Any] | Sequence[Any]) -> str:
+    """A mapping or a list as a YAML file."""
+    return "\n".join((*_lines(data), ""))
 
 
 def _lines(data: Any) -> Iterator[str]:

@@ -9,14 +9,15 @@ from typing import Any, Final
 
 from srbench.bench.store import LoadedRun
 from srbench.export.card import model_card
+from srbench.export.eval_results import FOLDER, eval_results
 from srbench.export.onnx import Graph
 from srbench.export.subject import ExportSubject
 from srbench.system.files import replaced_folder, write_atomically
 
 CONFIG_VERSION: Final = 1
 """The version of srbench's part of ``config.json``."""
-FILES = ("README.md", "config.json", "*.safetensors", "*.onnx")
-"""The files of such a folder."""
+FILES = ("README.md", "config.json", "*.safetensors", "*.onnx", f"{FOLDER}/")
+"""The files of such a folder, and its folders."""
 
 
 def config(subjects: Sequence[ExportSubject], onnx: Mapping[int, str]) -> dict[str, Any]:
@@ -40,6 +41,7 @@ def write_hub(
     graphs: Mapping[int, Graph],
     run: LoadedRun,
     beside: Sequence[str] = (),
+    dataset_ids: Mapping[str, str] | None = None,
 ) -> list[Path]:
     """Write the folder atomically, replacing an existing one; returns its files.
 
@@ -49,6 +51,7 @@ def write_hub(
         graphs: by scale, if the method can be exported to ONNX.
         run: the run with the results for the card.
         beside: labels of methods to compare with, if the run has them.
+        dataset_ids: data sets' names on the Hub, for results in ``.eval_results``; None for none.
 
     Raises:
         UsageError: the run has no values of a scale.
@@ -60,6 +63,8 @@ def write_hub(
         "config.json": json.dumps(config(subjects, onnx), indent=2) + "\n",
     }
     contents |= {onnx[scale]: graph.content for scale, graph in graphs.items()}
+    if dataset_ids:
+        contents[f"{FOLDER}/srbench.yaml"] = eval_results(run, subjects[0].choice.label, dataset_ids)
     for subject in subjects:
         assert subject.weights is not None
         contents[subject.weights_name] = subject.weights.read_bytes()

@@ -167,6 +167,19 @@ class Registry:
             return entry.name
         return inspect.getfile(entry) if isinstance(entry, type) else package_of(entry)
 
+    def source_file(self, name: str) -> Path | None:
+        """The file with a method's code; None for models and classes of this session.
+
+        Raises:
+            UsageError: the module cannot be found.
+        """
+        entry = self._methods.get(self._base(name) or name)
+        if isinstance(entry, Origin):
+            return entry.plugins[0]
+        if isinstance(entry, EntryPoint):
+            return module_file(entry)
+        return None
+
     def host_origin(self, name: str) -> Origin | None:
         """The origin of the host that a method runs in; None if it runs in this process.
 

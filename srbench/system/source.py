@@ -51,7 +51,7 @@ def source_hash(path: Path) -> str:
 
 def source_files(path: Path) -> Iterator[tuple[Path, bytes]]:
     """A module and, in turn, the modules of its own package that it imports, with what is in them."""
-    root = _package_root(path)
+    root = package_root(path)
     queue, seen = [path], {path}
     while queue:
         module = queue.pop(0)
@@ -62,7 +62,7 @@ def source_files(path: Path) -> Iterator[tuple[Path, bytes]]:
             queue.append(found)
 
 
-def _package_root(path: Path) -> Path:
+def package_root(path: Path) -> Path:
     """The folder of the outermost package that a module lies in. srbench itself is nobody's own package."""
     root = path.parent
     while (

@@ -23,6 +23,8 @@ LAYERS = (
     ("cli", "__main__"),
     ("testing",),
     ("api",),
+    ("board",),
+    ("proof",),
     ("export",),
     ("report",),
     ("explain",),

@@ -1,0 +1,4 @@
+"""The board: a static site of many claims and runs.
+
+Imported by the command line alone.
+"""
