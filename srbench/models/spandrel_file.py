@@ -44,4 +44,5 @@ def open_file(path: Path, device: torch.device) -> LoadedModel:
         channels=model.input_channels,
         multiple=needs.multiple_of,
         tiles=model.tiling == spandrel.ModelTiling.SUPPORTED and not needs.square,
+        module=model.model,
     )

@@ -59,9 +59,8 @@ def open_file(path: Path, device: torch.device, code: Code, scale: int) -> Loade
     network.to(device).eval().requires_grad_(requires_grad=False)
     require_one_input(code.name, _required(network.forward))
     parameters = sum(weight.numel() for weight in network.parameters())
-    return LoadedModel(
-        run=image_alone(network), says=called + (f" with {table}" if table else ""), parameters=parameters
-    )
+    says = called + (f" with {table}" if table else "")
+    return LoadedModel(run=image_alone(network), says=says, parameters=parameters, module=network)
 
 
 def _arguments(make: Callable[..., Any], code: Code, scale: int) -> dict[str, Any]:

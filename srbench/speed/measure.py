@@ -34,8 +34,9 @@ from srbench.speed.gpu_meter import GpuMeter
 from srbench.speed.memory import peak_bytes
 from srbench.speed.modes import Mode, as_input, put_into, replayed
 from srbench.speed.record import SpeedRow
-from srbench.speed.roofline import Peaks, Work, count_work, measure_peaks
+from srbench.speed.roofline import COUNTS, Peaks, Work, measure_peaks
 from srbench.speed.timing import Clock, Timing, affordable, clock_of, in_rounds, pacemaker_of, sample, warm_up
+from srbench.speed.work import work_of
 from srbench.system.machine import machine
 
 OUTPUTS = {"720p": (720, 1280), "2160p": (2160, 3840)}
@@ -239,12 +240,13 @@ class SpeedTest:
             return row.model_copy(update={"error": f"{type(error).__name__}: {reason[0] if reason else ''}"})
         grown = scale if info.input == "upsampled" else 1
         shape = (count, *self._lr_shape(method, height * grown, width * grown))
-        work = count_work(method.network(scale), shape) if isinstance(method, LearnedMethod) else None
+        work = work_of(method, scale, shape, self._device, times=8 if choice.card.base else 1)
         row = row.model_copy(
-            update={
+            update={name: getattr(work, name) for name in COUNTS if work}
+            | {
                 "tile": tile,
                 "parameters": _parameters(method, scale),
-                "macs": work.macs if work else None,
+                "used_parameters": work.parameters if work else None,
                 "memory_mb": None if memory is None else round(memory / 1e6, 1),
             }
         )
