@@ -14,6 +14,7 @@ from srbench.cli.check import check
 from srbench.cli.compare import compare
 from srbench.cli.data import app as data_app
 from srbench.cli.doctor import doctor
+from srbench.cli.efficiency import efficiency
 from srbench.cli.explain import explain
 from srbench.cli.export import export
 from srbench.cli.guard import EXIT_PIPE, guarded, nobody_reads, open_what_is_closed
@@ -47,6 +48,7 @@ app.command("explain")(explain)
 app.command("score")(score)
 app.command("train")(train)
 app.command("speed")(speed)
+app.command("efficiency")(efficiency)
 app.command("export")(export)
 app.command("upscale")(upscale)
 app.command("list")(list_)

@@ -64,6 +64,7 @@ class SpeedRequest:
         runs: timed runs of each row.
         parts: the whole method, and for methods that take the upsampled image also the network alone.
         seconds: time limit of a row, which reduces ``runs`` to five at least.
+        multi_adds: also count the multiply-adds of an output of 1280x720, as papers print them.
     """
 
     choices: tuple[Choice, ...]
@@ -74,6 +75,7 @@ class SpeedRequest:
     runs: int = 50
     parts: tuple[Part, ...] = ("whole", "network")
     seconds: float = math.inf
+    multi_adds: bool = False
 
     def __post_init__(self) -> None:
         """Reject unknown sizes.
@@ -219,10 +221,10 @@ class SpeedTest:
         """Warmed-up rows, and failed rows."""
         for choice, mode, part, batch in request.ways(scale, self._device):
             self._tell(f"warming up {choice.card.name} x{scale} {size} {mode} {part} batch {batch}")
-            yield self._contender(choice, scale, size, mode, part, batch)
+            yield self._contender(choice, scale, size, mode, part, batch, multi_adds=request.multi_adds)
 
     def _contender(
-        self, choice: Choice, scale: int, size: str, mode: Mode, part: Part, batch: str
+        self, choice: Choice, scale: int, size: str, mode: Mode, part: Part, batch: str, *, multi_adds: bool = False
     ) -> _Contender | SpeedRow:
         info = choice.card.info
         row = _row(choice, scale, size, mode, part)
@@ -239,14 +241,20 @@ class SpeedTest:
             reason = str(error).strip().splitlines()
             return row.model_copy(update={"error": f"{type(error).__name__}: {reason[0] if reason else ''}"})
         grown = scale if info.input == "upsampled" else 1
-        shape = (count, *self._lr_shape(method, height * grown, width * grown))
-        work = work_of(method, scale, shape, self._device, times=8 if choice.card.base else 1)
+
+        def counted(images: int, height: int, width: int) -> Work | None:
+            shape = (images, *self._lr_shape(method, height * grown, width * grown))
+            return work_of(method, scale, shape, self._device, times=8 if choice.card.base else 1)
+
+        work = counted(count, height, width)
+        printed = counted(1, *lr_size("720p", scale)) if multi_adds and work else None
         row = row.model_copy(
             update={name: getattr(work, name) for name in COUNTS if work}
             | {
                 "tile": tile,
                 "parameters": _parameters(method, scale),
                 "used_parameters": work.parameters if work else None,
+                "multi_adds_720p": printed.macs if printed else None,
                 "memory_mb": None if memory is None else round(memory / 1e6, 1),
             }
         )

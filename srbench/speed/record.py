@@ -52,6 +52,8 @@ class SpeedRow(Frozen):
     """Elements of the outputs of its convolutions."""
     convolutions: Count | None = None
     """How often one is called."""
+    multi_adds_720p: Count | None = None
+    """Multiply-accumulates of an output of 1280x720."""
     used_parameters: Count | None = None
     """Parameters of ``parameters`` that the output is computed from; None if unknown."""
     memory_mb: Measured | None = None

@@ -10,7 +10,6 @@ import contextlib
 import copy
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -167,14 +166,12 @@ class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._count(func._overloadpacket, args, kwargs, out, given, made)
         return out
 
-    def _count(
-        self, packet: Any, args: Any, kwargs: Any, out: Any, given: list[Tensor], made: list[Tensor]
-    ) -> None:
+    def _count(self, packet: Any, args: Any, kwargs: Any, out: Any, given: list[Tensor], made: list[Tensor]) -> None:
         macs = 0
         if packet in flop_registry:
             macs = flop_registry[packet](*args, **kwargs, out_val=out) // 2
         elif packet in _ATTENTION:
-            macs = sdpa_flop_count(args[0].shape, args[1].shape, args[2].shape) // 2
+            macs = sdpa_flop_count(*(each.shape for each in args[:3])) // 2  # type: ignore[no-untyped-call]
         if macs:
             self.macs += macs
             self.values += sum(tensor.numel() for tensor in (*given, *made))
