@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 
 from srbench.errors import DataError
+from srbench.models.fingerprints import architecture
 from srbench.models.loaded import LoadedModel, require
-from srbench.models.state_dict import read_state_dict
+from srbench.models.state_dict import read_state_dict, tables
 from srbench.system.text import first_line
 
 
@@ -26,8 +27,10 @@ def open_file(path: Path, device: torch.device) -> LoadedModel:
     try:
         model = spandrel.ModelLoader(device).load_from_state_dict(spandrel.canonicalize_state_dict(state))
     except spandrel.UnsupportedModelError:
+        found = architecture(name for _, table in tables(state) for name in map(str, table))
+        guess = f" (its names are those of {found})" if found else ""
         raise DataError(
-            f"spandrel {spandrel.__version__} knows no architecture that {path.name} fits; with its class in a "
+            f"spandrel {spandrel.__version__} knows no architecture that {path.name} fits{guess}; with its class in a "
             f"Python file it is torch:FILE.py:Class?weights={path.name}."
         ) from None
     except Exception as error:  # any error of an architecture for a state dict that only looks like its own
