@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
 from srbench.errors import DataError
 from srbench.models.fingerprints import architecture
@@ -38,7 +39,7 @@ def open_file(path: Path, device: torch.device) -> LoadedModel:
     if not isinstance(model, spandrel.ImageModelDescriptor) or model.input_channels != model.output_channels:
         takes = f"{model.purpose.lower()}, {model.input_channels} channels to {model.output_channels}"
         raise DataError(f"{path.name} is not a super-resolution model ({model.architecture.name}: {takes}).")
-    model.eval()
+    model.eval().model.requires_grad_(requires_grad=False)
     needs = model.size_requirements
     return LoadedModel(
         run=model,  # pads to the sizes that it needs, and crops
@@ -47,5 +48,16 @@ def open_file(path: Path, device: torch.device) -> LoadedModel:
         channels=model.input_channels,
         multiple=needs.multiple_of,
         tiles=model.tiling == spandrel.ModelTiling.SUPPORTED and not needs.square,
-        module=model.model,
+        module=_Clipped(model.model),
     )
+
+
+class _Clipped(nn.Module):
+    """A network with what spandrel does to its output."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.model(x).clamp(0, 1)  # type: ignore[no-any-return]
