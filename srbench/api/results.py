@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srbench.api.arguments import OneOrMore, several
+from srbench.api.arguments import OneOrMore, files, several
 from srbench.bench.results import FailedCell
 from srbench.bench.store import LoadedRun, find_run, read_run
 from srbench.errors import DataError, MethodError, UsageError
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from srbench.analysis.gate import Verdicts
+    from srbench.api.tracking import Tracker
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -127,6 +128,21 @@ class Run:
             baseline = _label(self.loaded, baseline)
         wanted = several("formats", formats, str)
         return write_report(self.loaded, None if to is None else Path(to), wanted, plots, baseline)
+
+    def log(self, tracker: str | Tracker, artefacts: OneOrMore[str | Path] = ()) -> None:
+        """Record it with an experiment tracker: its settings, values, table, and files.
+
+        Args:
+            tracker: ``"wandb"``, ``"mlflow"`` or ``"trackio"``, with ``:PROJECT`` or without; or an object with the
+                methods of :class:`srbench.api.tracking.Tracker`.
+            artefacts: files, such as those that :meth:`report` returns.
+
+        Raises:
+            UsageError: there is no such tracker, or its package is not installed.
+        """
+        from srbench.api.tracking import log_run
+
+        log_run(self.loaded, tracker, files("artefacts", artefacts))
 
     def check(self, reference: str | Path | None = None) -> Verdicts:
         """Hold it against published figures or a baseline, as ``srbench check`` does; the answer is in ``.ok``.

@@ -56,17 +56,21 @@ def known_graph(method: FileMethod, scale: int, name: str, x: Tensor) -> Any:
         raise MethodError(f"{method.info.name} takes images of some sizes or types only, which no graph for all can.")
     white, full = method.spec.options.range, method.spec.options.luma == "full"
     gain, shift = (white / SPAN, -BLACK * white / SPAN) if full else (white, 0.0)
+    mark = "srbench"
+    taken = {*constants, *(value for node in graph.node for value in (*node.input, *node.output))}
+    while any(value.startswith(mark) for value in taken):  # an export that is exported again
+        mark += "_"
     for key, value in (("gain", gain), ("shift", shift)):
-        graph.initializer.append(helper.make_tensor(f"srbench_{key}", onnx.TensorProto.FLOAT, [1], [value]))
-    inner = {image.name: "srbench_input", graph.output[0].name: "srbench_output"}
-    _renamed(graph, {name: "srbench_lr", "sr": "srbench_sr"} | inner)  # the outer names may be inner ones
+        graph.initializer.append(helper.make_tensor(f"{mark}_{key}", onnx.TensorProto.FLOAT, [1], [value]))
+    inner = {image.name: f"{mark}_input", graph.output[0].name: f"{mark}_output"}
+    _renamed(graph, {name: f"{mark}_lr", "sr": f"{mark}_sr"} | inner)  # the outer names may be inner ones
     before = [
-        helper.make_node("Mul", [name, "srbench_gain"], ["srbench_scaled"]),
-        helper.make_node("Add", ["srbench_scaled", "srbench_shift"], ["srbench_input"]),
+        helper.make_node("Mul", [name, f"{mark}_gain"], [f"{mark}_scaled"]),
+        helper.make_node("Add", [f"{mark}_scaled", f"{mark}_shift"], [f"{mark}_input"]),
     ]
     after = [
-        helper.make_node("Sub", ["srbench_output", "srbench_shift"], ["srbench_moved"]),
-        helper.make_node("Div", ["srbench_moved", "srbench_gain"], ["sr"]),
+        helper.make_node("Sub", [f"{mark}_output", f"{mark}_shift"], [f"{mark}_moved"]),
+        helper.make_node("Div", [f"{mark}_moved", f"{mark}_gain"], ["sr"]),
     ]
     nodes = [*before, *graph.node, *after]
     del graph.node[:]

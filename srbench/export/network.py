@@ -76,7 +76,8 @@ class FileNetwork(nn.Module):
 
     def _lacking(self, side: Any) -> Any:
         multiple = self.traits.multiple
-        return -(-torch.sym_max(side, self.traits.least) // multiple) * multiple - side
+        wanted = torch.sym_max(side, self.traits.least) + multiple - 1  # ONNX divides negative numbers towards zero
+        return wanted // multiple * multiple - side
 
 
 class InRgb(nn.Module):
