@@ -16,13 +16,14 @@ from srbench.errors import SrbenchError as SrbenchError
 from srbench.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from srbench.api import Model, Run, Scores, degrade, list_methods, load, load_run, run, score, wrap
+    from srbench.api import Model, Run, Scores, TensorBoard, degrade, list_methods, load, load_run, run, score, wrap
 
 __all__ = [
     "Model",
     "Run",
     "Scores",
     "SrbenchError",
+    "TensorBoard",
     "degrade",
     "list_methods",
     "load",

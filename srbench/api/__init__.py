@@ -9,6 +9,19 @@ from srbench.api.model import Model, list_methods, load
 from srbench.api.results import Run, load_run
 from srbench.api.running import run
 from srbench.api.scoring import Scores, degrade, score
+from srbench.api.tracking import TensorBoard
 from srbench.api.wrapping import wrap
 
-__all__ = ["Model", "Run", "Scores", "degrade", "list_methods", "load", "load_run", "run", "score", "wrap"]
+__all__ = [
+    "Model",
+    "Run",
+    "Scores",
+    "TensorBoard",
+    "degrade",
+    "list_methods",
+    "load",
+    "load_run",
+    "run",
+    "score",
+    "wrap",
+]

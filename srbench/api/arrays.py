@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from srbench.errors import DataError, UsageError
-from srbench.imaging.files import pixels_of_pillow, to_uint8
+from srbench.imaging.files import pixels_of_pillow, read_image, to_uint8
 from srbench.imaging.resize import round_half_up
+from srbench.system.places import user_path
 
 ImageLike: TypeAlias = Any
 """A numpy array (H, W) or (H, W, 3), or a torch tensor (H, W), (C, H, W) or (1, C, H, W) with one or three channels.
-uint8 in 0..255, uint16 in 0..65535, or floating point in [0, 1]."""
+uint8 in 0..255, uint16 in 0..65535, or floating point in [0, 1]. Or the path of an image."""
 
 _BEYOND = 2.0
 """Floats larger than this are on another scale; up to it a method may well overshoot 1."""
@@ -25,7 +27,10 @@ def as_array(name: str, image: ImageLike) -> NDArray[Any]:
 
     Raises:
         UsageError: it is no image.
+        DataError: it is a path, and there is no image.
     """
+    if isinstance(image, str | Path):
+        return read_image(user_path(str(image)))
     if hasattr(image, "detach"):  # a tensor: channels come first there
         tensor = image.detach().cpu()
         try:

@@ -6,16 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srbench.api.arguments import OneOrMore, several
+from srbench.api.arguments import OneOrMore, files, several
 from srbench.bench.results import FailedCell
 from srbench.bench.store import LoadedRun, find_run, read_run
 from srbench.errors import DataError, MethodError, UsageError
+from srbench.system.names import unknown
 from srbench.system.places import RUNS
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
     from srbench.analysis.gate import Verdicts
+    from srbench.api.tracking import Tracker
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -131,6 +134,44 @@ class Run:
         wanted = several("formats", formats, str)
         references = chosen(str(published))
         return write_report(self.loaded, None if to is None else Path(to), wanted, plots, baseline, references)
+
+    def plot(self, name: str = "", baseline: str = "") -> Figure:
+        """A plot of the report as a figure of matplotlib, which a notebook shows.
+
+        Args:
+            name: which, such as ``psnr-set5-x2`` or ``psnr-scatter-set5-x2``; the first by default.
+            baseline: a method whose differences to the others are drawn, in plots of their own.
+
+        Raises:
+            UsageError: there is no such plot or baseline.
+            DataError: the run has no values to draw.
+        """
+        from srbench.analysis.references import load_references
+        from srbench.report.plots.every_plot import figures
+
+        known = {}
+        for found, figure in figures(self.loaded, load_references(None), baseline and _label(self.loaded, baseline)):
+            if found == (name or found):
+                return figure
+            known[found] = figure
+        if not known:
+            raise DataError(f"{self!r} has no values to draw.")
+        raise unknown("plot", name, known)
+
+    def log(self, tracker: str | Tracker, artefacts: OneOrMore[str | Path] = ()) -> None:
+        """Record it with an experiment tracker: its settings, values, table, and files.
+
+        Args:
+            tracker: ``"wandb"``, ``"mlflow"`` or ``"trackio"``, with ``:PROJECT`` or without; or an object with the
+                methods of :class:`srbench.api.tracking.Tracker`.
+            artefacts: files, such as those that :meth:`report` returns.
+
+        Raises:
+            UsageError: there is no such tracker, or its package is not installed.
+        """
+        from srbench.api.tracking import log_run
+
+        log_run(self.loaded, tracker, files("artefacts", artefacts))
 
     def check(self, reference: str | Path | None = None) -> Verdicts:
         """Hold it against published figures or a baseline, as ``srbench check`` does; the answer is in ``.ok``.

@@ -51,9 +51,9 @@ def score(
 ) -> Scores:
     """Score an SR image against its HR image as ``srbench run`` scores an image.
 
-    Images are arrays (H, W) or (H, W, 3), or tensors (C, H, W): uint8, uint16, or floats in [0, 1]. HR is brought to
-    8 bits, as the images of data sets are, and cropped to a multiple of the scale; so is SR if it has HR's size. The
-    protocol then rounds SR (most do, to 8 bits), takes luma or RGB, and shaves the border.
+    Images are paths, arrays (H, W) or (H, W, 3), or tensors (C, H, W): uint8, uint16, or floats in [0, 1]. HR is
+    brought to 8 bits, as the images of data sets are, and cropped to a multiple of the scale; so is SR if it has HR's
+    size. The protocol then rounds SR (most do, to 8 bits), takes luma or RGB, and shaves the border.
 
     Examples:
         >>> import numpy as np

@@ -52,6 +52,9 @@ def export(
     dataset_ids: Annotated[
         str, typer.Option(metavar="NAME=ORG/NAME,...", help="hub: the data sets on the Hub, for .eval_results.")
     ] = "",
+    rgb: Annotated[
+        bool, typer.Option("--rgb/--no-rgb", help="onnx: a graph of a luma method takes and returns RGB.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of the training, added to the recipe's own.", min=0)] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
     plugin: Plugins = None,
@@ -71,6 +74,8 @@ def export(
         raise UsageError("--dataset-ids is for --format hub; leave it out.")
     if licence and format_ == "safetensors":
         raise UsageError("--licence is for --format onnx and hub: a safetensors file is copied as it is; leave it out.")
+    if rgb and format_ != "onnx":
+        raise UsageError("--rgb is for --format onnx; leave it out.")
     wanted = numbers("scale", scales, 1) if scales else ()
     if format_ != "safetensors":
         from srbench.export.onnx import require_packages
@@ -80,8 +85,10 @@ def export(
     from srbench.plugins.registry import Registry
 
     registry = Registry(plugin or [], hosted=False)
-    subjects = make_subjects(registry, method, tuple(dict.fromkeys(wanted)), seed=seed, licence=licence or None)
-    if format_ != "onnx" and not subjects[0].card.learned:
+    subjects = make_subjects(
+        registry, method, tuple(dict.fromkeys(wanted)), seed=seed, licence=licence or None, rgb=rgb
+    )
+    if not (format_ == "onnx" or subjects[0].card.learned or (format_ == "hub" and subjects[0].is_network)):
         raise UsageError(f"{subjects[0].choice.label} has no weights to export; try --format onnx.")
     if format_ == "hub":
         from srbench.export.eval_results import hub_names

@@ -109,7 +109,9 @@ def _in_words(model: dict[str, str]) -> str:
 
     from srbench.system.installed import install_command
 
-    path = {"torch": "FILE.py:CLASS", "images": "DIR", "hub": "ORG/NAME"}.get(model["kind"], "FILE")
+    path = {"torch": "FILE.py:CLASS", "basicsr": "OPTIONS.yml", "images": "DIR", "hub": "ORG/NAME"}.get(
+        model["kind"], "FILE"
+    )
     lacking = f" ({escape(install_command(model['extra']).strip('`'))})" if model["missing"] else ""
     return f"{model['kind']}:{path}{lacking}"
 

@@ -19,6 +19,7 @@ from srbench.cli.compare import compare
 from srbench.cli.data import app as data_app
 from srbench.cli.degrade import degrade
 from srbench.cli.doctor import doctor
+from srbench.cli.efficiency import efficiency
 from srbench.cli.explain import explain
 from srbench.cli.export import export
 from srbench.cli.guard import EXIT_PIPE, guarded, nobody_reads, open_what_is_closed
@@ -56,6 +57,7 @@ app.command("explain")(explain)
 app.command("score")(score)
 app.command("train")(train)
 app.command("speed")(speed)
+app.command("efficiency")(efficiency)
 app.command("export")(export)
 app.command("export-challenge")(export_challenge)
 app.command("upscale")(upscale)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,6 +60,12 @@ def report(
         bool, typer.Option("--intervals/--no-intervals", help="Also print values with 95 % intervals.")
     ] = False,
     published: Published = "",
+    tracker: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="Also record the runs and files: wandb, mlflow or trackio, or wandb:PROJECT."
+        ),
+    ] = "",
     open_: Annotated[bool, typer.Option("--open/--no-open", help="Open the report in the browser.")] = False,
 ) -> None:
     """Print a run's tables, with published values, and write its report: tables, plots and crop sheets.
@@ -74,6 +82,10 @@ def report(
 
     check_formats(split(formats))
     references = chosen(published)
+    if tracker:
+        from srbench.api.tracking import make_tracker
+
+        make_tracker(tracker)  # before the longer work
     named: list[str | None] = [*runs] if runs else [None]
     folders = {path.resolve(): path for path in (find_run(name, out) for name in named)}
     several = len(folders) > 1
@@ -93,8 +105,20 @@ def report(
     finally:
         gc.enable()
     echo(f"report of {len(files)} files in {folder}", err=True)
+    if tracker:
+        _log(loaded, tracker, files)
     if open_:
         _open(folder)
+
+
+def _log(runs: list[LoadedRun], tracker: str, files: list[Path]) -> None:
+    """Record runs, and the files of their report with each; what a tracker prints is no result."""
+    from srbench.api.tracking import log_run
+
+    with redirect_stdout(sys.stderr):
+        for run in runs:
+            log_run(run, tracker, [path for path in files if path.is_file()])
+    echo(f"recorded by {tracker}", err=True)
 
 
 def _choose(runs: list[LoadedRun], methods: tuple[str, ...], baseline: str) -> tuple[list[LoadedRun], list[str]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stdout
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,14 +15,13 @@ from srbench.errors import EXIT_INTERRUPTED, MethodError, UsageError
 from srbench.system.text import echo, warn
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import torch
 
     from srbench.cli.console import RunConsole
     from srbench.plugins.card import Choice
     from srbench.plugins.registry import Registry
     from srbench.training.job import Training
+    from srbench.training.progress import Report
 
 
 def train(
@@ -34,6 +35,9 @@ def train(
     force: Annotated[bool, typer.Option("--force", help="Train even if the weights exist.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads of torch; 0 for torch's default.", min=0)] = 0,
+    tensorboard: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Also write the progress for TensorBoard.")
+    ] = None,
     plugin: Plugins = None,
 ) -> None:
     """Train methods and print the paths of their weights.
@@ -58,13 +62,18 @@ def train(
     failed: dict[str, MethodError] = {}
     failures: list[MethodError] = []
     with RunConsole(len(trainings)) as console:
+        watch: Callable[[Training], Report] = console.training
+        if tensorboard is not None:
+            from srbench.api.tracking import TensorBoard
+
+            watch = TensorBoard(tensorboard, console.training).training
         for training in trainings:
             found = training.find()
             if found is not None and (not force or training.file_name in done):
                 console.say(f"{training} is trained already", markup=False)
             try:
                 with redirect_stdout(sys.stderr):  # stdout is for results only
-                    path = _obtain(registry, training, where, threads, console, force, done, failed)
+                    path = _obtain(registry, training, where, threads, console, watch, force, done, failed)
             except KeyboardInterrupt:
                 fitted = registry.card(training.method).fitted
                 rest = f"fits {training.label} again" if fitted else "resumes it"
@@ -89,6 +98,7 @@ def _obtain(
     device: torch.device,
     threads: int,
     console: RunConsole,
+    watch: Callable[[Training], Report],
     force: bool,
     done: set[str],
     failed: dict[str, MethodError],
@@ -103,7 +113,7 @@ def _obtain(
             training,
             registry.method(training.method),
             device,
-            console.training,
+            watch,
             again=force,
             done=done,
             failed=failed,
@@ -115,10 +125,10 @@ def _obtain(
     if training.file_name in failed:
         raise failed[training.file_name]
     if training.after is not None:  # first, so that it is tried once
-        _obtain(registry, training.after, device, threads, console, force, done, failed)
+        _obtain(registry, training.after, device, threads, console, watch, force, done, failed)
     host = registry.hosts.of(origin)
     try:
-        path = obtain_hosted(host, training, str(device), threads, console.training, force, done, console.waiting)
+        path = obtain_hosted(host, training, str(device), threads, watch, force, done, console.waiting)
     except MethodError as error:
         failed[training.file_name] = error
         raise

@@ -42,7 +42,7 @@ def model_card(
     sections = (
         _head(subjects),
         _values(run, cells, [label for label in beside if label != subjects[0].choice.label]),
-        _training(subjects),
+        *([_training(subjects)] if subjects[0].recipe else []),
         _use(subjects[0], onnx),
         _terms(subjects[0]),
     )
@@ -182,8 +182,12 @@ def _use(subject: ExportSubject, onnx: Mapping[int, str]) -> list[str]:
         snippet(onnx[scale], scale, subject.card.info.channels, subject.card.info.input).rstrip(),
         "```",
         "",
-        "Each graph's metadata describes it, with its difference from PyTorch. The weights are safetensors "
-        "files: `safetensors.torch.load_file` reads their tensors.",
+        "Each graph's metadata describes it, with its difference from PyTorch."
+        + (
+            " The weights are safetensors files: `safetensors.torch.load_file` reads their tensors."
+            if subject.weights
+            else ""
+        ),
     ]
 
 
@@ -192,7 +196,7 @@ def _terms(subject: ExportSubject) -> list[str]:
     return [
         "## Licence",
         "",
-        f"{terms} The training images have the terms above.",
+        f"{terms} The training images have the terms above." if subject.recipe else terms,
         "",
         "## Citation",
         "",

@@ -29,7 +29,7 @@ def config(subjects: Sequence[ExportSubject], onnx: Mapping[int, str]) -> dict[s
             "method": first.card.name,
             "method_version": first.card.info.version,
             "recipe": first.choice.recipe,
-            "weights": {str(subject.scale): subject.weights_name for subject in subjects},
+            "weights": {str(subject.scale): subject.weights_name for subject in subjects if subject.weights},
             "onnx": {str(scale): name for scale, name in onnx.items()},
         }
     }
@@ -47,7 +47,7 @@ def write_hub(
 
     Args:
         folder: the folder.
-        subjects: a learned method at its scales.
+        subjects: a learned method at its scales, or a model from a file, of which there are the graphs alone.
         graphs: by scale, if the method can be exported to ONNX.
         run: the run with the results for the card.
         beside: labels of methods to compare with, if the run has them.
@@ -66,8 +66,8 @@ def write_hub(
     if dataset_ids:
         contents[f"{FOLDER}/srbench.yaml"] = eval_results(run, subjects[0].choice.label, dataset_ids)
     for subject in subjects:
-        assert subject.weights is not None
-        contents[subject.weights_name] = subject.weights.read_bytes()
+        if subject.weights is not None:
+            contents[subject.weights_name] = subject.weights.read_bytes()
     with replaced_folder(folder) as new:
         for name, content in contents.items():
             write_atomically(new / name, content)

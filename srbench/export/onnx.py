@@ -15,17 +15,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
 from srbench.errors import MethodError, UsageError
+from srbench.export.known_graph import OPSET as OPSET
+from srbench.export.known_graph import NoGraph as NoGraph
+from srbench.export.known_graph import known_graph
+from srbench.export.network import network_of
 from srbench.export.subject import ExportSubject
-from srbench.method import LearnedMethod, Method
+from srbench.models.model import FileMethod
 from srbench.system.installed import install_command
 from srbench.system.text import first_line
 from srbench.version import __version__
 
-OPSET = 18
-"""The native opset of PyTorch's exporter; ONNX Runtime supports it since 1.14."""
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 CHECKED_SIZES = ((1, 1, 1), (1, 7, 5), (1, 97, 100), (2, 33, 20))
 """Image batches that a graph is checked on: number, height and width, all different from the traced one."""
@@ -33,10 +34,6 @@ TRACED = (2, 21, 18)
 TOLERANCE = 1e-5
 """The largest difference from torch, of values in [0, 1]: 1/400 of a gray level."""
 AXES = {0: "batch", 2: "height", 3: "width"}
-
-
-class NoGraph(MethodError):
-    """A method that cannot be traced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +86,12 @@ def require_packages() -> None:
 
 def input_name(subject: ExportSubject) -> str:
     """The name of the graph's input: ``lr`` or ``upsampled``."""
-    return subject.card.info.input
+    return "lr" if subject.rgb else subject.card.info.input
 
 
 def channels(subject: ExportSubject) -> int:
     """The channels of the graph; 1 for methods that process each plane alike."""
-    return 3 if subject.card.info.channels == "rgb" else 1
+    return 3 if subject.rgb or subject.card.info.channels == "rgb" else 1
 
 
 def graph_metadata(subject: ExportSubject, difference: float) -> dict[str, str]:
@@ -107,8 +104,8 @@ def graph_metadata(subject: ExportSubject, difference: float) -> dict[str, str]:
         "method_version": str(info.version),
         "paper": info.paper,
         "scale": str(subject.scale),
-        "channels": info.channels,
-        "input": info.input,
+        "channels": "rgb" if subject.rgb else info.channels,
+        "input": input_name(subject),
         "range": "[0, 1]; luma is Y/255 of ITU-R BT.601 in studio swing (16 to 235); clip the output",
         "licence": subject.licence,
         "check": f"differs from torch {torch.__version__} by at most {difference:.1e} on {sizes}",
@@ -125,27 +122,21 @@ def graph_metadata(subject: ExportSubject, difference: float) -> dict[str, str]:
     return {key: value for key, value in found.items() if value}
 
 
-class _Upscale(nn.Module):
-    """A method at a scale as a module."""
-
-    def __init__(self, method: Method, scale: int) -> None:
-        super().__init__()
-        self.method, self.scale = method, scale
-        if isinstance(method, LearnedMethod):
-            self.model = method.model
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.method.upscale(x, self.scale)
-
-
 def _traced(subject: ExportSubject) -> Any:
     """The graph as an ``onnx.ModelProto``, without traces of this machine."""
+    method = subject.method
     count, height, width = TRACED
     x = torch.rand(count, channels(subject), height, width)
+    if isinstance(method, FileMethod) and not subject.rgb:
+        with _silence():
+            known = known_graph(method, subject.scale, input_name(subject), x)
+        if known is not None:
+            return _anonymous(known, subject)
+    network = network_of(method, subject.scale, rgb=subject.rgb)
     try:
         with _silence(), torch.no_grad():
             program = torch.onnx.export(
-                _Upscale(subject.method, subject.scale).eval(),
+                network,
                 (x,),
                 input_names=[input_name(subject)],
                 output_names=["sr"],
@@ -192,13 +183,15 @@ def _difference(subject: ExportSubject, content: bytes) -> float:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     largest = 0.0
+    method, scale = subject.method, subject.scale
+    upscale = network_of(method, scale, rgb=True) if subject.rgb else lambda x: method.upscale(x, scale)
     generator = torch.Generator().manual_seed(0)
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         for count, height, width in CHECKED_SIZES:
             x = torch.rand((count, channels(subject), height, width), generator=generator)
             with torch.inference_mode():
-                expected = subject.method.upscale(x, subject.scale).numpy()
+                expected = upscale(x).numpy()
             found = session.run(["sr"], {input_name(subject): x.numpy()})[0]
             if found.shape != expected.shape:
                 return float("inf")

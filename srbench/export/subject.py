@@ -11,6 +11,7 @@ import torch
 
 from srbench.errors import UsageError
 from srbench.method import Method
+from srbench.models.model import ExportedWeights, FileMethod
 from srbench.plugins.card import Card, Choice
 from srbench.plugins.registry import Registry
 from srbench.recipe import Recipe
@@ -30,6 +31,7 @@ class ExportSubject:
         method: with its weights.
         weights: their file; None for a method that is not trained.
         licence: of the weights, or of a method without weights; empty if unknown.
+        rgb: for a method of luma: its graph takes and returns RGB.
     """
 
     choice: Choice
@@ -38,6 +40,7 @@ class ExportSubject:
     method: Method
     weights: Path | None = None
     licence: str = ""
+    rgb: bool = False
 
     @property
     def card(self) -> Card:
@@ -63,12 +66,18 @@ class ExportSubject:
     def name(self) -> str:
         """The stem of its files without the scale: the method, and recipe and seed if not default."""
         recipe = self.choice.recipe if self.choice.recipe != next(iter(self.card.recipes), "") else ""
-        return "_".join(part for part in (self.card.name, recipe, f"seed{self.seed}" if self.seed else "") if part)
+        name = self.card.name.rpartition(":")[2]  # of a model without its kind
+        return "_".join(part for part in (name, recipe, f"seed{self.seed}" if self.seed else "") if part)
+
+    @property
+    def is_network(self) -> bool:
+        """Whether it has weights: a learned method, or a model from a file."""
+        return self.card.learned or isinstance(self.method, FileMethod | ExportedWeights)
 
     @property
     def onnx_name(self) -> str:
         """The file name of its graph."""
-        return f"{self.name}_x{self.scale}.onnx"
+        return f"{self.name}_x{self.scale}{'_rgb' if self.rgb else ''}.onnx"
 
     @property
     def weights_name(self) -> str:
@@ -81,7 +90,13 @@ class ExportSubject:
 
 
 def make_subjects(
-    registry: Registry, method: str, scales: Sequence[int] = (), *, seed: int = 0, licence: str | None = None
+    registry: Registry,
+    method: str,
+    scales: Sequence[int] = (),
+    *,
+    seed: int = 0,
+    licence: str | None = None,
+    rgb: bool = False,
 ) -> tuple[ExportSubject, ...]:
     """The method at each scale.
 
@@ -90,6 +105,7 @@ def make_subjects(
         method: ``name``, ``name:recipe`` or ``name:FILE.toml``.
         scales: empty for all that it has weights for, or supports if it needs none.
         seed: of the training.
+        rgb: graphs of a method of luma take and return RGB.
         licence: of the weights; by default srbench's for its own methods, and unknown for others.
 
     Raises:
@@ -102,6 +118,10 @@ def make_subjects(
     (choice,) = chosen
     if choice.card.base:
         raise UsageError(f"{choice.label} is eight runs of one network: export {choice.card.base}.")
+    if choice.card.supplied:
+        raise UsageError(f"{choice.label} is a folder of SR images, and no network; name a method.")
+    if rgb and choice.card.info.channels != "y":
+        raise UsageError(f"{choice.label} is no method of luma: it takes RGB as it is; leave --rgb out.")
     if licence is None:
         licence = "apache-2.0" if choice.card.origin == "srbench" else ""
     return tuple(
@@ -112,6 +132,7 @@ def make_subjects(
             load_method(registry, choice, scale, torch.device("cpu"), seed=seed),
             _weights(choice, scale, seed),
             licence,
+            rgb,
         )
         for scale in scales or _all_scales(choice, seed)
     )

@@ -68,6 +68,7 @@ def open_file(path: Path, device: torch.device) -> LoadedModel:
         says="exported program" + (f", run in parts of {size[1]}x{size[0]}" if size else ""),
         parameters=sum(weight.numel() for weight in program.parameters()),
         size=size,
+        module=module,
     )
 
 

@@ -17,7 +17,7 @@ from srbench.system.names import PACKAGE_OF
 
 if TYPE_CHECKING:  # cards of models are read without torch
     import torch
-    from torch import Tensor
+    from torch import Tensor, nn
 
 
 MOST_UNPACKED = 4
@@ -37,6 +37,8 @@ class LoadedModel:
         size: (h, w) if it takes images of that size only.
         tiles: whether images may be processed in tiles.
         declared: options that the file itself contains.
+        module: the network alone, where torch runs one that can be copied and traced.
+        graph: the file, where it is a graph of ONNX.
     """
 
     run: Callable[[Tensor], Tensor]
@@ -47,6 +49,8 @@ class LoadedModel:
     size: tuple[int, int] | None = None
     tiles: bool = True
     declared: ModelOptions = field(default_factory=ModelOptions)
+    module: nn.Module | None = None
+    graph: Path | None = None
 
 
 def open_file(kind: str, path: Path, device: torch.device, code: Code | None = None, scale: int = 0) -> LoadedModel:

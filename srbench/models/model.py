@@ -39,7 +39,7 @@ class FileMethod(Method):
     traits: ClassVar[Mapping[int, Traits]]
 
     def __init__(self) -> None:
-        self._opened: dict[tuple[int, str], LoadedModel] = {}
+        self._models: dict[tuple[int, str], LoadedModel] = {}
 
     def upscale(self, x: Tensor, scale: int) -> Tensor:
         """Run the model, in its own range of values."""
@@ -49,7 +49,7 @@ class FileMethod(Method):
         planes = x.flatten(0, 1)[:, None] if traits.channels == 1 else x
         full = self.spec.options.luma == "full"
         planes = (planes - BLACK) / SPAN if full else planes
-        out = run_fitted(self._open(scale, x.device).run, planes * white, traits) / white
+        out = run_fitted(self.opened(scale, x.device).run, planes * white, traits) / white
         out = out * SPAN + BLACK if full else out
         return out.reshape(*x.shape[:2], *out.shape[2:])
 
@@ -59,14 +59,15 @@ class FileMethod(Method):
 
     def close(self) -> None:
         """Release the models."""
-        self._opened.clear()
+        self._models.clear()
 
-    def _open(self, scale: int, device: torch.device) -> LoadedModel:
+    def opened(self, scale: int, device: torch.device) -> LoadedModel:
+        """The model of a scale, on a device."""
         key = scale, str(device)
-        if key not in self._opened:
+        if key not in self._models:
             entry = _entries_by_scale(self.spec, self.traits)[scale]
-            self._opened[key] = open_file(self.spec.kind, entry.path, device, self.spec.code, entry.scale)
-        return self._opened[key]
+            self._models[key] = open_file(self.spec.kind, entry.path, device, self.spec.code, entry.scale)
+        return self._models[key]
 
 
 class ExportedWeights(Method):

@@ -64,6 +64,7 @@ def open_file(path: Path, device: torch.device) -> LoadedModel:
         channels=channels,
         size=(height or width, width or height) if height or width else None,
         declared=_declared(name, session.get_modelmeta().custom_metadata_map),
+        graph=path,
     )
 
 

@@ -32,6 +32,8 @@ def parse_spec(pattern: str) -> Spec:
     kind, _, rest = pattern.partition(":")
     path, _, query = rest.partition("?")
     code, weights = None, ""
+    if kind == "basicsr":
+        return _of_options(pattern, path, query)
     if kind == "torch":
         code, weights, query = parse_code(path, query, pattern)
         path = weights or str(code.path)
@@ -41,6 +43,29 @@ def parse_spec(pattern: str) -> Spec:
         name = spec.name if weights else f"{kind}:{safe_stem(code.name)}"
         spec = dataclasses.replace(spec, code=code, name=name)
     return dataclasses.replace(spec, name=f"{kind}:{options.label}", above=()) if options.label else spec
+
+
+def _of_options(pattern: str, path: str, query: str) -> Spec:
+    """The network of a file of options, or of one for each scale.
+
+    Raises:
+        UsageError: a file is no such options, or those of two scales have other networks.
+        DataError: a file is missing.
+    """
+    from srbench.models.training_options import read_options, without_scale
+
+    files = _parse_path("basicsr", path, ModelOptions(), pattern)
+    found = [read_options(entry.path, query) for entry in files.entries]
+    networks, rest = [network for network, _ in found], found[0][1]
+    options = parse_options(rest, pattern)
+    if len(networks) > 1 and len({without_scale(network.code) for network in networks}) > 1:
+        raise UsageError(f"The files of '{pattern}' have different networks; name them one by one.")
+    entries = tuple(ModelFile(network.weights, network.scale) for network in networks)
+    code = networks[0].code if len(networks) == 1 else without_scale(networks[0].code)
+    spec = dataclasses.replace(
+        files, kind="torch", entries=entries, code=code, options=dataclasses.replace(options, label="")
+    )
+    return dataclasses.replace(spec, name=f"basicsr:{options.label}", above=()) if options.label else spec
 
 
 def with_distinct_names(specs: Sequence[Spec], taken: Iterable[str]) -> list[Spec]:
@@ -91,7 +116,8 @@ def parse_options(query: str, pattern: str) -> ModelOptions:
     """
     found: dict[str, object] = {}
     is_images = pattern.partition(":")[0] == "images"  # nothing is run, so few options apply
-    known = ["weights", "arg.NAME"] if pattern.startswith("torch:") else []
+    more = {"torch": ["weights", "arg.NAME"], "basicsr": ["class", "weights"]}
+    known = [*more.get(pattern.partition(":")[0], [])]
     known += [
         field.name for field in dataclasses.fields(ModelOptions) if not is_images or field.name in ("scale", "label")
     ]

@@ -105,7 +105,7 @@ def _tried(spec: Spec) -> Traits:
             "scale": entry.scale,
             "bytes": sum(file.stat().st_size for file in spec.files),
             "options": dataclasses.asdict(spec.options),
-            "code": spec.code and [str(spec.code.path), spec.code.name, spec.code.arguments],
+            "code": spec.code and [str(spec.code.path), spec.code.name, spec.code.arguments, spec.code.table],
             "crashes": crashes,
             "seconds": PROBE_SECONDS,
         }
@@ -208,7 +208,7 @@ def _traits(job: dict[str, Any], before: Any) -> Traits:
 def _code_of(data: list[Any] | None) -> Code | None:
     if data is None:
         return None
-    return Code(Path(data[0]), data[1], tuple((name, value) for name, value in data[2]))
+    return Code(Path(data[0]), data[1], tuple((name, value) for name, value in data[2]), data[3])
 
 
 @contextlib.contextmanager

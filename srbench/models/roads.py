@@ -15,6 +15,8 @@ _KINDS = {
     ".pt": ("torch", "torchscript"),
     ".onnx": ("onnx",),
     ".pt2": ("exported",),
+    ".yml": ("basicsr",),
+    ".yaml": ("basicsr",),
     ".py": ("--plugin", "torch:FILE"),
 }
 """By the suffix of a file: the kinds that read it."""
@@ -22,6 +24,7 @@ _EXAMPLES = {
     "torch": "torch:FILE.py:Class?weights={path} with its class in a Python file",
     "torch:FILE": "torch:{path}:Class?weights=W.pth for a network in it",
     "--plugin": "--plugin {path} for methods in it",
+    "basicsr": "basicsr:{path} for options of BasicSR or traiNNer-redux",
     "spandrel": "spandrel:{path} for an architecture that spandrel knows",
     "torchscript": "torchscript:{path} for a program of torch.jit.save",
 }

@@ -28,17 +28,16 @@ class SessionMethod(FileMethod):
     held: ClassVar[tuple[Callable[..., Any]]]
     """The network; in a tuple, or a function would become a method of the class."""
 
-    def _open(self, scale: int, device: torch.device) -> LoadedModel:
+    def opened(self, scale: int, device: torch.device) -> LoadedModel:
+        """The network on a device."""
         return opened(self.held[0], device)
 
 
 def opened(network: Callable[..., Any], device: torch.device) -> LoadedModel:
     """A network on a device."""
-    parameters = None
-    if isinstance(network, nn.Module):
-        network.to(device)
-        parameters = sum(weight.numel() for weight in network.parameters())
-    return LoadedModel(run=image_alone(network), says=called(network), parameters=parameters)
+    module = network.to(device) if isinstance(network, nn.Module) else None
+    parameters = None if module is None else sum(weight.numel() for weight in module.parameters())
+    return LoadedModel(run=image_alone(network), says=called(network), parameters=parameters, module=module)
 
 
 def called(network: Callable[..., Any]) -> str:

@@ -22,6 +22,8 @@ Input = Literal["", "lr", "upsampled"]
 Luma = Literal["", "studio", "full"]
 SCALE = "{scale}"
 """What stands for the scale in a path, and in an argument."""
+SCALE_ARGUMENTS = ("scale", "upscale", "scale_factor", "upscale_factor", "upsample_factor", "sf")
+"""Names that constructors have for the scale; given where the spec says the scale, and not them."""
 MEASURED = -1
 """The halo is measured."""
 
@@ -58,11 +60,13 @@ class Code:
         path: of the file, absolute.
         name: of the class, or of a function that makes the network.
         arguments: names and values as the user wrote them.
+        table: of the checkpoint that the weights are in; empty for the best.
     """
 
     path: Path
     name: str
     arguments: tuple[tuple[str, str], ...] = ()
+    table: str = ""
 
     @property
     def files(self) -> list[Path]:
@@ -126,6 +130,7 @@ class Spec:
     def settings(self) -> list[object]:
         """What decides its output beside files: the options, and the class with its arguments."""
         code = [] if self.code is None else [self.code.name, *map(list, self.code.arguments)]
+        code += [] if self.code is None or not self.code.table else [self.code.table]
         return [dataclasses.asdict(self.options), code]
 
     @cached_property

@@ -18,13 +18,11 @@ from srbench.errors import DataError, UsageError
 from srbench.models.code import networks
 from srbench.models.loaded import LoadedModel, image_alone, require_one_input
 from srbench.models.source_file import imported
-from srbench.models.spec import SCALE, Code
+from srbench.models.spec import SCALE, SCALE_ARGUMENTS, Code
 from srbench.models.state_dict import read_state_dict, tables
 from srbench.system.names import unknown
 from srbench.system.text import first_line
 
-SCALE_ARGUMENTS = ("scale", "upscale", "scale_factor", "upscale_factor", "upsample_factor", "sf")
-"""Names that constructors have for the scale; given where the spec says the scale, and not them."""
 PREFERRED = ("params_ema", "model_ema", "ema", "params", "state_dict", "model_state_dict", "model", "net")
 """Tables of a checkpoint, the best first: an average of weights is what papers test."""
 IGNORED = ("num_batches_tracked", "total_ops", "total_params")
@@ -55,13 +53,12 @@ def open_file(path: Path, device: torch.device, code: Code, scale: int) -> Loade
         if path == code.path:
             _require_determined(network, _made(make, arguments, code, seed=1), code)
     called = f"{code.name}({', '.join(f'{name}={value!r}' for name, value in arguments.items())})"
-    table = "" if path == code.path else _load(network, path, f"{called} of {code.path.name}")
+    table = "" if path == code.path else _load(network, path, f"{called} of {code.path.name}", code.table)
     network.to(device).eval().requires_grad_(requires_grad=False)
     require_one_input(code.name, _required(network.forward))
     parameters = sum(weight.numel() for weight in network.parameters())
-    return LoadedModel(
-        run=image_alone(network), says=called + (f" with {table}" if table else ""), parameters=parameters
-    )
+    says = called + (f" with {table}" if table else "")
+    return LoadedModel(run=image_alone(network), says=says, parameters=parameters, module=network)
 
 
 def _arguments(make: Callable[..., Any], code: Code, scale: int) -> dict[str, Any]:
@@ -134,7 +131,7 @@ def _require_determined(network: nn.Module, other: nn.Module, code: Code) -> Non
         )
 
 
-def _load(network: nn.Module, path: Path, what: str) -> str:
+def _load(network: nn.Module, path: Path, what: str, table: str = "") -> str:
     """Load the weights; returns the table of the file that they are from.
 
     Raises:
@@ -142,7 +139,7 @@ def _load(network: nn.Module, path: Path, what: str) -> str:
     """
     wanted = network.state_dict()
     best: tuple[int, str, dict[str, Tensor]] = (-1, "", {})
-    for name, state in _candidates(read_state_dict(path), wanted):
+    for name, state in _candidates(read_state_dict(path), wanted, table):
         score = sum(key in state and state[key].shape == value.shape for key, value in wanted.items())
         if score == len(wanted) == len(state):
             try:
@@ -154,14 +151,23 @@ def _load(network: nn.Module, path: Path, what: str) -> str:
     raise DataError(f"{path.name} does not fit {what}: {_mismatch(wanted, best[2])}; correct arg.NAME=VALUE or scale.")
 
 
-def _candidates(checkpoint: dict[str, Any], wanted: Mapping[str, Tensor]) -> Iterator[tuple[str, dict[str, Tensor]]]:
-    """What of a checkpoint may be the weights: each of its tables, as it is and without a prefix of its names."""
+def _candidates(
+    checkpoint: dict[str, Any], wanted: Mapping[str, Tensor], table: str
+) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    """What of a checkpoint may be the weights: its tables, as they are and without a prefix of their names.
+
+    Args:
+        checkpoint: a file's content.
+        wanted: the network's weights.
+        table: the only one that is meant, where the checkpoint has it.
+    """
     found = tables(checkpoint)
+    found = [each for each in found if each[0] == table] or found if table else found
     last = {name: name.rpartition(".")[2] for name, _ in found}
     found.sort(key=lambda each: PREFERRED.index(last[each[0]]) if last[each[0]] in PREFERRED else len(PREFERRED))
     first = next(iter(wanted), "")
-    for name, table in found:
-        state = {str(key): value for key, value in table.items() if isinstance(value, Tensor)}
+    for name, entries in found:
+        state = {str(key): value for key, value in entries.items() if isinstance(value, Tensor)}
         prefixes = {key.removesuffix(first) for key in state if first and key.endswith(f".{first}")}
         for prefix in ("", *sorted(prefixes, key=lambda each: (len(each), each))):
             part = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}

@@ -44,7 +44,7 @@ def open_file(path: Path, device: torch.device) -> LoadedModel:
             return out
 
     parameters = sum(weight.numel() for weight in program.parameters())
-    return LoadedModel(run=run, says="TorchScript program", parameters=parameters)
+    return LoadedModel(run=run, says="TorchScript program", parameters=parameters, module=program)
 
 
 def _require_no_files(path: Path) -> None:

@@ -34,7 +34,7 @@ from srbench.speed.gpu_meter import GpuMeter
 from srbench.speed.memory import peak_bytes
 from srbench.speed.modes import Mode, as_input, put_into, replayed
 from srbench.speed.record import SpeedRow
-from srbench.speed.roofline import Peaks, Work, count_work, measure_peaks
+from srbench.speed.roofline import COUNTS, Peaks, Work, measure_peaks
 from srbench.speed.timing import (
     WARM_UP_SECONDS,
     Clock,
@@ -47,6 +47,7 @@ from srbench.speed.timing import (
     sample,
     warm_up,
 )
+from srbench.speed.work import work_of
 from srbench.system.machine import machine
 
 OUTPUTS = {"720p": (720, 1280), "2160p": (2160, 3840)}
@@ -75,6 +76,7 @@ class SpeedRequest:
         parts: the whole method, and for methods that take the upsampled image also the network alone.
         seconds: time limit of a row's warm-up and of its runs, which reduces ``runs`` to five at least.
         settle: stop to time a row when its quartiles have settled.
+        multi_adds: also count the multiply-adds of an output of 1280x720, as papers print them.
     """
 
     choices: tuple[Choice, ...]
@@ -86,6 +88,7 @@ class SpeedRequest:
     parts: tuple[Part, ...] = ("whole", "network")
     seconds: float = math.inf
     settle: bool = False
+    multi_adds: bool = False
 
     def __post_init__(self) -> None:
         """Reject unknown sizes.
@@ -237,10 +240,10 @@ class SpeedTest:
         """Warmed-up rows, and failed rows."""
         for choice, mode, part, batch in request.ways(scale, self._device):
             self._tell(f"warming up {choice.card.name} x{scale} {size} {mode} {part} batch {batch}")
-            yield self._contender(choice, scale, size, mode, part, batch, request.seconds)
+            yield self._contender(choice, scale, size, mode, part, batch, request)
 
     def _contender(
-        self, choice: Choice, scale: int, size: str, mode: Mode, part: Part, batch: str, seconds: float
+        self, choice: Choice, scale: int, size: str, mode: Mode, part: Part, batch: str, request: SpeedRequest
     ) -> _Contender | SpeedRow:
         info = choice.card.info
         row = _row(choice, scale, size, mode, part)
@@ -252,18 +255,25 @@ class SpeedTest:
                 row = row.model_copy(update={"batch": count, "saturating": batch == "max"})
                 run, tile = self._fitting(method, scale, mode, part, (count, *self._lr_shape(method, height, width)))
                 memory = peak_bytes(run, self._device) if not mode.graph else None
-                warm = warm_up(run, self._clock, min(WARM_UP_SECONDS, seconds))
+                warm = warm_up(run, self._clock, min(WARM_UP_SECONDS, request.seconds))
         except (Exception, SystemExit) as error:  # a method that cannot run like this is one failed row
             reason = str(error).strip().splitlines()
             return row.model_copy(update={"error": f"{type(error).__name__}: {reason[0] if reason else ''}"})
         grown = scale if info.input == "upsampled" else 1
-        shape = (count, *self._lr_shape(method, height * grown, width * grown))
-        work = count_work(method.network(scale), shape) if isinstance(method, LearnedMethod) else None
+
+        def counted(images: int, height: int, width: int) -> Work | None:
+            shape = (images, *self._lr_shape(method, height * grown, width * grown))
+            return work_of(method, scale, shape, self._device, times=8 if choice.card.base else 1)
+
+        work = counted(count, height, width)
+        printed = counted(1, *lr_size("720p", scale)) if request.multi_adds and work else None
         row = row.model_copy(
-            update={
+            update={name: getattr(work, name) for name in COUNTS if work}
+            | {
                 "tile": tile,
                 "parameters": _parameters(method, scale),
-                "macs": work.macs if work else None,
+                "used_parameters": work.parameters if work else None,
+                "multi_adds_720p": printed.macs if printed else None,
                 "memory_mb": None if memory is None else round(memory / 1e6, 1),
             }
         )

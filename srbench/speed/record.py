@@ -46,6 +46,16 @@ class SpeedRow(Frozen):
     parameters: Count = 0
     macs: Count | None = None
     """Of the batch; None for methods without a network."""
+    flops: Count | None = None
+    """Of the batch as fvcore counts them: as ``macs``, and something for normalization, pooling and resizing."""
+    activations: Count | None = None
+    """Elements of the outputs of its convolutions."""
+    convolutions: Count | None = None
+    """How often one is called."""
+    multi_adds_720p: Count | None = None
+    """Multiply-accumulates of an output of 1280x720."""
+    used_parameters: Count | None = None
+    """Parameters of ``parameters`` that the output is computed from; None if unknown."""
     memory_mb: Measured | None = None
     energy_j: Measured | None = None
     """Of one image, by the GPU's energy counter."""

@@ -1,4 +1,4 @@
-"""The limits of a device: copy bandwidth and rate of matrix products, and the work of a network.
+"""The limits of a device: copy bandwidth and rate of matrix products, and the least time for some work.
 
 The roofline (Williams, Waterman, Patterson: Roofline, CACM 2009): no run is shorter than its arithmetic at the peak
 rate, or its memory traffic at the peak bandwidth. Both are measured together with the runs.
@@ -6,22 +6,21 @@ rate, or its memory traffic at the peak bandwidth. Both are measured together wi
 
 from __future__ import annotations
 
-import copy
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
 from srbench.speed.timing import Clock, sample
 
 COPY_BYTES = {"cuda": 1 << 30, "mps": 1 << 28, "cpu": 1 << 28}
 MATRIX = {"cuda": 8192, "mps": 2048, "cpu": 1536}
 REPEATS = 10
+COUNTS = ("macs", "flops", "activations", "convolutions")
+"""What of a network's work tables print."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +36,25 @@ class Work:
     """The work of one run.
 
     Attributes:
-        macs: multiply-accumulates, by torch's flop counter.
+        macs: multiply-accumulates of convolutions and products, by torch's flop counter.
         values: numbers moved if each layer reads and writes its maps once, with fused activations.
+        flops: as fvcore counts them: a multiply-add once, and something for normalization, pooling and resizing.
+        activations: elements of the convolutions' outputs.
+        convolutions: how often one is called.
+        parameters: from which the output is computed; None if unknown.
     """
 
     macs: int
     values: int
+    flops: int = 0
+    activations: int = 0
+    convolutions: int = 0
+    parameters: int | None = None
+
+    def repeated(self, times: int) -> Work:
+        """The work of several such runs."""
+        counts = {name: getattr(self, name) * times for name in COUNTS}
+        return dataclasses.replace(self, values=self.values * times, **counts)
 
     def seconds(self, peaks: Peaks, precision: str, size: int) -> float:
         """The shortest possible time by the roofline.
@@ -81,29 +93,3 @@ def _product_rate(device: torch.device, clock: Clock, context: Callable[[], Any]
         out = torch.empty_like(a)
         taken = median(sample(lambda: torch.mm(a, b, out=out), clock, REPEATS)[2:])
     return 2 * side**3 / taken * 1e3
-
-
-def count_work(network: nn.Module, x: tuple[int, ...]) -> Work:
-    """The work of a network's convolutions and products for an input shape; nothing is computed."""
-    network = copy.deepcopy(network).to("meta").eval()
-    counter = _Counter()
-    with torch.no_grad(), counter:
-        network(torch.empty(x, device="meta"))
-    return Work(counter.macs, counter.values)
-
-
-class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.macs = 0
-        self.values = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        out = func(*args, **kwargs)
-        packet = func._overloadpacket
-        if packet in flop_registry:
-            self.macs += flop_registry[packet](*args, **kwargs, out_val=out) // 2
-            tensors = [arg for arg in args if isinstance(arg, Tensor)] + [out]
-            self.values += sum(tensor.numel() for tensor in tensors)
-        return out

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 
 from srbench.errors import UsageError
 
-MODEL_KINDS = ("torch", "spandrel", "onnx", "torchscript", "exported", "images", "hub")
+MODEL_KINDS = ("torch", "basicsr", "spandrel", "onnx", "torchscript", "exported", "images", "hub")
 """What comes before the colon where a method is a file, a folder or a model hub's: no method can be called so."""
-PACKAGE_OF = {"spandrel": "spandrel", "onnx": "onnxruntime", "hub": "huggingface_hub"}
+PACKAGE_OF = {"basicsr": "yaml", "spandrel": "spandrel", "onnx": "onnxruntime", "hub": "huggingface_hub"}
 """What a kind needs that srbench does not bring; the extra that brings it is called as the kind is."""
 
 

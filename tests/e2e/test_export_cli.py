@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from small_models import save_exported, trained
 
 from srbench.weights import read_metadata, read_tensors
 
@@ -129,3 +130,18 @@ def test_errors_are_one_sentence_and_nothing_is_written(
     assert message in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert not list(tmp_path.glob("*.onnx")) + list(tmp_path.glob("srbench-*"))
+
+
+@pytest.mark.long
+def test_a_model_from_a_file_is_a_folder_for_the_hub(cli: Cli, tmp_path: Path) -> None:
+    name = f"exported:{save_exported(trained(steps=2), tmp_path / 'net.pt2')}"
+    result = cli("export", name, "--format", "hub", "--out", "folder", "--licence", "mit")
+    assert result.returncode == 0, result.stderr
+    assert {path.name for path in (tmp_path / "folder").iterdir()} == {"README.md", "config.json", "net_x2.onnx"}
+    assert "embedded" in (tmp_path / "folder" / "README.md").read_text()
+    words = ("--scales", "2", "--no-speed", "--no-report", "--metrics", "psnr", "--json")
+    result = cli("run", "--methods", f"hub:./folder,{name}", *words)
+    assert result.returncode == 0, result.stderr
+    one, other = (row["value"] for row in json.loads(result.stdout)["results"])
+    assert one == pytest.approx(other, abs=1e-4)
+    assert "--rgb is for --format onnx" in cli("export", name, "--format", "hub", "--rgb").stderr

@@ -571,3 +571,26 @@ def test_pillow_images_that_are_not_plain_are_refused() -> None:
     ):
         with pytest.raises(UsageError, match=sentence):
             srbench.score(image, PHOTO, scale=2)
+
+
+def test_images_may_be_paths(tmp_path: Path) -> None:
+    hr = photograph(48, 64, 1)
+    sr = np.clip(hr.astype(int) + 3, 0, 255).astype(np.uint8)
+    save(tmp_path / "hr.png", hr)
+    save(tmp_path / "sr.png", sr)
+    by_paths = srbench.score(tmp_path / "sr.png", str(tmp_path / "hr.png"), scale=2)
+    assert by_paths == srbench.score(sr, hr, scale=2)
+    assert np.array_equal(srbench.degrade(tmp_path / "hr.png", 2), srbench.degrade(hr, 2))
+    with pytest.raises(DataError, match=r"gone.png"):
+        srbench.score(tmp_path / "gone.png", hr, scale=2)
+
+
+def test_a_plot_of_a_run_is_a_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    save(tmp_path / "photos" / "a.png", photograph(40, 44, 1))
+    run = srbench.run(["bicubic", "nearest"], "photos", scales=2, metrics="psnr", progress=False)
+    drawn = [text.get_text() for text in run.plot().findobj() if hasattr(text, "get_text")]
+    assert {"bicubic", "nearest"} <= {*drawn}
+    assert run.plot("psnr-difference-photos-x2", baseline="bicubic") is not None
+    with pytest.raises(UsageError, match=r"no plot 'psnr-photo-x2'. Did you mean psnr-photos-x2"):
+        run.plot("psnr-photo-x2")

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import paper_networks
 import pytest
 import torch
 from torch import nn
@@ -16,7 +17,7 @@ from srbench.models.loaded import LoadedModel, open_file
 from srbench.models.model import spec_hash
 from srbench.models.parse import parse_spec
 from srbench.models.source_file import imported
-from srbench.models.spec import Code, ModelOptions
+from srbench.models.spec import SCALE_ARGUMENTS, Code, ModelOptions
 from srbench.plugins.registry import Registry
 
 CPU = torch.device("cpu")
@@ -145,7 +146,7 @@ def number():
 @pytest.fixture
 def net(tmp_path: Path) -> Path:
     (tmp_path / "common.py").write_text(COMMON)
-    (tmp_path / "net.py").write_text(NETWORKS)
+    (tmp_path / "net.py").write_text(NETWORKS + Path(paper_networks.__file__).read_text().partition("annotations")[2])
     return tmp_path / "net.py"
 
 
@@ -191,13 +192,19 @@ WRAPPINGS = {
         ("SrResNet", 4, {}, (3, 4, "lr", 1)),
         ("Windowed", 2, {}, (3, 2, "lr", 4)),
         ("Gated", 3, {}, (3, 3, "lr", 1)),
+        ("Rcan", 2, {"n_resgroups": 1}, (3, 2, "lr", 1)),
+        ("Imdn", 4, {"nf": 16}, (3, 4, "lr", 1)),
+        ("Rdn", 3, {"config": (2, 2, 4)}, (3, 3, "lr", 1)),
+        ("LapSrn", 4, {}, (1, 4, "lr", 1)),
+        ("Dbpn", 4, {"scale_factor": 4}, (3, 4, "lr", 1)),
+        ("Pan", 3, {"in_nc": 3, "out_nc": 3, "scale": 3}, (3, 3, "lr", 1)),
     ],
 )
 def test_networks_open_whatever_their_weights_are_wrapped_in(
-    net: Path, wrapping: str, name: str, scale: int, arguments: dict[str, int], facts: tuple[int, int, str, int]
+    net: Path, wrapping: str, name: str, scale: int, arguments: dict[str, Any], facts: tuple[int, int, str, int]
 ) -> None:
     network = built(net, name, **arguments)
-    written = {key: str(value) for key, value in arguments.items() if key != "upscale_factor"}  # which is the scale
+    written = {key: str(value) for key, value in arguments.items() if key not in SCALE_ARGUMENTS}
     found = opened(net, name, WRAPPINGS[wrapping](network.state_dict()), scale, **written)
     x = torch.rand(1, facts[0], 24, 32)
     with torch.inference_mode():
@@ -207,7 +214,7 @@ def test_networks_open_whatever_their_weights_are_wrapped_in(
         options: Any = {"input": facts[2], "range": 255 if name == "Edsr" else 1}
         traits = find_traits(found, ModelOptions(**options), "w.pth", scale)
         assert (traits.channels, traits.scale, traits.input, traits.multiple) == facts
-        assert (traits.halo is None) == (name == "Gated")
+        assert (traits.halo is None) == (name in ("Gated", "Rcan"))
 
 
 def test_a_function_may_make_the_network_and_it_says_what_was_assumed(net: Path) -> None:
@@ -224,6 +231,9 @@ def test_a_function_may_make_the_network_and_it_says_what_was_assumed(net: Path)
         ("Edsr", 2, {"n_resblocks": "3"}, r"4 of its 17 weights are missing \(body.2.body.0.weight, .*correct arg"),
         ("Edsr", 2, {"n_resblocks": "1"}, r"4 are unexpected \(body.1.body.0.weight"),
         ("Espcn", 0, {}, r"Espcn of net.py needs upscale_factor: add 'scale=2' after the '\?'"),
+        ("Dbpn", 3, {}, r"Dbpn of net.py cannot be built \(KeyError: 3\); its arguments are \?arg.NAME=VALUE"),
+        ("Pan", 2, {}, r"Pan of net.py needs in_nc, out_nc: add 'arg.in_nc=VALUE&arg.out_nc=VALUE' after the '\?'"),
+        ("Imdn", 2, {"nf": "12"}, r"w.pth does not fit Imdn\(nf=12, upscale=2\) of net.py: .* are missing \(fea_conv"),
         ("broken", 2, {}, r"broken of net.py cannot be built \(RuntimeError: no such block\)"),
         ("number", 0, {}, r"number of net.py is not a network"),
         ("Noisy", 0, {}, r"Noisy takes 2 inputs \(x, sigma\)"),

@@ -23,7 +23,7 @@ from srbench.speed.measure import SpeedRequest, SpeedTest, lr_size
 from srbench.speed.memory import peak_bytes
 from srbench.speed.modes import FEATURES, PRECISIONS, Mode, as_input, parse_mode, put_into
 from srbench.speed.record import SpeedRow
-from srbench.speed.roofline import Peaks, Work, count_work, measure_peaks
+from srbench.speed.roofline import Peaks, Work, measure_peaks
 from srbench.speed.timing import (
     SynchronisedClock,
     Timing,
@@ -34,6 +34,7 @@ from srbench.speed.timing import (
     sample,
     warm_up,
 )
+from srbench.speed.work import count_work
 
 CPU = torch.device("cpu")
 
