@@ -285,7 +285,7 @@ def test_pairs(cli: Cli, photos: Path, tmp_path: Path) -> None:
         (["--datasets", "set55"], 2, "Did you mean set5"),
         (["--datasets", "./nowhere"], 4, "nowhere"),
         (["--scales", "two"], 2, "whole numbers"),
-        (["--scales", "7"], 2, "does not work at x7"),
+        (["--scales", "17"], 2, "does not work at x17"),
         (["--protocol", "vdrs"], 2, "Did you mean vdsr"),
         (["--metrics", "snr"], 2, "Did you mean psnr"),
         (["--train", "maybe"], 2, "missing, always or never"),
