@@ -48,6 +48,7 @@ class Request:
         "haarpsi",
     )
     seeds: Annotated[tuple[int, ...], "Seeds of trainings; tables show the mean over them."] = (0,)
+    limit: Annotated[int, "Only the first so many images of each data set, for a quick look; 0 is all."] = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from srbench.training.job import Training
     from srbench.training.progress import Report, TrainingProgress
 
+_ON_TERMINAL = 2
+"""Most values of a cell on a terminal's line; lines in a log have them all."""
+
 
 def stderr() -> Console:
     """The console for everything but results."""
@@ -86,10 +89,10 @@ class RunConsole:
             self.known += 1
         else:
             self.computed += 1
-            if self._bars is None:
-                seconds = time.monotonic() - self._began.get(str(job.id), time.monotonic())
-                values = ", ".join(f"{name} {value:.4f}" for name, value in outcome.values.items())
-                self.say(escape(f"{count} {job.id}: {values} ({seconds:.1f} s)"))
+            seconds = time.monotonic() - self._began.get(str(job.id), time.monotonic())
+            shown = list(outcome.values.items())[: _ON_TERMINAL if self.has_bars else None]
+            values = ", ".join(f"{name} {value:.4f}" for name, value in shown)
+            self.say(escape(f"{count} {job.id}: {values} ({seconds:.1f} s)"))
 
     def training(self, training: Training) -> Report:
         """Weights are being trained; returns what to call with the progress."""

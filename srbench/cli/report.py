@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from srbench.cli.options import Out, split
-from srbench.system.places import LEADERBOARD, RUNS
+from srbench.system.places import LEADERBOARD, PAGE, RUNS
 from srbench.system.text import echo
 
 if TYPE_CHECKING:
@@ -87,9 +87,10 @@ def report(
             files = write_report(shown[0], folder, split(formats), plots, baselines[0])
     finally:
         gc.enable()
-    echo(f"report of {len(files)} files in {folder}", err=True)
+    page = _page(folder)
+    echo(f"report: {folder} ({len(files)} files)\nopen {page}", err=True)
     if open_:
-        _open(folder)
+        _open(page)
 
 
 def _choose(runs: list[LoadedRun], methods: tuple[str, ...], baseline: str) -> tuple[list[LoadedRun], list[str]]:
@@ -140,11 +141,14 @@ def _metrics(runs: list[LoadedRun], wanted: tuple[str, ...]) -> list[list[Metric
     return chosen
 
 
-def _open(folder: Path) -> None:
-    """Open the page of a report, or its folder."""
+def _page(folder: Path) -> Path:
+    """The page of a report, or its folder."""
+    pages = [folder / name for name in (PAGE, "leaderboard.html", "report.md", "leaderboard.md")]
+    return next((path for path in pages if path.is_file()), folder)
+
+
+def _open(page: Path) -> None:
     import webbrowser
 
-    pages = [folder / name for name in ("report.html", "leaderboard.html", "report.md", "leaderboard.md")]
-    page = next((path for path in pages if path.is_file()), folder)
     if not webbrowser.open(page.resolve().as_uri()):
         echo(f"no browser could be started; open {page} yourself", err=True)

@@ -141,6 +141,8 @@ class Dataset:
     note: str = ""
     called: str = ""
     above: tuple[str, ...] = ()
+    of: int = 0
+    """How many images the whole has, of which these are the first; 0 for the whole."""
 
     @property
     def scale(self) -> int | None:

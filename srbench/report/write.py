@@ -20,6 +20,7 @@ from srbench.bench.store import LoadedRun
 from srbench.system.files import write_atomically, writing
 from srbench.system.hashes import digest, parse_json
 from srbench.system.names import unknown
+from srbench.system.places import PAGE
 from srbench.version import __version__
 
 if TYPE_CHECKING:
@@ -205,7 +206,7 @@ def _contents(
     if "html" in wanted:
         from srbench.report.html.page import html_page
 
-        yield "report.html", html_page(run, references, comparisons, baseline or None)
+        yield PAGE, html_page(run, references, comparisons, baseline or None)
 
 
 def _comparisons(run: LoadedRun, baseline: str) -> list[Comparison]:

@@ -107,7 +107,7 @@ def test_five_images_get_no_stars_however_large_the_difference(run: LoadedRun) -
     five = [c for c in found if c.dataset == "set5"]
     assert len(five) == 12 and all(c.p is None and c.holm is None and not c.significant for c in five)
     assert any(c.significant for c in found if c.dataset == "hundred")
-    for matrix in matrices(found):
+    for matrix in matrices(run, found):
         page = matrix_page(run, list(matrix.cells.values()))
         table = "".join(line for line in page.splitlines() if line.startswith("|"))
         assert ("\\*" in table) == (matrix.dataset == "hundred")
@@ -132,7 +132,7 @@ def test_many_methods_are_compared_with_the_baseline_alone(tmp_path: Path) -> No
         tmp_path / "b", gains=gains | {"bicubic": 0.0}, images={"d": ("a",)}, scales=(2,), failed=(), pictures=0
     )
     assert report_pairs(more) == [(f"m{index}", "bicubic") for index in range(10)]
-    (matrix, *_) = matrices(compare_all(more, PSNR, report_pairs(more)))
+    (matrix, *_) = matrices(more, compare_all(more, PSNR, report_pairs(more)))
     assert (len(matrix.rows), matrix.columns) == (10, ("bicubic",))
 
 

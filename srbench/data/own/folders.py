@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from srbench.data.dataset import Dataset, ImageFile, Item
@@ -267,6 +268,14 @@ def _dataset(names: Sequence[str], spec: str, items: tuple[Item, ...], folder: P
         folder=folder,
         note=left_out,
     )
+
+
+def first_images(dataset: Dataset, limit: int) -> Dataset:
+    """The first images of a data set; all of them, and nothing noted, if it has no more."""
+    if not 0 < limit < len(dataset.items):
+        return dataset
+    items = dataset.items[:limit]
+    return replace(dataset, items=items, content_hash=content_hash(items), of=len(dataset.items))
 
 
 def content_hash(items: Sequence[Item]) -> str:

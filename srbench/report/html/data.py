@@ -137,7 +137,12 @@ def _datasets(run: LoadedRun, found: dict[str, dict[Any, ScoreSample]]) -> list[
         for sample in by_place.values():
             images.setdefault(sample.dataset, sample.images)
     return [
-        {"name": dataset.name, "title": dataset.title, "images": list(images.get(dataset.name, ()))}
+        {
+            "name": dataset.name,
+            "title": dataset.title,
+            "words": dataset.images_words,
+            "images": list(images.get(dataset.name, ())),
+        }
         for dataset in run.record.datasets
     ]
 
@@ -224,12 +229,12 @@ def _matrices(run: LoadedRun, labels: Sequence[str], comparisons: Sequence[Compa
     """All pairs of each metric, data set and scale, and what a star means."""
     metrics = [metric.name for metric in run.record.metrics]
     datasets = [dataset.name for dataset in run.record.datasets]
-    for matrix in matrices(comparisons):
+    for matrix in matrices(run, comparisons):
         yield {
             "dataset": datasets.index(matrix.dataset),
             "scale": matrix.scale,
             "metric": metrics.index(matrix.metric.name),
-            "n": matrix.n,
+            "images": matrix.images,
             "verdict": matrix.verdict,
             "rows": [labels.index(label) for label in matrix.rows],
             "columns": [labels.index(label) for label in matrix.columns],

@@ -159,10 +159,7 @@ def speed_title(speed: RunSpeed) -> str:
 
 def speed_words(speed: RunSpeed) -> str:
     """A caption for the speed column."""
-    return (
-        f"MP/s: megapixels of output per second at x{speed.scale}, one {speed.size}x{speed.size} LR image, all "
-        f"upsampling included, on {speed.device}"
-    )
+    return f"MP/s: output megapixels a second at x{speed.scale} from {speed.size}x{speed.size} LR, on {speed.device}"
 
 
 class _Builder:

@@ -25,7 +25,7 @@ function drawMatrix() {
   const rows = order.filter((method) => matrix.rows.includes(method));
   const columns = order.filter((method) => matrix.columns.includes(method));
   byId("matrix-note").textContent =
-    `${placeWords()}, ${plural(matrix.n, "image")}: row minus column, of the same images; blue where the row is better. ${matrix.verdict}.`;
+    `${placeWords()}, ${matrix.images}: row minus column, of the same images; blue where the row is better. ${matrix.verdict}.`;
   byId("matrix").replaceChildren(
     make(
       "table",
