@@ -19,7 +19,7 @@ from srbench.bench.reads import with_reads
 from srbench.bench.record import Record
 from srbench.bench.results import CellResult, Computed, FailedCell
 from srbench.bench.speed_column import due, write_speed
-from srbench.bench.store import LoadedRun, RunFolder, read_run, run_folders
+from srbench.bench.store import LoadedRun, RunFolder, image_folders, read_run, run_folders
 from srbench.bench.task import Began, CellTask, Event, Failure, ImageDone, Outcome, Task, TrainTask, Waiting
 from srbench.bench.workbench import Setting, Workbench
 from srbench.errors import DeviceError, SrbenchError
@@ -244,6 +244,7 @@ class Engine:
             if cell is None:
                 continue
             self._record.check_folder()
+            self._name_images(cell.key, job)
             for image in cell.images[: self.options.keep_images]:
                 self.folder.copy_images(other, cell, image.name)
             if (note := other.read_note(digest(inputs))) is not None:
@@ -298,10 +299,15 @@ class Engine:
         if done.sr is None:
             return
         self._record.check_folder()
+        self._name_images(task.key, task.job)
         self.folder.write_image(self.folder.sr_path(task.key, done.name), done.sr)
         hr = self.folder.hr_path(task.job.dataset.content_hash, task.job.id.scale, done.name)
         if done.hr is not None and not hr.exists():
             self.folder.write_image(hr, done.hr)
+
+    def _name_images(self, key: str, job: PlannedJob) -> None:
+        self.folder.name_images(key, image_folders(job.id, (other.id for other in self.plan.jobs)))
+        self.folder.name_hr_images(job.dataset.content_hash, job.id.scale, job.id.dataset)
 
     def _end(self, task: Task, outcome: Outcome) -> None:
         """Handle the outcome of a task."""
@@ -328,7 +334,9 @@ class Engine:
         """Store a cell, under a key that covers what its method read."""
         if computed.note is not None:
             self.folder.write_note(task.key, computed.note)
-            self.folder.move_images(task.key, computed.cell)
+            if computed.cell.key != task.key:
+                self._name_images(computed.cell.key, task.job)
+                self.folder.move_images(task.key, computed.cell)
         self.folder.write_cell(computed.cell)
 
     def _settle(self, index: int, key: str | None, outcome: CellResult | Failure, *, known: bool = False) -> None:

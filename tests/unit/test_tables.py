@@ -201,7 +201,7 @@ def test_a_narrow_terminal_keeps_the_methods_names(run: LoadedRun) -> None:
     console = Console(width=40, file=io.StringIO(), highlight=False)
     print_tables(run, console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert len(re.findall(r"^ bicubic +", text, re.MULTILINE)) >= 4
+    assert len(re.findall(r"^bicubic +", text, re.MULTILINE)) >= 4
     assert all(f"x{scale}" in text for scale in (2, 3, 4))
     assert "28.42 / .8104" in text
 
@@ -284,5 +284,5 @@ def test_one_method_and_forty_fit_80_columns(tmp_path: Path, gains: dict[str, fl
     print_tables(run, console, others=other_metrics(run), intervals=True, baseline=next(iter(gains)))
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert max(map(len, text.splitlines())) <= 80
-    assert all(re.search(rf"^ {name} ", text, re.MULTILINE) for name in gains)
+    assert all(re.search(rf"^{name} ", text, re.MULTILINE) for name in gains)
     assert "1 image)" in text
