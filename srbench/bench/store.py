@@ -26,6 +26,8 @@ from srbench.system.places import RUNS, is_file
 from srbench.system.sealed import read_sealed, sealed
 from srbench.system.text import warn
 
+_HR = "hr-"
+"""What the key of a data set's HR images begins with: no hash does."""
 _LONGEST = 80
 """Most characters of the name of a folder of images."""
 
@@ -62,9 +64,11 @@ class RunFolder:
         return _inside(self.path / "images", *self._kept_in(_hr_key(content, scale)), _file_name(image))
 
     def _kept_in(self, key: str) -> tuple[str, ...]:
-        """The folders, one in the other, of a cell's kept images: a note says; without one, the key itself."""
+        """The folders, one in the other, of a cell's kept images: a note says; older runs have the key itself."""
         note = _inside(self.path / "kept", key)
-        return tuple(note.read_text("utf-8").split("/")) if note.is_file() else (key,)
+        if note.is_file():
+            return tuple(note.read_text("utf-8").split("/"))
+        return ("hr", key.removeprefix(_HR)) if key.startswith(_HR) else (key,)
 
     def name_images(self, key: str, folders: Sequence[str]) -> None:
         """Keep a cell's images in a folder that a person can find, such as ``embedded/x2/fsrcnn``.
@@ -342,7 +346,7 @@ def image_folders(cell: CellId, among: Iterable[CellId]) -> tuple[str, str, str]
 
 
 def _hr_key(content: str, scale: int) -> str:
-    return f"hr-{content[:16]}-x{scale}"
+    return f"{_HR}{content[:16]}-x{scale}"
 
 
 def _file_name(image: str) -> str:

@@ -248,6 +248,8 @@ def test_images_of_another_version_never_pass_for_a_cells_own(tmp_path: Path) ->
 
 def test_a_run_whose_images_have_the_old_names_is_read(tmp_path: Path) -> None:
     assert RunFolder(tmp_path).sr_path("k", "baby") == tmp_path / "images" / "k" / "baby.png"
+    hr = tmp_path / "images" / "hr" / ("c" * 16 + "-x2") / "baby.png"
+    assert RunFolder(tmp_path).hr_path("c" * 64, 2, "baby") == hr
 
 
 def test_a_forged_note_of_where_images_are_leads_nowhere(tmp_path: Path) -> None:
