@@ -30,7 +30,7 @@ REPORT_FORMATS = ("md", "csv", "latex", "json", "html")
 STAMP = "report.json"
 _WITH_PLOTS = "md with plots"
 """In the stamp: the Markdown page that shows the plots."""
-_REPORT_VERSION = 6  # raise it when a report of the same run would look different
+_REPORT_VERSION = 7  # raise it when a report of the same run would look different
 
 
 def write_report(
