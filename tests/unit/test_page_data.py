@@ -53,7 +53,7 @@ def test_figures_of_the_document_are_those_of_the_run(tmp_path: Path) -> None:
     )
     assert bicubic["value"] == pytest.approx(BICUBIC["set5", 2][0])
     assert bicubic["text"] == "33.66"
-    assert bicubic["low"] < bicubic["value"] < bicubic["high"]
+    assert bicubic["low"] is None, "five images have a range, no interval"
     assert len(bicubic["images"]) == 5
     assert [(row["text"], row["difference"]) for row in bicubic["published"]] == [("33.66", ".00")]
     failed = next(figure for figure in document["results"] if figure["value"] is None)

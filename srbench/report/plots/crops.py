@@ -30,8 +30,10 @@ MAX_IMAGES = 24
 _BOX = "#D55E00"
 _CROP, _CAPTION, _GAP = 0.98, 0.24, 0.05
 """In inches: width of a crop, height of its caption, gap between panels."""
-_BLUR, _SLOPE = 1.5, 4.0
+_BLUR, _SLOPE = 2.0, 4.0
 """Of structure: the sigma in pixels that removes noise, and the slope in grey levels a pixel that counts half."""
+_FLAT = 0.3
+"""What disagreement counts where there is nothing at all."""
 _COLOUR = 12.0
 """The mean range over the channels, in grey levels, from which on an image looks coloured."""
 _log = logging.getLogger(__name__)
@@ -121,7 +123,7 @@ def structure(hr: Uint8Image) -> NDArray[np.float32]:
     smooth = cv2.GaussianBlur(gray(hr), (0, 0), _BLUR)
     slope = np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0) / 8, cv2.Sobel(smooth, cv2.CV_32F, 0, 1) / 8)
     around = cv2.GaussianBlur(slope, (0, 0), 2 * _BLUR)
-    return np.asarray(around / (around + _SLOPE), dtype=np.float32)
+    return np.asarray(_FLAT + (1 - _FLAT) * around / (around + _SLOPE), dtype=np.float32)
 
 
 def is_colourful(image: Uint8Image) -> bool:

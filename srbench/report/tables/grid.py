@@ -111,6 +111,8 @@ def printed(value: float, digits: int) -> str:
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
     text = f"{value:.{digits}f}"
+    if text.startswith("-") and not text.strip("-0."):
+        text = text[1:]  # -0.00 is 0
     return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) and digits else text
 
 

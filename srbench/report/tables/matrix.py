@@ -9,13 +9,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from srbench.analysis.bootstrap import FEW_IMAGES
 from srbench.analysis.compare import Comparison
 from srbench.analysis.significance import ALPHA, MIN_PAIRS
 from srbench.bench.results import MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.report.escape import markdown, one_line
 from srbench.report.tables.grid import metric_title, printed
-from srbench.report.tables.intervals import printed_p, signed, signed_interval
+from srbench.report.tables.intervals import printed_p, reach, signed
 from srbench.system.console import make_table
 
 _NAME = 18
@@ -111,7 +112,11 @@ def _entry(comparison: Comparison | None, *, interval: bool) -> str:
         return ""
     digits = comparison.metric.digits
     text = signed(comparison.difference, digits) + ("*" if comparison.significant else "")
-    return f"{text} {signed_interval(comparison.interval, digits)}" if interval and comparison.interval else text
+    if not interval:
+        return text
+    if comparison.interval is None and comparison.n < FEW_IMAGES:
+        return f"{text} ({reach(comparison)}; better on {comparison.wins} of {comparison.n})"
+    return f"{text} {reach(comparison)}" if comparison.interval else text
 
 
 def print_matrices(run: LoadedRun, comparisons: Sequence[Comparison], console: Console) -> None:

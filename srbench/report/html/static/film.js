@@ -48,7 +48,7 @@ function drawThumbs() {
         checked: crop === current,
         onchange: () => choose({ crop }),
       }),
-      make("img", { src: sourceOf(crop.whole), alt: "", decoding: "async" }),
+      make("img", { src: sourceOf(crop.whole), alt: `${crop.image}, the whole image`, decoding: "async" }),
       make("span", {
         class: "frame",
         style: { top: `${top}%`, left: `${left}%`, width: `${width}%`, height: `${height}%` },

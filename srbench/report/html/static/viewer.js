@@ -148,16 +148,11 @@ function imageValue(crop, method) {
 /** Links to the whole images, where the page lies in its run's folder. */
 function drawFiles(crop, left, right) {
   const { files } = crop.scales[chosen.scale];
-  const probe = new Image();
-  byId("files").replaceChildren();
-  probe.onload = () => {
-    if (cropHere() !== crop) return;
-    const link = (path, text) => make("a", { href: path, target: "_blank" }, text);
-    const names = [...new Set([left, right])].map((method) => [files[method], page.methods[method].label]);
-    const links = [[files.hr, "HR"], ...names].filter(([path]) => path).flatMap(([path, text]) => [link(path, text), " "]);
-    byId("files").replaceChildren("Whole images as PNG: ", ...links);
-  };
-  probe.src = files.hr;
+  const atHome = decodeURIComponent(location.pathname).endsWith(`/${page.run}/report/report.html`);
+  byId("files").hidden = !atHome;
+  const names = [...new Set([left, right])].map((method) => [files[method], page.methods[method].label]);
+  const links = [[files.hr, "HR"], ...names].flatMap(([path, text]) => [make("a", { href: path, target: "_blank" }, text), " "]);
+  byId("files").replaceChildren("Whole images as PNG: ", ...links);
 }
 
 function drawLegend(top, left, right) {
