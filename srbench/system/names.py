@@ -29,6 +29,17 @@ def short_labels(labels: Iterable[str]) -> dict[str, str]:
     return {label: method_of(label) if alike[method_of(label)] == 1 else label for label in labels}
 
 
+def as_known(name: str, known: Iterable[str]) -> str:
+    """A name as it is known, for one that is spelled as papers do: ``Set5``, ``FSRCNN``. Else the name itself."""
+    known = list(known)
+    alike = [other for other in known if _plain(other) == _plain(name)]
+    return alike[0] if name not in known and len(alike) == 1 else name
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_ ]", "", name.casefold())
+
+
 def split_names(values: str) -> tuple[str, ...]:
     r"""``a,b, c`` as a tuple; ``\,`` is a comma in a name.
 
