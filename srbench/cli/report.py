@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from srbench.cli.options import Out, split
+from srbench.errors import DataError, UsageError
 from srbench.system.places import LEADERBOARD, PAGE, RUNS
-from srbench.system.text import echo
+from srbench.system.text import echo, warn
 
 if TYPE_CHECKING:
     from srbench.bench.results import MetricRecord
@@ -55,6 +56,9 @@ def report(
     intervals: Annotated[
         bool, typer.Option("--intervals/--no-intervals", help="Also print values with 95 % intervals.")
     ] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Write an index of all runs in the folder, with their heads, and stop.")
+    ] = False,
     open_: Annotated[bool, typer.Option("--open/--no-open", help="Open the report in the browser.")] = False,
 ) -> None:
     """Print a run's tables, with published values, and write its report: tables, plots and crop sheets.
@@ -69,6 +73,9 @@ def report(
     from srbench.report.write import check_formats, write_report
 
     check_formats(split(formats))
+    if every:
+        _all(runs, out, open_=open_)
+        return
     named: list[str | None] = [*runs] if runs else [None]
     folders = {path.resolve(): path for path in (find_run(name, out) for name in named)}
     several = len(folders) > 1
@@ -91,6 +98,27 @@ def report(
     echo(f"report: {folder} ({len(files)} files)\nopen {page}", err=True)
     if open_:
         _open(page)
+
+
+def _all(runs: list[str] | None, out: Path, *, open_: bool) -> None:
+    """Write the index of all runs."""
+    from srbench.bench.store import read_run, run_folders
+    from srbench.report.gallery import write_gallery
+
+    if runs:
+        raise UsageError("--all takes every run of the folder: leave out the names of runs, or --all.")
+    found: list[LoadedRun] = []
+    for path in run_folders(out):
+        try:
+            found.append(read_run(path))
+        except DataError as error:  # a damaged run must not hide the others
+            warn(str(error))
+    if not found:
+        raise UsageError(f"There is no run under {out} yet; start one with `srbench run`.")
+    index = write_gallery(found, out)
+    echo(f"{len(found)} runs\nopen {index}", err=True)
+    if open_:
+        _open(index)
 
 
 def _choose(runs: list[LoadedRun], methods: tuple[str, ...], baseline: str) -> tuple[list[LoadedRun], list[str]]:

@@ -10,7 +10,7 @@ import typer
 
 from srbench.cli.options import Plugins, numbers
 from srbench.errors import EXIT_INTERRUPTED, MethodError, UsageError
-from srbench.system.text import echo, warn
+from srbench.system.text import warn
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +57,7 @@ def train(
     done: set[str] = set()
     failed: dict[str, MethodError] = {}
     failures: list[MethodError] = []
-    with RunConsole(len(trainings)) as console:
+    with RunConsole(len(trainings), "trainings") as console:
         for training in trainings:
             found = training.find()
             if found is not None and (not force or training.file_name in done):
@@ -75,7 +75,9 @@ def train(
                 failures.append(MethodError(f"{training}: {error}"))
                 failures[-1].__cause__ = error
             else:
-                echo(path)
+                console.result(path)
+                if (curve := path.with_suffix(".png")).is_file():
+                    console.say(f"curve: {curve}", markup=False)
             console.advance()
     if failures:
         for failure in failures[:-1]:

@@ -339,3 +339,20 @@ def test_no_torch_is_imported(folder: Path, three: list[str], tmp_path: Path) ->
         )
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_an_index_of_all_runs(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_run(tmp_path / "runs" / name, images={"set5": ("baby", "bird")}, scales=(2,), pictures=0)
+    (tmp_path / "runs" / "hurt").mkdir()
+    (tmp_path / "runs" / "hurt" / "run.json").write_text("{")
+    CliRunner().invoke(app, [str(tmp_path / "runs" / "one"), "--format", "html", "--no-plots"])
+    result = CliRunner().invoke(app, ["--all", "--out", str(tmp_path / "runs")])
+    assert result.exit_code == 0, result.output
+    text = (tmp_path / "runs" / "index.html").read_text("utf-8")
+    assert '<a href="one/report/report.html">one</a>' in text
+    assert "two (no report)" in text and "hurt" not in text
+    assert "best PSNR on set5 x2" in text and "8 methods" in text
+    assert "hurt" in result.stderr
+    refused = CliRunner().invoke(app, ["one", "--all", "--out", str(tmp_path / "runs")])
+    assert isinstance(refused.exception, UsageError) or refused.exit_code == 2
