@@ -32,7 +32,6 @@ EVERYTHING = {
     "per_image.csv",
     "compare.csv",
     "tables.tex",
-    "intervals.tex",
     "results.json",
     "report.html",
     *(
@@ -95,7 +94,7 @@ def test_some_formats_elsewhere(folder: Path, tmp_path: Path) -> None:
     to = tmp_path / "elsewhere"
     result = CliRunner().invoke(app, [str(folder), "--format", "csv,latex", "--no-plots", "--to", str(to)])
     assert result.exit_code == 0, result.output
-    assert _files(to) == {"results.csv", "per_image.csv", "compare.csv", "tables.tex", "intervals.tex"}
+    assert _files(to) == {"results.csv", "per_image.csv", "compare.csv", "tables.tex"}
     assert not (folder / "report").exists()
     CliRunner().invoke(app, [str(folder), "--format", "md", "--no-plots", "--to", str(to)])
     assert _files(to) > {"results.csv", "report.md", "compare.md"}
