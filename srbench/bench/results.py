@@ -18,7 +18,7 @@ from pydantic import (
 
 from srbench.metrics.pooling import Pool
 from srbench.system.plain import LONGEST_ERROR, Count, Frozen, Name, Number, Plain, Scale, Sentence, Side, Traceback
-from srbench.system.text import cut
+from srbench.system.text import counted, cut
 
 SCHEMA_VERSION: Final = 1
 """The version of documents that ``--json`` prints."""
@@ -144,6 +144,13 @@ class DatasetRecord(Frozen):
     licence: str = ""
     has_hr: bool = True
     """Whether it has HR images, with which SR can be compared."""
+    of: Count = 0
+    """How many images the whole data set has, of which the run has the first; 0 if it has all."""
+
+    @property
+    def images_words(self) -> str:
+        """``5 images``, or ``the first 2 of 5 images``."""
+        return f"the first {self.images} of {counted(self.of, 'image')}" if self.of else counted(self.images, "image")
 
 
 class MethodRecord(Frozen):
