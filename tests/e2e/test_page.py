@@ -160,7 +160,15 @@ def test_the_table_shows_figures_the_best_and_published_ones(opened: Callable[..
     assert seen.texts("#table .best")[0] == "36.31"
     assert "5 images: no interval" in (row.locator("td").first.get_attribute("data-tip") or "")
     row.locator("td").first.hover()
-    assert "95 % interval" in seen.page.locator("#tip").inner_text()
+    assert "no interval" in seen.page.locator("#tip").inner_text()
+    assert not seen.page.get_by_label("95 % intervals").is_visible(), "there are none of so few images"
+
+
+def test_intervals_of_many_images(opened: Callable[..., Opened], tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", images={"many": tuple("abcdefghijkl")}, failed=())
+    seen = opened(written(run))
+    assert "95 % interval [" in (seen.page.locator("#table tbody td").first.get_attribute("data-tip") or "")
+    assert not seen.page.get_by_label("published values").is_visible(), "there are none of a user's own images"
     seen.page.get_by_label("95 % intervals").check()
     assert seen.page.locator("#table .range").count() > 20
 

@@ -10,6 +10,7 @@ startBaseline();
 startRecord();
 follow(["dataset", "scale", "metric", "baseline", "hidden"], drawSummary);
 follow(["dataset", "scale", "metric", "hidden"], drawResults);
+byId("intervals").closest("label").hidden = !page.results.some((result) => result.low != null);
 byId("published").closest("label").hidden = !page.results.some((result) => result.published.length);
 for (const id of ["intervals", "published"]) byId(id).addEventListener("change", drawResults);
 byId("filter").addEventListener("input", (event) => resultsTable?.search(event.target.value).draw());
