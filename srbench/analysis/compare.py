@@ -90,6 +90,11 @@ class Comparison:
         )
 
     @property
+    def of_few(self) -> bool:
+        """Whether it rests on too few images for an interval, so that their range is shown."""
+        return self.n < FEW_IMAGES and not self.metric.of_set
+
+    @property
     def range(self) -> tuple[float, float]:
         """The smallest and the largest difference of an image."""
         found = [minus(a, b) for _, a, b in self.images()]

@@ -323,7 +323,7 @@ def _comparison(comparison: Comparison, labels: Sequence[str]) -> dict[str, Any]
         "difference": json_number(comparison.difference),
         "low": interval and interval.low,
         "high": interval and interval.high,
-        "range": [json_number(end) for end in comparison.range],
+        "range": None if comparison.metric.of_set else [json_number(end) for end in comparison.range],
         "wins": [comparison.wins, comparison.ties, comparison.losses],
         "p": printed_p(comparison.p),
         "holm": printed_p(comparison.holm),

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from srbench.analysis.bootstrap import FEW_IMAGES, Interval
+from srbench.analysis.bootstrap import Interval
 from srbench.analysis.compare import Comparison
 from srbench.analysis.sample import intervals_by_key, samples
 from srbench.bench.results import MetricRecord
@@ -61,7 +61,7 @@ def reach(comparison: Comparison) -> str:
     digits = comparison.metric.digits
     if comparison.interval is not None:
         return signed_interval(comparison.interval, digits)
-    return " to ".join(signed(end, digits) for end in comparison.range) if comparison.n < FEW_IMAGES else DASH
+    return " to ".join(signed(end, digits) for end in comparison.range) if comparison.of_few else DASH
 
 
 def printed_p(p: float | None) -> str:

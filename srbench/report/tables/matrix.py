@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from srbench.analysis.bootstrap import FEW_IMAGES
 from srbench.analysis.compare import Comparison
 from srbench.analysis.significance import ALPHA, MIN_PAIRS
 from srbench.bench.results import MetricRecord
@@ -116,7 +115,7 @@ def _entry(comparison: Comparison | None, *, interval: bool) -> str:
     text = signed(comparison.difference, digits) + ("*" if comparison.significant else "")
     if not interval:
         return text
-    if comparison.interval is None and comparison.n < FEW_IMAGES:
+    if comparison.interval is None and comparison.of_few:
         return f"{text} ({reach(comparison)}; better on {comparison.wins} of {comparison.n})"
     return f"{text} {reach(comparison)}" if comparison.interval else text
 

@@ -77,7 +77,7 @@ def _notes(comparisons: Sequence[Comparison]) -> list[str]:
     notes += [f"{', '.join(places)}: {reason}" for reason, places in by_reason.items()]
     if any(c.metric.of_set for c in comparisons):
         notes.append(f"no interval ({DASH}): {NO_INTERVAL}")
-    if any(c.n < FEW_IMAGES for c in comparisons):
+    if any(c.of_few for c in comparisons):
         notes.append(f"of fewer than {FEW_IMAGES} images: smallest to largest difference, no 95 % interval")
     return notes
 

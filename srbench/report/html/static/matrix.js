@@ -99,9 +99,11 @@ function showDetail(button) {
   const cell = comparisonOf(...button.dataset.pair.split(" ").map(Number));
   const { digits, unit } = page.metrics[chosen.metric];
   const [wins, ties, losses] = cell.wins;
-  const [least, most] = cell.range.map((end) => signed(toNumber(end), digits));
+  const [least, most] = (cell.range ?? []).map((end) => signed(toNumber(end), digits));
   const reach =
-    cell.low == null
+    cell.range == null
+      ? ""
+      : cell.low == null
       ? `, of an image from ${least} to ${most}`
       : `, 95 % interval ${range(cell.low, cell.high, digits, signed)}`;
   const test =
