@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
     Field,
@@ -105,6 +105,14 @@ class ReadNote(Frozen):
     schema_version: Literal[1] = 1
     files: tuple[Name, ...] = ()
     variables: tuple[Name, ...] = ()
+
+
+class KeptNote(Frozen):
+    """Where a run keeps the images of a cell or the HR of a data set: folders, one in the other."""
+
+    schema_version: Literal[1] = 1
+    key: Name
+    folders: Annotated[tuple[Name, ...], Field(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The files of runs: ``<out>/<run id>/{run.json, cells/, trainings/, images/, planes/, kept/, report/, locks/}``.
 
-``images/`` has a folder for each cell that a person can find, and ``kept/`` says which: a file by the cell's key.
+``images/`` has a folder for each cell that a person can find, and ``kept/`` says which: a note by the cell's key.
 
 Files are written to a temporary name, synced and renamed, so that an existing file is complete. Each JSON file has a
 checksum: an altered cell counts as missing, an altered run.json is refused.
@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from srbench.bench.results import CellId, CellResult, ReadNote, RunRecord, TrainingRecord
+from srbench.bench.results import CellId, CellResult, KeptNote, ReadNote, RunRecord, TrainingRecord
 from srbench.errors import DataError, UsageError
 from srbench.speed.record import RunSpeed, read_speed
 from srbench.system.files import sweep, write_atomically, writing_to
@@ -72,10 +72,17 @@ class RunFolder:
 
     def _kept_in(self, key: str) -> tuple[str, ...]:
         """The folders, one in the other, of a cell's kept images: a note says; older runs have the key itself."""
-        note = _inside(self.path / "kept", key)
-        if note.is_file():
-            return tuple(note.read_text("utf-8").split("/"))
+        note = self._kept_note(_inside(self.path / "kept", f"{key}.json"))
+        if note is not None and note.key == key:
+            return note.folders
         return ("hr", key.removeprefix(_HR)) if key.startswith(_HR) else (key,)
+
+    def _kept_note(self, path: Path) -> KeptNote | None:
+        """A note of where images are kept; None if there is none, or it is damaged."""
+        try:
+            return read_sealed(path, KeptNote, "run again")
+        except DataError:
+            return None
 
     def name_images(self, key: str, folders: Sequence[str]) -> None:
         """Keep a cell's images in a folder that a person can find, such as ``embedded/x2/fsrcnn``.
@@ -86,9 +93,9 @@ class RunFolder:
         if self._kept_in(key) == (wanted := tuple(safe_name(name)[:_LONGEST] for name in folders)):
             return
         with self.writing():
-            for note in (self.path / "kept").glob("*"):
-                if same_name(note.read_text("utf-8")) == same_name("/".join(wanted)):
-                    self._move_images(note.name, (*wanted[:-1], f"{wanted[-1]}-{note.name[:8]}"))
+            for note in filter(None, map(self._kept_note, (self.path / "kept").glob("*.json"))):
+                if same_name("/".join(note.folders)) == same_name("/".join(wanted)):
+                    self._move_images(note.key, (*wanted[:-1], f"{wanted[-1]}-{note.key[:8]}"))
             self._move_images(key, wanted)
 
     def _move_images(self, key: str, folders: tuple[str, ...]) -> None:
@@ -97,7 +104,7 @@ class RunFolder:
         if source.is_dir():
             target.parent.mkdir(parents=True, exist_ok=True)
             source.replace(target)
-        write_atomically(self.path / "kept" / key, "/".join(folders))
+        write_atomically(self.path / "kept" / f"{key}.json", sealed(KeptNote(key=key, folders=folders)))
 
     def name_hr_images(self, content: str, scale: int, dataset: str) -> None:
         """The same for the HR images of a data set."""
@@ -176,7 +183,7 @@ class RunFolder:
                     source.replace(target)
         with contextlib.suppress(OSError):  # not empty: an image of another cell
             _inside(self.path / "images", *self._kept_in(key)).rmdir()
-            _inside(self.path / "kept", key).unlink(missing_ok=True)
+            _inside(self.path / "kept", f"{key}.json").unlink(missing_ok=True)
 
     def lock(self, key: str) -> Lock:
         """The lock of a cell, not acquired yet; the process that computes the cell holds it."""

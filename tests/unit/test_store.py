@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from runs import write_run
 
-from srbench.bench.results import CellId, CellResult, CurvePoint, ImageResult, TrainingRecord
+from srbench.bench.results import CellId, CellResult, CurvePoint, ImageResult, KeptNote, TrainingRecord
 from srbench.bench.store import RunFolder, find_run, image_folders, read_run
 from srbench.errors import DataError, UsageError
 from srbench.system.files import StoreError, write_atomically
 from srbench.system.hashes import digest
+from srbench.system.sealed import sealed
 
 ID = CellId(method="bicubic", dataset="set5", scale=2, protocol="vdsr")
 
@@ -254,6 +255,7 @@ def test_a_run_whose_images_have_the_old_names_is_read(tmp_path: Path) -> None:
 
 def test_a_forged_note_of_where_images_are_leads_nowhere(tmp_path: Path) -> None:
     (tmp_path / "kept").mkdir()
-    (tmp_path / "kept" / "k").write_text("../../etc")
+    note = KeptNote(key="k", folders=("..", "..", "etc"))
+    (tmp_path / "kept" / "k.json").write_text(sealed(note))
     with pytest.raises(DataError, match="do not trust that run"):
         RunFolder(tmp_path).sr_path("k", "baby")
