@@ -12,18 +12,17 @@ from contextlib import ExitStack, suppress
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Self, TypeAlias
 
 from srbench.bench.interfaces import Executor, Watcher
-from srbench.bench.known import OtherRuns
 from srbench.bench.options import Options
 from srbench.bench.parted import Parted
 from srbench.bench.plan import Plan, PlannedJob
-from srbench.bench.reads import with_reads
 from srbench.bench.record import Record
 from srbench.bench.results import CellResult, Computed, FailedCell
 from srbench.bench.speed_column import due, write_speed
-from srbench.bench.store import LoadedRun, RunFolder, image_folders, read_run
+from srbench.bench.store import LoadedRun, RunFolder, read_run
+from srbench.bench.stored_cells import StoredCells
 from srbench.bench.task import Began, CellTask, Event, Failure, ImageDone, Outcome, Task, TrainTask, Waiting
 from srbench.bench.workbench import Setting, Workbench
 from srbench.bench.workload import Workload
@@ -33,7 +32,7 @@ from srbench.speed.record import RunSpeed
 from srbench.system.device import devices_of
 from srbench.system.files import StoreError
 from srbench.system.hashes import digest
-from srbench.system.locks import POLL, Lock
+from srbench.system.locks import POLL
 from srbench.training.job import Training, training_command
 from srbench.training.progress import Report, TrainingProgress
 from srbench.weights import weights_sha256 as sha256_of
@@ -52,15 +51,14 @@ class Engine:
         self.watcher = watcher
         self.folder = RunFolder(options.out / plan.run_id)
         self._began = time.monotonic()
-        self._others = OtherRuns(options.out)
         self._record = Record(plan, self.folder, options.command, self._notes())
+        self._cells = StoredCells(plan, self.folder, self._record, options)
         self._left = Workload(plan.jobs, options)
         self._parted: dict[str, Parted] = {}  # by key of the cell
         self._shown: set[str] = set()  # keys of cells that the watcher knows of
         self._running: dict[str, int] = {}  # keys of cells
         self._trained: dict[str, Path | Failure | None] = {}  # by file name; None during training
         self._reports: dict[str, Report] = {}
-        self._locks: dict[str, Lock] = {}
         self._elsewhere: dict[int, None] = {}  # cells that another process computes, an ordered set
         self._deadly: set[str] = set()  # methods that killed a process
 
@@ -78,8 +76,7 @@ class Engine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with ExitStack() as stack:
-            for lock in self._locks.values():
-                stack.callback(lock.release)
+            stack.callback(self._cells.release)
             if kind is not None:
                 stack.callback(self._flush)
             stack.callback(self.registry.hosts.close)
@@ -205,7 +202,7 @@ class Engine:
         file = job.training.find() if job.training else None
         if job.training is not None and (file is None or self.options.train == "always"):
             return None
-        return self._known(job, job.inputs(self.plan.scoring, sha256_of(file) if file else None))
+        return self._cells.known(job, job.inputs(self.plan.scoring, sha256_of(file) if file else None))
 
     def _start_tasks(self) -> None:
         """Start the next step of the remaining cells, in their order, until the executor is full."""
@@ -260,17 +257,18 @@ class Engine:
         key = digest(inputs)
         if key in self._running:  # the same cell under another name is running
             return None
-        if not self.options.force and (cell := self._known(job, inputs)) is not None:
-            return cell.key, cell
-        if not self._lock(key, index):
+        if not self._cells.lock(key):
+            if index not in self._elsewhere:
+                self._elsewhere[index] = None
+                self.watcher.waiting(str(job.id))
             return None
-        if not self.options.force and (cell := self._known(job, inputs)) is not None:  # just finished elsewhere
-            self._unlock(key)
+        self._elsewhere.pop(index, None)
+        if not self.options.force and (cell := self._cells.known(job, inputs)) is not None:  # finished just now
+            self._cells.unlock(key)
             return cell.key, cell
         kept = self.options.keep_images
-        items = job.dataset.items[:kept]
-        wanted = not all(self._beside_path(job, item.name).exists() for item in items)
-        return CellTask(job=job, key=key, weights=file, weights_sha256=sha256, images=kept, hr=wanted)
+        hr = self._cells.lacks_beside(job)
+        return CellTask(job=job, key=key, weights=file, weights_sha256=sha256, images=kept, hr=hr)
 
     def _weights(self, training: Training, seed: int) -> Path | TrainTask | Failure | None:
         """The weights, or the task that trains them if training is allowed; None during the training."""
@@ -290,48 +288,6 @@ class Engine:
             return first
         return TrainTask(training=training, again=again, done=frozenset(self._trained))
 
-    def _known(self, job: PlannedJob, inputs: dict[str, Any]) -> CellResult | None:
-        """A finished cell of this run, or one of another run, which is copied."""
-        if (cell := self._cell_in(self.folder, job, inputs)) is not None:
-            return cell
-        for other in self._others.that_have(digest(inputs)):
-            cell = self._cell_in(other, job, inputs)
-            if cell is None:
-                continue
-            self._record.check_folder()
-            self._name_images(cell.key, job)
-            for image in cell.images[: self.options.keep_images]:
-                self.folder.copy_images(other, cell, image.name)
-            if (note := other.read_note(digest(inputs))) is not None:
-                self.folder.write_note(digest(inputs), note)
-            self.folder.write_cell(cell)
-            return cell
-        return None
-
-    def _cell_in(self, folder: RunFolder, job: PlannedJob, inputs: dict[str, Any]) -> CellResult | None:
-        """A finished cell of a run, if the files that its method read are unchanged."""
-        note = folder.read_note(digest(inputs)) if job.watched or self.plan.foreign_metrics else None
-        cell = folder.read_cell(digest(with_reads(inputs, note, job.card.folder)))
-        return cell if cell is not None and cell.reusable else None
-
-    def _lock(self, key: str, index: int) -> bool:
-        """Take a cell's lock; False if another process has it."""
-        self._record.begin()
-        self._record.check_folder()
-        lock = self.folder.lock(key)
-        if lock.acquire():
-            self._locks[key] = lock
-            self._elsewhere.pop(index, None)
-            return True
-        if index not in self._elsewhere:
-            self._elsewhere[index] = None
-            self.watcher.waiting(str(self.plan.jobs[index].id))
-        return False
-
-    def _unlock(self, key: str) -> None:
-        if key in self._locks:
-            self._locks.pop(key).release()
-
     # results -----------------------------------------------------------------------------------------------
 
     def _on_event(self, task: Task, event: Event) -> None:
@@ -350,29 +306,8 @@ class Engine:
                     self.watcher.cell_started(task.job)
                 self._left.began(task)
             elif isinstance(event, ImageDone):
-                self._keep_images(task, event)
+                self._cells.keep_images(task, event)
                 self.watcher.image_done(task.job)
-
-    def _keep_images(self, task: CellTask, done: ImageDone) -> None:
-        if done.sr is None:
-            return
-        self._record.check_folder()
-        self._name_images(task.key, task.job)
-        self.folder.write_image(self.folder.sr_path(task.key, done.name), done.sr)
-        if done.planes is not None:
-            self.folder.write_image(self.folder.planes_path(task.key, done.name), done.planes)
-        beside = self._beside_path(task.job, done.name)
-        if done.hr is not None and not beside.exists():
-            self.folder.write_image(beside, done.hr)
-
-    def _beside_path(self, job: PlannedJob, image: str) -> Path:
-        dataset = job.dataset
-        path = self.folder.hr_path if dataset.has_hr else self.folder.lr_path
-        return path(dataset.content_hash, job.id.scale, image)
-
-    def _name_images(self, key: str, job: PlannedJob) -> None:
-        self.folder.name_images(key, image_folders(job.id, (other.id for other in self.plan.jobs)))
-        self.folder.name_hr_images(job.dataset.content_hash, job.id.scale, job.id.dataset)
 
     def _end(self, task: Task, outcome: Outcome) -> None:
         """Handle the outcome of a task."""
@@ -393,22 +328,13 @@ class Engine:
             self._record.check_folder()
             index = self._running.pop(task.key)
             if isinstance(outcome, Computed):
-                self._keep(task, outcome)
+                self._cells.keep(task, outcome)
                 self._settle(index, outcome.cell.key, outcome.cell)
             else:
                 if outcome.fatal:
                     self._deadly.add(task.job.card.name)
                 self._settle(index, task.key, outcome)
-            self._unlock(task.key)
-
-    def _keep(self, task: CellTask, computed: Computed) -> None:
-        """Store a cell, under a key that covers what its method read."""
-        if computed.note is not None:
-            self.folder.write_note(task.key, computed.note)
-            if computed.cell.key != task.key:
-                self._name_images(computed.cell.key, task.job)
-                self.folder.move_images(task.key, computed.cell)
-        self.folder.write_cell(computed.cell)
+            self._cells.unlock(task.key)
 
     def _settle(self, index: int, key: str | None, outcome: CellResult | Failure, *, known: bool = False) -> None:
         """Record the result of a cell, and tell the watcher."""
