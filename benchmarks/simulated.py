@@ -12,11 +12,13 @@ from typing import Any
 
 from srbench.bench.engine import Engine
 from srbench.bench.options import Options, Request
+from srbench.bench.part import Part
 from srbench.bench.plan import Plan, PlannedJob, make_plan
 from srbench.bench.results import CellResult, Computed, FailedCell, ImageResult
 from srbench.bench.task import Began, CellTask, Event, Failure, ImageDone, SpeedTask
 from srbench.bench.workbench import Setting
 from srbench.data.dataset import ImageFile, Item
+from srbench.isolation.watch import Reads
 from srbench.metrics.scoring import Scoring
 from srbench.plugins.registry import Registry
 from srbench.system.hashes import digest
@@ -34,21 +36,35 @@ def lengths(cells: int, mean: float, spread: float) -> list[float]:
 
 @dataclass(frozen=True, slots=True)
 class Sleeps:
-    """A workbench whose cells take the time that their seed stands for."""
+    """A workbench whose cells take the time that their seed stands for, and parts of them their share of it."""
 
     scoring: Scoring
     seconds: tuple[float, ...]
 
-    def carry_out(self, task: CellTask | SpeedTask, tell: Callable[[Event], None]) -> Computed | Failure:
+    def carry_out(self, task: CellTask | SpeedTask, tell: Callable[[Event], None]) -> Computed | Part | Failure:
         if isinstance(task, SpeedTask):  # says which process it is: see warm_up
             time.sleep(float(task.asked))
             return Failure(kind="method", error=str(os.getpid()))
         tell(Began())
-        time.sleep(self.seconds[task.job.id.seed])
+        first, behind = task.span or (0, IMAGES)
         values = dict.fromkeys(self.scoring.hashes, 30.0)
-        rows = tuple(ImageResult(name=str(n), width=480, height=320, values=values) for n in range(IMAGES))
-        for row in rows:
-            tell(ImageDone(row.name))
+        rows = tuple(ImageResult(name=str(n), width=480, height=320, values=values) for n in range(first, behind))
+        if not task.parts:
+            time.sleep(self.seconds[task.job.id.seed] * len(rows) / IMAGES)
+            for row in rows:
+                tell(ImageDone(row.name))
+        if task.span is not None:
+            return Part(
+                images=rows,
+                scored=(),
+                extents=(),
+                reads=Reads(),
+                notes=(),
+                unsteady="",
+                pairing="",
+                same=0,
+                environment={},
+            )
         inputs = task.job.inputs(self.scoring, task.weights_sha256)
         cell = CellResult(
             key=digest(inputs),

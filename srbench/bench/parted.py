@@ -45,6 +45,7 @@ class Parted:
         if task.parts:
             return outcome
         assert task.span is not None
+        assert isinstance(outcome, Part | Failure)
         self._ended[task.span] = outcome
         if isinstance(outcome, Failure):  # what is behind it decides nothing any more
             self._waiting = deque(span for span in self._waiting if span < task.span)
