@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,7 +33,7 @@ from srbench.system.machine import device_name, versions
 from srbench.system.text import first_line
 
 Then = Callable[[], None]
-OnImage = Callable[[int, str, NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float64]], Then]
+OnImage = Callable[[int, str, NDArray[np.uint8], NDArray[np.uint8], NDArray[Any]], Then]
 """Called with the index and name of an image, SR and HR (enlarged LR where there is none) to look at, and the SR planes
 that are scored. What it returns is called in the thread of the cell, in the images' order."""
 
@@ -40,9 +41,9 @@ that are scored. What it returns is called in the thread of the cell, in the ima
 UNREAD = "its source or weights cannot be read, so other runs do not reuse its values"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Given:
-    """An image, prepared; ``planes`` is what the method gets, None if SR was made elsewhere."""
+    """An image, prepared; ``planes`` is what the method gets, None if it has had it, or if SR was made elsewhere."""
 
     index: int
     name: str
@@ -108,20 +109,23 @@ def compute_part(
         if isinstance(runner, SrImages) or given.planes is None:
             return given, None
         output = _super_resolve(runner, given.planes, given.case.scale, given.name)
+        given.planes = None  # its memory may be needed for what follows
         if job.watched and given.index == 0:
             first = given.case, output
         return given, output
 
     def scored(made: tuple[_Given, Output | None]) -> tuple[_Done, Then]:
         given, output = made
-        case, other = given.case, beside(given.case)
+        del made
+        case, other, tile = given.case, beside(given.case), output.tile if output else None
         compared = case if isinstance(case, Case) else None
         whole = compared.uncropped if compared else other.shape[:2]
         if output is None or isinstance(runner, SrImages):
             file = supplied.files[given.index]
-            sr = read_sr(file, given.name, other, whole, has_hr=compared is not None).astype(np.float64)
+            sr: NDArray[Any] = read_sr(file, given.name, other, whole, has_hr=compared is not None)
         else:
             sr = case.finish(runner.info, output.planes)
+        supplied_here, output = output is None, None  # as above
         image = case.image(sr)
         pair, original = (compared.pair(sr), compared.hr) if compared else (None, None)
         found = scoring.score_what_can_be(given.name, pair, (image, original), device)
@@ -133,11 +137,11 @@ def compute_part(
             width=width,
             height=height,
             values=found.values,
-            tile=output.tile if output else None,
+            tile=tile,
             blocks=blocks(scoring.metrics, other.shape),
             drawn=compared.drawn if compared else (),
         )
-        is_hr = output is None and compared is not None and np.array_equal(image, compared.hr)
+        is_hr = supplied_here and compared is not None and np.array_equal(image, compared.hr)
         then = image_done(given.index, given.name, image, other, sr)
         return _Done(result, found, Extent(given.name, other.shape[:2], whole), is_hr), then
 

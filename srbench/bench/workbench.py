@@ -167,7 +167,7 @@ class Workbench:
         from srbench.imaging.planes import encode_planes
 
         def image_done(
-            index: int, name: str, sr: NDArray[np.uint8], hr: NDArray[np.uint8], planes: NDArray[np.float64]
+            index: int, name: str, sr: NDArray[np.uint8], hr: NDArray[np.uint8], planes: NDArray[Any]
         ) -> Callable[[], None]:
             if index >= task.images:
                 return lambda: tell(ImageDone(name))
