@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from typing import TypeVar
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from srbench.bench.cases import CaseSource, beside
+from srbench.bench.overlap import in_turn
 from srbench.bench.part import Part, Span
 from srbench.bench.plan import PlannedJob
 from srbench.bench.reads import examine, with_reads
 from srbench.bench.results import CellResult, Computed, ImageResult
 from srbench.bench.runner import Account, Runner
-from srbench.bench.samples import case_of
-from srbench.data.catalog import Dataset, Sample
-from srbench.data.images import LrSample, ensure_fetched, read_lr, read_samples
 from srbench.data.sr_images import Matched, match_by_name, read_sr
 from srbench.errors import DataError, MethodError
 from srbench.inference import Output
@@ -28,98 +28,37 @@ from srbench.metrics.hosted import read_by
 from srbench.metrics.scoring import Scored, Scoring
 from srbench.models.model import SrImages
 from srbench.protocols.case import Case, LrCase
-from srbench.protocols.protocol import Protocol
 from srbench.system.hashes import digest
 from srbench.system.machine import device_name, versions
 from srbench.system.text import first_line
 
-KEEP_PIXELS = 20_000_000
-"""Prepared images are kept between cells if a data set has no more HR pixels than this."""
-
-T = TypeVar("T")
-
-OnImage = Callable[[int, str, NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float64]], None]
+Then = Callable[[], None]
+OnImage = Callable[[int, str, NDArray[np.uint8], NDArray[np.uint8], NDArray[Any]], Then]
 """Called with the index and name of an image, SR and HR (enlarged LR where there is none) to look at, and the SR planes
-that are scored."""
-
-
-class CaseSource:
-    """The images of a data set as a protocol prepares them; the last set's are kept, for cells that share them.
-
-    A data set that could not be fetched is not tried again: its error is raised at once.
-    """
-
-    def __init__(self) -> None:
-        self._key: tuple[str, str, str] | None = None
-        self._cases: dict[int, Case | LrCase] = {}
-        self._pixels = 0
-        self._failed: dict[tuple[object, ...], DataError] = {}
-
-    def cases(
-        self, dataset: Dataset, scale: int, protocol: Protocol, span: Span | None = None
-    ) -> Iterator[tuple[int, str, Case | LrCase]]:
-        """Each image's index, its name and its case.
-
-        Raises:
-            DataError: an image is missing, corrupt or too small.
-        """
-        key = (dataset.content_hash, str(scale), protocol.hash)
-        if key != self._key:
-            self._key, self._cases, self._pixels = key, {}, 0
-        for index in range(*(span or (0, len(dataset.items)))):
-            for number, turn in enumerate(protocol.turns):
-                place = index * len(protocol.turns) + number
-                name = dataset.items[index].name if turn is None else f"{dataset.items[index].name}-{turn + 1}"
-                case = self._cases.get(place)
-                if case is None:
-                    case = self._prepared(key, dataset, index, scale, protocol, turn)
-                    self._keep(place, case)
-                yield place, name, case
-
-    def ensure(self, dataset: Dataset) -> None:
-        """Fetch a data set.
-
-        Raises:
-            DataError: it cannot be fetched.
-        """
-        self._once((dataset.content_hash,), lambda: ensure_fetched(dataset))
-
-    def _prepared(
-        self, key: tuple[str, str, str], dataset: Dataset, index: int, scale: int, protocol: Protocol, turn: int | None
-    ) -> Case | LrCase:
-        """An image's case."""
-        alone = replace(dataset, items=dataset.items[index : index + 1])
-
-        def read() -> Sample | LrSample:
-            return next(read_samples(alone)) if dataset.has_hr else next(read_lr(alone))
-
-        sample = self._once((dataset.content_hash, index), read)
-        return self._once((*key, index), lambda: case_of(sample, scale, protocol, turn))
-
-    def _keep(self, place: int, case: Case | LrCase) -> None:
-        """Keep a case where there is room."""
-        height, width = _beside(case).shape[:2]
-        self._pixels += height * width
-        if self._pixels <= KEEP_PIXELS:
-            self._cases[place] = case
-
-    def _once(self, what: tuple[object, ...], make: Callable[[], T]) -> T:
-        """What ``make`` returns; where it failed before, its error at once."""
-        if what in self._failed:
-            raise self._failed[what]
-        try:
-            return make()
-        except DataError as error:
-            self._failed[what] = error
-            raise
-
-
-def _beside(case: Case | LrCase) -> NDArray[np.uint8]:
-    """What there is to look at beside SR, in its size: HR, or enlarged LR."""
-    return case.hr if isinstance(case, Case) else case.enlarged
+that are scored. What it returns is called in the thread of the cell, in the images' order."""
 
 
 UNREAD = "its source or weights cannot be read, so other runs do not reuse its values"
+
+
+@dataclass(slots=True)
+class _Given:
+    """An image, prepared; ``planes`` is what the method gets, None if it has had it, or if SR was made elsewhere."""
+
+    index: int
+    name: str
+    case: Case | LrCase
+    planes: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What a part keeps of an image; ``is_hr``: SR is HR, to the last pixel."""
+
+    image: ImageResult
+    scored: Scored
+    extent: Extent
+    is_hr: bool
 
 
 def compute_part(
@@ -128,8 +67,10 @@ def compute_part(
     runner: Runner | SrImages,
     cases: CaseSource,
     device: str,
-    image_done: OnImage = lambda index, name, sr, hr, planes: None,
+    image_done: OnImage = lambda index, name, sr, hr, planes: lambda: None,
     span: Span | None = None,
+    *,
+    overlap: bool = False,
 ) -> Part:
     """Run a method over images of a data set and score the results; existing SR images are only scored.
 
@@ -143,15 +84,13 @@ def compute_part(
         device: where networks of metrics run.
         image_done: called after each image.
         span: which images; all by default.
+        overlap: prepare the next image, and score the last one, while the method runs.
 
     Raises:
         MethodError: the method raised or broke its contract.
         DataError: an image is missing, corrupt or too small to be scored.
     """
     scoring = job.scored_by(scoring)
-    images: list[ImageResult] = []
-    scored: list[Scored] = []
-    extents: list[Extent] = []
     first: tuple[Case | LrCase, Output] | None = None
     supplied = _supplied(runner, job)
     if isinstance(runner, SrImages) and len(scoring.protocol.turns) > 1:
@@ -160,57 +99,72 @@ def compute_part(
             f"Protocol '{name}' makes {count} LR images of each HR image, and the folder has one SR image of each: "
             "write its LR by `srbench degrade`, and score SR of that as it says."
         )
-    same = 0
-    for index, name, case in cases.cases(job.dataset, job.id.scale, scoring.protocol, span):
+
+    def prepared() -> Iterator[_Given]:
+        for index, name, case in cases.cases(job.dataset, job.id.scale, scoring.protocol, span):
+            yield _Given(index, name, case, None if isinstance(runner, SrImages) else case.method_input(runner.info))
+
+    def super_resolved(given: _Given) -> tuple[_Given, Output | None]:
+        nonlocal first
+        if isinstance(runner, SrImages) or given.planes is None:
+            return given, None
+        output = _super_resolve(runner, given.planes, given.case.scale, given.name)
+        given.planes = None  # its memory may be needed for what follows
+        if job.watched and given.index == 0:
+            first = given.case, output
+        return given, output
+
+    def scored(made: tuple[_Given, Output | None]) -> tuple[_Done, Then]:
+        given, output = made
+        del made
+        case, other, tile = given.case, beside(given.case), output.tile if output else None
         compared = case if isinstance(case, Case) else None
-        beside = _beside(case)
-        whole = compared.uncropped if compared else beside.shape[:2]
-        if isinstance(runner, SrImages):
-            sr = read_sr(supplied.files[index], name, beside, whole, has_hr=compared is not None).astype(np.float64)
-            tile = None
-            image = case.image(sr)
-            same += compared is not None and np.array_equal(image, compared.hr)
+        whole = compared.uncropped if compared else other.shape[:2]
+        if output is None or isinstance(runner, SrImages):
+            file = supplied.files[given.index]
+            sr: NDArray[Any] = read_sr(file, given.name, other, whole, has_hr=compared is not None)
         else:
-            output = _super_resolve(runner, case, name)
-            if job.watched and index == 0:
-                first = case, output
-            sr, tile = case.finish(runner.info, output.planes), output.tile
-            image = case.image(sr)
+            sr = case.finish(runner.info, output.planes)
+        supplied_here, output = output is None, None  # as above
+        image = case.image(sr)
         pair, original = (compared.pair(sr), compared.hr) if compared else (None, None)
-        found = scoring.score_what_can_be(name, pair, (image, original), device)
+        found = scoring.score_what_can_be(given.name, pair, (image, original), device)
         if not found.values and not found.parts:
             raise DataError(next(iter(found.reasons.values())))
-        scored.append(found)
-        extents.append(Extent(name, beside.shape[:2], whole))
-        height, width = beside.shape[:2]
-        counts = blocks(scoring.metrics, beside.shape)
-        images.append(
-            ImageResult(
-                name=name,
-                width=width,
-                height=height,
-                values=found.values,
-                tile=tile,
-                blocks=counts,
-                drawn=compared.drawn if compared else (),
-            )
+        height, width = other.shape[:2]
+        result = ImageResult(
+            name=given.name,
+            width=width,
+            height=height,
+            values=found.values,
+            tile=tile,
+            blocks=blocks(scoring.metrics, other.shape),
+            drawn=compared.drawn if compared else (),
         )
-        image_done(index, name, image, beside, sr)
+        is_hr = supplied_here and compared is not None and np.array_equal(image, compared.hr)
+        then = image_done(given.index, given.name, image, other, sr)
+        return _Done(result, found, Extent(given.name, other.shape[:2], whole), is_hr), then
+
+    done: list[_Done] = []
+    with closing(in_turn(prepared(), super_resolved, scored, overlap=overlap)) as images:
+        for image, then in images:
+            done.append(image)
+            then()
     unsteady = (
-        "" if first is None or isinstance(runner, SrImages) else _run_again(runner, *first, images[0].name, device)
+        "" if first is None or isinstance(runner, SrImages) else _run_again(runner, *first, done[0].image.name, device)
     )
     account = Account() if isinstance(runner, SrImages) else runner.close()
     reads = account.reads or Reads()
     reads.add(read_by(scoring.metrics))
     return Part(
-        images=tuple(images),
-        scored=tuple(scored),
-        extents=tuple(extents),
+        images=tuple(image.image for image in done),
+        scored=tuple(image.scored for image in done),
+        extents=tuple(image.extent for image in done),
         reads=reads,
         notes=account.notes,
         unsteady=unsteady,
         pairing=supplied.note,
-        same=same,
+        same=sum(image.is_hr for image in done),
         environment=versions() | {"device": device_name(device)},
     )
 
@@ -275,7 +229,7 @@ def join_parts(
 
 def _run_again(runner: Runner, case: Case | LrCase, output: Output, name: str, device: str) -> str:
     """A sentence if a method gives another image the second time, beyond rounding on a GPU."""
-    second = _super_resolve(runner, case, name).planes
+    second = _super_resolve(runner, case.method_input(runner.info), case.scale, name).planes
     near = 0.0 if torch.device(device).type == "cpu" else 1e-3
     if np.abs(second - output.planes).max(initial=0.0) <= near:
         return ""
@@ -302,10 +256,10 @@ def _notes(pairing: str, same: int, count: int) -> Iterator[str]:
         yield f"{same} of {count} SR images {what} to the last pixel: the folder may hold HR"
 
 
-def _super_resolve(runner: Runner, case: Case | LrCase, name: str) -> Output:
+def _super_resolve(runner: Runner, planes: NDArray[np.float32], scale: int, name: str) -> Output:
     info = runner.info
     try:
-        return runner.run(case.method_input(info), case.scale)
+        return runner.run(planes, scale)
     except HostError:
         raise
     except MethodError as error:

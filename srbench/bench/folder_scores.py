@@ -18,6 +18,7 @@ from srbench.data.images import Sample, read_samples
 from srbench.data.own.folders import image_files
 from srbench.data.sr_images import Matched, match, read_sr
 from srbench.errors import DataError, MethodError, UsageError
+from srbench.imaging.bands import Plane
 from srbench.imaging.files import read_image, to_uint8
 from srbench.metrics.blocks import Extent, blocks, notes_on_blocks
 from srbench.metrics.scoring import Scoring
@@ -85,7 +86,7 @@ class _Image:
     """An image that is ready to be scored: what :meth:`Scoring.score` takes, and its sizes."""
 
     extent: Extent
-    scored: tuple[NDArray[np.float64], NDArray[np.float64]] | None
+    scored: tuple[Plane, Plane] | None
     images: tuple[NDArray[np.uint8], NDArray[np.uint8] | None]
 
 

@@ -377,6 +377,7 @@ NUMBERS = (
     "inference",
     "metrics.metric",
     "metrics.scoring",
+    "bench.cases",
     "bench.samples",
     "bench.cell",
     "bench.runner",

@@ -8,6 +8,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from srbench.bench.overlap import may_overlap
 from srbench.bench.part import Part
 from srbench.bench.plan import Plan, PlannedJob, engine_hash
 from srbench.bench.results import Computed
@@ -46,7 +47,7 @@ if TYPE_CHECKING:  # torch is imported with the first task, and not before
     import torch
     from numpy.typing import NDArray
 
-    from srbench.bench.cell import CaseSource
+    from srbench.bench.cases import CaseSource
     from srbench.bench.runner import Runner
 
 Tell = Callable[[Event], None]
@@ -124,13 +125,17 @@ class Workbench:
         registry: where methods come from.
         device: its name, as on the command line.
         threads: CPU threads of torch; 0 is one, and for timing all.
+        overlap: whether images are prepared and scored beside the network; by default where that is not on the CPU.
     """
 
-    def __init__(self, scoring: Scoring, registry: Registry, device: str, threads: int) -> None:
+    def __init__(
+        self, scoring: Scoring, registry: Registry, device: str, threads: int, *, overlap: bool | None = None
+    ) -> None:
         self.scoring = scoring
         self.registry = registry
         self._device_name = device
         self._threads = threads
+        self._overlap = overlap
 
     def carry_out(self, task: Task, tell: Tell) -> Outcome:
         """Do it. Whatever it raises is its outcome, but for what befalls all tasks alike.
@@ -162,13 +167,13 @@ class Workbench:
         from srbench.imaging.planes import encode_planes
 
         def image_done(
-            index: int, name: str, sr: NDArray[np.uint8], hr: NDArray[np.uint8], planes: NDArray[np.float64]
-        ) -> None:
+            index: int, name: str, sr: NDArray[np.uint8], hr: NDArray[np.uint8], planes: NDArray[Any]
+        ) -> Callable[[], None]:
             if index >= task.images:
-                tell(ImageDone(name))
-                return
+                return lambda: tell(ImageDone(name))
             scored = None if np.array_equal(sr, planes) else encode_planes(planes)
-            tell(ImageDone(name, encode_png(sr), encode_png(hr) if task.hr else None, scored))
+            done = ImageDone(name, encode_png(sr), encode_png(hr) if task.hr else None, scored)
+            return lambda: tell(done)
 
         def joined(parts: Sequence[Part]) -> Computed:
             return join_parts(self.scoring, task.job, task.weights_sha256, parts, self._cases)
@@ -184,8 +189,12 @@ class Workbench:
         if origin is not None:
             self.registry.hosts.of(origin).start()
         runner = self._runner(task, origin, device, lambda: tell(Began()))
+        overlap = device.type != "cpu" if self._overlap is None else self._overlap
+        overlap = overlap and may_overlap(job, self.scoring.metrics, self.registry)
         try:
-            part = compute_part(self.scoring, job, runner, self._cases, str(device), image_done, task.span)
+            part = compute_part(
+                self.scoring, job, runner, self._cases, str(device), image_done, task.span, overlap=overlap
+            )
         finally:
             if not isinstance(runner, SrImages):
                 runner.close()
@@ -278,7 +287,7 @@ class Workbench:
 
     @cached_property
     def _cases(self) -> CaseSource:
-        from srbench.bench.cell import CaseSource
+        from srbench.bench.cases import CaseSource
 
         return CaseSource()
 

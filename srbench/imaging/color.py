@@ -6,6 +6,7 @@ neither rounded nor clipped. (Public code often carries 64.738 for the red weigh
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,22 +32,34 @@ Image = NDArray[np.uint8] | NDArray[np.float64]
 
 def rgb_to_ycbcr(rgb: Image) -> Image:
     """(H, W, 3) RGB to Y, Cb, Cr."""
-    out = _transformed(rgb, _TO_YCBCR)
-    out += _OFFSET
-    return round_half_up(out).astype(np.uint8) if rgb.dtype == np.uint8 else out
+    out = np.empty(rgb.shape)
+    for rows in _blocks(rgb):
+        _put(out[rows], _sums(_planes(rgb[rows]), _TO_YCBCR, _OFFSET))
+    return _rounded(out) if rgb.dtype == np.uint8 else out
 
 
 def ycbcr_to_rgb(ycbcr: Image) -> Image:
     """(H, W, 3) Y, Cb, Cr to RGB; integers are rounded and saturated."""
-    out = _transformed(ycbcr - _OFFSET, _TO_RGB)
-    return round_half_up(out).astype(np.uint8) if ycbcr.dtype == np.uint8 else out
+    out = np.empty(ycbcr.shape)
+    for rows in _blocks(ycbcr):
+        _put(out[rows], _to_rgb(_planes(ycbcr[rows])))
+    return _rounded(out) if ycbcr.dtype == np.uint8 else out
+
+
+def with_luma(rgb: NDArray[np.float64], y: NDArray[Any]) -> NDArray[np.float64]:
+    """(H, W, 3) RGB that has another luma, (H, W), and its own chroma: by both functions above, not rounded."""
+    out = np.empty(rgb.shape)
+    for rows in _blocks(rgb):
+        chroma = _sums(_planes(rgb[rows]), _TO_YCBCR[1:], _OFFSET[1:])
+        _put(out[rows], _to_rgb([y[rows].astype(np.float64), *chroma]))
+    return out
 
 
 def luma(image: Image) -> NDArray[np.float64]:
     """(H, W, 3) RGB to (H, W) Y, not rounded; a gray image (H, W) is its own luma, as in the published tables."""
     if image.ndim == 2:
         return image.astype(np.float64)
-    return _weighted(image, _TO_YCBCR[0]) + 16.0
+    return _weighted(image, _TO_YCBCR[0], 16.0)
 
 
 def in_colour(image: NDArray[Any]) -> NDArray[Any]:
@@ -64,23 +77,59 @@ def gray_of(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
     return _weighted(rgb, _TO_YCBCR[0] * 255.0 / 219.0)
 
 
-def _transformed(image: NDArray[Any], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(H, W, 3) to (H, W, 3): each channel by its row of a matrix."""
-    return np.stack([_weighted(image, row) for row in matrix], axis=-1)
+Planes = Sequence[NDArray[np.float64]]
 
 
-def _weighted(image: NDArray[Any], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(H, W, 3) to (H, W): channels summed by weights, in their order.
+def _planes(image: NDArray[Any]) -> Planes:
+    """The channels of (h, W, 3), each in one piece, (h, W), which is faster to compute with."""
+    return [np.ascontiguousarray(image[..., channel], dtype=np.float64) for channel in range(3)]
 
-    A matrix product's last bits depend on the machine and on how an array lies in memory. In blocks that caches hold.
+
+def _sums(planes: Planes, matrix: NDArray[np.float64], offsets: Sequence[float] | NDArray[np.float64]) -> Planes:
+    """The channels weighted by each row of a matrix and summed in their order, plus that row's offset.
+
+    A matrix product's last bits depend on the machine and on how an array lies in memory.
     """
-    height, width = image.shape[:2]
-    total = np.empty((height, width))
-    rows = max(1, 8192 // max(width, 1))
-    product = np.empty((rows, width))
-    for start in range(0, height, rows):
-        part, block = image[start : start + rows], total[start : start + rows]
+    found = []
+    for weights, offset in zip(matrix, offsets, strict=True):
+        total = planes[0] * weights[0]
+        for plane, weight in zip(planes[1:], weights[1:], strict=True):
+            total += plane * weight
+        total += offset
+        found.append(total)
+    return found
+
+
+def _to_rgb(ycbcr: Planes) -> Planes:
+    """Y, Cb and Cr, which are overwritten, to R, G and B."""
+    for plane, offset in zip(ycbcr, _OFFSET, strict=True):
+        np.subtract(plane, offset, out=plane)
+    return _sums(ycbcr, _TO_RGB, (0.0, 0.0, 0.0))
+
+
+def _put(image: NDArray[np.float64], planes: Planes) -> None:
+    """Planes into the channels of an image."""
+    for channel, plane in enumerate(planes):
+        image[..., channel] = plane
+
+
+def _rounded(image: NDArray[np.float64]) -> NDArray[np.uint8]:
+    return round_half_up(image, out=image).astype(np.uint8)
+
+
+def _weighted(image: NDArray[Any], weights: NDArray[np.float64], offset: float = 0.0) -> NDArray[np.float64]:
+    """(H, W, 3) to (H, W): channels summed by weights, in their order, plus an offset."""
+    total = np.empty(image.shape[:2])
+    for rows in _blocks(image):
+        part, block = image[rows], total[rows]
         np.multiply(part[..., 0], weights[0], out=block)
         for channel in (1, 2):
-            block += np.multiply(part[..., channel], weights[channel], out=product[: len(block)])
+            block += part[..., channel] * weights[channel]
+        block += offset
     return total
+
+
+def _blocks(image: NDArray[Any]) -> Iterator[slice]:
+    """Rows of an image in blocks that caches hold."""
+    step = max(1, 8192 // max(image.shape[1], 1))
+    return (slice(top, top + step) for top in range(0, len(image), step))

@@ -15,9 +15,9 @@ from srbench.imaging.files import encode_png, read_image
 _NPY = b"\x93NUMPY"
 
 
-def encode_planes(planes: NDArray[np.float64]) -> bytes:
+def encode_planes(planes: NDArray[Any]) -> bytes:
     """(H, W) or (H, W, 3) planes on the scale 0..255, without loss."""
-    whole = planes.astype(np.uint8)
+    whole = planes.astype(np.uint8, copy=False)
     if np.array_equal(whole, planes):
         return encode_png(whole)
     file = io.BytesIO()

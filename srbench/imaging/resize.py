@@ -17,6 +17,8 @@ from typing import Any, Literal, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from srbench.imaging.bands import bands
+
 Kernel = Literal["nearest", "box", "bilinear", "bicubic", "lanczos2", "lanczos3"]
 Border = Literal["symmetric", "replicate"]
 Floats = NDArray[np.float64]
@@ -164,16 +166,71 @@ def imresize(
     """
     if image.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
         raise ValueError(f"imresize takes uint8, uint16, float32 or float64, not {image.dtype}")
-    height, width = output_geometry(image.shape[:2], factor, size)
-    antialias = default_antialias(kernel) if antialias is None else antialias
-    rates = (factor or height / image.shape[0], factor or width / image.shape[1])
+    kind = image.dtype.name if image.dtype.name in PEAKS else "float64"
+    resizer = Resizer(image.shape[:2], factor, size=size, kernel=kernel, antialias=antialias, border=border, kind=kind)
     plane: NDArray[Any] = image.reshape(*image.shape[:2], -1)
-    kind = image.dtype if image.dtype.name in PEAKS else np.dtype(np.float64)
-    # the smaller factor first; rows first where they are equal
-    for axis in sorted((0, 1), key=lambda a: rates[a]):
-        matrix = _matrix(plane.shape[axis], (height, width)[axis], rates[axis], kernel, antialias, border)
-        plane = _columns(matrix, plane, kind) if axis else _rows(matrix, plane, kind)
-    return np.ascontiguousarray(plane.reshape(height, width, *image.shape[2:]), dtype=image.dtype)
+    whole = resizer.whole(lambda wanted: plane[wanted], plane.shape[2], image.dtype)
+    return whole.reshape(*resizer.size, *image.shape[2:])
+
+
+class Resizer:
+    """Resizes images of one size to another, as :func:`imresize` does: some rows of the result at a time, to the bit.
+
+    Args:
+        shape: (height, width) of what is resized.
+        factor, size, kernel, antialias, border: as there.
+        kind: ``uint8`` or ``uint16``: rounded and saturated after each pass; ``float64``: neither.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        factor: float | None = None,
+        *,
+        size: tuple[int, int] | None = None,
+        kernel: Kernel = "bicubic",
+        antialias: bool | None = None,
+        border: Border = "symmetric",
+        kind: str = "float64",
+    ) -> None:
+        self.size = output_geometry((shape[0], shape[1]), factor, size)
+        antialias = default_antialias(kernel) if antialias is None else antialias
+        rates = tuple(factor or self.size[axis] / shape[axis] for axis in (0, 1))
+        self._matrices = [
+            _matrix(shape[axis], self.size[axis], rates[axis], kernel, antialias, border) for axis in (0, 1)
+        ]
+        self._columns_first = rates[1] < rates[0]  # the smaller factor first; rows first where they are equal
+        self._kind = kind
+
+    def rows(
+        self, read: Callable[[slice], NDArray[Any]], rows: slice, columns: slice | None = None
+    ) -> NDArray[np.float64]:
+        """Some rows of the result, (h, W, C), or a part of them.
+
+        Args:
+            read: gives rows of what is resized, (h, w, C) of any real type; asked for those that are needed alone.
+            rows: of the result, with a start and a stop.
+            columns: likewise; all by default.
+        """
+        (vertical, tall), (horizontal, wide) = _part(self._matrices[0], rows), _part(self._matrices[1], columns)
+        plane = read(tall)[:, wide]
+        if self._columns_first:
+            return _rows(vertical, _columns(horizontal, plane, self._kind), self._kind)
+        return _columns(horizontal, _rows(vertical, plane, self._kind), self._kind)
+
+    def whole(
+        self, read: Callable[[slice], NDArray[Any]], channels: int, dtype: np.dtype[Any] | type = np.float64
+    ) -> NDArray[Any]:
+        """The whole result, (H, W, C), of a type; ``read`` as for :meth:`rows`."""
+        out: NDArray[Any] | None = None
+        for rows in bands(*self.size, channels):
+            part = self.rows(read, rows)
+            if len(part) == self.size[0]:
+                return part.astype(dtype, copy=False)
+            out = np.empty((*self.size, channels), dtype) if out is None else out
+            out[rows] = part
+        assert out is not None
+        return out
 
 
 def imresize_part(
@@ -188,36 +245,38 @@ def imresize_part(
         columns: likewise.
         border: as there.
     """
-    (down, across), (height, width) = (rows, columns), image.shape[:2]
-    vertical, tall = _part(_matrix(height, height * factor, factor, "bicubic", True, border), down)
-    horizontal, wide = _part(_matrix(width, width * factor, factor, "bicubic", True, border), across)
-    plane = _rows(vertical, image[tall, wide], np.dtype(np.float64))
-    part: Floats = _columns(horizontal, plane, np.dtype(np.float64))
-    return part
+    resizer = Resizer(image.shape[:2], factor, antialias=True, border=border)
+    return resizer.rows(lambda wanted: image[wanted], rows, columns)
 
 
-def _part(matrix: Any, rows: slice) -> tuple[Any, slice]:
+def _part(matrix: Any, rows: slice | None) -> tuple[Any, slice]:
     """Some rows of a resizing matrix, and the input pixels that they look at: its columns from now on."""
+    if rows is None or (rows.start, rows.stop) == (0, matrix.shape[0]):
+        return matrix, slice(None)
     part = matrix[rows]
     used = slice(int(part.indices.min()), int(part.indices.max()) + 1)
     return part[:, used], used
 
 
-def _rows(matrix: Any, image: NDArray[Any], kind: np.dtype[Any]) -> Floats:
+def _rows(matrix: Any, image: NDArray[Any], kind: str) -> Floats:
     """Apply a resizing matrix to the first axis of (H, W, C); whole numbers if ``kind`` is an integer type."""
     flat = np.ascontiguousarray(image, dtype=np.float64).reshape(len(image), -1)
     out: Floats = matrix @ flat
-    if kind.name in PEAKS:
-        round_half_up(out, PEAKS[kind.name], out=out)
+    if kind in PEAKS:
+        round_half_up(out, PEAKS[kind], out=out)
     return out.reshape(-1, *image.shape[1:])
 
 
-def _columns(matrix: Any, image: NDArray[Any], kind: np.dtype[Any]) -> NDArray[Any]:
+def _columns(matrix: Any, image: Floats, kind: str) -> Floats:
     """Apply a resizing matrix to the second axis of (H, W, C), in strips: transposing a whole image is slow."""
-    out = np.empty((len(image), matrix.shape[0], image.shape[2]), kind)
+    import cv2  # whose transposition is several times as fast as NumPy's
+
+    out = np.empty((len(image), matrix.shape[0], image.shape[2]))
     for top in range(0, len(image), STRIP):
-        strip = image[top : top + STRIP].transpose(1, 2, 0)
-        out[top : top + STRIP] = _rows(matrix, strip, kind).transpose(2, 0, 1)
+        strip = np.ascontiguousarray(image[top : top + STRIP], dtype=np.float64)
+        turned = cv2.transpose(strip.reshape(len(strip), -1)).reshape(image.shape[1], -1, len(strip))
+        done = _rows(matrix, turned, kind).reshape(-1, len(strip))
+        out[top : top + STRIP] = cv2.transpose(done).reshape(len(strip), *out.shape[1:])
     return out
 
 

@@ -11,16 +11,21 @@ repeated pixels score better than blur there. ``haarpsi-full`` omits that step, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from srbench.imaging.bands import MULTIPLE, bands
 from srbench.metrics.metric import Metric
 from srbench.metrics.pixel import require_same_shape
+from srbench.metrics.sums import PairwiseSum
 
 C = 30.0
 _ALPHA = 4.2
+REACH = MULTIPLE
+"""Rows beyond each side of a band that are seen: the largest wavelet reaches 4 of them."""
 YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
 
 Map = NDArray[Any]
@@ -42,23 +47,38 @@ def haarpsi(sr: NDArray[Any], target: NDArray[Any], *, peak: float = 255.0, subs
     require_same_shape(sr, target)
     if sr.ndim != 2 and sr.shape[2:] != (3,):
         raise ValueError(f"HaarPSI compares gray (H, W) or RGB (H, W, 3) images, not {sr.shape}")
-    a, b = (_yiq(image, 255.0 / peak, subsample) for image in (sr, target))
-    similarities, weights = [], []
-    for vertical in (False, True):
-        fine = [_similarity(_haar(a[0], size, vertical), _haar(b[0], size, vertical)) for size in (2, 4)]
-        similarities.append((fine[0] + fine[1]) / 2)
-        weights.append(np.maximum(np.abs(_haar(a[0], 8, vertical)), np.abs(_haar(b[0], 8, vertical))))
-    if len(a) == 3:
-        chroma = [_similarity(np.abs(_mean4(x)), np.abs(_mean4(y))) for x, y in zip(a[1:], b[1:], strict=True)]
-        similarities.append((chroma[0] + chroma[1]) / 2)
-        weights.append((weights[0] + weights[1]) / 2)
-    weight = np.stack(weights, dtype=np.float64)
-    total = weight.sum()
+    halves = 2 if subsample else 1
+    height, width = (-(-side // halves) for side in sr.shape[:2])
+    count = 2 if sr.ndim == 2 else 3
+    weights, scores = PairwiseSum(count * height * width), PairwiseSum(count * height * width)
+    for rows in bands(height, width, count, halo=REACH):
+        seen = slice(max(rows.start - REACH, 0), min(rows.stop + REACH, height))
+        part = slice(seen.start * halves, seen.stop * halves)
+        a, b = (_yiq(image[part], 255.0 / peak, subsample) for image in (sr, target))
+        for number, (weight, similarity) in enumerate(_maps(a, b)):
+            inner = slice(rows.start - seen.start, rows.stop - seen.start)
+            # in float64, since the logarithm below magnifies errors: equal images are to give 1
+            weight, similarity = (x[inner].astype(np.float64) for x in (weight, similarity))
+            start = (number * height + rows.start) * width
+            weights.add(start, weight)
+            scores.add(start, weight / (1 + np.exp(-_ALPHA * similarity)))
+    total = weights.total()
     if total == 0:  # both images are black
         return 1.0
-    # in float64, since the logarithm below magnifies errors: equal images are to give 1
-    score = (weight / (1 + np.exp(-_ALPHA * np.stack(similarities, dtype=np.float64)))).sum() / total
+    score = np.float64(scores.total() / total)
     return float((np.log(score / (1 - score)) / _ALPHA) ** 2)
+
+
+def _maps(a: list[Map], b: list[Map]) -> Iterator[tuple[Map, Map]]:
+    """How much each pixel counts, and how similar it is: by two directions, and by chroma."""
+    weights = []
+    for vertical in (False, True):
+        fine = [_similarity(_haar(a[0], size, vertical), _haar(b[0], size, vertical)) for size in (2, 4)]
+        weights.append(np.maximum(np.abs(_haar(a[0], 8, vertical)), np.abs(_haar(b[0], 8, vertical))))
+        yield weights[-1], (fine[0] + fine[1]) / 2
+    if len(a) == 3:
+        chroma = [_similarity(np.abs(_mean4(x)), np.abs(_mean4(y))) for x, y in zip(a[1:], b[1:], strict=True)]
+        yield (weights[0] + weights[1]) / 2, (chroma[0] + chroma[1]) / 2
 
 
 def _yiq(image: NDArray[Any], factor: float, subsample: bool) -> list[Map]:

@@ -77,6 +77,8 @@ class Metric:
         blocks: of a metric that cuts images into blocks, how many those of a height and width have.
         combine: makes it a metric of a whole set: from the arrays of all images, in their order, to the set's value;
             ValueError if they are too few. An image alone has no value then.
+        in_bands: the function takes rows of what it compares and adds them up, so that what is compared need not be an
+            array: it may be a :class:`~srbench.imaging.bands.Bands`.
         ask: of a metric of another library, what finds the files that it reads, by name; DataError where it cannot be
             computed.
     """
@@ -94,6 +96,7 @@ class Metric:
     needs_hr: bool = True
     blocks: Callable[[int, int], Blocks] | None = None
     combine: Callable[[Sequence[NDArray[Any]]], float] | None = None
+    in_bands: bool = False
     ask: Callable[[], Mapping[str, Path]] | None = None
 
     def __post_init__(self) -> None:

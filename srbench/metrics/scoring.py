@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srbench.errors import DataError, MethodError, UsageError
+from srbench.imaging.bands import Bands, Plane
 from srbench.metrics.metric import Metric, Pair
 from srbench.protocols.protocol import Protocol
 
@@ -54,7 +55,7 @@ class Scoring:
     def score(
         self,
         name: str,
-        scored: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
+        scored: tuple[Plane, Plane] | None,
         images: tuple[NDArray[Any], NDArray[Any] | None],
         device: str,
     ) -> dict[str, float]:
@@ -72,7 +73,7 @@ class Scoring:
     def score_whole(
         self,
         name: str,
-        scored: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
+        scored: tuple[Plane, Plane] | None,
         images: tuple[NDArray[Any], NDArray[Any] | None],
         device: str,
     ) -> Scored:
@@ -89,7 +90,7 @@ class Scoring:
     def score_what_can_be(
         self,
         name: str,
-        scored: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
+        scored: tuple[Plane, Plane] | None,
         images: tuple[NDArray[Any], NDArray[Any] | None],
         device: str,
     ) -> Scored:
@@ -125,7 +126,7 @@ class Scoring:
     def _pair(
         self,
         metric: Metric,
-        scored: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
+        scored: tuple[Plane, Plane] | None,
         images: tuple[NDArray[Any], NDArray[Any] | None],
         device: str,
     ) -> Pair:
@@ -135,8 +136,10 @@ class Scoring:
             return Pair(sr, sr[:0], self.protocol, device, self.weights)
         if scored is None or hr is None:
             raise UsageError(f"{metric.name} compares SR with HR: give HR, or name no-reference metrics alone.")
-        sr, hr = scored if metric.input == "scored" else (sr, hr)
-        return Pair(sr, hr, self.protocol, device, self.weights)
+        if metric.input == "image":
+            return Pair(sr, hr, self.protocol, device, self.weights)
+        sides: tuple[Any, Any] = scored if metric.in_bands else (_whole(scored[0]), _whole(scored[1]))
+        return Pair(*sides, self.protocol, device, self.weights)
 
     def aggregate(self, images: Sequence[Scored]) -> Scored:
         """A data set's values from its images', of metrics that every image has; ``reasons`` of sets too small.
@@ -160,3 +163,12 @@ class Scoring:
                     raise MethodError(f"metric {metric.name} gave NaN")
                 found.values[metric.name] = value
         return found
+
+
+def _whole(pixels: Plane) -> NDArray[Any]:
+    """What a metric may work on that knows arrays alone."""
+    if not isinstance(pixels, Bands):
+        return pixels
+    whole = np.asarray(pixels)
+    whole.setflags(write=False)
+    return whole

@@ -10,14 +10,19 @@ instead of five, and the errors of float32 largely cancel (2e-7 on the mean).
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import math
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from srbench.imaging.bands import Bands, Plane, bands
 from srbench.imaging.resize import round_half_up
 from srbench.metrics.metric import Metric, Pair
 from srbench.metrics.pixel import require_same_shape
+from srbench.metrics.sums import BlockSum, PairwiseSum, channel_sums
+
+Floats: TypeAlias = NDArray[np.float64]
 
 RADIUS = 5
 SIGMA = 1.5
@@ -35,8 +40,8 @@ def gaussian_window() -> NDArray[np.float64]:
 
 
 def ssim(
-    sr: NDArray[Any],
-    target: NDArray[Any],
+    sr: Plane,
+    target: Plane,
     *,
     peak: float = 255.0,
     window: Literal["valid", "same"] = "valid",
@@ -60,42 +65,99 @@ def ssim(
     require_same_shape(sr, target)
     if window == "valid" and min(sr.shape[:2]) < 2 * RADIUS + 1:
         raise ValueError(f"SSIM needs at least 11x11 pixels, and {sr.shape[1]}x{sr.shape[0]} are left to score")
+    dtype = np.float64 if exact or sr.size < SMALL else np.float32
+    inside = RADIUS if window == "valid" else 0
+    height, samples = sr.shape[0] - 2 * inside, math.prod(sr.shape[1:])
+    pair = _Sides(sr, target)
+    offsets = pair.means()
+    exactly, roughly, taken = PairwiseSum((samples - 2 * inside * math.prod(sr.shape[2:])) * height), BlockSum(), 0
+    for rows in bands(height, samples, halo=RADIUS):
+        seen = slice(max(rows.start + inside - RADIUS, 0), min(rows.stop + inside + RADIUS, sr.shape[0]))
+        found = _similarity(*pair.rows(seen), offsets, dtype, peak, clipped=clipped)
+        top = rows.start + inside - seen.start
+        found = found[top : top + rows.stop - rows.start, inside : sr.shape[1] - inside]
+        if dtype is np.float64:
+            exactly.add(taken, found)
+        else:
+            roughly.add(found)
+        taken += found.size
+    return (exactly if dtype is np.float64 else roughly).total() / taken
+
+
+class _Sides:
+    """The sum and the difference of two images, in float64; those of an image of one band are kept."""
+
+    def __init__(self, sr: Plane, target: Plane) -> None:
+        self._images = sr, target
+        self._kept: tuple[slice, Floats, Floats] | None = None
+
+    def rows(self, rows: slice) -> tuple[Floats, Floats]:
+        """Some rows of both, (h, W) or (h, W, C)."""
+        if self._kept is None or not (self._kept[0].start <= rows.start and rows.stop <= self._kept[0].stop):
+            sr, target = (image[rows] for image in self._images)
+            self._kept = rows, np.add(sr, target, dtype=np.float64), np.subtract(sr, target, dtype=np.float64)
+        kept, total, difference = self._kept
+        part = slice(rows.start - kept.start, rows.stop - kept.start)
+        return total[part], difference[part]
+
+    def means(self) -> tuple[Any, ...]:
+        """The mean of each channel of both."""
+        shape = self._images[0].shape
+        if len(shape) == 2:
+            sums, taken = [PairwiseSum(shape[0] * shape[1]) for _ in self._images], 0
+            for rows in bands(*shape, halo=RADIUS):
+                for total, values in zip(sums, self.rows(rows), strict=True):
+                    total.add(taken, values)
+                taken += (rows.stop - rows.start) * shape[1]
+            return tuple(np.float64(total.total() / taken) for total in sums)
+        found: list[Any] = [None, None]
+        for rows in bands(*shape, halo=RADIUS):
+            found = [channel_sums(before, values) for before, values in zip(found, self.rows(rows), strict=True)]
+        return tuple(total / (shape[0] * shape[1]) for total in found)
+
+
+def _similarity(
+    total: Floats, difference: Floats, offsets: tuple[Any, ...], dtype: type, peak: float, *, clipped: bool
+) -> NDArray[Any]:
+    """SSIM around each pixel, of the sum and the difference of two images; the border is replicated."""
     import cv2  # imported where used: it takes 0.1 s, and reports only read numbers
 
-    dtype = np.float64 if exact or sr.size < SMALL else np.float32
     kernel = gaussian_window()
 
     def smooth(image: NDArray[Any]) -> NDArray[Any]:
         out: NDArray[Any] = cv2.sepFilter2D(image, -1, kernel, kernel, borderType=cv2.BORDER_REPLICATE)
-        return out[RADIUS:-RADIUS, RADIUS:-RADIUS] if window == "valid" else out
+        return out
 
-    total = np.add(sr, target, dtype=np.float64)
-    difference = np.subtract(sr, target, dtype=np.float64)
     # variances do not see an offset, and small numbers lose fewer bits
-    offset_total, offset_difference = total.mean(axis=(0, 1)), difference.mean(axis=(0, 1))
-    total = (total - offset_total).astype(dtype)
-    difference = (difference - offset_difference).astype(dtype)
+    total = (total - offsets[0]).astype(dtype)
+    difference = (difference - offsets[1]).astype(dtype)
     mean_total, mean_difference = smooth(total), smooth(difference)
     var_total = smooth(total * total) - mean_total * mean_total
     var_difference = smooth(difference * difference) - mean_difference * mean_difference
-    square_total = (mean_total + offset_total.astype(dtype)) ** 2
-    square_difference = (mean_difference + offset_difference.astype(dtype)) ** 2
+    square_total = (mean_total + offsets[0].astype(dtype)) ** 2
+    square_difference = (mean_difference + offsets[1].astype(dtype)) ** 2
     c1, c2 = dtype(2 * (K1 * peak) ** 2), dtype(2 * (K2 * peak) ** 2)
     contrast = var_total - var_difference + c2
     if clipped:
         np.maximum(contrast, 0, out=contrast)
     numerator = (square_total - square_difference + c1) * contrast
     denominator = (square_total + square_difference + c1) * (var_total + var_difference + c2)
-    return float(np.mean(numerator / denominator, dtype=np.float64))
+    similarity: NDArray[Any] = numerator / denominator
+    return similarity
 
 
 def protocol_ssim(pair: Pair) -> float:
     """SSIM as the pair's protocol has it."""
     how = pair.protocol
-    sr, target = pair.sr, pair.target
+    sr: Plane = pair.sr
+    target: Plane = pair.target
     if how.ssim_luma == "uint8":
-        sr, target = round_half_up(sr), round_half_up(target)
+        sr, target = _rounded(sr), _rounded(target)
     return ssim(sr, target, window=how.ssim_window, clipped=how.ssim_contrast == "clipped")
 
 
-SSIM = Metric("ssim", protocol_ssim)
+def _rounded(image: Plane) -> Bands:
+    return Bands(image.shape, lambda rows: round_half_up(image[rows]))
+
+
+SSIM = Metric("ssim", protocol_ssim, in_bands=True)

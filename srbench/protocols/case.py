@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from srbench.errors import DataError, UsageError
+from srbench.imaging.bands import by_bands
 from srbench.imaging.color import in_colour, is_gray, luma
 from srbench.imaging.resize import mod_crop, round_half_up
 from srbench.method import MethodInfo
-from srbench.protocols.degradations import RandomStep, degrade, drawn
-from srbench.protocols.method_input import MethodInput, ProtocolInput, as_planes
-from srbench.protocols.planes import Floats, Target
+from srbench.protocols.degradations import RandomStep, Resize, degrade, drawn
+from srbench.protocols.method_input import ProtocolInput, as_planes
+from srbench.protocols.planes import Floats, Pixels, Target, is_large
 from srbench.protocols.protocol import Protocol
 
 
@@ -43,7 +45,7 @@ class GivenCase:
         input: the LR side.
     """
 
-    def __init__(self, protocol: Protocol, scale: int, given: MethodInput) -> None:
+    def __init__(self, protocol: Protocol, scale: int, given: ProtocolInput) -> None:
         self.protocol = protocol
         self.scale = scale
         self.input = given
@@ -52,19 +54,29 @@ class GivenCase:
         """(C, h, w) float32 in [0, 1], C and the size being what the method asks for."""
         return self.input.given(info)
 
-    def finish(self, info: MethodInfo, output: NDArray[np.float32]) -> Floats:
-        """From a method's (C, H, W) in [0, 1] to the SR planes, rounded as the protocol says.
+    def finish(self, info: MethodInfo, output: NDArray[np.float32]) -> NDArray[Any]:
+        """From a method's (C, H, W) in [0, 1] to the SR planes, on the scale 0..255.
 
-        (H, W) luma where luma alone was degraded and asked for; else the gray (H, W) or RGB (H, W, 3) image.
+        (H, W) luma where luma alone was degraded and asked for; else the gray (H, W) or RGB (H, W, 3) image. uint8
+        where the protocol rounds SR, else float64.
         """
-        sr = self.input.image(info, output)
-        return round_half_up(sr) if self.protocol.sr == "uint8" else np.clip(sr, 0.0, 255.0)
+        whole = self.protocol.sr == "uint8"
 
-    def image(self, sr: Floats) -> NDArray[np.uint8]:
+        def finished(rows: slice) -> NDArray[Any]:
+            sr = self.input.rows(rows).image(info, output[:, rows])
+            return round_half_up(sr).astype(np.uint8) if whole else np.clip(sr, 0.0, 255.0)
+
+        return by_bands(self.input.size, finished)
+
+    def image(self, sr: NDArray[Any]) -> NDArray[np.uint8]:
         """The SR image to look at: uint8 gray or RGB; a lone luma gets its chroma from the upsampled LR."""
         if sr.ndim == 2 and not self.input.gray:
-            sr = self.input.with_chroma(sr)
-        return round_half_up(sr).astype(np.uint8)
+
+            def coloured(rows: slice) -> NDArray[np.uint8]:
+                return round_half_up(self.input.rows(rows).with_chroma(sr[rows])).astype(np.uint8)
+
+            return by_bands(self.input.size, coloured)
+        return sr if sr.dtype == np.uint8 else round_half_up(sr).astype(np.uint8)
 
 
 class LrCase(GivenCase):
@@ -122,9 +134,15 @@ class Case(GivenCase):
             return as_planes(self._y)
         return as_planes(in_colour(self.hr) if info.channels == "rgb" else self.hr)
 
-    def pair(self, sr: Floats) -> tuple[Floats, Floats]:
-        """What :meth:`finish` gives, and HR, as they are scored: luma or RGB, shaved."""
-        pair = self.target.pair(sr, self.protocol.plane, self.protocol.shave(self.scale))
+    def pair(self, sr: NDArray[Any]) -> tuple[Pixels, Pixels]:
+        """What :meth:`finish` gives, and HR, as they are scored: luma or RGB, shaved.
+
+        Of large images, rows are made when they are asked for.
+        """
+        how = self.protocol.plane, self.protocol.shave(self.scale)
+        if is_large(self.hr):
+            return self.target.pair_in_bands(sr, *how)
+        pair = self.target.pair(sr, *how)
         for pixels in pair:
             pixels.setflags(write=False)  # every metric sees the same, and HR's is kept for other methods
         return pair
@@ -139,19 +157,26 @@ class Case(GivenCase):
 
     @property
     def _y(self) -> Floats:
-        y = luma(self.hr)
+        return self._luma(slice(0, self.hr.shape[0]))
+
+    def _luma(self, rows: slice) -> Floats:
+        y = luma(self.hr[rows])
         return round_half_up(y) if self.protocol.luma == "uint8" else y
 
     def _downsampled(self) -> NDArray[Any]:
-        return self._downsample(self.hr)
+        return self._downsample(lambda rows: self.hr[rows], self.hr.shape)
 
     def _downsampled_y(self) -> NDArray[Any]:
-        return self._downsample(self._y)
+        return self._downsample(self._luma, self.hr.shape[:2])
 
-    def _downsample(self, image: NDArray[Any]) -> NDArray[Any]:
+    def _downsample(self, read: Callable[[slice], NDArray[Any]], shape: tuple[int, ...]) -> NDArray[Any]:
+        """LR of an image of a shape, of which rows can be read."""
         p = self.protocol
-        image, size = self._to_degrade(image)
-        lr = degrade(image, p.steps, size, self.turn)
+        if p.lr != "uint8" and len(p.steps) == 1 and isinstance(step := p.steps[0], Resize):
+            lr: NDArray[Any] = step.by_bands(read, shape, (shape[0] // self.scale, shape[1] // self.scale))
+        else:
+            image, size = self._to_degrade(read(slice(0, shape[0])))
+            lr = degrade(image, p.steps, size, self.turn)
         if p.lr == "uint8":
             return lr if lr.dtype == np.uint8 else round_half_up(lr).astype(np.uint8)
         return round_half_up(lr) if p.lr == "rounded" else lr

@@ -20,7 +20,7 @@ from pydantic_core import core_schema
 from srbench.errors import DataError, UsageError
 from srbench.imaging.blur import MAX_SIDE, Edge, blur, gaussian, shaped, sinc
 from srbench.imaging.noise import Draws, Generator
-from srbench.imaging.resize import Border, Kernel, imresize, round_half_up
+from srbench.imaging.resize import Border, Kernel, Resizer, imresize, round_half_up
 
 Image: TypeAlias = NDArray[Any]
 MAX_JPEG_SIDE = 65_500
@@ -86,6 +86,12 @@ class Resize:
     def run(self, image: Image, size: tuple[int, int], draws: Draws) -> Image:
         """The image, downsampled."""
         return imresize(image, size=size, kernel=self.kernel, antialias=self.antialias, border=self.border)
+
+    def by_bands(self, read: Callable[[slice], Image], shape: tuple[int, ...], size: tuple[int, int]) -> Image:
+        """An image in floating point, downsampled: :meth:`run`, to the bit, of an image of which rows can be read."""
+        how = Resizer(shape, size=size, kernel=self.kernel, antialias=self.antialias, border=self.border)
+        whole = how.whole(lambda rows: read(rows).reshape(-1, shape[1], *shape[2:] or (1,)), math.prod(shape[2:]))
+        return whole.reshape(*size, *shape[2:])
 
     def words(self) -> str:
         """It, for captions."""

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srbench.imaging.color import gray_of, in_colour, luma, rgb_to_ycbcr, ycbcr_to_rgb
-from srbench.imaging.resize import imresize
+from srbench.imaging.bands import bands
+from srbench.imaging.color import gray_of, in_colour, luma, with_luma
+from srbench.imaging.resize import Resizer
 from srbench.method import MethodInfo
-from srbench.protocols.planes import Floats
+from srbench.protocols.planes import Floats, is_large
 from srbench.protocols.protocol import Protocol
 
 
@@ -52,13 +53,15 @@ class MethodInput:
 
     def given(self, info: MethodInfo) -> NDArray[np.float32]:
         """(C, h, w) float32 in [0, 1], C and the size being what the method asks for."""
+        return as_planes(self.seen(info))
+
+    def seen(self, info: MethodInfo) -> NDArray[Any]:
+        """The same on the scale 0..255, (h, w) or (h, w, 3)."""
         upsampled = info.input == "upsampled"
         if self._takes_luma(info):
-            planes = self.upsampled_y if upsampled else self.lr_y
-        else:
-            planes = self.upsampled if upsampled else self.lr
-            planes = in_colour(planes) if info.channels == "rgb" else planes
-        return as_planes(planes)
+            return self.upsampled_y if upsampled else self.lr_y
+        planes = self.upsampled if upsampled else self.lr
+        return in_colour(planes) if info.channels == "rgb" else planes
 
     def image(self, info: MethodInfo, output: NDArray[np.float32]) -> Floats:
         """A method's (C, H, W) in [0, 1] as an image, not rounded: gray (H, W) or RGB; luma where luma is alone."""
@@ -68,11 +71,9 @@ class MethodInput:
             image = self.with_chroma(image)
         return gray_of(image) if image.ndim == 3 and self.gray else image
 
-    def with_chroma(self, y: Floats) -> Floats:
+    def with_chroma(self, y: NDArray[Any]) -> Floats:
         """(H, W) luma with the chroma of the upsampled LR: (H, W, 3) RGB."""
-        ycbcr = rgb_to_ycbcr(self.upsampled).astype(np.float64)
-        ycbcr[..., 0] = y
-        return ycbcr_to_rgb(ycbcr).astype(np.float64)
+        return with_luma(self.upsampled, y)
 
     def _takes_luma(self, info: MethodInfo) -> bool:
         return info.channels == "y" or (info.channels == "any" and self.luma_alone)
@@ -80,6 +81,8 @@ class MethodInput:
 
 class ProtocolInput(MethodInput):
     """An LR image as a protocol gives it to methods. Planes are made when first asked for and kept.
+
+    Of a large image the upsampled planes are made, row by row, as often as they are asked for.
 
     Args:
         protocol: whose resizer upsamples.
@@ -117,23 +120,79 @@ class ProtocolInput(MethodInput):
     @cached_property
     def upsampled(self) -> Floats:
         """LR brought to HR's size."""
-        return self._upsample(self.lr)
+        return self._upsampled(self.lr, slice(0, self.size[0]))
 
     @cached_property
     def upsampled_y(self) -> Floats:
         """Luma brought to HR's size, (H, W), clipped where the protocol says so."""
         if not self.luma_alone:
             return luma(self.upsampled)
-        y, limits = self._upsample(self.lr_y), self.protocol.enlarged_range
+        return self._upsampled_y(slice(0, self.size[0]))
+
+    def given(self, info: MethodInfo) -> NDArray[np.float32]:
+        """(C, h, w) float32 in [0, 1], C and the size being what the method asks for."""
+        if info.input != "upsampled" or not is_large(self.size):
+            return super().given(info)
+        out: NDArray[np.float32] | None = None
+        for rows in bands(*self.size, 3):
+            planes = self.rows(rows).given(info)
+            out = np.empty((len(planes), *self.size), np.float32) if out is None else out
+            out[:, rows] = planes
+        assert out is not None
+        return out
+
+    def rows(self, rows: slice) -> MethodInput:
+        """What it is in some rows of HR's size."""
+        return _Rows(self, rows)
+
+    def upsampled_rows(self, rows: slice) -> Floats:
+        """Some rows of :attr:`upsampled`."""
+        return self._upsampled(self.lr, rows) if is_large(self.size) else self.upsampled[rows]
+
+    def upsampled_y_rows(self, rows: slice) -> Floats:
+        """Some rows of :attr:`upsampled_y`."""
+        if not is_large(self.size):
+            return self.upsampled_y[rows]
+        return self._upsampled_y(rows) if self.luma_alone else luma(self.upsampled_rows(rows))
+
+    def _upsampled_y(self, rows: slice) -> Floats:
+        y, limits = self._upsampled(self.lr_y, rows), self.protocol.enlarged_range
         return y if limits is None else np.clip(y, *limits)
 
-    def _upsample(self, image: NDArray[Any]) -> Floats:
+    def _upsampled(self, image: NDArray[Any], rows: slice) -> Floats:
         p = self.protocol
-        up = imresize(image, size=self.size, kernel=p.kernel, antialias=p.antialias, border=p.border)
-        return up.astype(np.float64)
+        kind = "uint8" if image.dtype == np.uint8 else "float64"
+        resizer = Resizer(
+            image.shape, size=self.size, kernel=p.kernel, antialias=p.antialias, border=p.border, kind=kind
+        )
+        up = resizer.rows(lambda wanted: image[wanted].reshape(-1, image.shape[1], *image.shape[2:] or (1,)), rows)
+        return up.reshape(len(up), self.size[1], *image.shape[2:])
+
+
+class _Rows(MethodInput):
+    """Some rows of an upsampled image; of a method's output, those rows alone."""
+
+    def __init__(self, whole: ProtocolInput, rows: slice) -> None:
+        self.gray = whole.gray
+        self.luma_alone = whole.luma_alone
+        self._whole = whole
+        self._rows = rows
+
+    @property
+    def upsampled(self) -> Floats:
+        """LR brought to HR's size."""
+        return self._whole.upsampled_rows(self._rows)
+
+    @property
+    def upsampled_y(self) -> Floats:
+        """Luma brought to HR's size."""
+        return self._whole.upsampled_y_rows(self._rows)
 
 
 def as_planes(image: NDArray[Any]) -> NDArray[np.float32]:
     """(h, w) or (h, w, 3) on the scale 0..255 as methods get it: (C, h, w) float32 in [0, 1]."""
     stacked = image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
-    return np.ascontiguousarray(stacked / 255.0, dtype=np.float32)
+    out = np.empty(stacked.shape, np.float32)
+    for rows in bands(*image.shape):
+        out[:, rows] = stacked[:, rows] / 255.0
+    return out

@@ -8,11 +8,16 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from srbench.imaging.bands import Bands
 from srbench.imaging.color import luma
 from srbench.imaging.resize import round_half_up, shave
 
 Plane = Literal["y8", "y", "full8", "pil8", "full", "slip", "rgb"]
 Floats: TypeAlias = NDArray[np.float64]
+Pixels: TypeAlias = Floats | Bands
+
+WHOLE_PIXELS = 4_000_000
+"""Images of more pixels are never whole in floating point: an image of 100 megapixels takes 2.4 GB then."""
 
 _FULL = np.array([0.299, 0.587, 0.114])
 _SLIP = np.array([64.738, 129.057, 25.064]) / 256.0
@@ -79,6 +84,22 @@ class Target:
             self._planes[plane] = plane_of(self.hr.astype(np.float64), plane)
         return self._planes[plane]
 
-    def pair(self, sr: Floats, plane: Plane, width: int) -> tuple[Floats, Floats]:
+    def pair(self, sr: NDArray[Any], plane: Plane, width: int) -> tuple[Floats, Floats]:
         """SR, on the scale 0..255, and HR as they are compared, ``width`` pixels shaved from every side."""
-        return shave(plane_of(sr, plane), width), shave(self.plane(plane), width)
+        return shave(plane_of(sr.astype(np.float64, copy=False), plane), width), shave(self.plane(plane), width)
+
+    def pair_in_bands(self, sr: NDArray[Any], plane: Plane, width: int) -> tuple[Bands, Bands]:
+        """The same, of which rows are made when they are asked for."""
+        return _bands_of(sr, plane, width), _bands_of(self.hr, plane, width)
+
+
+def is_large(image: NDArray[Any] | tuple[int, ...]) -> bool:
+    """Whether an image, or one of a height and width, is too large to be whole in floating point."""
+    height, width = (image if isinstance(image, tuple) else image.shape)[:2]
+    return height * width > WHOLE_PIXELS
+
+
+def _bands_of(image: NDArray[Any], plane: Plane, width: int) -> Bands:
+    inner = shave(image, width)
+    shape = inner.shape if plane == "rgb" else inner.shape[:2]
+    return Bands(shape, lambda rows: plane_of(inner[rows].astype(np.float64), plane))
