@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from srbench.errors import DataError, UsageError
 from srbench.models.code import parse_code
-from srbench.models.spec import MOST, Channels, Input, Luma, ModelFile, ModelOptions, Spec, safe_stem
+from srbench.models.spec import MOST, Channels, Input, Luma, ModelFile, ModelOptions, Spec, safe_stem, without_fields
 from srbench.system.names import MODEL_KINDS, unknown
 from srbench.system.places import user_path
 
@@ -250,5 +250,4 @@ def _names(text: str, *, is_folder: bool) -> list[str]:
     """Names of a model: the stem without ``{scale}``, or the folder's name; then those of the folders above."""
     path = user_path(text).absolute()
     names = [path.name if is_folder else path.stem, *(parent.name for parent in path.parents)]
-    bare = (re.sub(r"[-_. ]*x?\{(scale|dataset)\}x?", "", name, flags=re.IGNORECASE) for name in names)
-    return [safe_stem(name) for name in bare if name] or ["model"]
+    return [safe_stem(name) for name in map(without_fields, names) if name] or ["model"]
