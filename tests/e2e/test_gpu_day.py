@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -55,11 +54,15 @@ def test_a_day_keeps_its_budget_and_goes_on_where_it_was_left(tmp_path: Path) ->
     trainings = {*first["parts"]["continued"]["done"], *first["parts"]["continued"]["not_reached"]}
     for unit in {*missed} - trainings:  # as if they were done, so that the trainings have the time
         (tmp_path / f"{unit}.json").write_text("{}", "utf-8")
-    kept = {unit: os.stat(tmp_path / f"{unit}.json").st_mtime_ns for unit in done if unit != "cell-fsrcnn-x2"}
+    kept = {unit: (tmp_path / f"{unit}.json").stat().st_mtime_ns for unit in done if unit != "cell-fsrcnn-x2"}
     second, taken = gpu_day(tmp_path, 60)
     assert taken < 60 + MARGIN
     assert (tmp_path / "cell-fsrcnn-x2.json").is_file()
-    assert {unit: os.stat(tmp_path / f"{unit}.json").st_mtime_ns for unit in kept} == kept
+    assert {unit: (tmp_path / f"{unit}.json").stat().st_mtime_ns for unit in kept} == kept
+    for _more in range(2):  # on a busy machine a training may stop with a checkpoint, from which the next call goes on
+        if {*second["parts"]["continued"]["done"]} == trainings:
+            break
+        second, taken = gpu_day(tmp_path, 60)
     assert {*second["parts"]["continued"]["done"]} == trainings, second["parts"]["continued"]
     for unit in trainings:
         trained = json.loads((tmp_path / f"{unit}.json").read_text("utf-8"))

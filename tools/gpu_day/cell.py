@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -17,9 +17,11 @@ from srbench.inference import run_method
 from srbench.metrics.scoring import Scoring
 from srbench.plugins.registry import Registry
 from srbench.protocols.builtin import get_protocol
-from srbench.protocols.case import prepare
+from srbench.protocols.case import Case, prepare
 from srbench.speed.timing import clock_of, sample
 from tools.gpu_day.budget import Unit
+
+T = TypeVar("T")
 
 METRICS = ("psnr", "ssim", "mse", "haarpsi")
 REPEATS = 4
@@ -42,18 +44,21 @@ def shares(name: str, scale: int, hr: NDArray[np.uint8], device: torch.device) -
     clock = clock_of(device)
     steps: dict[str, list[float]] = {}
 
-    def timed(step: str, do: Callable[[], Any]) -> Any:
+    def timed(step: str, do: Callable[..., T], *arguments: Any) -> T:
         began = time.perf_counter()
-        result = do()
+        result = do(*arguments)
         steps.setdefault(step, []).append(1e3 * (time.perf_counter() - began))
         return result
 
+    def score(case: Case, sr: NDArray[np.float64]) -> None:
+        scoring.score("image", case.pair(sr), (case.image(sr), case.hr), str(device))
+
     for _ in range(REPEATS):
-        case = timed("prepare", lambda: prepare(protocol, "image", hr, scale))
-        planes = timed("input", lambda: case.method_input(model.info))
-        output = timed("run", lambda: run_method(model.method, planes, scale, device))
-        sr = timed("finish", lambda: case.finish(model.info, output))
-        timed("score", lambda: scoring.score("image", case.pair(sr), (case.image(sr), case.hr), str(device)))
+        case = timed("prepare", prepare, protocol, "image", hr, scale)
+        planes = timed("input", case.method_input, model.info)
+        output = timed("run", run_method, model.method, planes, scale, device)
+        sr = timed("finish", case.finish, model.info, output)
+        timed("score", score, case, sr)
     x = torch.from_numpy(planes)[None].to(device)
     with torch.inference_mode():
         network = median(sample(lambda: model.method.upscale(x, scale), clock, REPEATS)[1:])

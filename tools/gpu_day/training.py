@@ -28,7 +28,15 @@ from tools.gpu_day.budget import Budget, Unit
 
 CONTINUED = (("autoencoder", 2), ("srcnn-y-955", 2), ("srcnn-y-955", 3), ("srcnn-y-955", 4))
 """Of the autoencoder one network is for all scales."""
-SMALL = {"train": ("embedded:train",), "validation": ("embedded:validation",), "hold_out": False, "batch": 4}
+SMALL = {
+    "train": ("embedded:train",),
+    "validation": ("embedded:validation",),
+    "hold_out": False,
+    "batch": 4,
+    "validation_images": 1,
+}
+VALIDATIONS = 6
+"""What time is kept for: four in the training, and preparing the images again."""
 SLOWER = 0.2
 """The rate, relative to the recipe's, at which trained weights go on."""
 STARTING = 3.0
@@ -127,14 +135,20 @@ def continued(out: Path, unit: str, name: str, scale: int, device: str, until: f
         if time.time() > until:
             raise KeyboardInterrupt
 
+    began = time.time()
+    before = validate(make_method(make, scale, shipped, where), validation_cases(recipe, scale), where)
+    validating = VALIDATIONS * (time.time() - began)
     plan = out / f"{unit}.plan"
     if not plan.exists():
-        write_atomically(plan, json.dumps({"steps": _steps(recipe, run, until)}))
+        write_atomically(plan, json.dumps({"steps": _steps(recipe, run, until - validating)}))
     steps = json.loads(plan.read_text("utf-8"))["steps"]
     recipe = recipe.model_copy(
-        update={"steps": steps, "validate_every": max(steps // 4, 1), "warmup": min(first.warmup, steps // 10)}
+        update={
+            "steps": steps,
+            "validate_every": max(steps // (VALIDATIONS - 2), 1),
+            "warmup": min(first.warmup, steps // 10),
+        }
     )
-    before = validate(make_method(make, scale, shipped, where), validation_cases(recipe, scale), where)
     trained = run(recipe, stop, Checkpoint(out / f"{unit}.checkpoint", recipe.hash))
     (out / f"{unit}.checkpoint").unlink(missing_ok=True)
     found = {
