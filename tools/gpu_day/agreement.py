@@ -38,7 +38,7 @@ def units(images: str, device: str, scales: tuple[int, ...]) -> Iterator[Unit]:
 def compared(method: str, images: str, device: str, scales: tuple[int, ...]) -> dict[str, Any]:
     """The largest difference of an image's PSNR in dB between the CPU and a device."""
     with tempfile.TemporaryDirectory() as out:
-        values = []
+        values: list[Any] = []
         for where in ("cpu", device):
             run = srbench.run(
                 method,
@@ -64,7 +64,7 @@ def compared(method: str, images: str, device: str, scales: tuple[int, ...]) -> 
 def _kind(kind: str, images: str, device: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"small.{SUFFIX[kind]}"
-        KINDS[kind](small_models.trained(steps=5), path)  # type: ignore[operator]
+        KINDS[kind](small_models.trained(steps=5), path)
         if kind == "onnx" and importlib.util.find_spec("onnxruntime") is None:
             raise RuntimeError("onnxruntime is not installed")
         return compared(f"{kind}:{path}", images, device, (small_models.SCALE,))

@@ -1,4 +1,4 @@
-"""Records of `srbench speed`, a size, scale and group of modes at a time."""
+"""Records of `srbench speed`, a method, size, scale and group of modes at a time."""
 
 from __future__ import annotations
 
@@ -32,14 +32,15 @@ ROW_SECONDS = 0.1
 def units(sizes: tuple[str, ...], device: torch.device) -> Iterator[Unit]:
     """In the order of worth; compiling takes long, so the targets alone are, and at the largest size first."""
     registry = Registry()
-    learned = tuple(c.card.name for c in registry.select(["*"]) if c.card.learned)
+    learned = tuple(dict.fromkeys((*TARGETS, *(c.card.name for c in registry.select(["*"]) if c.card.learned))))
     groups = [("plain", learned, PLAIN, "1"), ("compiled", TARGETS, COMPILED, "1"), ("best", learned, PLAIN[:5], "max")]
     for scale in (2, 3, 4):
         for group, methods, names, batch in groups:
             modes = tuple(mode for mode in map(parse_mode, names) if mode.fits(device))
             for size in sizes[:1] if group == "compiled" else sizes:
-                work = partial(_record, registry, tuple(dict.fromkeys(methods)), scale, size, modes, batch, device)
-                yield f"speed-{size}-x{scale}-{group}", work
+                for method in methods:
+                    work = partial(_record, registry, method, scale, size, modes, batch, device)
+                    yield f"speed-{size}-x{scale}-{group}-{method}", work
 
 
 @functools.lru_cache
@@ -51,7 +52,7 @@ def _peaks(device: torch.device) -> Peaks:
 
 def _record(
     registry: Registry,
-    methods: tuple[str, ...],
+    method: str,
     scale: int,
     size: str,
     modes: tuple[Mode, ...],
@@ -61,7 +62,7 @@ def _record(
     """A sealed record."""
     peaks = _peaks(device)
     request = SpeedRequest(
-        choices=tuple(registry.select(methods)),
+        choices=tuple(registry.select([method])),
         scales=(scale,),
         sizes=(size,),
         modes=modes,
