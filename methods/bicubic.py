@@ -23,7 +23,7 @@ class Bicubic(Method):
         family="interpolation",
         channels="any",
         input="upsampled",
-        scales=frozenset({1, 2, 3, 4}),  # 1: LR that has HR's size already
+        scales=frozenset(range(1, 17)),  # 1: LR that has HR's size already
         paper="Keys, Cubic convolution interpolation for digital image processing, IEEE TASSP 1981",
         halo=0,
     )

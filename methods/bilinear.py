@@ -18,6 +18,7 @@ class Bilinear(Method):
         family="interpolation",
         channels="any",
         input="lr",
+        scales=frozenset(range(2, 17)),
         paper="Keys, Cubic convolution interpolation for digital image processing, IEEE TASSP 1981 (as its comparison)",
         halo=1,
     )

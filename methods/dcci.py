@@ -34,6 +34,8 @@ PLANS = {
     2: Plan(pad=4, doublings=1, first=0),
     3: Plan(pad=6, doublings=3, first=0),
     4: Plan(pad=6, doublings=2, first=3),
+    8: Plan(pad=6, doublings=3, first=1),
+    16: Plan(pad=7, doublings=4, first=13),
 }
 
 
@@ -41,9 +43,9 @@ class Dcci(Method):
     """DCCI (Zhou, Shen and Dong 2012), at the phase of the LR images that tables are made from.
 
     The paper enlarges every second HR pixel; ``imresize`` puts LR pixel i at HR position (i + 0.5) s - 0.5. So HR
-    pixel y lies at ((y + 0.5) / s - 0.5) 2^n of an image doubled n times. At x2 (n = 1) and x4 (n = 2) that is halfway
-    between two pixels on both axes: just what the first step of one more doubling makes. At x3 no power of two makes
-    it whole: the image is doubled three times and sampled by the Keys cubic.
+    pixel y lies at ((y + 0.5) / s - 0.5) 2^n of an image doubled n times. At powers of two, where
+    2^n = s, that is halfway between two pixels on both axes: just what the first step of one more doubling makes. At x3
+    no power of two makes it whole: the image is doubled three times and sampled by the Keys cubic.
     """
 
     info: ClassVar[MethodInfo] = MethodInfo(
@@ -51,6 +53,7 @@ class Dcci(Method):
         family="edge",
         channels="y",
         input="lr",
+        scales=frozenset(PLANS),
         paper="Zhou, Shen and Dong, Image zooming using directional cubic convolution interpolation, "
         "IET Image Processing 2012",
         halo=5,

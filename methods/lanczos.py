@@ -18,6 +18,7 @@ class Lanczos(Method):
         family="interpolation",
         channels="any",
         input="lr",
+        scales=frozenset(range(2, 17)),
         paper="Duchon, Lanczos filtering in one and two dimensions, Journal of Applied Meteorology 1979",
         halo=3,
     )

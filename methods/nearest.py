@@ -14,7 +14,13 @@ class Nearest(Method):
     """Repeat each pixel ``scale`` times in both directions."""
 
     info: ClassVar[MethodInfo] = MethodInfo(
-        name="nearest", family="interpolation", channels="any", input="lr", paper="(pixel repetition)", halo=0
+        name="nearest",
+        family="interpolation",
+        channels="any",
+        input="lr",
+        scales=frozenset(range(2, 17)),
+        paper="(pixel repetition)",
+        halo=0,
     )
 
     def upscale(self, x: Tensor, scale: int) -> Tensor:

@@ -33,8 +33,11 @@ class Bench:
         return Path(str(self.names["result"]))
 
 
+@dataclass(frozen=True)
 class Setting:
     """What :class:`srbench.bench.workbench.Setting` is to workers."""
+
+    device: str = "cpu"
 
     def workbench(self) -> Bench:
         return Bench()

@@ -20,6 +20,9 @@ LEVEL = 0.95
 RESAMPLES = 1999
 MIN_IMAGES = 5
 """With fewer, too many resamples contain one image only, and intervals would be several times the range."""
+FEW_IMAGES = 10
+"""With fewer, reports show the range over the images and on how many of them a method is better: the interval would
+be honest and useless, as wide as [-0.5, +7.0] where all five images gain."""
 _SEED = 20150828
 _EXHAUSTIVE = 5
 """Up to so many images all n**n resamples are taken instead of random ones."""
@@ -39,20 +42,21 @@ class Interval:
     high: float
 
 
-def intervals(estimates: Sequence[float], samples: Sequence[Values]) -> list[Interval | None]:
+def intervals(estimates: Sequence[float], samples: Sequence[Values], least: int = MIN_IMAGES) -> list[Interval | None]:
     """An interval about each estimate.
 
     Args:
         estimates: the means, or other estimates.
         samples: (n,) values for each, whose mean the estimate is, or differs from by a constant: n may differ.
+        least: how many values an interval needs.
 
     Returns:
-        None where there are fewer than MIN_IMAGES values, some value is not finite, or so many values are alike that
-        the interval has no end.
+        None where there are fewer than MIN_IMAGES or ``least`` values, some value is not finite, or so many values are
+        alike that the interval has no end.
     """
     found: list[Interval | None] = [None] * len(samples)
     sizes = np.array([len(sample) for sample in samples], dtype=int)
-    for size in np.unique(sizes[sizes >= MIN_IMAGES]):
+    for size in np.unique(sizes[sizes >= max(MIN_IMAGES, least)]):
         places = np.flatnonzero(sizes == size)
         for start in range(0, len(places), _ROWS):
             some = places[start : start + _ROWS]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from srbench.analysis.bootstrap import Interval, intervals
+from srbench.analysis.bootstrap import FEW_IMAGES, Interval, intervals
 from srbench.analysis.sample import ScoreSample, samples
 from srbench.analysis.significance import ALPHA, holm, wilcoxon
 from srbench.bench.results import CellId, MetricRecord
@@ -89,6 +89,17 @@ class Comparison:
             losses=self.wins,
         )
 
+    @property
+    def of_few(self) -> bool:
+        """Whether it rests on too few images for an interval, so that their range is shown."""
+        return self.n < FEW_IMAGES and not self.metric.of_set
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The smallest and the largest difference of an image."""
+        found = [minus(a, b) for _, a, b in self.images()]
+        return min(found), max(found)
+
     def images(self) -> list[tuple[str, float, float]]:
         """(name, A's value, B's value) of every image, the largest difference first."""
         rows = zip(self.a.images, self.a.values.tolist(), self.b.values.tolist(), strict=True)
@@ -111,7 +122,7 @@ def compare_samples(pairs: Sequence[tuple[ScoreSample, ScoreSample]], metric: Me
         ]
     ps = wilcoxon(differences)
     sign = 1 if metric.higher_is_better else -1
-    found = zip(pairs, differences, estimates, intervals(estimates, parts), ps, holm(ps), strict=True)
+    found = zip(pairs, differences, estimates, intervals(estimates, parts, FEW_IMAGES), ps, holm(ps), strict=True)
     return [
         Comparison(a, b, metric, difference, interval, _count(sign * d > 0), _count(sign * d < 0), p, corrected)
         for (a, b), d, difference, interval, p, corrected in found

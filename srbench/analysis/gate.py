@@ -15,6 +15,7 @@ from srbench.bench.results import CellId, RunRecord
 from srbench.bench.store import LoadedRun
 from srbench.errors import DataError
 from srbench.system.names import method_of
+from srbench.system.text import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +90,18 @@ class Verdicts:
 
     verdicts: tuple[Verdict, ...]
     problems: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """``4 of 8 values differ, 1 is missing``, or that all are as expected."""
+        missing = sum(verdict.status == "missing" for verdict in self.verdicts)
+        differ = sum(verdict.status == "fail" for verdict in self.verdicts)
+        every = len(self.verdicts)
+        if not missing and not differ:
+            return f"all {counted(every, 'value')} as expected" if every else "nothing was checked"
+        parts = [f"{differ} of {every} differ"] if differ else []
+        parts += [f"{missing} of {every} {'is' if missing == 1 else 'are'} missing"] if missing else []
+        return ", ".join(parts)
 
     @property
     def failures(self) -> tuple[Verdict, ...]:

@@ -9,7 +9,7 @@ from statistics import fmean
 
 import numpy as np
 
-from srbench.analysis.bootstrap import Interval, Values, intervals, pseudo_values
+from srbench.analysis.bootstrap import FEW_IMAGES, Interval, Values, intervals, pseudo_values
 from srbench.bench.results import CellId, CellResult
 from srbench.bench.store import LoadedRun
 from srbench.metrics.pooling import POOLS, Pool
@@ -99,7 +99,7 @@ def _mean(rows: Sequence[Values]) -> Values:
 
 def sample_intervals(found: Sequence[ScoreSample]) -> list[Interval | None]:
     """The interval of each sample's value: over images, not over seeds."""
-    return intervals([sample.value for sample in found], [sample.parts for sample in found])
+    return intervals([sample.value for sample in found], [sample.parts for sample in found], FEW_IMAGES)
 
 
 def intervals_by_key(found: Mapping[SampleKey, ScoreSample]) -> dict[SampleKey, Interval | None]:
@@ -119,7 +119,7 @@ def cell_intervals(run: LoadedRun) -> CellIntervals:
                 places.append((cell.id, metric.name))
                 estimates.append(cell.values[metric.name])
                 parts.append(_parts(_values(cell, metric.name), pool))
-    found = zip(places, intervals(estimates, parts), strict=True)
+    found = zip(places, intervals(estimates, parts, FEW_IMAGES), strict=True)
     return {place: interval for place, interval in found if interval is not None}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from srbench.api.arguments import OneOrMore, files, numbers, several
+from srbench.api.arguments import OneOrMore, files, numbers, several, whole_number
 from srbench.api.progress import Silent, StatusLine, is_watched
 from srbench.api.results import Run
 from srbench.api.wrapping import MethodLike, as_methods, one_or_more
@@ -27,6 +27,7 @@ def run(
     protocol: str | Path = "vdsr",
     metrics: OneOrMore[str] = ("psnr", "ssim", "mse", "haarpsi"),
     seeds: OneOrMore[int] = 0,
+    limit: int = 0,
     train: Train = "missing",
     device: str = "auto",
     threads: int = 0,
@@ -64,6 +65,7 @@ def run(
         protocol: a name, or a TOML file.
         metrics: names of metrics.
         seeds: of trainings.
+        limit: only the first so many images of each data set; 0 is all.
         train: weights that are ``"missing"``, ``"always"``, or ``"never"``.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, …
         threads: CPU threads of torch; 0 is one for figures, all for timings.
@@ -101,6 +103,7 @@ def run(
         protocol=str(protocol),
         metrics=several("metrics", metrics, str),
         seeds=numbers("seeds", seeds, 0, MOST_SEED),
+        limit=whole_number("limit", limit, 0),
     )
     options = Options(
         train=train,

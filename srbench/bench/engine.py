@@ -23,7 +23,7 @@ from srbench.bench.reads import with_reads
 from srbench.bench.record import Record
 from srbench.bench.results import CellResult, Computed, FailedCell
 from srbench.bench.speed_column import due, write_speed
-from srbench.bench.store import LoadedRun, RunFolder, read_run
+from srbench.bench.store import LoadedRun, RunFolder, image_folders, read_run
 from srbench.bench.task import Began, CellTask, Event, Failure, ImageDone, Outcome, Task, TrainTask, Waiting
 from srbench.bench.workbench import Setting, Workbench
 from srbench.bench.workload import Workload
@@ -299,6 +299,7 @@ class Engine:
             if cell is None:
                 continue
             self._record.check_folder()
+            self._name_images(cell.key, job)
             for image in cell.images[: self.options.keep_images]:
                 self.folder.copy_images(other, cell, image.name)
             if (note := other.read_note(digest(inputs))) is not None:
@@ -356,6 +357,7 @@ class Engine:
         if done.sr is None:
             return
         self._record.check_folder()
+        self._name_images(task.key, task.job)
         self.folder.write_image(self.folder.sr_path(task.key, done.name), done.sr)
         if done.planes is not None:
             self.folder.write_image(self.folder.planes_path(task.key, done.name), done.planes)
@@ -367,6 +369,10 @@ class Engine:
         dataset = job.dataset
         path = self.folder.hr_path if dataset.has_hr else self.folder.lr_path
         return path(dataset.content_hash, job.id.scale, image)
+
+    def _name_images(self, key: str, job: PlannedJob) -> None:
+        self.folder.name_images(key, image_folders(job.id, (other.id for other in self.plan.jobs)))
+        self.folder.name_hr_images(job.dataset.content_hash, job.id.scale, job.id.dataset)
 
     def _end(self, task: Task, outcome: Outcome) -> None:
         """Handle the outcome of a task."""
@@ -399,7 +405,9 @@ class Engine:
         """Store a cell, under a key that covers what its method read."""
         if computed.note is not None:
             self.folder.write_note(task.key, computed.note)
-            self.folder.move_images(task.key, computed.cell)
+            if computed.cell.key != task.key:
+                self._name_images(computed.cell.key, task.job)
+                self.folder.move_images(task.key, computed.cell)
         self.folder.write_cell(computed.cell)
 
     def _settle(self, index: int, key: str | None, outcome: CellResult | Failure, *, known: bool = False) -> None:

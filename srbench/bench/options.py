@@ -48,6 +48,7 @@ class Request:
         tuple[str, ...], "What to score; `srbench list` shows what there is. LR images without HR: also niqe."
     ] = DEFAULT_METRICS
     seeds: Annotated[tuple[int, ...], "Seeds of trainings; tables show the mean over them."] = (0,)
+    limit: Annotated[int, "Only the first so many images of each data set, for a quick look; 0 is all."] = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from srbench.bench.results import (
 )
 from srbench.data.catalog import Dataset, resolve
 from srbench.data.dataset import common_scale
+from srbench.data.own.folders import first_images
 from srbench.errors import DataError, UsageError
 from srbench.metrics.metric import Metric
 from srbench.metrics.pooling import pool_name
@@ -121,6 +122,7 @@ class Plan:
                 citation=dataset.citation,
                 licence=dataset.licence,
                 has_hr=dataset.has_hr,
+                of=dataset.of,
             )
             for dataset in self.datasets
         )
@@ -182,7 +184,10 @@ def make_plan(request: Request, registry: Registry) -> Plan:
     protocol = get_protocol(request.protocol)
     choices = registry.select(request.methods)
     _require_scale(choices, request.scales)
-    datasets = _distinct(tuple(resolve(spec) for spec in request.datasets))
+    if request.limit < 0:
+        raise UsageError(f"--limit is a number of images, or 0 for all, not {request.limit}.")
+    whole = _distinct(tuple(resolve(spec) for spec in request.datasets))
+    datasets = tuple(first_images(dataset, request.limit) for dataset in whole)
     metrics = _metrics(request, datasets, registry)
     for name, given in (("methods", choices), ("datasets", datasets), ("metrics", metrics), ("scales", request.scales)):
         if not given:
@@ -206,7 +211,7 @@ def make_plan(request: Request, registry: Registry) -> Plan:
         cards=_cards(choices, jobs),
         jobs=tuple(jobs),
         skipped=skipped,
-        notes=(*(dataset.note for dataset in datasets if dataset.note), *_notes(jobs)),
+        notes=(*_limited(datasets), *(dataset.note for dataset in datasets if dataset.note), *_notes(jobs)),
     )
 
 
@@ -233,6 +238,14 @@ def _cards(choices: Sequence[Choice], jobs: Sequence[PlannedJob]) -> tuple[Card,
     """The methods that have cells, as chosen: one that is left out altogether has no part in the run."""
     used = {job.card.name for job in jobs}
     return tuple({choice.card.name: choice.card for choice in choices if choice.card.name in used}.values())
+
+
+def _limited(datasets: Sequence[Dataset]) -> tuple[str, ...]:
+    """Of which data sets only the first images are scored, in one sentence."""
+    parts = [
+        f"the first {len(dataset.items)} of {dataset.of} images of {dataset.name}" for dataset in datasets if dataset.of
+    ]
+    return (f"a quick look at {', '.join(parts)}: not to be compared with values of all images",) if parts else ()
 
 
 def _notes(jobs: Sequence[PlannedJob]) -> tuple[str, ...]:
@@ -391,6 +404,7 @@ def run_command(request: Request, extra: Sequence[str] = ()) -> str:
         ("protocol", (request.protocol,)),
         ("metrics", request.metrics),
         ("seeds", request.seeds),
+        ("limit", (request.limit,)),
     ):
         if value not in (default := Request.__dataclass_fields__[name].default, (default,)):
             words += [f"--{name}", join_names(value)]

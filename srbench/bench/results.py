@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
     Field,
@@ -18,7 +18,7 @@ from pydantic import (
 
 from srbench.metrics.pooling import Pool
 from srbench.system.plain import LONGEST_ERROR, Count, Frozen, Name, Number, Plain, Scale, Sentence, Side, Traceback
-from srbench.system.text import cut
+from srbench.system.text import counted, cut
 
 SCHEMA_VERSION: Final = 1
 """The version of documents that ``--json`` prints."""
@@ -107,6 +107,14 @@ class ReadNote(Frozen):
     variables: tuple[Name, ...] = ()
 
 
+class KeptNote(Frozen):
+    """Where a run keeps the images of a cell or the HR of a data set: folders, one in the other."""
+
+    schema_version: Literal[1] = 1
+    key: Name
+    folders: Annotated[tuple[Name, ...], Field(min_length=1)]
+
+
 @dataclass(frozen=True, slots=True)
 class Computed:
     """A cell that was computed, and the names of what its method read."""
@@ -144,6 +152,13 @@ class DatasetRecord(Frozen):
     licence: str = ""
     has_hr: bool = True
     """Whether it has HR images, with which SR can be compared."""
+    of: Count = 0
+    """How many images the whole data set has, of which the run has the first; 0 if it has all."""
+
+    @property
+    def images_words(self) -> str:
+        """``5 images``, or ``the first 2 of 5 images``."""
+        return f"the first {self.images} of {counted(self.of, 'image')}" if self.of else counted(self.images, "image")
 
 
 class MethodRecord(Frozen):

@@ -1,4 +1,6 @@
-"""The files of runs: ``<out>/<run id>/{run.json, cells/, trainings/, images/, planes/, report/, locks/}``.
+"""The files of runs: ``<out>/<run id>/{run.json, cells/, trainings/, images/, planes/, kept/, report/, locks/}``.
+
+``images/`` has a folder for each cell that a person can find, and ``kept/`` says which: a note by the cell's key.
 
 Files are written to a temporary name, synced and renamed, so that an existing file is complete. Each JSON file has a
 checksum: an altered cell counts as missing, an altered run.json is refused.
@@ -8,21 +10,26 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from srbench.bench.results import CellId, CellResult, ReadNote, RunRecord, TrainingRecord
+from srbench.bench.results import CellId, CellResult, KeptNote, ReadNote, RunRecord, TrainingRecord
 from srbench.errors import DataError, UsageError
 from srbench.speed.record import RunSpeed, read_speed
 from srbench.system.files import sweep, write_atomically, writing_to
 from srbench.system.hashes import digest
 from srbench.system.locks import Lock
-from srbench.system.names import unknown
+from srbench.system.names import safe_name, same_name, unknown
 from srbench.system.places import RUNS, is_file
 from srbench.system.sealed import read_sealed, sealed
 from srbench.system.text import warn
+
+_HR = "hr-"
+"""What the key of a data set's HR images begins with: no hash does."""
+_LONGEST = 80
+"""Most characters of the name of a folder of images."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,7 @@ class RunFolder:
 
     def sr_path(self, key: str, image: str) -> Path:
         """Where the SR of an image is kept (PNG)."""
-        return _inside(self.path / "images", key, _file_name(image))
+        return _inside(self.path / "images", *self._kept_in(key), _file_name(image))
 
     def planes_path(self, key: str, image: str) -> Path:
         """Where the SR planes of an image that were scored are kept, if they are not the image at :meth:`sr_path`.
@@ -61,7 +68,47 @@ class RunFolder:
 
         ``content`` is the data set's content hash: images of other data sets may have the same name.
         """
-        return _inside(self.path / "images" / "hr", f"{content[:16]}-x{scale}", _file_name(image))
+        return _inside(self.path / "images", *self._kept_in(_hr_key(content, scale)), _file_name(image))
+
+    def _kept_in(self, key: str) -> tuple[str, ...]:
+        """The folders, one in the other, of a cell's kept images: a note says; older runs have the key itself."""
+        note = self._kept_note(_inside(self.path / "kept", f"{key}.json"))
+        if note is not None and note.key == key:
+            return note.folders
+        return ("hr", key.removeprefix(_HR)) if key.startswith(_HR) else (key,)
+
+    def _kept_note(self, path: Path) -> KeptNote | None:
+        """A note of where images are kept; None if there is none, or it is damaged."""
+        try:
+            return read_sealed(path, KeptNote, "run again")
+        except DataError:
+            return None
+
+    def name_images(self, key: str, folders: Sequence[str]) -> None:
+        """Keep a cell's images in a folder that a person can find, such as ``embedded/x2/fsrcnn``.
+
+        Another cell that has the folder (of an older version of the method, or whose name differs in case only) keeps
+        its images: their folder gets a part of its key as well.
+        """
+        if self._kept_in(key) == (wanted := tuple(safe_name(name)[:_LONGEST] for name in folders)):
+            return
+        with self.writing():
+            for note in filter(None, map(self._kept_note, (self.path / "kept").glob("*.json"))):
+                if same_name("/".join(note.folders)) == same_name("/".join(wanted)):
+                    self._move_images(note.key, (*wanted[:-1], f"{wanted[-1]}-{note.key[:8]}"))
+            self._move_images(key, wanted)
+
+    def _move_images(self, key: str, folders: tuple[str, ...]) -> None:
+        source = _inside(self.path / "images", *self._kept_in(key))
+        target = _inside(self.path / "images", *folders)
+        if source.is_dir():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source.replace(target)
+        write_atomically(self.path / "kept" / f"{key}.json", sealed(KeptNote(key=key, folders=folders)))
+
+    def name_hr_images(self, content: str, scale: int, dataset: str) -> None:
+        """The same for the HR images of a data set."""
+        self.name_images(_hr_key(content, scale), (dataset, f"x{scale}", "hr"))
 
     def lr_path(self, content: str, scale: int, image: str) -> Path:
         """Where the LR of an image without HR is kept (PNG, enlarged by the scale, each pixel a block)."""
@@ -134,6 +181,9 @@ class RunFolder:
                 with self.writing():
                     target.parent.mkdir(parents=True, exist_ok=True)
                     source.replace(target)
+        with contextlib.suppress(OSError):  # not empty: an image of another cell
+            _inside(self.path / "images", *self._kept_in(key)).rmdir()
+            _inside(self.path / "kept", f"{key}.json").unlink(missing_ok=True)
 
     def lock(self, key: str) -> Lock:
         """The lock of a cell, not acquired yet; the process that computes the cell holds it."""
@@ -302,6 +352,26 @@ def _inside(folder: Path, *names: str) -> Path:
         if name.is_absolute() or ".." in name.parts or "\0" in str(name):
             raise DataError(f"A name leads out of {folder} ({name}): do not trust that run.")
     return folder.joinpath(*names)
+
+
+def image_folders(cell: CellId, among: Iterable[CellId]) -> tuple[str, str, str]:
+    """What the folder of a cell's images is called: recipe and seed are named where a run has several.
+
+    Args:
+        cell: the cell.
+        among: all cells of its run.
+    """
+    own = [other for other in among if other.method == cell.method]
+    name = [cell.method]
+    if cell.recipe and len({other.recipe for other in own}) > 1:
+        name.append(cell.recipe)
+    if len({other.seed for other in own}) > 1:
+        name.append(f"seed-{cell.seed}")
+    return cell.dataset, f"x{cell.scale}", "-".join(name)
+
+
+def _hr_key(content: str, scale: int) -> str:
+    return f"{_HR}{content[:16]}-x{scale}"
 
 
 def _file_name(image: str, suffix: str = ".png") -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from rich.markup import escape
 
 from srbench.system.console import make_bars, make_console
+from srbench.system.text import echo
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from srbench.training.job import Training
     from srbench.training.progress import Report, TrainingProgress
 
+_ON_TERMINAL = 2
+"""Most values of a cell on a terminal's line; lines in a log have them all."""
+
 
 def stderr() -> Console:
     """The console for everything but results."""
@@ -29,12 +33,13 @@ def stderr() -> Console:
 class RunConsole:
     """Shows the progress of a run; a :class:`srbench.bench.interfaces.Watcher`."""
 
-    def __init__(self, cells: int) -> None:
+    def __init__(self, cells: int, what: str = "cells") -> None:
         self.console = stderr()
         self.computed = 0
         self.known = 0
         self.failed = 0
         self._cells = cells
+        self._what = what
         self._done = 0
         self._began: dict[str, float] = {}
         self._bars: Bars | None = None
@@ -50,8 +55,11 @@ class RunConsole:
         if self.console.is_terminal:
             from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 
-            self._bars = make_bars(self.console, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            self._run = self._bars.add_task("cells", total=self._cells)
+            # a training says itself how long it takes
+            left = [TimeRemainingColumn()] if self._what == "cells" else []
+            width = 40 if self._what == "cells" else 12
+            self._bars = make_bars(self.console, BarColumn(width), MofNCompleteColumn(), *left)
+            self._run = self._bars.add_task(self._what, total=self._cells)
             self._bars.start()
         return self
 
@@ -86,10 +94,10 @@ class RunConsole:
             self.known += 1
         else:
             self.computed += 1
-            if self._bars is None:
-                seconds = time.monotonic() - self._began.get(str(job.id), time.monotonic())
-                values = ", ".join(f"{name} {value:.4f}" for name, value in outcome.values.items())
-                self.say(escape(f"{count} {job.id}: {values} ({seconds:.1f} s)"))
+            seconds = time.monotonic() - self._began.get(str(job.id), time.monotonic())
+            shown = list(outcome.values.items())[: _ON_TERMINAL if self.has_bars else None]
+            values = ", ".join(f"{name} {value:.4f}" for name, value in shown)
+            self.say(escape(f"{count} {job.id}: {values} ({seconds:.1f} s)"))
 
     def training(self, training: Training) -> Report:
         """Weights are being trained; returns what to call with the progress."""
@@ -144,6 +152,14 @@ class RunConsole:
         if self._bars is not None and self._run is not None:
             self._bars.advance(self._run)
 
+    def result(self, text: object) -> None:
+        """Print a line of results on stdout, not onto a bar."""
+        if self._bars is not None:
+            self._bars.stop()
+        echo(text)
+        if self._bars is not None:
+            self._bars.start()
+
     def say(self, text: str, *, markup: bool = True) -> None:
         """Print a line."""
         self.console.print(text, soft_wrap=True, markup=markup)
@@ -152,7 +168,7 @@ class RunConsole:
 class TrainingLine:
     """Shows the progress of one training, as a bar or as lines."""
 
-    LINE_EVERY = 60.0
+    LINE_EVERY = 30.0
     """Seconds between lines, without a terminal."""
 
     def __init__(self, console: RunConsole, label: str) -> None:
@@ -179,9 +195,11 @@ class TrainingLine:
             self.console.say(escape(f"trained {self.label}: {best} on its validation images ({seconds:.0f} s)"))
             return
         text = f"training {self.label}: {self.words(progress, now)}"
-        if not self.console.move(self._name, text, progress.step) and now - self._spoke > self.LINE_EVERY:
+        loss = f"loss {progress.loss:.3g}, " if progress.loss is not None else ""
+        on_bar = text.removeprefix("training ").replace(loss, "")  # 80 columns hold no more beside the bar
+        if not self.console.move(self._name, on_bar, progress.step) and now - self._spoke > self.LINE_EVERY:
             self._spoke = now
-            self.console.say(escape(f"{text}, {progress.step} of {progress.steps}"))
+            self.console.say(escape(f"{text}, batch {progress.step:,} of {progress.steps:,}"))
 
     def words(self, progress: TrainingProgress, now: float) -> str:
         """Rate, time left, loss and PSNR, as far as known."""
@@ -190,7 +208,7 @@ class TrainingLine:
         done, seconds = progress.step - self._first.step, now - self._began
         if done and seconds > 0:
             left = (progress.steps - progress.step) * seconds / done
-            parts += [f"{done / seconds:.3g} steps/s", f"{duration(left)} left"]
+            parts += [f"{duration(left)} left", f"{done / seconds:.3g} batches/s"]
         if progress.loss is not None:
             parts.append(f"loss {progress.loss:.3g}")
         if progress.psnr is not None:

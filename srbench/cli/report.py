@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from srbench.cli.options import Out, Published, split
-from srbench.system.places import LEADERBOARD, RUNS
-from srbench.system.text import echo
+from srbench.errors import DataError, UsageError
+from srbench.system.places import LEADERBOARD, PAGE, RUNS
+from srbench.system.text import echo, warn
 
 if TYPE_CHECKING:
     from srbench.analysis.references import Reference
@@ -66,6 +67,9 @@ def report(
             metavar="NAME", help="Also record the runs and files: wandb, mlflow or trackio, or wandb:PROJECT."
         ),
     ] = "",
+    every: Annotated[
+        bool, typer.Option("--all", help="Write an index of all runs in the folder, with their heads, and stop.")
+    ] = False,
     open_: Annotated[bool, typer.Option("--open/--no-open", help="Open the report in the browser.")] = False,
 ) -> None:
     """Print a run's tables, with published values, and write its report: tables, plots and crop sheets.
@@ -81,6 +85,9 @@ def report(
     from srbench.report.write import check_formats, write_report
 
     check_formats(split(formats))
+    if every:
+        _all(runs, out, open_=open_)
+        return
     references = chosen(published)
     if tracker:
         from srbench.api.tracking import make_tracker
@@ -104,11 +111,33 @@ def report(
             files = write_report(shown[0], folder, split(formats), plots, baselines[0], references)
     finally:
         gc.enable()
-    echo(f"report of {len(files)} files in {folder}", err=True)
+    page = _page(folder)
+    echo(f"report: {folder} ({len(files)} files)\nopen {page}", err=True)
     if tracker:
         _log(loaded, tracker, files)
     if open_:
-        _open(folder)
+        _open(page)
+
+
+def _all(runs: list[str] | None, out: Path, *, open_: bool) -> None:
+    """Write the index of all runs."""
+    from srbench.bench.store import read_run, run_folders
+    from srbench.report.gallery import write_gallery
+
+    if runs:
+        raise UsageError("--all takes every run of the folder: leave out the names of runs, or --all.")
+    found: list[LoadedRun] = []
+    for path in run_folders(out):
+        try:
+            found.append(read_run(path))
+        except DataError as error:  # a damaged run must not hide the others
+            warn(str(error))
+    if not found:
+        raise UsageError(f"There is no run under {out} yet; start one with `srbench run`.")
+    index = write_gallery(found, out)
+    echo(f"{len(found)} runs\nopen {index}", err=True)
+    if open_:
+        _open(index)
 
 
 def _log(runs: list[LoadedRun], tracker: str, files: list[Path]) -> None:
@@ -176,11 +205,14 @@ def _metrics(runs: list[LoadedRun], wanted: tuple[str, ...]) -> list[list[Metric
     return chosen
 
 
-def _open(folder: Path) -> None:
-    """Open the page of a report, or its folder."""
+def _page(folder: Path) -> Path:
+    """The page of a report, or its folder."""
+    pages = [folder / name for name in (PAGE, "leaderboard.html", "report.md", "leaderboard.md")]
+    return next((path for path in pages if path.is_file()), folder)
+
+
+def _open(page: Path) -> None:
     import webbrowser
 
-    pages = [folder / name for name in ("report.html", "leaderboard.html", "report.md", "leaderboard.md")]
-    page = next((path for path in pages if path.is_file()), folder)
     if not webbrowser.open(page.resolve().as_uri()):
         echo(f"no browser could be started; open {page} yourself", err=True)

@@ -15,7 +15,7 @@ from srbench.cli.guard import is_debugging
 from srbench.cli.options import Config, Json, Out, Plugins, Published, numbers, split
 from srbench.errors import EXIT_CELL_FAILED, EXIT_DATA, EXIT_INTERRUPTED, EXIT_OK, SrbenchError
 from srbench.system.names import join_names
-from srbench.system.places import is_folder
+from srbench.system.places import PAGE, is_folder
 from srbench.system.text import echo, echo_json, warn
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def run(
     protocol: Annotated[str, typer.Option(help=HELP["protocol"])] = ASKED.protocol,
     metrics: Annotated[str, typer.Option(help=HELP["metrics"])] = join_names(ASKED.metrics),
     seeds: Annotated[str, typer.Option(help=HELP["seeds"])] = join_names(ASKED.seeds),
+    limit: Annotated[int, typer.Option(help=HELP["limit"], min=0, show_default="all")] = ASKED.limit,
     train: Annotated[str, typer.Option(help=HELP["train"], metavar="missing|always|never")] = BY_DEFAULT.train,
     device: Annotated[str, typer.Option(help=HELP["device"])] = BY_DEFAULT.device,
     threads: Annotated[int, typer.Option(help=HELP["threads"], min=0)] = BY_DEFAULT.threads,
@@ -85,6 +86,7 @@ def run(
         protocol=protocol,
         metrics=split(metrics),
         seeds=numbers("seeds", seeds, 0, MOST_SEED),
+        limit=limit,
     )
     options = Options(
         train=train,  # type: ignore[arg-type]  # checked when the run is prepared
@@ -124,11 +126,15 @@ def run(
     # the report first: whoever reads the table from a pipe may stop reading, and a full disk must not cost the table
     trouble = None if no_report else _write_report(loaded, references)
     _show_results(loaded, references, as_json=json)
-    stderr().print(f"{summary}; results in {folder}", markup=False, soft_wrap=True)
+    stderr().print(summary, markup=False, soft_wrap=True)
     if gone := sum(planned.status == "ok" for planned in loaded.record.cells) - len(loaded.cells):
         warn(f"{gone} finished cells are no longer in {folder}, or were altered there; run again.")
     if trouble is not None:
         raise trouble
+    if no_report:
+        echo(f"results: {folder}", err=True)
+    else:
+        echo(f"report: {loaded.folder.report}\nopen {loaded.folder.report / PAGE}", err=True)
     raise typer.Exit(exit_code(loaded))
 
 

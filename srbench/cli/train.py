@@ -12,7 +12,7 @@ import typer
 
 from srbench.cli.options import Plugins, numbers
 from srbench.errors import EXIT_INTERRUPTED, MethodError, UsageError
-from srbench.system.text import echo, warn
+from srbench.system.text import warn
 
 if TYPE_CHECKING:
     import torch
@@ -61,7 +61,7 @@ def train(
     done: set[str] = set()
     failed: dict[str, MethodError] = {}
     failures: list[MethodError] = []
-    with RunConsole(len(trainings)) as console:
+    with RunConsole(len(trainings), "trainings") as console:
         watch: Callable[[Training], Report] = console.training
         if tensorboard is not None:
             from srbench.api.tracking import TensorBoard
@@ -84,7 +84,9 @@ def train(
                 failures.append(MethodError(f"{training}: {error}"))
                 failures[-1].__cause__ = error
             else:
-                echo(path)
+                console.result(path)
+                if (curve := path.with_suffix(".png")).is_file():
+                    console.say(f"curve: {curve}", markup=False)
             console.advance()
     if failures:
         for failure in failures[:-1]:

@@ -37,7 +37,7 @@ from srbench.data.own.hub_spec import is_hub
 from srbench.data.own.manifests import own_manifest, own_names
 from srbench.errors import DataError, UsageError
 from srbench.system.hashes import file_sha256
-from srbench.system.names import safe_name, unknown
+from srbench.system.names import as_known, safe_name, unknown
 from srbench.system.places import data_root, is_folder, user_path
 
 __all__ = [
@@ -124,6 +124,8 @@ def resolve(spec: str, *, cwd: Path | None = None) -> Dataset:
         raise UsageError("A data set's name is empty: give one of `srbench data list`, or a folder such as ./images.")
     require_utf8(spec)
     name, _, split = unicodedata.normalize("NFC", spec).partition(":")
+    if not is_hub(spec) and not is_folder(user_path(spec, base)):
+        name = as_known(name, known_names())
     if not is_hub(spec) and name in known_names():
         return dataset_of(load_manifest(name), split, spec)
     given, _, rest = spec.partition("=")

@@ -150,6 +150,8 @@ class Dataset:
     share_sr: bool = True
     above: tuple[str, ...] = ()
     by_hand: str = ""
+    of: int = 0
+    """How many images the whole has, of which these are the first; 0 for the whole."""
 
     @property
     def has_hr(self) -> bool:

@@ -101,14 +101,13 @@ def main(program: Path, given: Path, output: Path) -> int:
         given: with ``ref/`` and ``res/``.
         output: where the scores go.
     """
-    import sys
-
     from srbench.errors import SrbenchError
+    from srbench.system.text import echo
 
     try:
         scores = score_submission(program / SETTINGS, given / "ref", given / "res")
     except SrbenchError as error:
-        print(f"not scored: {error}", file=sys.stderr)
+        echo(f"not scored: {error}", err=True)
         return 1
     output.mkdir(parents=True, exist_ok=True)
     (output / "scores.json").write_text(json.dumps(scores, allow_nan=False) + "\n", encoding="utf-8")

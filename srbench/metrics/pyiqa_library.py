@@ -37,7 +37,7 @@ from srbench.system.hashes import digest
 from srbench.system.installed import install_command
 from srbench.system.names import unknown
 from srbench.system.places import cache_folder
-from srbench.system.text import first_line
+from srbench.system.text import echo, first_line
 
 LIBRARY = "pyiqa"
 _OF_SETS = "is of a whole set of images; srbench's own is fid"
@@ -145,7 +145,7 @@ def _main(name: str) -> None:
         found["files"] = sorted(read)
     except DataError as error:
         found["reason"] = str(error)
-    print(json.dumps(found))
+    echo(json.dumps(found))
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from srbench.errors import UsageError
 from srbench.method import Family
 from srbench.plugins.card import Card, Choice, choices_of
 from srbench.recipe import read_recipe
-from srbench.system.names import unknown
+from srbench.system.names import as_known, unknown
 from srbench.system.places import user_path
 
 FAMILIES: tuple[str, ...] = get_args(Family)
@@ -44,6 +44,8 @@ def select_choices(
             chosen.setdefault(choice.label, choice)
             continue
         name_pattern, _, recipe_pattern = pattern.partition(":")
+        plus = "+" if name_pattern.endswith("+") else ""
+        name_pattern = as_known(name_pattern.removesuffix("+"), every) + plus
         if recipe_pattern.endswith(".toml"):
             own = _with_own_recipe(card_of(name_pattern), Path(recipe_pattern))
             other = chosen.setdefault(own.label, own)

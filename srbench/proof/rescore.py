@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from srbench.bench.results import CellResult, ImageResult
+from srbench.bench.samples import case_of
 from srbench.data.dataset import Dataset
 from srbench.data.images import read_samples
 from srbench.errors import DataError, MethodError, SrbenchError
-from srbench.imaging.files import pixels_sha256, to_uint8
+from srbench.imaging.files import pixels_sha256
 from srbench.imaging.planes import decode_planes
 from srbench.metrics.scoring import Scoring
 from srbench.proof.manifest import BundleDataset
 from srbench.proof.verdict import Check
-from srbench.protocols.case import Case, prepare
+from srbench.protocols.case import Case
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,8 +60,7 @@ def rescore(
         lr_pixels = None if sample.lr is None else pixels_sha256(sample.lr)
         if (pixels_sha256(sample.hr), lr_pixels) != (known.pixels, known.lr_pixels):
             raise DataError(f"'{known.name}' of {wanted.name} is another image in the bundle than the one that is here")
-        lr = None if sample.lr is None else to_uint8(sample.lr)
-        case = prepare(scoring.protocol, sample.name, to_uint8(sample.hr), scale, lr)
+        case = case_of(sample, scale, scoring.protocol)
         for cell in cells:
             yield _score(scoring, cell, cell.images[number], case, planes_of)
 

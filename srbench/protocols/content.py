@@ -25,6 +25,9 @@ def protocol_of(name: str, content: Mapping[str, Any]) -> Protocol:
     Raises:
         DataError: this srbench knows none that has; the content may be a later version's.
     """
+    for known in PROTOCOLS.values():  # those with random steps are only built in
+        if digest(known.content()) == digest(dict(content)):
+            return dataclasses.replace(known, name=name)
     try:
         fields = dict(content)
         steps = [_step(step) for step in fields.pop("degradation", [])]

@@ -9,12 +9,13 @@ from __future__ import annotations
 import dataclasses
 import io
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_core import core_schema
 
 from srbench.errors import DataError, UsageError
 from srbench.imaging.blur import MAX_SIDE, Edge, blur, gaussian, shaped, sinc
@@ -283,6 +284,11 @@ class RandomStep:
     def words(self) -> str:
         """It, for captions."""
         raise NotImplementedError
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Callable[[Any], Any]) -> Any:
+        """As a part of a protocol's content it is one that is there, never made of plain data."""
+        return core_schema.is_instance_schema(cls)
 
 
 _GRAY = np.array([0.2989, 0.587, 0.114])

@@ -14,7 +14,6 @@ from srbench.report.tables.every_table import every_table
 from srbench.report.text.markup import markdown_table
 from srbench.report.write import REPORT_FORMATS, write_report, writing_report
 from srbench.system.files import write_atomically
-from srbench.system.text import counted
 
 PAGE = "leaderboard.md"
 
@@ -74,8 +73,8 @@ def leaderboard_page(boards: Sequence[LoadedRun], references: Sequence[Reference
         parts.append(f"## Protocol {markdown(record.protocol)} (`{record.protocol_hash}`)")
         parts.append(f"{markdown(record.protocol_words)}. Means over the images, best in bold, second underlined.")
         for grid in every_table(board, references).main:
-            images = counted(grid.dataset.images, "image")
-            parts.append(f"### {markdown(grid.dataset.name)} ({images}): {markdown(grid.heading)}")
+            name_of_set, images = markdown(grid.dataset.name), grid.dataset.images_words
+            parts.append(f"### {name_of_set} ({images}): {markdown(grid.heading)}")
             parts.append(markdown_table(grid).rstrip("\n"))
         parts.append(f"More tables, intervals and plots: the folder [{markdown(name)}]({name}/).")
     return "\n\n".join(parts) + "\n"

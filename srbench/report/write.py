@@ -21,6 +21,7 @@ from srbench.bench.store import LoadedRun
 from srbench.system.files import write_atomically, writing
 from srbench.system.hashes import digest, parse_json
 from srbench.system.names import unknown
+from srbench.system.places import PAGE
 from srbench.version import __version__
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def _texts(
     if "html" in wanted:
         from srbench.report.html.page import html_page
 
-        yield "report.html", html_page(run, references, comparisons, baseline or None)
+        yield PAGE, html_page(run, references, comparisons, baseline or None)
     if wanted & {"md", "latex"}:
         from srbench.report.tables.every_table import every_table
 

@@ -27,7 +27,7 @@ def make_console(*, stderr: bool = False, **options: Any) -> Console:
 
 def make_table() -> Table:
     """A table without vertical lines, for terminals of 80 columns."""
-    return Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    return Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
 
 
 def make_bars(console: Console, *columns: ProgressColumn) -> Progress:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 
 from srbench.errors import UsageError
@@ -19,6 +20,24 @@ def method_of(label: str) -> str:
     """The method in ``name:recipe``; a model's label, such as ``onnx:espcn_x2``, is its name as a whole."""
     name = label.partition(":")[0]
     return label if name in MODEL_KINDS else name
+
+
+def short_labels(labels: Iterable[str]) -> dict[str, str]:
+    """Each label without its recipe, where no other label is of the same method."""
+    labels = list(labels)
+    alike = Counter(map(method_of, labels))
+    return {label: method_of(label) if alike[method_of(label)] == 1 else label for label in labels}
+
+
+def as_known(name: str, known: Iterable[str]) -> str:
+    """A name as it is known, for one that is spelled as papers do: ``Set5``, ``FSRCNN``. Else the name itself."""
+    known = list(known)
+    alike = [other for other in known if _plain(other) == _plain(name)]
+    return alike[0] if name not in known and len(alike) == 1 else name
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_ ]", "", name.casefold())
 
 
 def split_names(values: str) -> tuple[str, ...]:

@@ -17,6 +17,8 @@ RUNS = Path("results/runs")
 """The folder of runs."""
 LEADERBOARD = Path("results/leaderboard")
 """The folder of reports of several runs."""
+PAGE = "report.html"
+"""The page of a report, in its folder."""
 SPEED = Path("results/speed")
 """The folder of records of speed."""
 NOWHERE = Path(os.devnull, "no-home-folder")

@@ -10,6 +10,8 @@ from srbench.data.images import pixel_hashes
 from srbench.errors import DataError, SrbenchError
 from srbench.recipe import Recipe
 
+_ALLOWED = " (a recipe with `on_test_images = true` lets them in, and every report says so)"
+
 
 def refuse_test_images(dataset: Dataset) -> None:
     """Refuse a data set that contains test images, for training and for validation.
@@ -21,13 +23,15 @@ def refuse_test_images(dataset: Dataset) -> None:
     """
     if dataset.role == "test":
         raise DataError(
-            f"'{dataset.spec}' is a test set: training or validating on it would make its values worthless."
+            f"'{dataset.spec}' is a test set: training or validating on it would make its values worthless{_ALLOWED}."
         )
     protected = protected_pixels()
     seen = protected.keys() & pixel_hashes(dataset)
     if seen:
         name = protected[min(seen)]
-        raise DataError(f"'{dataset.spec}' holds {len(seen)} images of test sets, {name} for one; take them out.")
+        raise DataError(
+            f"'{dataset.spec}' holds {len(seen)} images of test sets, {name} for one; take them out{_ALLOWED}."
+        )
 
 
 def has_seen(recipe: Recipe, dataset: Dataset) -> bool:

@@ -86,7 +86,7 @@ def test_published_values_are_shown_beside_it(cli: Cli, manga: Path) -> None:
     cli("data", "add", "manga109", "Manga109/HR")
     words = ("run", "--methods", "bicubic", "--scales", "4", "--protocol", "edsr", "--no-report", "--no-speed")
     shown = cli(*words, "--metrics", "psnr", "--datasets", "manga109", "--published", "all").stdout
-    assert [line.split()[-1] for line in shown.splitlines() if line.startswith(" RCAN")] == ["31.22"]
+    assert [line.split()[-1] for line in shown.splitlines() if line.strip().startswith("RCAN")] == ["31.22"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -40,7 +41,7 @@ def bad(tmp_path: Path) -> str:
 def test_a_good_run_passes_with_a_summary(good: str) -> None:
     result = CliRunner(env=ENV).invoke(app, [good])
     assert result.exit_code == 0, result.output
-    assert "passed: 24 of 24" in result.stdout
+    assert "passed: all 24 values" in result.stdout
     assert "vdsr" in result.stdout and "set14" in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 80
 
@@ -54,7 +55,7 @@ def test_a_lowered_bicubic_fails_and_is_named(bad: str) -> None:
     assert result.exit_code == 1
     text = " ".join(result.stdout.split())
     assert "bicubic set5 x2" in text and "33.61" in text and "33.6615" in text and "-0.05150" in text
-    assert "FAILED: 22 of 24" in text
+    assert "FAILED: 2 of 24 differ" in text
     assert result.stdout.index("bicubic set5 x2") < result.stdout.index("protocol")
 
 
@@ -82,7 +83,9 @@ def test_github_annotations_and_summary(bad: str, tmp_path: Path) -> None:
     result = CliRunner(env=env).invoke(app, [bad])
     lines = [line for line in result.stdout.splitlines() if line.startswith("::error ")]
     assert len(lines) == 2
-    assert lines[0].startswith("::error title=srbench check%3A bicubic set5 x2 vdsr psnr::bicubic set5 x2 vdsr psnr: ")
+    place, _, rest = lines[0].partition(",title=")
+    assert re.fullmatch(r"::error file=\S+\.csv,line=\d+", place)
+    assert rest.startswith("srbench check%3A bicubic set5 x2 vdsr psnr::bicubic set5 x2 vdsr psnr: ")
     text = summary.read_text("utf-8")
     assert text.startswith("before\n## srbench check: failed\n")
     assert "| bicubic set5 x2 vdsr psnr | 33.61 | 33.6615 ± 0.0005 |" in text
@@ -104,7 +107,7 @@ def test_odd_characters_stay_inside_their_format(tmp_path: Path) -> None:
     assert "a%25b%0D%0A::warning" in line
     table = [line for line in (tmp_path / "summary.md").read_text("utf-8").splitlines() if line.startswith("|")]
     assert len(table) == 3
-    assert table[-1].replace("\\|", "").count("|") == 5
+    assert table[-1].replace("\\|", "").count("|") == 6
 
 
 def test_a_named_reference_must_be_covered(good: str, tmp_path: Path) -> None:

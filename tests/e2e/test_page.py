@@ -158,9 +158,17 @@ def test_the_table_shows_figures_the_best_and_published_ones(opened: Callable[..
     assert "33.66\n33.66 (.00)" in row.inner_text()
     assert "VDSR" in (row.locator("td").first.get_attribute("data-tip") or "")
     assert seen.texts("#table .best")[0] == "36.31"
-    assert "95 % interval [" in (row.locator("td").first.get_attribute("data-tip") or "")
+    assert "5 images: no interval" in (row.locator("td").first.get_attribute("data-tip") or "")
     row.locator("td").first.hover()
-    assert "95 % interval" in seen.page.locator("#tip").inner_text()
+    assert "no interval" in seen.page.locator("#tip").inner_text()
+    assert not seen.page.get_by_label("95 % intervals").is_visible(), "there are none of so few images"
+
+
+def test_intervals_of_many_images(opened: Callable[..., Opened], tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", images={"many": tuple("abcdefghijkl")}, failed=())
+    seen = opened(written(run))
+    assert "95 % interval [" in (seen.page.locator("#table tbody td").first.get_attribute("data-tip") or "")
+    assert not seen.page.get_by_label("published values").is_visible(), "there are none of a user's own images"
     seen.page.get_by_label("95 % intervals").check()
     assert seen.page.locator("#table .range").count() > 20
 
@@ -345,7 +353,7 @@ def test_the_matrix_by_keys(opened: Callable[..., Opened], usual: Path) -> None:
     )
     seen.page.locator("#matrix button[aria-current]").focus()
     first = seen.page.locator("#matrix-detail").inner_text()
-    assert re.search(r"minus .*: [^ ]?[\d.]+ dB, 95 % interval \[.*Better on \d of 6 images", first)
+    assert re.search(r"minus .*: [^ ]?[\d.]+ dB, of an image from .*Better on \d of 6 images", first)
     seen.page.keyboard.press("ArrowRight")
     assert seen.page.locator("#matrix-detail").inner_text() != first
     assert seen.page.locator("#matrix button[tabindex='0']").count() == 1
@@ -466,3 +474,33 @@ def test_a_set_without_hr_shows_lr(
     shown.switch("metric", "SSIM")
     shown.switch("dataset", "photos")
     assert page.locator("#metric input:checked").evaluate("input => input.nextSibling.textContent").startswith("NIQE")
+
+
+def test_its_state_is_in_the_address(opened: Callable[..., Opened], usual: Path) -> None:
+    result = opened(usual)
+    result.switch("scale", X3)
+    assert result.page.evaluate("location.hash") == "#set5/x3/psnr"
+    result.page.evaluate("location.hash = '#set14/x2/ssim'")
+    result.wait("document.querySelector('#dataset input:checked').value === '1'")
+    result.wait("document.querySelector('#metric input:checked').value === '1'")
+
+
+def test_on_paper_charts_have_the_width_of_the_page(opened: Callable[..., Opened], usual: Path) -> None:
+    result = opened(usual)
+    result.charts()
+    result.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    result.wait("document.querySelector('#differences-plot .main-svg').clientWidth === 680")
+    result.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    result.page.emulate_media(media="print")
+    assert not result.page.locator("#bar").is_visible()
+    assert len(result.page.pdf(format="A4")) > 50_000
+
+
+@pytest.mark.parametrize("options", [{}, {"color_scheme": "dark"}, {"viewport": {"width": 390, "height": 844}}])
+def test_axe_finds_no_violation(opened: Callable[..., Opened], usual: Path, options: dict[str, Any]) -> None:
+    axe = pytest.importorskip("axe_playwright_python.base", reason="axe-playwright-python is not installed")
+    result = opened(usual, bypass_csp=True, **options)
+    result.charts()
+    result.page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text("utf-8"))
+    found = result.page.evaluate("axe.run()")["violations"]
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []

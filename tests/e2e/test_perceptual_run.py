@@ -15,6 +15,7 @@ import pytest
 import torch
 from server import Server, serving
 
+from srbench.bench.store import RunFolder
 from srbench.imaging.files import read_image
 
 pytestmark = pytest.mark.long
@@ -225,9 +226,9 @@ def test_lpips_on_set5_with_weights_placed_by_hand(
     compared = 0
     for cell in (cell for cell in cells if "lpips-alex" in cell["values"]):
         for image in cell["images"]:
-            sr = run / "images" / cell["key"] / f"{image['name']}.png"
-            hr = next((run / "images" / "hr").glob(f"*-x{cell['id']['scale']}/{image['name']}.png"), None)
-            if sr.is_file() and hr is not None:
+            sr = RunFolder(run).sr_path(cell["key"], image["name"])
+            hr = RunFolder(run).hr_path(cell["inputs"]["dataset"], cell["id"]["scale"], image["name"])
+            if sr.is_file() and hr.is_file():
                 expected = lpips_by_definition(features, heads, sr, hr)
                 assert image["values"]["lpips-alex"] == pytest.approx(expected, rel=1e-4), image["name"]
                 compared += 1

@@ -32,7 +32,6 @@ EVERYTHING = {
     "per_image.csv",
     "compare.csv",
     "tables.tex",
-    "intervals.tex",
     "results.json",
     "report.html",
     *(
@@ -95,7 +94,7 @@ def test_some_formats_elsewhere(folder: Path, tmp_path: Path) -> None:
     to = tmp_path / "elsewhere"
     result = CliRunner().invoke(app, [str(folder), "--format", "csv,latex", "--no-plots", "--to", str(to)])
     assert result.exit_code == 0, result.output
-    assert _files(to) == {"results.csv", "per_image.csv", "compare.csv", "tables.tex", "intervals.tex"}
+    assert _files(to) == {"results.csv", "per_image.csv", "compare.csv", "tables.tex"}
     assert not (folder / "report").exists()
     CliRunner().invoke(app, [str(folder), "--format", "md", "--no-plots", "--to", str(to)])
     assert _files(to) > {"results.csv", "report.md", "compare.md"}
@@ -359,3 +358,20 @@ def test_published_values(folder: Path) -> None:
     assert "published, not run here:" not in result.stdout
     refused = CliRunner().invoke(app, [str(folder), "--published", "some"])
     assert isinstance(refused.exception, UsageError)
+
+
+def test_an_index_of_all_runs(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_run(tmp_path / "runs" / name, images={"set5": ("baby", "bird")}, scales=(2,), pictures=0)
+    (tmp_path / "runs" / "hurt").mkdir()
+    (tmp_path / "runs" / "hurt" / "run.json").write_text("{")
+    CliRunner().invoke(app, [str(tmp_path / "runs" / "one"), "--format", "html", "--no-plots"])
+    result = CliRunner().invoke(app, ["--all", "--out", str(tmp_path / "runs")])
+    assert result.exit_code == 0, result.output
+    text = (tmp_path / "runs" / "index.html").read_text("utf-8")
+    assert '<a href="one/report/report.html">one</a>' in text
+    assert "two (no report)" in text and "hurt" not in text
+    assert "best PSNR on set5 x2" in text and "8 methods" in text
+    assert "hurt" in result.stderr
+    refused = CliRunner().invoke(app, ["one", "--all", "--out", str(tmp_path / "runs")])
+    assert isinstance(refused.exception, UsageError) or refused.exit_code == 2

@@ -82,5 +82,5 @@ def test_a_run_s_folder_gives_the_same_report_on_another_machine(cli: Cli, tmp_p
     assert any(name.startswith("plots/curve-net-tiny") for name in ours)
     assert "No intervals of worst: it pools images in its own way." in ours["report.md"].decode()
     rows = list(csv.DictReader(io.StringIO(ours["results.csv"].decode())))
-    assert {row["metric"] for row in rows if row["ci_low"]} == {"psnr", "ssim"}
+    assert not any(row["ci_low"] for row in rows)  # of fewer than ten images
     assert {row["metric"] for row in rows} == {"psnr", "ssim", "worst"}

@@ -285,7 +285,7 @@ def test_pairs(cli: Cli, photos: Path, tmp_path: Path) -> None:
         (["--datasets", "set55"], 2, "Did you mean set5"),
         (["--datasets", "./nowhere"], 4, "nowhere"),
         (["--scales", "two"], 2, "whole numbers"),
-        (["--scales", "7"], 2, "does not work at x7"),
+        (["--scales", "17"], 2, "does not work at x17"),
         (["--protocol", "vdrs"], 2, "Did you mean vdsr"),
         (["--metrics", "snr"], 2, "Did you mean psnr"),
         (["--train", "maybe"], 2, "missing, always or never"),
@@ -351,3 +351,30 @@ def test_a_read_only_folder(cli: Cli, photos: Path, closed: Path) -> None:
     result = cli("run", "--methods", "bicubic", "--datasets", "./photos", "--out", f"{closed.name}/runs")
     assert result.returncode == 4
     assert "cannot be written" in result.stderr
+
+
+def test_the_end_of_a_run_shows_the_main_table_and_the_page(cli: Cli, photos: Path, tmp_path: Path) -> None:
+    result = cli("run", "--methods", "nearest,bicubic", "--datasets", "./photos", "--scales", "2")
+    assert result.stdout.index("MSE") < result.stdout.index("PSNR")
+    (run,) = Path(tmp_path, "results", "runs").iterdir()
+    report = Path("results", "runs", run.name, "report")
+    assert result.stderr.splitlines()[-2:] == [f"report: {report}", f"open {report / 'report.html'}"]
+    assert (tmp_path / report / "report.html").is_file()
+    without = cli("run", "--methods", "nearest", "--datasets", "./photos", "--scales", "2", "--no-report")
+    assert without.stderr.splitlines()[-1].startswith("results: results/runs/")
+
+
+def test_a_quick_look_at_the_first_images_says_so_everywhere(cli: Cli, photos: Path, tmp_path: Path) -> None:
+    words = ["run", "--methods", "nearest,bicubic", "--datasets", "./photos", "--scales", "2"]
+    result = cli(*words, "--limit", "1")
+    assert "photos (the first 1 of 2 images): PSNR" in result.stdout
+    assert "quick look" in result.stderr
+    (report,) = tmp_path.glob("results/runs/*/report")
+    for name in ("report.md", "tables.tex", "report.html", "compare.md"):
+        assert "the first 1 of 2 images" in (report / name).read_text("utf-8"), name
+    assert "--limit 1" in (report / "report.md").read_text("utf-8")
+    whole = cli(*words)
+    assert "photos (2 images): PSNR" in whole.stdout
+    assert "2 computed, 0 known before" in whole.stderr  # another question: its cells are of other images
+    assert "limit" in cli(*words, "--limit", "-1").stderr
+    assert "photos (2 images)" in cli(*words, "--limit", "7").stdout

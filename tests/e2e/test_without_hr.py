@@ -192,7 +192,7 @@ def test_leaderboard(cli: Cli, photos: Path, tmp_path: Path) -> None:
     names = [path.name for path in (tmp_path / "results" / "runs").iterdir()]
     board = cli("report", *names, "--no-plots")
     assert board.returncode == 0, board.stderr
-    lines = [line.split() for line in board.stdout.splitlines() if line.startswith((" bicubic", " nearest"))]
+    lines = [line.split() for line in board.stdout.splitlines() if line.startswith(("bicubic", "nearest"))]
     assert sorted(name for name, *_ in lines) == ["bicubic", "nearest"]
     assert float(lines[0][-1]) < float(lines[1][-1])  # the best first: NIQE is better if it is smaller
 

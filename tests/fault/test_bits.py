@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from rich.console import Console
@@ -26,10 +27,11 @@ from srbench.analysis.references import load_references
 from srbench.analysis.sample import cell_intervals
 from srbench.bench.options import Options, Request
 from srbench.bench.run import execute, prepare
-from srbench.bench.store import read_run
+from srbench.bench.store import LoadedRun, read_run
 from srbench.cli.console import RunConsole
 from srbench.errors import DataError, SrbenchError
 from srbench.imaging.files import read_image
+from srbench.imaging.planes import decode_planes
 from srbench.method import LearnedMethod, Method
 from srbench.plugins.registry import Registry
 from srbench.report.tables.document import run_document
@@ -149,6 +151,20 @@ def readers(bench: Bench) -> dict[str, Reader]:
             return "refused"
         return "unchanged"
 
+    def read_planes(path: Path) -> str:
+        pixels = planes[path]
+        try:
+            assert (decode_planes(path.read_bytes(), path.name, pixels.shape[:2]) == pixels).all()
+        except DataError:
+            return "refused"
+        return "unchanged"
+
+    def read_kept(path: Path) -> str:
+        """Where the images of a cell are: never where another cell's are."""
+        found = places_of(whole)
+        assert all(place == places[name] or not place.exists() for name, place in found.items())
+        return "unchanged" if found == places else "absent"
+
     def read_report(path: Path) -> str:
         before = path.read_bytes()
         write_report(read_run(bench.run), formats=REPORT, plots=False)
@@ -175,12 +191,17 @@ def readers(bench: Bench) -> dict[str, Reader]:
 
     pictures = {path: read_image(path) for path in bench.run.rglob("images/**/*.png")}
     assert pictures
+    planes = {path: read_image(path).astype(np.float64) for path in bench.run.rglob("planes/**/*.planes")}
+    places = places_of(whole)
+    assert all(place.exists() for place in places.values())
     return {
         "run.json": reload_run,
         "speed.json": reload_run,
         "cells": reload_run,
         "trainings": reload_run,
         "images": read_picture,
+        "planes": read_planes,
+        "kept": read_kept,
         "report": read_report,
         "weights": read_weights,
         "checkpoint": read_checkpoint,
@@ -191,6 +212,11 @@ def kind_of(bench: Bench, path: Path) -> str:
     if path in (bench.own, bench.shipped):
         return "weights"
     return "checkpoint" if path == bench.checkpoint else path.relative_to(bench.run).parts[0]
+
+
+def places_of(run: LoadedRun) -> dict[str, Path]:
+    """Where the first SR image of each cell is kept."""
+    return {cell.key: run.folder.sr_path(cell.key, cell.images[0].name) for cell in run.cells}
 
 
 def tables_of(run: Path) -> str:

@@ -18,4 +18,4 @@ def test_methods_that_need_no_training_give_the_baseline(cli: Cli) -> None:
     assert {row["n"] for row in rows} == {5}
     check = cli("check")
     assert check.returncode == 0, check.stdout
-    assert f"{len(rows)} of {len(rows)} values" in check.stdout
+    assert f"all {len(rows)} values as expected" in check.stdout

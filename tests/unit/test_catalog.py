@@ -567,3 +567,11 @@ def test_real_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         samples = list(read_samples(resolve(spec), progress=False))
         assert len(samples) == count
         assert all(sample.lr is None or sample.scale == 4 for sample in samples)
+
+
+@pytest.mark.parametrize(("written", "name"), [("Set5", "set5"), ("Urban100", "urban100"), ("BSD100:test", "bsd100")])
+def test_data_sets_are_found_as_papers_spell_them(written: str, name: str, tmp_path: Path) -> None:
+    assert resolve(written).name == name
+    (tmp_path / "Set5").mkdir()
+    with pytest.raises(DataError, match="Set5"):  # a folder of that very name is the user's, and it is empty
+        resolve("Set5", cwd=tmp_path)

@@ -107,7 +107,7 @@ def test_five_images_get_no_stars_however_large_the_difference(run: LoadedRun) -
     five = [c for c in found if c.dataset == "set5"]
     assert len(five) == 12 and all(c.p is None and c.holm is None and not c.significant for c in five)
     assert any(c.significant for c in found if c.dataset == "hundred")
-    for matrix in matrices(found):
+    for matrix in matrices(run, found):
         page = matrix_page(run, list(matrix.cells.values()))
         table = "".join(line for line in page.splitlines() if line.startswith("|"))
         assert ("\\*" in table) == (matrix.dataset == "hundred")
@@ -132,7 +132,7 @@ def test_many_methods_are_compared_with_the_baseline_alone(tmp_path: Path) -> No
         tmp_path / "b", gains=gains | {"bicubic": 0.0}, images={"d": ("a",)}, scales=(2,), failed=(), pictures=0
     )
     assert report_pairs(more) == [(f"m{index}", "bicubic") for index in range(10)]
-    (matrix, *_) = matrices(compare_all(more, PSNR, report_pairs(more)))
+    (matrix, *_) = matrices(more, compare_all(more, PSNR, report_pairs(more)))
     assert (len(matrix.rows), matrix.columns) == (10, ("bicubic",))
 
 
@@ -165,7 +165,8 @@ def test_images_restored_exactly_by_both_are_ties() -> None:
     assert (same.wins, same.ties, same.losses) == (6, 1, 0)
     assert same.difference == pytest.approx(5 / 7)
     assert same.p == 0.03125
-    assert same.interval is not None
+    assert same.interval is None and same.range == (0.0, 1.0), "of seven images: the range"
+    assert _compare([inf, *range(20, 30)], [inf, *(0.9 * value for value in range(20, 30))]).interval is not None
     one = _compare([inf, 30.0, 31.0, 32.0, 33.0, 34.0], [40.0, 29.0, 30.5, 31.0, 32.0, 33.0])
     assert (one.difference, one.interval, one.p, one.wins) == (inf, None, 0.03125, 6)
     assert one.images()[0] == ("image0", inf, 40.0)
@@ -187,15 +188,15 @@ def test_a_family_too_large_for_its_images_says_so(tmp_path: Path) -> None:
     gains = {"a": 0.0, "b": 1.0, "c": 2.0}
     images = {"six": tuple("abcdef"), "seven": tuple("abcdefg")}
     run = write_run(tmp_path / "run", gains=gains, images=images, scales=(2,), failed=(), pictures=0)
-    six, seven = matrices(compare_all(run, PSNR, report_pairs(run)))
+    six, seven = matrices(run, compare_all(run, PSNR, report_pairs(run)))
     assert six.verdict == "n = 6 is too few for 3 tests: after Holm's correction p cannot be below 0.094"
     assert not any(c.significant for c in six.cells.values())
     assert all(c.significant for c in seven.cells.values()) and "Holm over 3 pairs" in seven.verdict
 
 
 def test_equal_methods_differ_by_nothing() -> None:
-    equal = _compare([30.0 + index for index in range(9)], [30.0 + index for index in range(9)])
-    assert (equal.difference, equal.ties, equal.p, equal.significant) == (0.0, 9, None, False)
+    equal = _compare([30.0 + index for index in range(12)], [30.0 + index for index in range(12)])
+    assert (equal.difference, equal.ties, equal.p, equal.significant) == (0.0, 12, None, False)
     assert equal.interval is not None and (equal.interval.low, equal.interval.high) == (0.0, 0.0)
 
 
@@ -255,7 +256,14 @@ def test_pooled_protocols_have_the_interval_of_the_pooled_figure(tmp_path: Path)
 
 def test_a_metric_that_pools_in_a_way_of_its_own_has_no_interval_and_the_report_says_so(tmp_path: Path) -> None:
     protocol = dataclasses.replace(get_protocol("vdsr"), name="mine", aggregate="pooled")
-    run = write_run(tmp_path / "run", protocol=protocol, gains={"a": 0.0}, failed=(), pictures=0)
+    run = write_run(
+        tmp_path / "run",
+        protocol=protocol,
+        gains={"a": 0.0},
+        images={"many": tuple("abcdefghijkl")},
+        failed=(),
+        pictures=0,
+    )
     lost = run.record.metrics[0].model_copy(update={"name": "plugin", "pool": "own"})
     cells = tuple(
         cell.model_copy(

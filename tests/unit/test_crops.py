@@ -11,7 +11,15 @@ import pytest
 from runs import ARTEFACT, GAINS, write_run
 
 from srbench.imaging.files import read_image
-from srbench.report.plots.crops import MAX_PANELS, choose, crop_sheets, panels, widest_disagreement
+from srbench.report.plots.crops import (
+    MAX_PANELS,
+    choose,
+    crop_sheets,
+    is_colourful,
+    panels,
+    structure,
+    widest_disagreement,
+)
 
 
 def test_the_window_is_where_the_methods_disagree(tmp_path: Path) -> None:
@@ -75,3 +83,17 @@ def test_the_same_images_under_two_names_are_two_sheets(tmp_path: Path) -> None:
     sheets = dict(crop_sheets(both))
     assert sheets["crops-set5-x2.png"] == dict(crop_sheets(run))["crops-set5-x2.png"]
     assert {name for name in sheets if name.endswith(".png")} == {"crops-set5-x2.png", "crops-twin-x2.png"}
+
+
+def test_edges_win_over_noise_and_colour_over_grey() -> None:
+    draw = np.random.default_rng(0)
+    hr = np.full((120, 160, 3), 128, np.uint8)
+    hr[:, :60] = np.clip(128 + draw.normal(0, 20, (120, 60, 1)), 0, 255)  # noise at the left, an edge at the right
+    hr[:, 130:] = 30
+    methods = [np.asarray(hr[..., 0], np.float32), np.full((120, 160), 128, np.float32)]
+    methods[1][:, 130:] = 30
+    methods[1][:, 120:130] = 88  # off beside the edge, but less than on the noise
+    assert widest_disagreement(methods)[0].left < 60
+    assert widest_disagreement(methods, structure(hr))[0].left > 60
+    assert not is_colourful(hr)
+    assert is_colourful(np.dstack([hr[..., 0], hr[..., 1] // 2, hr[..., 2] // 3]))

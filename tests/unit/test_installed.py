@@ -139,7 +139,7 @@ def test_every_extra_that_code_asks_for_is_there() -> None:
     from srbench.system.names import PACKAGE_OF
 
     assert asked | PACKAGE_OF.keys() <= EXTRAS
-    assert {"ray", "hf", "perceptual", "onnx"} <= asked
+    assert {"ray", "hf", "onnx"} <= asked
 
 
 def test_the_extras_of_the_metadata_are_found(monkeypatch: pytest.MonkeyPatch) -> None:

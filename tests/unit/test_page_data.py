@@ -17,7 +17,7 @@ from runs import ARTEFACT, BICUBIC, compared, write_run
 from srbench.analysis.references import load_references
 from srbench.errors import UsageError
 from srbench.imaging.files import read_image
-from srbench.report.html.album import album, widest
+from srbench.report.html.album import album, enlarged_lr, widest
 from srbench.report.html.assets import SCRIPTS, csp_hash, library, program, script_json
 from srbench.report.html.data import page_document
 from srbench.report.html.page import html_page
@@ -53,7 +53,7 @@ def test_figures_of_the_document_are_those_of_the_run(tmp_path: Path) -> None:
     )
     assert bicubic["value"] == pytest.approx(BICUBIC["set5", 2][0])
     assert bicubic["text"] == "33.66"
-    assert bicubic["low"] < bicubic["value"] < bicubic["high"]
+    assert bicubic["low"] is None, "five images have a range, no interval"
     assert len(bicubic["images"]) == 5
     assert [(row["text"], row["difference"]) for row in bicubic["published"]] == [("33.66", ".00")]
     failed = next(figure for figure in document["results"] if figure["value"] is None)
@@ -107,6 +107,27 @@ def test_crops_are_lossless_and_the_same_place_at_every_scale(tmp_path: Path) ->
     stored = base64.b64decode(made.images[first["scales"][2]["hr"]])
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(stored))), hr[top : top + high, left : left + wide])
     assert first["scales"][2]["hr"] == first["scales"][4]["hr"], "HR is stored once"
+
+
+def test_a_wide_view_and_lr_come_with_the_crops(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    made = album(run)
+    wide = [crop for crop in made.crops if crop["wide"]]
+    assert [crop["dataset"] for crop in wide] == [0, 1]
+    assert wide[0]["window"][2:] == [120, 144], "all of a small image"
+    assert wide[0]["image"] == made.crops[0]["image"]
+    top, left, high, width = made.crops[0]["window"]
+    hr = read_image(run.folder.hr_path(run.record.datasets[0].content_hash, 4, made.crops[0]["image"]))
+    lr = enlarged_lr(run.record, hr, 4)
+    assert lr is not None and lr.shape == hr.shape
+    assert (lr[:4, :4] == lr[0, 0]).all() and abs(lr.mean() - hr.mean()) < 2
+    stored = base64.b64decode(made.images[made.crops[0]["scales"][4]["lr"]])
+    shown = np.asarray(Image.open(io.BytesIO(stored)))
+    np.testing.assert_array_equal(shown, lr[top : top + high, left : left + width])
+    files = made.crops[0]["scales"][2]["files"]
+    assert all((run.folder.report / path).resolve().is_file() for path in files.values())
+    paired = write_run(tmp_path / "paired", protocol="paired", scales=(2,))
+    assert all(crop["scales"][2]["lr"] is None for crop in album(paired).crops), "nothing says how LR was made"
 
 
 def test_the_budget_is_shared_among_data_sets(tmp_path: Path) -> None:

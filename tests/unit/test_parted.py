@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import photograph, save
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srbench.bench.options import Request
@@ -107,6 +107,7 @@ def test_parts_of_any_plugin_are_its_whole(tmp_path: Path, body: str) -> None:
                 assert parts == whole
 
 
+@settings(deadline=None)
 @given(cuts=st.sets(st.integers(1, IMAGES - 1)))
 def test_however_it_is_cut(cuts: set[int], tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.getbasetemp() / "cut"

@@ -211,3 +211,10 @@ def test_source_hash_covers_what_a_method_imports_from_beside_it(tmp_path: Path)
     (tmp_path / "helper.py").write_text("x = 2")
     source_hash.cache_clear()
     assert source_hash(method) != before
+
+
+@pytest.mark.parametrize(
+    ("written", "label"), [("FSRCNN", "fsrcnn:standard"), ("SRCNN-Y", "srcnn-y:standard"), ("Bicubic+", "bicubic+")]
+)
+def test_methods_are_found_as_papers_spell_them(written: str, label: str) -> None:
+    assert [choice.label for choice in Registry().select((written,))] == [label]

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from runs import write_run
 
-from srbench.bench.results import CellId, CellResult, CurvePoint, ImageResult, TrainingRecord
-from srbench.bench.store import RunFolder, find_run, read_run
+from srbench.bench.results import CellId, CellResult, CurvePoint, ImageResult, KeptNote, TrainingRecord
+from srbench.bench.store import RunFolder, find_run, image_folders, read_run
 from srbench.errors import DataError, UsageError
 from srbench.system.files import StoreError, write_atomically
 from srbench.system.hashes import digest
+from srbench.system.sealed import sealed
 
 ID = CellId(method="bicubic", dataset="set5", scale=2, protocol="vdsr")
 
@@ -214,3 +215,47 @@ def test_a_training_that_is_damaged_another_s_or_outside_is_done_without(tmp_pat
         assert read(weights) == {}
     path.write_bytes(path.read_bytes().replace(b"30.0", b"31.0"))
     assert read("w") == {}
+
+
+def test_images_lie_where_a_person_finds_them(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    cells = [
+        CellId(method="net", recipe=recipe, dataset="set5", scale=2, protocol="vdsr", seed=seed)
+        for recipe in ("a", "b")
+        for seed in (0, 1)
+    ] + [CellId(method="plain", recipe="standard", dataset="set5", scale=2, protocol="vdsr")]
+    names = ["/".join(image_folders(cell, cells)) for cell in cells]
+    assert names == [*(f"set5/x2/net-{recipe}-seed-{seed}" for recipe in "ab" for seed in (0, 1)), "set5/x2/plain"]
+    folder.name_images("1" * 64, ("set5", "x2", "net"))
+    path = folder.sr_path("1" * 64, "baby")
+    assert path == tmp_path / "images" / "set5" / "x2" / "net" / "baby.png"
+    folder.write_image(path, b"old")
+    folder.name_hr_images("c" * 64, 2, "set5")
+    assert folder.hr_path("c" * 64, 2, "baby") == tmp_path / "images" / "set5" / "x2" / "hr" / "baby.png"
+
+
+def test_images_of_another_version_never_pass_for_a_cells_own(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    for key, name, content in (("1" * 64, "net", b"old"), ("2" * 64, "Net", b"new")):
+        folder.name_images(key, ("set5", "x2", name))
+        folder.write_image(folder.sr_path(key, "baby"), content)
+    assert folder.sr_path("2" * 64, "baby").parent.name == "Net"
+    assert folder.sr_path("1" * 64, "baby").read_bytes() == b"old"
+    assert folder.sr_path("2" * 64, "baby").read_bytes() == b"new"
+    folder.name_images("1" * 64, ("set5", "x2", "net"))  # the old version once more
+    assert folder.sr_path("1" * 64, "baby") == tmp_path / "images" / "set5" / "x2" / "net" / "baby.png"
+    assert [folder.sr_path(key * 64, "baby").read_bytes() for key in "12"] == [b"old", b"new"]
+
+
+def test_a_run_whose_images_have_the_old_names_is_read(tmp_path: Path) -> None:
+    assert RunFolder(tmp_path).sr_path("k", "baby") == tmp_path / "images" / "k" / "baby.png"
+    hr = tmp_path / "images" / "hr" / ("c" * 16 + "-x2") / "baby.png"
+    assert RunFolder(tmp_path).hr_path("c" * 64, 2, "baby") == hr
+
+
+def test_a_forged_note_of_where_images_are_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    note = KeptNote(key="k", folders=("..", "..", "etc"))
+    (tmp_path / "kept" / "k.json").write_text(sealed(note))
+    with pytest.raises(DataError, match="do not trust that run"):
+        RunFolder(tmp_path).sr_path("k", "baby")

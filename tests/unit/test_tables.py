@@ -31,6 +31,7 @@ from srbench.report.tables.frame import (
     images_frame,
 )
 from srbench.report.tables.grid import Grid, grids, main_metrics, other_metrics, printed
+from srbench.report.tables.intervals import signed
 from srbench.report.text.markup import latex_tables, markdown_table
 from srbench.report.text.page import markdown_report
 from srbench.report.text.terminal import print_tables
@@ -201,7 +202,7 @@ def test_a_narrow_terminal_keeps_the_methods_names(run: LoadedRun) -> None:
     console = Console(width=40, file=io.StringIO(), highlight=False)
     print_tables(run, console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert len(re.findall(r"^ bicubic +", text, re.MULTILINE)) >= 4
+    assert len(re.findall(r"^bicubic +", text, re.MULTILINE)) >= 4
     assert all(f"x{scale}" in text for scale in (2, 3, 4))
     assert "28.42 / .8104" in text
 
@@ -261,7 +262,7 @@ def test_differences_are_to_the_baseline(run: LoadedRun) -> None:
         ("set14", "PSNR (dB), differences to lanczos"),
     ]
     assert _row(grids_[0], "lanczos") == {2: "33.74", 3: "30.47", 4: "28.50"}
-    assert _row(grids_[0], "bicubic")[2].startswith("-.08 [-.08, ")
+    assert _row(grids_[0], "bicubic")[2] == "-.08 (-.08 to -.08)"
     text = markdown_table(grids_[1])
     (line,) = (line for line in text.splitlines() if line.startswith("| dcci |"))
     assert line.split(" | ")[2] == "—<sup>1</sup>" and "failed: dcci returned NaN." in text
@@ -284,5 +285,10 @@ def test_one_method_and_forty_fit_80_columns(tmp_path: Path, gains: dict[str, fl
     print_tables(run, console, others=other_metrics(run), intervals=True, baseline=next(iter(gains)))
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert max(map(len, text.splitlines())) <= 80
-    assert all(re.search(rf"^ {name} ", text, re.MULTILINE) for name in gains)
+    assert all(re.search(rf"^{name} ", text, re.MULTILINE) for name in gains)
     assert "1 image)" in text
+
+
+def test_nothing_less_than_nothing_is_nothing() -> None:
+    assert (printed(-0.001, 2), signed(-0.004, 2), signed(0.004, 2), signed(-0.2, 0)) == (".00", ".00", ".00", "0")
+    assert (printed(-0.5, 2), signed(0.005001, 2), signed(-0.06, 2)) == ("-.50", "+.01", "-.06")

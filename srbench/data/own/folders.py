@@ -296,6 +296,14 @@ def _dataset(names: Sequence[str], spec: str, items: tuple[Item, ...], folder: P
     )
 
 
+def first_images(dataset: Dataset, limit: int) -> Dataset:
+    """The first images of a data set; all of them, and nothing noted, if it has no more."""
+    if not 0 < limit < len(dataset.items):
+        return dataset
+    items = dataset.items[:limit]
+    return replace(dataset, items=items, content_hash=content_hash(items), of=len(dataset.items))
+
+
 def content_hash(items: Sequence[Item]) -> str:
     """sha256 over the canonical JSON of names and hashes; LR images alone are not the same as HR images alone."""
     return digest(

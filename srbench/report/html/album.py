@@ -1,4 +1,7 @@
-"""The lossless crops of the page's viewer, where the methods differ most, within a budget of bytes.
+"""The crops of the page's viewer, where methods differ most on edges and texture, within a budget of bytes.
+
+Crops are lossless. After them comes a wide view of each data set's
+first image, all of it if it is small, with some loss.
 
 A window has the same coordinates at every scale and for every method: HR is cropped at its right and lower edges only.
 """
@@ -11,17 +14,19 @@ import io
 import logging
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice, zip_longest
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
 from srbench.analysis.compare import labels_of
-from srbench.bench.results import CellResult, DatasetRecord
-from srbench.bench.store import LoadedRun
+from srbench.bench.results import CellResult, DatasetRecord, RunRecord
+from srbench.bench.store import LoadedRun, RunFolder
 from srbench.report.plots.crops import (
     MAX_IMAGES,
     CropBox,
@@ -29,8 +34,10 @@ from srbench.report.plots.crops import (
     disagreements,
     gray,
     hr_paths,
+    is_colourful,
     kept_srs,
     read_hr,
+    structure,
 )
 
 BYTES = 4_400_000
@@ -39,6 +46,8 @@ HIGH, WIDE = 84, 112
 """The size of a window in HR pixels; less for small images."""
 MAX_WINDOWS = 12
 """Most windows per data set."""
+_WIDE_SHARE, _LOSSY = 0.4, 0.45
+"""The part of the budget for wide views, and the bytes a pixel that they take in base64, from above."""
 _WHOLE = 320
 """The longer side of the overview image."""
 _log = logging.getLogger(__name__)
@@ -71,6 +80,11 @@ class CropPlace:
     image: str
     window: CropBox
     disagreement: float
+    size: tuple[int, int] = (0, 0)
+    """Of the whole image, in pixels."""
+    colourful: bool = False
+    wide: bool = False
+    """Whether it is a wide view, which is stored with some loss."""
 
 
 def album(run: LoadedRun, budget: int = BYTES) -> Album:
@@ -78,10 +92,14 @@ def album(run: LoadedRun, budget: int = BYTES) -> Album:
     made = Album()
     by_dataset = [list(_places(run, dataset)) for dataset in run.record.datasets]
     for place in (place for turn in zip_longest(*by_dataset) for place in turn if place is not None):
-        if made.size >= budget:
+        if made.size >= (1 - _WIDE_SHARE) * budget:
             _log.info("The page's budget of %d bytes is spent; fewer crops are shown.", budget)
             break
         crop = _crop(run, place, made)
+        if crop is not None:
+            made.crops.append(crop)
+    for first in (places[0] for places in by_dataset if places and made.size < budget):
+        crop = _crop(run, _wide_view(run, first, budget // len(by_dataset)), made)
         if crop is not None:
             made.crops.append(crop)
     return made
@@ -90,7 +108,9 @@ def album(run: LoadedRun, budget: int = BYTES) -> Album:
 def _places(run: LoadedRun, dataset: DatasetRecord) -> Iterator[CropPlace]:
     """Windows at the largest scale with kept images: the best of each image, mixed with the second best."""
     for scale in sorted(run.record.scales, reverse=True):
-        ranked = sorted(_windows(run, dataset, scale), key=lambda places: -places[0].disagreement)
+        ranked = sorted(
+            _windows(run, dataset, scale), key=lambda places: (not places[0].colourful, -places[0].disagreement)
+        )
         if ranked:
             order = sorted(
                 ((place, rank + 3 * turn) for rank, places in enumerate(ranked) for turn, place in enumerate(places)),
@@ -111,16 +131,32 @@ def _windows(run: LoadedRun, dataset: DatasetRecord, scale: int) -> Iterator[lis
             hr, srs = images
             # a single method disagrees with HR
             stack = [gray(sr) for sr in srs.values()] + ([gray(hr)] if len(srs) == 1 else [])
-            yield [CropPlace(dataset, image, *found) for found in widest(stack, 2)]
+            colourful = is_colourful(hr)
+            yield [
+                CropPlace(dataset, image, *found, hr.shape[:2], colourful) for found in widest(stack, 2, structure(hr))
+            ]
 
 
-def widest(images: Sequence[NDArray[np.float32]], count: int) -> Iterator[tuple[CropBox, float]]:
+def _wide_view(run: LoadedRun, place: CropPlace, budget: int) -> CropPlace:
+    """The part of an image around a place that a share of the budget is enough for: all of a small one."""
+    height, width = (min(side // scale * scale for scale in run.record.scales) for side in place.size)
+    pictures = len(run.record.scales) * (len(labels_of(run)) + 2)
+    side = min(1.0, math.sqrt(_WIDE_SHARE * budget / (pictures * _LOSSY * height * width)))
+    high, wide = max(int(height * side), place.window.height), max(int(width * side), place.window.width)
+    top = min(max(place.window.top + (place.window.height - high) // 2, 0), height - high)
+    left = min(max(place.window.left + (place.window.width - wide) // 2, 0), width - wide)
+    return replace(place, window=CropBox(top, left, high, wide), wide=True)
+
+
+def widest(
+    images: Sequence[NDArray[np.float32]], count: int, weight: NDArray[np.float32] | None = None
+) -> Iterator[tuple[CropBox, float]]:
     """Up to ``count`` windows, apart from each other, with the largest mean of the range over the images."""
     # neither all of an image, where there would be nothing to choose, nor more than fits on a screen
     high, wide = (
         min(limit, max(side // 2, min(side, 24))) for side, limit in zip(images[0].shape, (HIGH, WIDE), strict=True)
     )
-    return islice(disagreements(images, high, wide), count)
+    return islice(disagreements(images, high, wide, weight), count)
 
 
 def _crop(run: LoadedRun, place: CropPlace, made: Album) -> dict[str, Any] | None:
@@ -129,14 +165,25 @@ def _crop(run: LoadedRun, place: CropPlace, made: Album) -> dict[str, Any] | Non
     scales: dict[int, dict[str, Any]] = {}
     whole: Uint8Image | None = None
     for scale in run.record.scales:
-        images = _images(run, place.dataset, scale, place.image, _cells(run, place.dataset, scale))
+        cells = _cells(run, place.dataset, scale)
+        images = _images(run, place.dataset, scale, place.image, cells)
         if images is None or not _holds(images[0], place.window):
             continue
         hr, srs = images
         whole = hr if whole is None else whole
+        encode = _lossy if place.wide else _lossless
+        lr = enlarged_lr(run.record, hr, scale)
         scales[scale] = {
-            "hr": made.add(_lossless(place.window.cut(hr))),
-            "sr": {labels.index(label): made.add(_lossless(place.window.cut(sr))) for label, sr in srs.items()},
+            "hr": made.add(encode(place.window.cut(hr))),
+            "lr": None if lr is None else made.add(encode(place.window.cut(lr))),
+            "sr": {labels.index(label): made.add(encode(place.window.cut(sr))) for label, sr in srs.items()},
+            "files": {
+                "hr": _relative(run.folder, run.folder.hr_path(place.dataset.content_hash, scale, place.image)),
+                **{
+                    labels.index(label): _relative(run.folder, run.folder.sr_path(cell.key, place.image))
+                    for label, cell in cells.items()
+                },
+            },
         }
     if whole is None:
         return None
@@ -144,6 +191,7 @@ def _crop(run: LoadedRun, place: CropPlace, made: Album) -> dict[str, Any] | Non
     return {
         "dataset": run.record.datasets.index(place.dataset),
         "image": place.image,
+        "wide": place.wide,
         "window": [window.top, window.left, window.height, window.width],
         "size": list(whole.shape[:2]),
         "whole": made.add(_small(whole)),
@@ -171,12 +219,35 @@ def _images(
     return (hr, srs) if srs else None
 
 
+def enlarged_lr(record: RunRecord, hr: Uint8Image, scale: int) -> Uint8Image | None:
+    """LR as methods were given it, each pixel a block of HR's size; None where it is not one of srbench's protocols."""
+    from srbench.imaging.resize import round_half_up
+    from srbench.protocols.builtin import PROTOCOLS
+    from srbench.protocols.degradations import degrade
+
+    protocol = PROTOCOLS.get(record.protocol)
+    if protocol is None or protocol.hash != record.protocol_hash or protocol.degraded == "none":
+        return None
+    size = (hr.shape[0] // scale, hr.shape[1] // scale)
+    lr = round_half_up(degrade(hr.astype(np.float64), protocol.steps, size)).clip(0, 255).astype(np.uint8)
+    return lr.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+def _relative(folder: RunFolder, path: Path) -> str:
+    """Where an image is, seen from the report in its run's folder."""
+    return "/".join(map(quote, ("..", *path.relative_to(folder.path).parts)))
+
+
 def _holds(image: Uint8Image, window: CropBox) -> bool:
     return bool(window.top + window.height <= image.shape[0] and window.left + window.width <= image.shape[1])
 
 
 def _lossless(image: Uint8Image) -> bytes:
     return _webp(PIL.Image.fromarray(np.ascontiguousarray(image)), lossless=True, quality=80)
+
+
+def _lossy(image: Uint8Image) -> bytes:
+    return _webp(PIL.Image.fromarray(np.ascontiguousarray(image)), quality=92)
 
 
 def _small(image: Uint8Image) -> bytes:

@@ -25,9 +25,11 @@ SCRIPTS = (
     "published.js",
     "results.js",
     "charts.js",
+    "labels.js",
     "speed.js",
     "differences.js",
     "images.js",
+    "training.js",
     "matrix.js",
     "pixels.js",
     "view.js",
@@ -35,6 +37,9 @@ SCRIPTS = (
     "viewer.js",
     "film.js",
     "record.js",
+    "state.js",
+    "downloads.js",
+    "print.js",
     "main.js",
 )
 """Joined in this order into one module."""

@@ -10,15 +10,18 @@ from srbench.analysis.bootstrap import Interval
 from srbench.analysis.compare import Comparison, default_baseline, find_labels, labels_of
 from srbench.analysis.published import full_name, other_protocol, shown_alone
 from srbench.analysis.references import Reference, shown_beside
-from srbench.analysis.sample import ScoreSample, intervals_by_key, samples
+from srbench.analysis.sample import ScoreSample, cell_intervals, intervals_by_key, samples
 from srbench.bench.results import DatasetRecord, MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.report.plots.crops import original
+from srbench.report.plots.curves import curves
 from srbench.report.plots.palette import PLOTLY_MARKERS, looks
+from srbench.report.tables.frame import cells_csv
 from srbench.report.tables.grid import Entry, grids, main_metrics, metric_title, printed
 from srbench.report.tables.intervals import printed_p, signed
 from srbench.report.tables.matrix import matrices
-from srbench.system.names import method_of
+from srbench.report.text.markup import latex_tables
+from srbench.system.names import method_of, short_labels
 from srbench.system.plain import json_number
 
 JsonNumber = float | str | None
@@ -114,6 +117,8 @@ def page_document(
         "results": [asdict(result) for result in _results(run, labels, found, references)],
         "speed": _speed(run, labels),
         "comparisons": list(_matrices(run, labels, comparisons)),
+        "trainings": list(_trainings(run, labels)),
+        "files": _files(run, references),
         "baseline": labels.index(find_labels(run, baseline)[0] if baseline else default_baseline(run)) if labels else 0,
     }
 
@@ -133,12 +138,14 @@ def _metric(metric: MetricRecord) -> dict[str, Any]:
 def _methods(run: LoadedRun, labels: Sequence[str]) -> list[dict[str, Any]]:
     records = {record.name: record for record in run.record.methods}
     look_of = looks(labels)
+    shorts = short_labels(labels)
     methods = []
     for label in labels:
         record = records.get(method_of(label))
         methods.append(
             {
                 "label": label,
+                "short": shorts[label],
                 "colour": look_of[label].colour,
                 "on_dark": _ON_DARK.get(look_of[label].colour, look_of[label].colour),
                 "symbol": PLOTLY_MARKERS[look_of[label].marker],
@@ -158,6 +165,7 @@ def _datasets(run: LoadedRun, found: dict[str, dict[Any, ScoreSample]]) -> list[
         {
             "name": dataset.name,
             "title": dataset.title,
+            "words": dataset.images_words,
             "images": list(images.get(dataset.name, ())),
             "original": original(dataset),
             "main": [number for number, m in enumerate(run.record.metrics) if m in main_metrics(run, dataset)],
@@ -272,17 +280,39 @@ def _matrices(run: LoadedRun, labels: Sequence[str], comparisons: Sequence[Compa
     """All pairs of each metric, data set and scale, and what a star means."""
     metrics = [metric.name for metric in run.record.metrics]
     datasets = [dataset.name for dataset in run.record.datasets]
-    for matrix in matrices(comparisons):
+    for matrix in matrices(run, comparisons):
         yield {
             "dataset": datasets.index(matrix.dataset),
             "scale": matrix.scale,
             "metric": metrics.index(matrix.metric.name),
-            "n": matrix.n,
+            "images": matrix.images,
             "verdict": matrix.verdict,
             "rows": [labels.index(label) for label in matrix.rows],
             "columns": [labels.index(label) for label in matrix.columns],
             "cells": [_comparison(cell, labels) for cell in matrix.cells.values()],
         }
+
+
+def _trainings(run: LoadedRun, labels: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The training curves that the run keeps."""
+    for label, some in curves(run).items():
+        for curve in some:
+            yield {
+                "method": labels.index(label),
+                "name": curve.name,
+                "scales": list(curve.scales),
+                "steps": list(curve.steps),
+                "validation": [json_number(value) for value in curve.validation],
+            }
+
+
+def _files(run: LoadedRun, references: Sequence[Reference]) -> dict[str, dict[str, str]]:
+    """What the page offers to save, by name."""
+    made = {
+        "results.csv": (cells_csv(run, cell_intervals(run)), "text/csv"),
+        "tables.tex": (latex_tables(run.record, grids(run, references)), "application/x-tex"),
+    }
+    return {f"{run.record.id}-{name}": {"text": text, "type": kind} for name, (text, kind) in made.items()}
 
 
 def _comparison(comparison: Comparison, labels: Sequence[str]) -> dict[str, Any]:
@@ -293,6 +323,7 @@ def _comparison(comparison: Comparison, labels: Sequence[str]) -> dict[str, Any]
         "difference": json_number(comparison.difference),
         "low": interval and interval.low,
         "high": interval and interval.high,
+        "range": None if comparison.metric.of_set else [json_number(end) for end in comparison.range],
         "wins": [comparison.wins, comparison.ties, comparison.losses],
         "p": printed_p(comparison.p),
         "holm": printed_p(comparison.holm),

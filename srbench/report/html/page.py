@@ -51,6 +51,7 @@ def html_page(
         methods=len(document["methods"]),
         done=len(run.cells),
         has_images=bool(crops.crops),
+        has_trainings=bool(document["trainings"]),
         has_speed=run.speed is not None,
         version=__version__,
         style=Markup(style()),

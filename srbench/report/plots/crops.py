@@ -1,4 +1,4 @@
-"""Crop sheets as in SR papers, of the window where the methods differ most."""
+"""Crop sheets as in SR papers, of the window with edges or texture where the methods differ most."""
 
 from __future__ import annotations
 
@@ -30,6 +30,12 @@ MAX_IMAGES = 24
 _BOX = "#D55E00"
 _CROP, _CAPTION, _GAP = 0.98, 0.24, 0.05
 """In inches: width of a crop, height of its caption, gap between panels."""
+_BLUR, _SLOPE = 2.0, 4.0
+"""Of structure: the sigma in pixels that removes noise, and the slope in grey levels a pixel that counts half."""
+_FLAT = 0.3
+"""What disagreement counts where there is nothing at all."""
+_COLOUR = 12.0
+"""The mean range over the channels, in grey levels, from which on an image looks coloured."""
 _log = logging.getLogger(__name__)
 
 Uint8Image = NDArray[np.uint8]
@@ -75,9 +81,12 @@ def crop_sheets(run: LoadedRun) -> Iterator[tuple[str, bytes]]:
 
 
 def choose(run: LoadedRun, dataset: DatasetRecord, scale: int) -> Sheet | None:
-    """The image and the window in which the methods disagree most, or None where no images were kept."""
+    """The image and the window in which the methods disagree most, or None where no images were kept.
+
+    An image in colour comes before grey ones, and what counts is disagreement on edges and texture.
+    """
     cells = panels([cell for cell in run.cells if (cell.id.dataset, cell.id.scale) == (dataset.name, scale)], run)
-    best: tuple[float, Sheet] | None = None
+    best: tuple[tuple[bool, float], Sheet] | None = None
     for image in _spaced(_kept_images(run, dataset, scale, cells)):
         hr = read_hr(run, dataset, scale, image)
         if hr is None:
@@ -85,9 +94,10 @@ def choose(run: LoadedRun, dataset: DatasetRecord, scale: int) -> Sheet | None:
         srs = {cell.key: sr for cell, sr in kept_srs(run, image, cells, hr)}
         if len(srs) < 2:
             continue
-        window, disagreement = widest_disagreement([gray(sr) for sr in srs.values()])
-        if best is None or disagreement > best[0]:
-            best = disagreement, Sheet(dataset, scale, image, hr, srs, window)
+        window, disagreement = widest_disagreement([gray(sr) for sr in srs.values()], structure(hr))
+        rank = is_colourful(hr), disagreement
+        if best is None or rank > best[0]:
+            best = rank, Sheet(dataset, scale, image, hr, srs, window)
     return None if best is None else best[1]
 
 
@@ -107,25 +117,45 @@ def panels(cells: Sequence[CellResult], run: LoadedRun) -> list[CellResult]:
     return [cell for cell in ranked if cell in plain or cell in best]
 
 
-def widest_disagreement(images: Sequence[NDArray[np.float32]]) -> tuple[CropBox, float]:
+def structure(hr: Uint8Image) -> NDArray[np.float32]:
+    """(H, W) in 0..1: how much of an edge or of texture a pixel is on. Noise is no structure: it is blurred away."""
+    import cv2
+
+    smooth = cv2.GaussianBlur(gray(hr), (0, 0), _BLUR)
+    slope = np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0) / 8, cv2.Sobel(smooth, cv2.CV_32F, 0, 1) / 8)
+    around = cv2.GaussianBlur(slope, (0, 0), 2 * _BLUR)
+    return np.asarray(_FLAT + (1 - _FLAT) * around / (around + _SLOPE), dtype=np.float32)
+
+
+def is_colourful(image: Uint8Image) -> bool:
+    """Whether an image is one in colour and looks it."""
+    return bool(image.ndim == 3 and np.ptp(image.astype(np.int16), axis=2).mean() > _COLOUR)
+
+
+def widest_disagreement(
+    images: Sequence[NDArray[np.float32]], weight: NDArray[np.float32] | None = None
+) -> tuple[CropBox, float]:
     """The window with the largest mean of the per-pixel range over the methods, and that mean."""
     height, width = images[0].shape
     side = int(np.clip(min(height, width) // 5, 24, 96))
-    return next(disagreements(images, min(side, height), min(side * 4 // 3, width)))
+    return next(disagreements(images, min(side, height), min(side * 4 // 3, width), weight))
 
 
-def disagreements(images: Sequence[NDArray[np.float32]], high: int, wide: int) -> Iterator[tuple[CropBox, float]]:
+def disagreements(
+    images: Sequence[NDArray[np.float32]], high: int, wide: int, weight: NDArray[np.float32] | None = None
+) -> Iterator[tuple[CropBox, float]]:
     """Windows that do not overlap and the mean of the per-pixel range over the images in each, the largest first.
 
     Args:
         images: (H, W), at least one.
         high: height of the windows, at most H.
         wide: width of the windows, at most W.
+        weight: (H, W), of each pixel; 1 if None.
     """
     import cv2
 
     stack = np.stack(images)
-    spread = np.ascontiguousarray(stack.max(axis=0) - stack.min(axis=0))
+    spread = np.ascontiguousarray((stack.max(axis=0) - stack.min(axis=0)) * (1 if weight is None else weight))
     sums = cv2.integral(spread, sdepth=cv2.CV_64F)
     means = (sums[high:, wide:] - sums[:-high, wide:] - sums[high:, :-wide] + sums[:-high, :-wide]) / (high * wide)
     while True:

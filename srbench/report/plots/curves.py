@@ -24,12 +24,14 @@ class Curve:
 
     Attributes:
         name: distinguishes it from others of its method: ``x2``, ``x3 seed 1``.
+        scales: that the weights are used at.
         steps: batches done at each validation.
         validation: PSNR of the validation images.
         train: PSNR of the training patches.
     """
 
     name: str
+    scales: tuple[int, ...]
     steps: tuple[int, ...]
     validation: tuple[float, ...]
     train: tuple[float, ...]
@@ -49,10 +51,12 @@ def curves(run: LoadedRun) -> dict[str, list[Curve]]:
 
 
 def _curve(training: TrainingRecord, places: Sequence[tuple[int, int]]) -> Curve:
-    scales = " ".join(f"x{scale}" for scale in sorted({scale for scale, _ in places}))
+    used = tuple(sorted({scale for scale, _ in places}))
+    scales = " ".join(f"x{scale}" for scale in used)
     seed = f" seed {places[0][1]}" if places[0][1] else ""
     return Curve(
         name=scales + seed,
+        scales=used,
         steps=tuple(point.step for point in training.curve),
         validation=tuple(point.validation_psnr for point in training.curve),
         train=tuple(point.train_psnr for point in training.curve),

@@ -16,7 +16,6 @@ from PIL import Image
 from srbench.bench.results import DatasetRecord
 from srbench.bench.store import LoadedRun
 from srbench.report.escape import one_line
-from srbench.system.text import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,7 +52,7 @@ def short(text: str, longest: int = 24) -> str:
 
 def place(dataset: DatasetRecord, scale: int) -> str:
     """``set5 x2 (5 images)``."""
-    return f"{short(dataset.name)} x{scale} ({counted(dataset.images, 'image')})"
+    return f"{short(dataset.name)} x{scale} ({dataset.images_words})"
 
 
 def title(figure: Figure, run: LoadedRun, what: str) -> None:

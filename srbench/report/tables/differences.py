@@ -9,7 +9,7 @@ from srbench.analysis.compare import Comparison
 from srbench.bench.results import MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.report.tables.grid import Entry, Grid, Row, grids
-from srbench.report.tables.intervals import signed, signed_interval
+from srbench.report.tables.intervals import reach, signed
 
 
 def difference_grids(run: LoadedRun, comparisons: Sequence[Comparison], baseline: str) -> list[Grid]:
@@ -45,7 +45,7 @@ def _row(grid: Grid, row: Row, by_place: Mapping[tuple[str, int, str], Compariso
             entries[scale] = Entry({}, notes=entry.notes)
         else:
             digits = comparison.metric.digits
-            interval = f" {signed_interval(comparison.interval, digits)}" if comparison.interval else ""
-            text = signed(comparison.difference, digits) + interval
+            beside = reach(comparison) if comparison.interval else f"({reach(comparison)})"
+            text = f"{signed(comparison.difference, digits)} {beside}"
             entries[scale] = Entry({comparison.metric.name: text}, notes=entry.notes)
     return replace(row, entries=entries)

@@ -116,6 +116,8 @@ def printed(value: float, digits: int) -> str:
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
     text = f"{value:.{digits}f}"
+    if text.startswith("-") and not text.strip("-0."):
+        text = text[1:]  # -0.00 is 0
     return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) and digits else text
 
 
@@ -200,10 +202,7 @@ def speed_title(speed: RunSpeed) -> str:
 
 def speed_words(speed: RunSpeed) -> str:
     """A caption for the speed column."""
-    return (
-        f"MP/s: megapixels of output per second at x{speed.scale}, one {speed.size}x{speed.size} LR image, all "
-        f"upsampling included, on {speed.device}"
-    )
+    return f"MP/s: output megapixels a second at x{speed.scale} from {speed.size}x{speed.size} LR, on {speed.device}"
 
 
 class _Builder:

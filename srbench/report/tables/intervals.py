@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from srbench.analysis.bootstrap import Interval
+from srbench.analysis.compare import Comparison
 from srbench.analysis.sample import intervals_by_key, samples
 from srbench.bench.results import MetricRecord
 from srbench.bench.store import LoadedRun
@@ -46,12 +47,21 @@ def signed(value: float, digits: int) -> str:
     """A difference: ``+1.08``, ``-.07``; a dash for NaN."""
     if math.isnan(value):
         return DASH
-    return ("+" if value > 0 else "") + printed(value, digits)
+    text = printed(value, digits)
+    return f"+{text}" if value > 0 and text.strip("0.") else text
 
 
 def signed_interval(interval: Interval | None, digits: int) -> str:
     """``[+.98, +1.19]``; a dash for None."""
     return DASH if interval is None else f"[{signed(interval.low, digits)}, {signed(interval.high, digits)}]"
+
+
+def reach(comparison: Comparison) -> str:
+    """The interval of a difference; of few images their range, ``+1.52 to +6.10``."""
+    digits = comparison.metric.digits
+    if comparison.interval is not None:
+        return signed_interval(comparison.interval, digits)
+    return " to ".join(signed(end, digits) for end in comparison.range) if comparison.of_few else DASH
 
 
 def printed_p(p: float | None) -> str:

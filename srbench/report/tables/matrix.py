@@ -15,9 +15,8 @@ from srbench.bench.results import MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.report.escape import markdown, one_line
 from srbench.report.tables.grid import metric_title, printed
-from srbench.report.tables.intervals import printed_p, signed, signed_interval
+from srbench.report.tables.intervals import printed_p, reach, signed
 from srbench.system.console import make_table
-from srbench.system.text import counted
 
 _NAME = 18
 """Terminal columns for methods' names; longer ones are folded."""
@@ -31,6 +30,8 @@ class Matrix:
     scale: int
     metric: MetricRecord
     n: int
+    images: str
+    """How many images, in words."""
     rows: tuple[str, ...]
     columns: tuple[str, ...]
     cells: dict[tuple[str, str], Comparison]
@@ -52,8 +53,9 @@ class Matrix:
         return f"* p < {printed_p(ALPHA).removesuffix('0')} (Wilcoxon signed-rank{family})"
 
 
-def matrices(comparisons: Sequence[Comparison]) -> Iterator[Matrix]:
+def matrices(run: LoadedRun, comparisons: Sequence[Comparison]) -> Iterator[Matrix]:
     """The matrices of comparisons of one run: square for all pairs, otherwise one column per B."""
+    images = {dataset.name: dataset.images_words for dataset in run.record.datasets}
     groups: dict[tuple[str, str, int], list[Comparison]] = {}
     for c in comparisons:
         groups.setdefault((c.metric.name, c.dataset, c.scale), []).append(c)
@@ -65,7 +67,9 @@ def matrices(comparisons: Sequence[Comparison]) -> Iterator[Matrix]:
             cells |= {(c.b.label, c.a.label): c.flipped for c in group}
             firsts = seconds = seconds | firsts
         tests = sum(c.p is not None for c in group)
-        yield Matrix(dataset, scale, group[0].metric, group[0].n, tuple(firsts), tuple(seconds), cells, tests)
+        yield Matrix(
+            dataset, scale, group[0].metric, group[0].n, images[dataset], tuple(firsts), tuple(seconds), cells, tests
+        )
 
 
 def no_test(comparison: Comparison) -> str:
@@ -88,10 +92,9 @@ def matrix_page(run: LoadedRun, comparisons: Sequence[Comparison]) -> str:
         "interval covers other images of this kind, but neither other kinds of images nor other trainings. Pairs, p "
         "and wins are in compare.csv, if CSV was requested.",
     ]
-    for matrix in matrices(comparisons):
-        images = counted(matrix.n, "image")
+    for matrix in matrices(run, comparisons):
         parts.append(f"## {markdown(matrix.dataset)} x{matrix.scale}: {markdown(metric_title(matrix.metric))}")
-        parts.append(f"{images}. {markdown(matrix.verdict)}.")
+        parts.append(f"{matrix.images}. {markdown(matrix.verdict)}.")
         parts.append(_markdown_matrix(matrix))
     return "\n\n".join(parts) + "\n"
 
@@ -110,18 +113,21 @@ def _entry(comparison: Comparison | None, *, interval: bool) -> str:
         return ""
     digits = comparison.metric.digits
     text = signed(comparison.difference, digits) + ("*" if comparison.significant else "")
-    return f"{text} {signed_interval(comparison.interval, digits)}" if interval and comparison.interval else text
+    if not interval:
+        return text
+    if comparison.interval is None and comparison.of_few:
+        return f"{text} ({reach(comparison)}; better on {comparison.wins} of {comparison.n})"
+    return f"{text} {reach(comparison)}" if comparison.interval else text
 
 
 def print_matrices(run: LoadedRun, comparisons: Sequence[Comparison], console: Console) -> None:
     """Print the differences of each row and column; columns are named by the number of their row."""
     record = run.record
     console.print(Text.assemble("protocol ", (one_line(record.protocol), "bold"), f" ({record.protocol_hash})"))
-    for matrix in matrices(comparisons):
+    for matrix in matrices(run, comparisons):
         wide = max(len(_entry(cell, interval=False)) for cell in matrix.cells.values())
         abreast = max((console.width - _NAME - 6) // (wide + 2), 1)
-        images = counted(matrix.n, "image")
-        title = f" x{matrix.scale} ({images}): {metric_title(matrix.metric)}, row minus column"
+        title = f" x{matrix.scale} ({matrix.images}): {metric_title(matrix.metric)}, row minus column"
         for start in range(0, len(matrix.columns), abreast):
             console.print()
             console.print(Text.assemble((one_line(matrix.dataset), "bold"), title))

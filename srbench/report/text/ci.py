@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 from srbench.analysis.gate import Verdict, Verdicts
 from srbench.report.escape import markdown
+from srbench.system.places import as_written
 from srbench.system.text import printable
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -45,9 +48,18 @@ def github_annotations(verdicts: Verdicts) -> list[str]:
     """One workflow command for each failure."""
     lines = [f"::error title=srbench check::{_data(problem)}" for problem in verdicts.problems]
     for verdict in verdicts.failures:
+        file, _, line = verdict.reference.where.rpartition(":")
+        where = f"file={_property(_in_checkout(file))},line={line}," if file and line.isdecimal() else ""
         title = f"srbench check: {verdict.title}"
-        lines.append(f"::error title={_property(title)}::{_data(verdict.message)}")
+        lines.append(f"::error {where}title={_property(title)}::{_data(verdict.message)}")
     return lines
+
+
+def _in_checkout(file: str) -> str:
+    """A path as GitHub shows files: relative to the checkout, if it is in there."""
+    path = as_written(Path(file))
+    home = as_written(Path(os.environ.get("GITHUB_WORKSPACE") or "."))
+    return path.relative_to(home).as_posix() if path.is_relative_to(home) else file
 
 
 def _data(text: str) -> str:
@@ -61,12 +73,11 @@ def _property(text: str) -> str:
 def github_summary(verdicts: Verdicts) -> str:
     """The step summary, in Markdown."""
     failures = verdicts.failures
-    passed = len(verdicts.verdicts) - len(failures)
     lines = [f"## srbench check: {'passed' if verdicts.ok else 'failed'}", ""]
     lines += [f"- {markdown(problem)}" for problem in verdicts.problems]
-    lines += [f"{passed} of {len(verdicts.verdicts)} values are as expected.", ""]
+    lines += [f"{verdicts.words[0].upper()}{verdicts.words[1:]}.", ""]
     if failures:
-        lines += ["| value | measured | expected | source |", "|---|---|---|---|"]
+        lines += ["| value | measured | expected | difference | source |", "|---|---:|---:|---:|---|"]
         lines += [_summary_row(verdict) for verdict in failures]
     return "\n".join(lines) + "\n"
 
@@ -74,5 +85,6 @@ def github_summary(verdicts: Verdicts) -> str:
 def _summary_row(verdict: Verdict) -> str:
     row = verdict.reference
     measured = f"{verdict.why} {verdict.error}" if verdict.measured is None else f"{verdict.measured:.6g}"
-    cells = (verdict.title, measured, row.expected, row.source)
+    difference = "" if verdict.difference is None else f"{verdict.difference:+.4g}"
+    cells = (verdict.title, measured, row.expected, difference, row.source)
     return "| " + " | ".join(map(markdown, cells)) + " |"

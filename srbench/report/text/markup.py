@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from srbench.bench.results import RunRecord
 from srbench.report.escape import latex, markdown, safe_file_name
 from srbench.report.tables.grid import DASH, Entry, Grid, Row, entry_text, speed_title, speed_words
-from srbench.system.text import counted
 
 _SIGNS = str.maketrans({DASH: "---", "∞": "\\(\\infty\\)", "-": "\\(-\\)"})
 """Signs of values in LaTeX; a hyphen is a minus."""
@@ -64,12 +63,12 @@ def latex_table(record: RunRecord, grid: Grid) -> str:
     body = "\n".join(_latex_row(grid, row) for row in grid.rows)
     kind = "-intervals" if grid.intervals else f"-to-{grid.baseline}" if grid.baseline else ""
     metrics = "-".join(metric.name for metric in grid.metrics) + kind
-    images = counted(grid.dataset.images, "image")
     words = "95 \\% intervals over images in brackets." if grid.intervals or grid.baseline else _RANKS
     if grid.baseline:
         words += f" The row of {latex(grid.baseline)} has its own values."
     caption = (
-        f"{latex(grid.heading.replace(' ↓', ', smaller is better'))} on {latex(grid.dataset.name)} ({images}). "
+        f"{latex(grid.heading.replace(' ↓', ', smaller is better'))} on {latex(grid.dataset.name)} "
+        f"({grid.dataset.images_words}). "
         f"Protocol {latex(record.protocol)} ({record.protocol_hash}): {latex(record.protocol_words)}. "
         f"{words}"
     )

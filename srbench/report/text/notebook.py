@@ -7,7 +7,6 @@ from html import escape
 
 from srbench.bench.store import LoadedRun
 from srbench.report.tables.grid import Entry, Grid, entry_text, grids
-from srbench.system.text import counted
 
 _MARKS = {0: "{}", 1: "<b>{}</b>", 2: "<u>{}</u>"}
 
@@ -22,8 +21,7 @@ def html_tables(run: LoadedRun) -> str:
 
 
 def _table(grid: Grid) -> str:
-    images = counted(grid.dataset.images, "image")
-    caption = f"<b>{escape(grid.dataset.name)}</b> ({images}): {escape(grid.heading)}"
+    caption = f"<b>{escape(grid.dataset.name)}</b> ({grid.dataset.images_words}): {escape(grid.heading)}"
     head = "".join(f"<th>x{scale}</th>" for scale in grid.scales)
     rows = "".join(
         f"<tr><th style='text-align:left'>{escape(row.name)}{_sup(row.notes)}</th>"

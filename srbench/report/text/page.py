@@ -10,7 +10,6 @@ from srbench.report.escape import markdown, markdown_code
 from srbench.report.tables.every_table import Tables
 from srbench.report.tables.grid import metric_title
 from srbench.report.text.markup import markdown_table
-from srbench.system.text import counted
 
 
 def markdown_report(run: LoadedRun, tables: Tables, images: Sequence[str]) -> str:
@@ -51,9 +50,11 @@ def _tables(run: LoadedRun, tables: Tables) -> str:
     if len(run.record.seeds) > 1:
         lines.append(f"Learned methods: mean ± standard deviation of {len(run.record.seeds)} seeds.")
     for grid in (*tables.main, *tables.others):
-        images = counted(grid.dataset.images, "image")
         lines += ["", f"### {markdown(grid.dataset.name)}: {markdown(grid.heading)}", ""]
-        lines += [f"{images}, protocol {markdown(run.record.protocol)} (`{run.record.protocol_hash}`).", ""]
+        lines += [
+            f"{grid.dataset.images_words}, protocol {markdown(run.record.protocol)} (`{run.record.protocol_hash}`).",
+            "",
+        ]
         lines.append(markdown_table(grid).rstrip("\n"))
     return "\n".join(lines)
 

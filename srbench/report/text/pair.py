@@ -8,13 +8,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from srbench.analysis.bootstrap import FEW_IMAGES
 from srbench.analysis.compare import Comparison, minus
 from srbench.analysis.sample import NO_INTERVAL
 from srbench.analysis.significance import ALPHA
 from srbench.bench.store import LoadedRun
 from srbench.report.escape import one_line
 from srbench.report.tables.grid import DASH, metric_title, printed
-from srbench.report.tables.intervals import printed_p, signed, signed_interval
+from srbench.report.tables.intervals import printed_p, reach, signed
 from srbench.report.tables.matrix import no_test
 from srbench.system.console import make_table
 
@@ -53,13 +54,13 @@ def _print_head(runs: Sequence[LoadedRun], first: Comparison, console: Console) 
 
 
 def _values(comparisons: Sequence[Comparison]) -> Table:
-    table = _table("n", "A", "B", "A - B", "95 % interval", "wins", "p")
+    table = _table("n", "A", "B", "A - B", "interval or range", "wins", "p")
     for c in comparisons:
         digits = c.metric.digits
         values = (str(c.n), printed(c.a.value, digits), printed(c.b.value, digits), signed(c.difference, digits))
         p = "too few" if c.holm is None else printed_p(c.holm) + ("*" if c.significant else "")
         wins = f"{c.wins}/{c.ties}/{c.losses}"
-        table.add_row(*_place(c), *map(Text, (*values, signed_interval(c.interval, digits), wins, p)))
+        table.add_row(*_place(c), *map(Text, (*values, reach(c), wins, p)))
     return table
 
 
@@ -76,8 +77,8 @@ def _notes(comparisons: Sequence[Comparison]) -> list[str]:
     notes += [f"{', '.join(places)}: {reason}" for reason, places in by_reason.items()]
     if any(c.metric.of_set for c in comparisons):
         notes.append(f"no interval ({DASH}): {NO_INTERVAL}")
-    elif any(c.interval is None for c in comparisons):
-        notes.append(f"no interval ({DASH}): fewer than 5 images, or too many of one difference")
+    if any(c.of_few for c in comparisons):
+        notes.append(f"of fewer than {FEW_IMAGES} images: smallest to largest difference, no 95 % interval")
     return notes
 
 

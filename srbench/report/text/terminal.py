@@ -18,7 +18,6 @@ from srbench.report.tables.differences import difference_grids
 from srbench.report.tables.grid import DASH, Entry, Grid, Row, grids, main_metrics, speed_title, speed_words
 from srbench.report.tables.intervals import interval_grids
 from srbench.system.console import make_console, make_table
-from srbench.system.text import counted
 
 _SCALES_ABREAST = 4
 _NAME = 10
@@ -34,7 +33,7 @@ def print_tables(
     intervals: bool = False,
     baseline: str = "",
 ) -> None:
-    """Print a table per data set, methods by scales.
+    """Print a table per data set, methods by scales; that of the main metrics last, where it stays in view.
 
     Args:
         run: the run.
@@ -49,12 +48,14 @@ def print_tables(
     record = run.record
     words = f" ({record.protocol_hash}): {record.protocol_words}"
     console.print(Text.assemble("protocol ", (one_line(record.protocol), "bold"), words))
-    for metrics in (None, *(others[start : start + 2] for start in range(0, len(others), 2))):
-        for grid in grids(run, references, metrics):
+    for start in range(0, len(others), 2):
+        for grid in grids(run, references, others[start : start + 2]):
             _print_grid(console, grid)
+    for grid in interval_grids(run, others) if intervals else ():
+        _print_grid(console, grid)
     for grid in _differences(run, baseline, others) if baseline else ():
         _print_grid(console, grid)
-    for grid in interval_grids(run, others) if intervals else ():
+    for grid in grids(run, references):
         _print_grid(console, grid)
 
 
@@ -79,10 +80,9 @@ def _print_grid(console: Console, grid: Grid) -> None:
 
 
 def _title(grid: Grid) -> Text:
-    images = counted(grid.dataset.images, "image")
     seeds = f", learned: mean of {grid.seeds} seeds" if grid.seeds > 1 else ""
     heading = grid.heading + (", 95 % interval over images" if grid.intervals else "")
-    return Text.assemble((one_line(grid.dataset.name), "bold"), f" ({images}): {heading}{seeds}")
+    return Text.assemble((one_line(grid.dataset.name), "bold"), f" ({grid.dataset.images_words}): {heading}{seeds}")
 
 
 def _abreast(grid: Grid, width: int) -> int:

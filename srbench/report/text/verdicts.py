@@ -29,9 +29,8 @@ def print_verdicts(verdicts: Verdicts, console: Console) -> None:
     if verdicts.verdicts:
         console.print(_summary(verdicts.verdicts))
         console.print(Text("Δ: the largest difference from the expected value", style="dim"))
-    passed = len(verdicts.verdicts) - len(verdicts.failures)
     answer = Text("passed" if verdicts.ok else "FAILED", style="bold green" if verdicts.ok else "bold red")
-    console.print(Text.assemble(answer, f": {passed} of {len(verdicts.verdicts)} values are as expected"))
+    console.print(Text.assemble(answer, f": {verdicts.words}"))
 
 
 def _failures(failures: Sequence[Verdict]) -> Table:

@@ -74,6 +74,11 @@ function rankedMethods(methods = shownMethods()) {
     .sort((a, b) => compare(sign * value(a), sign * value(b)));
 }
 
+/** A method's name, with its recipe only where the run has several of it. */
+function shortLabel(method) {
+  return page.methods[method].short;
+}
+
 /** The place where the reader looks, in words. */
 function placeWords() {
   return `${page.datasets[chosen.dataset].name} ×${chosen.scale}`;

@@ -17,7 +17,7 @@ function drawFilm(crop, shown, left, right) {
         onclick: (event) => choose(event.shiftKey ? { left: method } : { right: method }),
       },
       canvas,
-      make("span", { class: "name" }, make("span", { class: "dot" }), make("b", {}, page.methods[method].label)),
+      make("span", { class: "name" }, make("span", { class: "dot" }), make("b", {}, shortLabel(method))),
       make("span", { class: "value" }, imageValue(crop, method), make("span", { class: "badge" }, badge)),
     );
   });
@@ -36,7 +36,8 @@ function drawThumbs() {
   const current = cropHere();
   const thumbs = cropsHere().map((crop, index) => {
     const [top, left, height, width] = crop.window.map((value, side) => (100 * value) / crop.size[side % 2]);
-    const words = `${crop.image}${cropsHere().findIndex((other) => other.image === crop.image) === index ? "" : ", another place"}`;
+    const isFirst = cropsHere().findIndex((other) => other.image === crop.image) === index;
+    const words = `${crop.image}${crop.wide ? ", wide view" : isFirst ? "" : ", another place"}`;
     return make(
       "label",
       { "data-tip": words },

@@ -25,7 +25,7 @@ function drawMatrix() {
   const rows = order.filter((method) => matrix.rows.includes(method));
   const columns = order.filter((method) => matrix.columns.includes(method));
   byId("matrix-note").textContent =
-    `${placeWords()}, ${plural(matrix.n, "image")}: row minus column, of the same images; blue where the row is better. ${matrix.verdict}.`;
+    `${placeWords()}, ${matrix.images}: row minus column, of the same images; blue where the row is better. ${matrix.verdict}.`;
   byId("matrix").replaceChildren(
     make(
       "table",
@@ -99,7 +99,13 @@ function showDetail(button) {
   const cell = comparisonOf(...button.dataset.pair.split(" ").map(Number));
   const { digits, unit } = page.metrics[chosen.metric];
   const [wins, ties, losses] = cell.wins;
-  const reach = cell.low == null ? "" : `, 95 % interval ${range(cell.low, cell.high, digits, signed)}`;
+  const [least, most] = (cell.range ?? []).map((end) => signed(toNumber(end), digits));
+  const reach =
+    cell.range == null
+      ? ""
+      : cell.low == null
+      ? `, of an image from ${least} to ${most}`
+      : `, 95 % interval ${range(cell.low, cell.high, digits, signed)}`;
   const test =
     cell.p === "—" ? "Not tested." : `Wilcoxon p ${cell.p.replace(/^([.\d])/, "= $1")}, by Holm ${cell.holm}.`;
   byId("matrix-detail").replaceChildren(

@@ -151,9 +151,9 @@ function speedCell(method) {
 }
 
 function tableNotes(metrics, notes) {
-  const { name, images } = page.datasets[chosen.dataset];
+  const { name, words: images } = page.datasets[chosen.dataset];
   const words = [
-    `${name}, ${plural(images.length, "image")}: means over the images, the best in bold, the second underlined.`,
+    `${name}, ${images}: means over the images, the best in bold, the second underlined.`,
   ];
   const sources = byId("published").checked ? sourcesOf(metrics) : [];
   if (sources.length)

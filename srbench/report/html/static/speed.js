@@ -19,15 +19,14 @@ function paretoFront(points) {
     .filter(({ value }) => sign * value > best && ((best = sign * value), true));
 }
 
-function speedTrace(points, narrow) {
+function speedTrace(points) {
   const { digits, unit } = page.metrics[chosen.metric];
   return {
     type: "scatter",
-    mode: "markers+text",
+    mode: "markers",
     x: points.map(({ row }) => row.megapixels),
     y: points.map(({ value }) => value),
     text: points.map(({ method }) => chartText(page.methods[method].label)),
-    texttemplate: "\u2002%{text}\u2002",
     customdata: points.map(({ row, value }) => [
       printed(value, digits),
       unit,
@@ -36,8 +35,6 @@ function speedTrace(points, narrow) {
     ]),
     hovertemplate:
       "<b>%{text}</b><br>%{customdata[0]} %{customdata[1]}<br>%{customdata[2]} MP/s, %{customdata[3]} ms<extra></extra>",
-    textposition: labelPlaces(points),
-    textfont: { color: inkOf("ink"), size: narrow ? 11 : 13 },
     cliponaxis: false,
     marker: {
       size: 14,
@@ -46,23 +43,6 @@ function speedTrace(points, narrow) {
       line: { color: inkOf("raised"), width: 1.5 },
     },
   };
-}
-
-/** Labels lie towards the middle of the chart; those of close neighbours above and below. */
-function labelPlaces(points) {
-  const values = points.map(({ value }) => value);
-  const tall = Math.max(...values) - Math.min(...values) || 1;
-  const logs = points.map(({ row }) => Math.log10(row.megapixels));
-  const middle = (Math.min(...logs) + Math.max(...logs)) / 2;
-  const near = (a, b) => Math.abs(logs[a] - logs[b]) < 0.8 && Math.abs(values[a] - values[b]) < 0.05 * tall;
-  return points.map((_, index) => {
-    const side = logs[index] <= middle ? "right" : "left";
-    const neighbour = points.findIndex((_, other) => other !== index && near(index, other));
-    if (neighbour < 0) return `middle ${side}`;
-    return compare(values[index], values[neighbour]) * (neighbour > index ? 1 : -1) >= 0 && index < neighbour
-      ? `top ${side}`
-      : `bottom ${side}`;
-  });
 }
 
 function frontTrace(front) {
@@ -81,16 +61,24 @@ function drawSpeed(Plotly, element) {
   const front = paretoFront(points);
   const metric = page.metrics[chosen.metric];
   const narrow = element.clientWidth < 560;
-  draw(Plotly, element, [frontTrace(front), speedTrace(points, narrow)], {
-    height: narrow ? 400 : 460,
+  const height = narrow ? 400 : 460;
+  const ranges = { x: logRange(points), y: valueRange(points) };
+  const area = [element.clientWidth - 84, height - 80];
+  const labels = points.map(({ method, row, value }) => ({
+    x: Math.log10(row.megapixels),
+    y: value,
+    text: shortLabel(method),
+  }));
+  draw(Plotly, element, [frontTrace(front), speedTrace(points)], {
+    height,
+    annotations: labelNotes(labels, area, ranges, narrow ? 11 : 13),
     xaxis: axis(`megapixels of output a second, ×${page.speed.scale}`, {
       type: "log",
-      dtick: logSpan(points) > 2 ? 1 : "D2", // decades alone, or 2 and 5 between them
-      exponentformat: "none",
-      range: logRange(points),
+      ...logTicks(ranges.x),
+      range: ranges.x,
     }),
     yaxis: axis(chartText(`${metric.title} on ${clipped(page.datasets[chosen.dataset].name)} ×${chosen.scale}`), {
-      autorange: metric.higher ? true : "reversed",
+      range: ranges.y,
     }),
   });
   const names = front.map(({ method }) => page.methods[method].label);
@@ -104,12 +92,25 @@ function drawSpeed(Plotly, element) {
 /** Room for labels at both ends. */
 function logRange(points) {
   const logs = points.map(({ row }) => Math.log10(row.megapixels));
-  return points.length ? [Math.min(...logs) - 0.45, Math.max(...logs) + 0.45] : [-1, 1];
+  return points.length ? [Math.min(...logs) - 0.25, Math.max(...logs) + 0.25] : [-1, 1];
 }
 
-function logSpan(points) {
-  const [low, high] = logRange(points);
-  return high - low;
+/** From the worst value at the bottom to the best at the top. */
+function valueRange(points) {
+  const values = points.map(({ value }) => value);
+  if (!values.length) return [0, 1];
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const room = (high - low || 1) * 0.1;
+  const range = [low - room, high + room];
+  return page.metrics[chosen.metric].higher ? range : range.reverse();
+}
+
+/** Ticks written out: every decade, and 2 and 5 between them where there is room. */
+function logTicks([low, high]) {
+  const steps = high - low > 2 ? [1] : [1, 2, 5];
+  const decades = Array.from({ length: Math.ceil(high) - Math.floor(low) + 1 }, (_, at) => Math.floor(low) + at);
+  const tickvals = decades.flatMap((power) => steps.map((step) => step * 10 ** power));
+  return { tickvals, ticktext: tickvals.map((value) => String(Number(value.toPrecision(1)))) };
 }
 
 function speedWords(points, names) {

@@ -29,12 +29,14 @@ function gainTile() {
   const { digits, unit, name } = page.metrics[chosen.metric];
   const gain = minus(toNumber(resultOf(best).value), toNumber(resultOf(baseline).value));
   const cell = comparisonOf(best, baseline);
-  const reach = cell ? range(cell.low, cell.high, digits, signed) : "";
+  const interval = cell ? range(cell.low, cell.high, digits, signed) : "";
+  const [low, high] = (cell?.range ?? []).map((end) => signed(toNumber(end), digits));
+  const fewer = cell && `better on ${cell.wins[0]} of ${cell.wins[0] + cell.wins[1] + cell.wins[2]} images, from ${low} to ${high}`;
   return tile(
     `${name.toUpperCase()} over ${page.methods[baseline].label}`,
     signed(gain, digits),
     unit,
-    reach ? `95 % interval ${reach}` : "no interval here",
+    interval ? `95 % interval ${interval}` : (fewer ?? "not compared here"),
   );
 }
 

@@ -34,7 +34,7 @@ function startTheme() {
     if (theme === "auto") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = theme;
     button.textContent = theme;
-    button.setAttribute("aria-label", `Colours: ${THEMES[theme]}`);
+    button.title = `Colours of the page: ${THEMES[theme]}`;
     choose({ theme });
   };
   button.addEventListener("click", () => {

@@ -11,12 +11,28 @@ function clampView() {
 }
 
 function zoomTo(zoom, x = view.x, y = view.y) {
+  if (zoom < 1 && widen(zoom)) return;
   const next = Math.max(1, Math.min(MAX_ZOOM, zoom));
   // what lies under (x, y) stays there
   view.x = x + ((view.x - x) * view.zoom) / next;
   view.y = y + ((view.y - y) * view.zoom) / next;
   view.zoom = next;
   choose({ view });
+}
+
+/** From a crop out to the wide view of its image, where there is one: the same place in the middle. */
+function widen(zoom) {
+  const crop = cropHere();
+  const wide = cropsHere().find((other) => other.wide && other.image === crop?.image);
+  if (!wide || wide === crop) return false;
+  const [top, left, height, width] = crop.window;
+  const [wideTop, wideLeft, wideHeight, wideWidth] = wide.window;
+  view.zoom = Math.max(1, Math.min(wideWidth / width, wideHeight / height) * zoom);
+  view.x = (left + width / 2 - wideLeft) / wideWidth;
+  view.y = (top + height / 2 - wideTop) / wideHeight;
+  clampView();
+  choose({ crop: wide, view });
+  return true;
 }
 
 function moveView(dx, dy) {
@@ -60,11 +76,11 @@ function startView() {
   byId("zoom-in").addEventListener("click", () => zoomTo(view.zoom * 1.5));
   byId("zoom-out").addEventListener("click", () => zoomTo(view.zoom / 1.5));
   byId("zoom-fit").addEventListener("click", () => zoomTo(1));
-  for (const pane of [byId("compare"), byId("truth")]) {
+  for (const pane of [byId("compare"), byId("truth"), byId("input"), byId("base")]) {
     pane.addEventListener("wheel", wheelZoom, { passive: false });
     pane.addEventListener("keydown", keyView);
   }
-  startPan(byId("truth"));
+  for (const id of ["truth", "input", "base"]) startPan(byId(id));
 }
 
 /** Plain wheels scroll the page; with ctrl (or a pinch) they zoom at the pointer. */
@@ -79,7 +95,7 @@ function wheelZoom(event) {
 const PANS = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, -0.1], ArrowDown: [0, 0.1] };
 
 function keyView(event) {
-  const pans = event.currentTarget.id === "truth" ? PANS : {};
+  const pans = event.currentTarget.id === "compare" ? {} : PANS;
   if (event.key === "+" || event.key === "=") zoomTo(view.zoom * 1.5);
   else if (event.key === "-") zoomTo(view.zoom / 1.5);
   else if (event.key === "0") zoomTo(1);

@@ -54,20 +54,22 @@ function modeHere() {
 
 async function layersOf(crop, left, right) {
   const images = crop.scales[chosen.scale];
-  const [a, b, hr] = await Promise.all([images.sr[left], images.sr[right], images.hr].map(canvasOf));
-  if (modeHere() === "image") return { a, b, hr };
+  const small = [images.lr, images.sr[chosen.baseline]].map((image) => (image == null ? null : canvasOf(image)));
+  const wanted = [images.sr[left], images.sr[right], images.hr].map(canvasOf);
+  const [a, b, hr, lr, base] = await Promise.all([...wanted, ...small]);
+  if (modeHere() === "image") return { a, b, hr, lr, base };
   const errors = [errorsOf(a, hr), errorsOf(b, hr)];
   if (modeHere() === "error") {
     const top = topOf(...errors);
     const [mapA, mapB] = errors.map((values) =>
       mapCanvas(values, hr.width, hr.height, ERROR_RAMP, (value) => value / top),
     );
-    return { a: mapA, b: mapB, hr, top };
+    return { a: mapA, b: mapB, hr, lr, base, top };
   }
   const gains = errors[0].map((value, at) => value - errors[1][at]);
   const top = topOf(gains.map(Math.abs));
   const map = mapCanvas(gains, hr.width, hr.height, NEARER_RAMP, (value) => 0.5 + value / (2 * top));
-  return { a: map, b: map, hr, top };
+  return { a: map, b: map, hr, lr, base, top };
 }
 
 async function drawViewer() {
@@ -94,9 +96,19 @@ function paintPanes() {
   byId("zoom-level").textContent = `${Number(view.zoom.toFixed(1))}×`;
   if (!painted?.layers) return;
   clampView();
-  const { a, b, hr } = painted.layers;
+  const { a, b, hr, lr, base } = painted.layers;
   const [compare, truth] = [byId("compare"), byId("truth")];
   for (const pane of [compare, truth]) sharpen(pane);
+  for (const [id, layer] of [
+    ["input", lr],
+    ["base", base],
+  ]) {
+    const pane = byId(id);
+    pane.closest("figure").hidden = !layer;
+    if (!layer) continue;
+    sharpen(pane);
+    paint(pane, layer);
+  }
   truth.style.touchAction = view.zoom > 1 ? "none" : "pan-y"; // a finger scrolls the page unless there is more to see
   const canvas = compare.querySelector("canvas");
   canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
@@ -128,6 +140,12 @@ function drawSides(crop, shown, left, right) {
   byId("truth").querySelector("canvas").setAttribute("aria-label", `${crop.image}, ${original}, ${words}`);
   byId("original").replaceChildren(make("b", {}, original), " ", make("span", { class: "dim" }, words));
   byId("mode").hidden = !hasHr();
+  const baseline = page.methods[chosen.baseline].label;
+  byId("input").querySelector("canvas").setAttribute("aria-label", `${crop.image}, the low-resolution input`);
+  byId("base").querySelector("canvas").setAttribute("aria-label", `${crop.image} by ${baseline}`);
+  byId("base-name").textContent = baseline;
+  byId("base-value").textContent = crop.scales[chosen.scale].sr[chosen.baseline] == null ? "" : imageValue(crop, chosen.baseline);
+  drawFiles(crop, left, right);
   byId("divider").setAttribute("aria-valuetext", `${names[0]} left, ${names[1]} right`);
 }
 
@@ -137,6 +155,16 @@ function imageValue(crop, method) {
   const at = page.datasets[chosen.dataset].images.indexOf(crop.image);
   const value = toNumber(resultOf(method)?.images[at]);
   return Number.isNaN(value) ? "" : `${printed(value, digits)}${unit && ` ${unit}`}`;
+}
+
+/** Links to the whole images, where the page lies in its run's folder. */
+function drawFiles(crop, left, right) {
+  const { files } = crop.scales[chosen.scale];
+  const atHome = decodeURIComponent(location.pathname).endsWith(`/${page.run}/report/report.html`);
+  byId("files").hidden = !atHome;
+  const names = [...new Set([left, right])].map((method) => [files[method], page.methods[method].label]);
+  const links = [[files.hr, "HR"], ...names].flatMap(([path, text]) => [make("a", { href: path, target: "_blank" }, text), " "]);
+  byId("files").replaceChildren("Whole images as PNG: ", ...links);
 }
 
 function drawLegend(top, left, right) {
@@ -168,7 +196,7 @@ function startViewer() {
   follow(["dataset", "scale", "metric", "crop", "left", "right", "mode", "baseline"], drawViewer);
   new ResizeObserver(paintPanes).observe(byId("compare"));
   const metric =
-    "Values are of the whole image. Crops are the places where the methods differ most, stored without loss.";
+    "Values are of the whole image. Crops are where the methods differ most on edges and texture, stored without loss; a wide view is stored with a little.";
   byId("viewer-note").textContent =
     `${metric} Divider: drag, or the arrow keys. Zoom: the buttons, + and −, or ctrl and the wheel. Below: choose the method on the right, with shift the one on the left.`;
 }
