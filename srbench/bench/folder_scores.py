@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,8 @@ from srbench.metrics.blocks import Extent, blocks, notes_on_blocks
 from srbench.metrics.scoring import Scoring
 from srbench.protocols.protocol import Protocol
 
+_AT_ONCE = 2**20
+"""Pixels that are read before they are scored."""
 _SCALE = re.compile(r"(?:^|[-_. ])x(\d{1,2})(?=$|[-_. ])", re.IGNORECASE)
 
 
@@ -123,6 +126,20 @@ def _with_hr(
         yield _Image(Extent(sample.name, case.hr.shape[:2], case.uncropped), case.pair(sr), (case.image(sr), case.hr))
 
 
+def _some(images: Iterator[_Image | _Unread]) -> Iterator[list[_Image | _Unread]]:
+    """Lists of images of about a megapixel: handing over each small one would take as long as scoring it."""
+    ready: list[_Image | _Unread] = []
+    pixels = 0
+    for image in images:
+        ready.append(image)
+        pixels += 0 if isinstance(image, _Unread) else math.prod(image.extent.scored)
+        if pixels >= _AT_ONCE:
+            yield ready
+            ready, pixels = [], 0
+    if ready:
+        yield ready
+
+
 def _score(
     found: FolderScores,
     images: Iterator[_Image | _Unread],
@@ -130,24 +147,26 @@ def _score(
     device: str,
     step: Callable[[int], None],
 ) -> FolderScores:
-    """Score images, while the next one is read."""
+    """Score images, while the next ones are read."""
     extents = []
+    some = _some(images)
     with ThreadPoolExecutor(1) as reader:
-        upcoming = reader.submit(next, images, None)
-        while (image := upcoming.result()) is not None:
-            upcoming = reader.submit(next, images, None)
-            step(total)
-            if isinstance(image, _Unread):
-                found.failed.append((image.name, image.error))
-                continue
-            name, size = image.extent.name, image.extent.scored
-            try:
-                scored = found.scoring.score_whole(name, image.scored, image.images, device)
-            except (DataError, MethodError) as error:
-                found.failed.append((name, error))
-                continue
-            found.images.append(ImageScores(name, size[1], size[0], scored, blocks(found.scoring.metrics, size)))
-            extents.append(image.extent)
+        upcoming = reader.submit(next, some, [])
+        while ready := upcoming.result():
+            upcoming = reader.submit(next, some, [])
+            for image in ready:
+                step(total)
+                if isinstance(image, _Unread):
+                    found.failed.append((image.name, image.error))
+                    continue
+                name, size = image.extent.name, image.extent.scored
+                try:
+                    scored = found.scoring.score_whole(name, image.scored, image.images, device)
+                except (DataError, MethodError) as error:
+                    found.failed.append((name, error))
+                    continue
+                found.images.append(ImageScores(name, size[1], size[0], scored, blocks(found.scoring.metrics, size)))
+                extents.append(image.extent)
     found.notes.extend(notes_on_blocks(found.scoring.metrics, extents))
     if found.images:
         whole = found.scoring.aggregate([image.scored for image in found.images])

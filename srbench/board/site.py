@@ -19,7 +19,7 @@ from srbench.proof.page import verification_page
 from srbench.proof.text import headline
 from srbench.proof.verdict import Verification
 from srbench.report.html.assets import csp_hash, style
-from srbench.report.tables.grid import metric_title, printed
+from srbench.report.tables.grid import metric_titles, printed
 from srbench.system.plain import json_number
 from srbench.version import __version__
 
@@ -146,7 +146,7 @@ def _table(title: str, rows: list[Row], *, with_place: bool = False) -> Table:
     sign = -1.0 if first.higher_is_better else 1.0
     ordered = sorted(rows, key=lambda row: (sign * row.values.get(first.name, -sign * 1e308), row.label, row.claim))
     heads = ["method", *(["data set", "scale", "protocol"] if with_place else [])]
-    heads += [*(metric_title(metric) for metric in metrics.values()), "verified", "proof", "date"]
+    heads += [*metric_titles([*metrics.values()]), "verified", "proof", "date"]
     shown = []
     for row in ordered:
         place = row.place

@@ -96,7 +96,8 @@ def sides(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """
     named = [path for path in files if role(path.stem) == "hr"]
     hr = named or [path for path in files if bare(path.stem) == path.stem]
-    others = [path for path in files if path not in hr]
+    whole_images = set(hr)
+    others = [path for path in files if path not in whole_images]
     of_hr = {same_name(bare(path.stem)): path for path in hr}
     made = {path for way in ways([path.stem for path in named], others) for found in way.files for path in found}
     for path in others:

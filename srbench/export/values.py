@@ -11,7 +11,7 @@ from srbench.bench.store import LoadedRun
 from srbench.errors import DataError, UsageError
 from srbench.export.subject import ExportSubject
 from srbench.report.escape import markdown
-from srbench.report.tables.grid import metric_title, printed
+from srbench.report.tables.grid import metric_title, metric_titles, printed
 
 
 def values_of(run: LoadedRun, subjects: Sequence[ExportSubject]) -> tuple[CellResult, ...]:
@@ -84,7 +84,7 @@ def values_table(run: LoadedRun, cells: Sequence[CellResult], others: Sequence[s
         others: labels of methods to compare with.
     """
     metrics = [metric for metric in run.record.metrics if not metric.unavailable]
-    heads = [f"{metric_title(metric)}{f', {label}' if label else ''}" for label in ("", *others) for metric in metrics]
+    heads = [f"{title}{f', {label}' if label else ''}" for label in ("", *others) for title in metric_titles(metrics)]
     lines = [table_row("data set", "images", "scale", *heads), table_row("---", *["--:"] * (2 + len(heads)))]
     by_id = {(c.id.dataset, c.id.scale, c.id.method_label): c for c in run.cells if not c.id.seed}
     for cell in cells:

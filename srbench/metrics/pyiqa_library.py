@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import random
 import re
 import runpy
@@ -117,10 +118,10 @@ def files_of(name: str) -> Mapping[str, Path]:
         DataError: it cannot be built here: says what is missing.
     """
     kept = cache_folder() / "networks" / ".pyiqa" / f"{digest([name, version(LIBRARY), sys.prefix])[:24]}.json"
-    with suppress(OSError, ValueError, TypeError):
-        known = [Path(path) for path in json.loads(kept.read_text("utf-8"))]
-        if all(path.is_file() for path in known):
-            return {path.name: path for path in known}
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        known = json.loads(kept.read_text("utf-8"))
+        if _holds(known):
+            return _found(known)
     command = [sys.executable, "-m", __name__, name]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     try:
@@ -128,15 +129,39 @@ def files_of(name: str) -> Mapping[str, Path]:
     except (IndexError, ValueError):
         reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
         raise DataError(f"pyiqa cannot build {name}: {reason[0]}") from None
+    with suppress(OSError):  # a read-only cache costs time, not results
+        write_atomically(kept, json.dumps(said | {"places": _places()}))
+    return _found(said)
+
+
+def _found(said: Mapping[str, Any]) -> Mapping[str, Path]:
     if said["reason"]:
         raise DataError(said["reason"])
-    with suppress(OSError):  # a read-only cache costs time, not results
-        write_atomically(kept, json.dumps(said["files"]))
     return {Path(path).name: Path(path) for path in said["files"]}
 
 
+def _holds(said: Mapping[str, Any]) -> bool:
+    """Whether what a process found out is still so: its files are there, or nothing has come that it lacked."""
+    if not said["reason"]:
+        return all(Path(path).is_file() for path in said["files"])
+    return bool(said["places"] == _places()) and not any(Path(path).exists() for path in said["absent"])
+
+
+def _places() -> str:
+    """What lies where packages are installed and libraries keep downloaded weights: a digest of the names."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    torch_hub = Path(os.environ.get("TORCH_HOME") or cache / "torch") / "hub"
+    hub = Path(os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or cache / "huggingface") / "hub")
+    packages = [Path(path) for path in sys.path if path and Path(path) != Path.cwd()]
+    names: dict[str, list[str]] = {}
+    for folder in (*packages, torch_hub, *torch_hub.glob("*"), hub, *hub.glob("models--*/blobs")):
+        with suppress(OSError):
+            names[str(folder)] = sorted(os.listdir(folder))  # noqa: PTH208 - names alone
+    return digest(names)
+
+
 def _main(name: str) -> None:
-    found: dict[str, Any] = {"files": [], "reason": ""}
+    found: dict[str, Any] = {"files": [], "reason": "", "absent": []}
     watch = Watch()
     try:
         with watch:
@@ -145,6 +170,7 @@ def _main(name: str) -> None:
         found["files"] = sorted(read)
     except DataError as error:
         found["reason"] = str(error)
+        found["absent"] = sorted(path for path, state in watch.reads.files.items() if state is None)
     echo(json.dumps(found))
 
 

@@ -51,10 +51,20 @@ def parse_code(path: str, query: str, pattern: str) -> tuple[Code, str, str]:
 
 
 def networks(path: Path) -> list[str]:
-    """The classes at the top level of a Python file, without executing it; those that are networks where any are."""
+    """The classes at the top level of a Python file; those that are networks where any are."""
+    classes = _classes(path)
+    return [name for name, is_network in classes.items() if is_network] or [*classes]
+
+
+def has_network(path: Path) -> bool:
+    """Whether a class at the top level of a Python file is a network."""
+    return any(_classes(path).values())
+
+
+def _classes(path: Path) -> dict[str, bool]:
+    """The classes of a file, which is not executed, and whether a base of theirs is called Module."""
     try:
         found = [node for node in ast.parse(path.read_bytes()).body if isinstance(node, ast.ClassDef)]
     except (SyntaxError, ValueError, RecursionError, OSError):
-        return []
-    modules = [node.name for node in found if any("Module" in ast.dump(base) for base in node.bases)]
-    return modules or [node.name for node in found]
+        return {}
+    return {node.name: any("Module" in ast.dump(base) for base in node.bases) for node in found}

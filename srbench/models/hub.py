@@ -1,5 +1,6 @@
 """Models of a model hub (``hub:org/name``, ``hub:org/name@revision``), or of a folder like one's (``hub:./DIR``).
 
+``hub:org/name/FILE.pth`` is one file of a repository. ``{scale}`` stands for the scale in each of these names.
 Opened are, in this order: srbench's own exports, an ONNX model, a published ``.safetensors`` or ``.pth``. Programs are
 never opened: the content of a repository may change.
 """
@@ -13,26 +14,56 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from srbench.errors import DataError, SrbenchError
-from srbench.models.external_data import locations
-from srbench.models.spec import ModelFile, ModelOptions, Spec, safe_stem
+from srbench.errors import DataError, UsageError
+from srbench.models.hub_files import Fetch, existing, fetched, listing
+from srbench.models.spec import MOST, SCALE, ModelFile, ModelOptions, Spec, safe_stem, without_fields
 from srbench.system.hashes import parse_json
-from srbench.system.places import cache_folder, require_home, user_path
-from srbench.system.text import first_line
+from srbench.system.names import unknown
+from srbench.system.places import user_path
 
 CONFIG = "config.json"
 EXPORT_SCHEMA_VERSION = 1
-_REMOTE = re.compile(r"(?P<repository>[\w-][\w.-]*/[\w-][\w.-]*)(@(?P<revision>[\w./-]+))?", re.ASCII)
+_REMOTE = re.compile(
+    r"(?P<repository>[\w-][\w.-]*/[\w-][\w.-]*)(/(?P<file>[\w./-]+\.(onnx|safetensors|pth)))?(@(?P<revision>[\w./-]+))?",
+    re.ASCII,
+)
 _LARGEST_CONFIG = 2**20
+_KINDS = {".onnx": "onnx", ".safetensors": "spandrel", ".pth": "spandrel"}
+"""What is opened, the best first."""
 
 
 def resolve_hub(text: str, options: ModelOptions) -> Spec:
     """The model of ``hub:TEXT``; a hub's files are fetched into the cache folder, all of one commit.
 
     Raises:
-        UsageError: huggingface_hub is not installed.
+        UsageError: huggingface_hub is not installed, or the scale is said twice.
         DataError: there is no such model, the hub cannot be reached, or nothing in it can be opened.
     """
+    if SCALE not in text:
+        return _resolve_one(text, options)
+    if options.scale:
+        raise UsageError(f"'hub:{text}' says the scale twice; leave out ?scale or {SCALE}.")
+    is_there = _candidates(text)
+    named = {scale: text.replace(SCALE, str(scale)) for scale in range(1, MOST + 1)}
+    specs = {scale: _resolve_one(name, options) for scale, name in named.items() if is_there(name)}
+    if not specs:
+        raise DataError(f"There is no model 'hub:{text}' for any scale; check the name.")
+    first = next(iter(specs.values()))
+    if len({(spec.kind, spec.method, spec.version) for spec in specs.values()}) > 1:
+        raise DataError(f"'hub:{text}' has models of different kinds; name them one by one.")
+    entries = [
+        dataclasses.replace(entry, scale=scale)
+        for scale, spec in specs.items()
+        for entry in spec.entries
+        if entry.scale in (0, scale)  # an export says its own
+    ]
+    last = PurePosixPath(text.partition("@")[0]).name
+    stem = safe_stem(without_fields(PurePosixPath(last).stem if PurePosixPath(last).suffix in _KINDS else last))
+    origin = ", ".join(dict.fromkeys(spec.origin for spec in specs.values() if spec.origin))
+    return dataclasses.replace(first, name=f"hub:{stem}", entries=tuple(entries), origin=origin)
+
+
+def _resolve_one(text: str, options: ModelOptions) -> Spec:
     path = user_path(text)
     remote = _REMOTE.fullmatch(text)
     if path.is_dir() or remote is None:
@@ -41,12 +72,40 @@ def resolve_hub(text: str, options: ModelOptions) -> Spec:
         folder = path.resolve()
         above = tuple(safe_stem(parent.name) for parent in folder.parents if parent.name)
         return _spec(folder, Spec("", f"hub:{safe_stem(folder.name)}", (), options, above=above))
-    repository, revision = remote["repository"], remote["revision"]
-    folder = _fetched(repository, revision)
+    repository, revision, file = remote["repository"], remote["revision"], remote["file"]
+    folder = fetched(repository, revision, _wanted if file is None else _this_one(file))
     owner, _, name = repository.partition("/")
     origin = f"{repository} at {folder.name[:12]}"
     above = (safe_stem(owner), folder.name[:12])  # for two revisions of one
+    if file is not None:
+        if not (folder / file).is_file():
+            raise DataError(f"hub:{text} was not fetched; check the network.")
+        entries = (ModelFile(folder / file, options.scale),)
+        stem = f"hub:{safe_stem(PurePosixPath(file).stem)}"
+        return Spec(
+            _KINDS[PurePosixPath(file).suffix], stem, entries, options, "", 0, origin, (safe_stem(name), *above)
+        )
     return _spec(folder, Spec("", f"hub:{safe_stem(name)}", (), options, origin=origin, above=above))
+
+
+def _candidates(text: str) -> Callable[[str], bool]:
+    """Whether a name that has a scale in place of ``{scale}`` is a folder, a repository or a file of one.
+
+    Raises:
+        DataError: the name cannot be one, or the hub cannot be reached and has nothing in the cache.
+    """
+    remote = _REMOTE.fullmatch(text.replace(SCALE, "2"))
+    if remote is None or any(user_path(text.replace(SCALE, str(scale))).is_dir() for scale in range(1, MOST + 1)):
+        return lambda name: user_path(name).is_dir()
+    path, _, revision = text.partition("@")
+    owner, name = path.split("/")[:2]
+    if SCALE in owner + revision:
+        raise DataError(f"'hub:{text}': {SCALE} stands in the name of a repository, a file or a folder, not there.")
+    if SCALE in name:
+        known = existing([f"{owner}/{name.replace(SCALE, str(scale))}" for scale in range(1, MOST + 1)])
+        return lambda one: "/".join(one.partition("@")[0].split("/")[:2]) in known
+    files = listing(f"{owner}/{name}", revision or None)
+    return lambda one: one.partition("@")[0].split("/", 2)[2] in files
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +161,13 @@ def _choose(names: Iterable[str], name: str) -> tuple[str, str]:
         DataError: there is none, or more than one.
     """
     names = list(names)
-    for kind, suffixes in (("onnx", (".onnx",)), ("spandrel", (".safetensors",)), ("spandrel", (".pth",))):
-        found = [each for each in names if each.lower().endswith(suffixes)]
+    for suffix, kind in _KINDS.items():
+        found = [each for each in names if each.lower().endswith(suffix)]
         if len(found) > 1:
-            raise DataError(f"{name} has {' and '.join(found[:3])}: fetch it and name one of them ({kind}:FILE).")
+            raise DataError(
+                f"{name} has {' and '.join(found[:3])}: fetch it and name one of them ({kind}:FILE), or write "
+                f"hub:ORG/NAME/FILE, in which {SCALE} stands for the scale."
+            )
         if found:
             return kind, found[0]
     raise DataError(f"{name} has neither an srbench export nor a .onnx, .safetensors or .pth.")
@@ -147,53 +209,21 @@ def _files(table: Any) -> dict[int, str]:
     return found
 
 
-def _fetched(repository: str, revision: str | None) -> Path:
-    """Fetch the needed files of a repository at one commit; returns their folder, named like the commit.
+def _this_one(file: str) -> Callable[[Fetch, Sequence[str], str], list[str]]:
+    def chosen(_: Fetch, names: Sequence[str], label: str) -> list[str]:
+        if file not in names:
+            models = [name for name in names if PurePosixPath(name).suffix in _KINDS]
+            raise unknown(f"file of {label} called", file, models)
+        return [file]
 
-    Raises:
-        UsageError: huggingface_hub is not installed.
-        DataError: it does not exist, or cannot be reached and is not in the cache.
-    """
-    from srbench.models.loaded import require
-
-    hub = require("hub")
-    cache = cache_folder() / "hub"
-    require_home(cache, "SRBENCH_CACHE")
-    label = f"hub:{repository}{f'@{revision}' if revision else ''}"
-    try:
-        info = hub.HfApi().model_info(repository, revision=revision)
-        names = [sibling.rfilename for sibling in info.siblings or ()]
-
-        def fetched(name: str) -> Path:
-            return Path(hub.hf_hub_download(repository, name, revision=info.sha, cache_dir=cache))
-
-        paths = [fetched(name) for name in _wanted(fetched, names, label)]
-        for path in paths:
-            beside = locations(path) if path.suffix.lower() == ".onnx" else []
-            for name in {PurePosixPath(location).as_posix() for location in beside}.intersection(names):
-                fetched(name)  # reading the model reports missing ones
-        return paths[0].parent
-    except SrbenchError:
-        raise
-    except hub.errors.GatedRepoError:
-        raise DataError(f"{label} is gated: request access on its page, then set HF_TOKEN.") from None
-    except hub.errors.RevisionNotFoundError:
-        raise DataError(f"{label}: there is no such revision; leave out @{revision} for the newest.") from None
-    except hub.errors.RepositoryNotFoundError:
-        raise DataError(f"{label}: the model hub has no such model that you may access; check the name.") from None
-    except Exception as error:  # no network or no hub: each library has its own errors
-        try:
-            return Path(hub.snapshot_download(repository, revision=revision, cache_dir=cache, local_files_only=True))
-        except Exception:
-            reason = first_line(error).rstrip(".")[:200]
-            raise DataError(f"{label} cannot be fetched ({reason}); check the network, or name a file here.") from None
+    return chosen
 
 
-def _wanted(fetched: Callable[[str], Path], names: Sequence[str], label: str) -> list[str]:
+def _wanted(fetch: Fetch, names: Sequence[str], label: str) -> list[str]:
     """The files to fetch: srbench's config.json and the files that it names, or the one model."""
     top = [name for name in names if "/" not in name]
     if CONFIG in top:
-        config = fetched(CONFIG)
+        config = fetch(CONFIG)
         export = _read_export(config.read_bytes(), label) if config.stat().st_size <= _LARGEST_CONFIG else None
         if export is not None:
             named = [*export.weights.values(), *export.onnx.values()]

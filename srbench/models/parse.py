@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from srbench.errors import DataError, UsageError
 from srbench.models.code import parse_code
-from srbench.models.spec import MOST, Channels, Input, Luma, ModelFile, ModelOptions, Spec, safe_stem
+from srbench.models.spec import MOST, Channels, Input, Luma, ModelFile, ModelOptions, Spec, safe_stem, without_fields
 from srbench.system.names import MODEL_KINDS, unknown
 from srbench.system.places import user_path
 
@@ -22,8 +22,12 @@ def is_model(pattern: str) -> bool:
     return pattern.partition(":")[0] in MODEL_KINDS and ":" in pattern
 
 
-def parse_spec(pattern: str) -> Spec:
+def parse_spec(pattern: str, plugins: Iterable[Path] = ()) -> Spec:
     """``kind:PATH?options``.
+
+    Args:
+        pattern: what the user writes.
+        plugins: Python files that may have the class of a network that options name.
 
     Raises:
         UsageError: an option is unknown or invalid, or there is no path.
@@ -33,7 +37,7 @@ def parse_spec(pattern: str) -> Spec:
     path, _, query = rest.partition("?")
     code, weights = None, ""
     if kind == "basicsr":
-        return _of_options(pattern, path, query)
+        return _of_options(pattern, path, query, plugins)
     if kind == "torch":
         code, weights, query = parse_code(path, query, pattern)
         path = weights or str(code.path)
@@ -45,7 +49,7 @@ def parse_spec(pattern: str) -> Spec:
     return dataclasses.replace(spec, name=f"{kind}:{options.label}", above=()) if options.label else spec
 
 
-def _of_options(pattern: str, path: str, query: str) -> Spec:
+def _of_options(pattern: str, path: str, query: str, plugins: Iterable[Path]) -> Spec:
     """The network of a file of options, or of one for each scale.
 
     Raises:
@@ -55,7 +59,7 @@ def _of_options(pattern: str, path: str, query: str) -> Spec:
     from srbench.models.training_options import read_options, without_scale
 
     files = _parse_path("basicsr", path, ModelOptions(), pattern)
-    found = [read_options(entry.path, query) for entry in files.entries]
+    found = [read_options(entry.path, query, plugins) for entry in files.entries]
     networks, rest = [network for network, _ in found], found[0][1]
     options = parse_options(rest, pattern)
     if len(networks) > 1 and len({without_scale(network.code) for network in networks}) > 1:
@@ -246,5 +250,4 @@ def _names(text: str, *, is_folder: bool) -> list[str]:
     """Names of a model: the stem without ``{scale}``, or the folder's name; then those of the folders above."""
     path = user_path(text).absolute()
     names = [path.name if is_folder else path.stem, *(parent.name for parent in path.parents)]
-    bare = (re.sub(r"[-_. ]*x?\{(scale|dataset)\}x?", "", name, flags=re.IGNORECASE) for name in names)
-    return [safe_stem(name) for name in bare if name] or ["model"]
+    return [safe_stem(name) for name in map(without_fields, names) if name] or ["model"]

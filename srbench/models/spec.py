@@ -178,3 +178,8 @@ MOST = 16
 def safe_stem(stem: str) -> str:
     """A stem that is valid in a method's name."""
     return re.sub("\0+", "-", plain_signs(stem, "._+-")).lstrip("-._+") or "model"
+
+
+def without_fields(name: str) -> str:
+    """A name without ``{scale}`` and ``{dataset}``, and the ``_x`` before them."""
+    return re.sub(r"[-_. ]*x?\{(scale|dataset)\}x?", "", name, flags=re.IGNORECASE)

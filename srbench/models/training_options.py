@@ -1,14 +1,15 @@
 """Options of BasicSR and traiNNer-redux as rows: ``basicsr:OPTIONS.yml`` is the network that the file tests or trains.
 
 Read are ``network_g`` with its arguments, ``scale``, ``path.pretrain_network_g`` and ``path.param_key_g``. The class is
-searched for in the repository that the file lies in, unless ``?class=FILE.py`` names its file.
+searched for in plugin files and in the repository that the file lies in, unless ``?class=FILE.py`` or
+``?class=FILE.py:Class`` names it.
 """
 
 from __future__ import annotations
 
 import ast
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,12 +42,13 @@ class TestedNetwork:
     code: Code
 
 
-def read_options(path: Path, query: str) -> tuple[TestedNetwork, str]:
+def read_options(path: Path, query: str, plugins: Iterable[Path] = ()) -> tuple[TestedNetwork, str]:
     """The network of a file of options, and what of a query is not for it.
 
     Args:
         path: of the file.
         query: after the ``?``: ``class=FILE.py``, ``weights=FILE`` and others.
+        plugins: Python files that may have the class.
 
     Raises:
         UsageError: the package PyYAML is not installed, or the file is no such options.
@@ -66,14 +68,15 @@ def read_options(path: Path, query: str) -> tuple[TestedNetwork, str]:
     weights = [*own[WEIGHTS], *(str(paths[key]) for key in _KEYS if paths.get(key))]
     if not weights:
         raise UsageError(f"{path.name} has no path.pretrain_network_g; add it, or '?weights=FILE.pth'.")
-    source = user_path(own[CLASS][0]).absolute() if own[CLASS] else _source_of(path, network["type"])
-    if not is_file(source):
-        raise DataError(f"There is no Python file '{own[CLASS][0]}'; name the one with the class {network['type']}.")
+    source, name = _class(own[CLASS][0], network["type"]) if own[CLASS] else ("", network["type"])
+    place = user_path(source).absolute() if source else _source_of(path, name, plugins)
+    if not is_file(place):
+        raise DataError(f"There is no Python file '{source}'; name the one with the class {name}.")
     arguments = {str(key): repr(value) for key, value in network.items() if key != "type"}
     named = paths.get("param_key_g")
     code = Code(
-        source.resolve(),
-        network["type"],
+        place.resolve(),
+        name,
         tuple(sorted(arguments.items())),
         table=named if isinstance(named, str) and not own[WEIGHTS] else "",
     )
@@ -111,12 +114,21 @@ def _found(options: Path, text: str) -> Path:
     raise DataError(f"There is no file '{text}', which {options.name} names; put it there, or add '?weights=FILE.pth'.")
 
 
-def _source_of(options: Path, name: str) -> Path:
-    """The file of a class, in the repository that the options lie in.
+def _class(text: str, name: str) -> tuple[str, str]:
+    """The file and the class of ``FILE.py``, ``FILE.py:Class``, or what a row of ``torch:`` begins with."""
+    file, _, other = text.removeprefix("torch:").rpartition(":")
+    return (file, other) if file.endswith(".py") else (text.removeprefix("torch:"), name)
+
+
+def _source_of(options: Path, name: str, plugins: Iterable[Path]) -> Path:
+    """The file of a class: a plugin, or one in the repository that the options lie in.
 
     Raises:
         UsageError: it is not there.
     """
+    for file in plugins:
+        if name in _defined(file):
+            return file
     for folder in options.absolute().parents:
         for pattern in _ARCHS:
             for place in sorted(folder.glob(pattern)):
@@ -124,8 +136,8 @@ def _source_of(options: Path, name: str) -> Path:
                     if name in _defined(file):
                         return file
     raise UsageError(
-        f"{options.name} names the network {name}, and there is no archs/ folder with that class above it: add "
-        "'?class=FILE.py', the file that it is in."
+        f"{options.name} names the network {name}, and there is no archs/ folder with that class above it: name its "
+        "file by --plugin FILE.py, or by '?class=FILE.py' ('?class=FILE.py:Class' if it is called otherwise there)."
     )
 
 

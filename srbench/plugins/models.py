@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 from srbench.errors import UsageError
 from srbench.method import Method
@@ -21,9 +22,11 @@ class Models:
 
     Args:
         specs: models that another registry has found.
+        plugins: plugin files, which may have the class of a network.
     """
 
-    def __init__(self, specs: Sequence[Spec]) -> None:
+    def __init__(self, specs: Sequence[Spec], plugins: Sequence[Path] = ()) -> None:
+        self._plugins = plugins
         self._specs: dict[str, Spec] = {spec.name: spec for spec in specs}
         self._names: dict[Spec, str] = {spec: spec.name for spec in specs}  # by the spec as it was parsed
         self._classes: dict[str, type[Method]] = {}
@@ -45,7 +48,7 @@ class Models:
                 weights is not known here.
             DataError: a file is missing.
         """
-        specs = {pattern: _parse(pattern, version) for pattern in patterns if pattern not in self._specs}
+        specs = {pattern: _parse(pattern, version, self._plugins) for pattern in patterns if pattern not in self._specs}
         new = [spec for spec in dict.fromkeys(specs.values()) if spec not in self._names]
         for spec, named in zip(new, with_distinct_names(new, self._specs), strict=True):
             self._specs[named.name] = named
@@ -59,8 +62,8 @@ class Models:
         return self._classes[spec.name]
 
 
-def _parse(pattern: str, version: Version) -> Spec:
-    spec = parse_spec(pattern)
+def _parse(pattern: str, version: Version, plugins: Sequence[Path]) -> Spec:
+    spec = parse_spec(pattern, plugins)
     if spec.method and version(spec.method) != spec.version:
         exported = onnx_of_export(spec)
         if exported is None:

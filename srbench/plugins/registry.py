@@ -25,6 +25,7 @@ from srbench.method import LearnedMethod, Method, MethodInfo
 from srbench.metrics import bridge
 from srbench.metrics.hosted import hosted_metric
 from srbench.metrics.metric import LEFT_OUT, Metric
+from srbench.models.code import has_network, networks
 from srbench.models.parse import is_model
 from srbench.models.roads import no_method
 from srbench.models.spec import Spec
@@ -73,11 +74,12 @@ class Registry:
         self.refused = (*take("method", METHOD_GROUP, self._methods), *take("metric", METRIC_GROUP, self._metrics))
         self._plugin_of: dict[str, Path] = {}
         self._cards: dict[str, Card] = {}
-        self._models = Models(models)
+        self._networks: list[Path] = []  # plugin files with nothing but networks
         files: dict[Path, Path] = {}
         for path in plugins:
             files.setdefault(path.resolve(), path)
         self.plugins = tuple(files)
+        self._models = Models(models, self.plugins)
         for path in files.values():  # with paths as the user wrote them, for messages
             self._add_plugin(path)
 
@@ -309,6 +311,7 @@ class Registry:
             if known != bare[known] and name in found.values():
                 raise UsageError(f"'{name}' would be two rows, since a file is called so: '?label=NAME' renames it.")
         models |= {name: name for name in found.values() if name not in models}
+        self._require_used_networks()
         return select_choices(patterns, models, self._methods, self.card)
 
     def _version(self, name: str) -> int | None:
@@ -374,8 +377,7 @@ class Registry:
                 self._metrics[value.name] = value
                 self._plugin_of[value.name] = path.resolve()
                 added += 1
-        if not added:
-            raise UsageError(f"Plugin {path} defines no method and no metric.")
+        self._require(path, is_used=bool(added))
 
     def _add_hosted(self, path: Path) -> None:
         """Add the methods and metrics that a host finds in a plugin file."""
@@ -398,6 +400,24 @@ class Registry:
                 self._claim(metric.name, self._metrics, "metric", path)
                 self._metrics[metric.name] = metric
                 self._plugin_of[metric.name] = place
+            self._require(path, is_used=bool(found["methods"] or found["metrics"]))
+
+    def _require(self, path: Path, *, is_used: bool) -> None:
+        """Reject a plugin file without methods and metrics, unless a row of options may have its network."""
+        if is_used:
+            return
+        if not has_network(path):
+            raise UsageError(f"Plugin {path} defines no method and no metric.")
+        self._networks.append(path)
+
+    def _require_used_networks(self) -> None:
+        used = {spec.code.path for spec in self.models if spec.code is not None}
+        for path in self._networks:
+            if path.resolve() not in used:
+                raise UsageError(
+                    f"Plugin {path} defines no method and no metric; its network is a row as "
+                    f"torch:{path}:{networks(path)[0]}?weights=W.pth, without --plugin."
+                )
 
     def _is_built_in(self, metric: Metric) -> bool:
         """Whether a plugin has only imported this metric from an installed package."""

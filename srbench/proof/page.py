@@ -15,7 +15,7 @@ from srbench.proof.claim_text import verdict as figure_verdict
 from srbench.proof.text import headline, paragraphs, worst_first
 from srbench.proof.verdict import DEPTHS, Verification, count_depths
 from srbench.report.html.assets import style
-from srbench.report.tables.grid import metric_title, printed
+from srbench.report.tables.grid import metric_titles, printed
 from srbench.version import __version__
 
 MOST_DIFFERENCES = 200
@@ -53,7 +53,7 @@ def verification_page(found: Verification) -> str:
         record=found.run.record,
         verdict=verdict,
         tiles=list(_tiles(found)),
-        titles=[metric_title(metric) for metric in metrics],
+        titles=metric_titles(metrics),
         rows=rows,
         differences=list(_differences(found))[:MOST_DIFFERENCES],
         text="\n".join(paragraphs(found)),

@@ -31,9 +31,11 @@ def echo(text: object, *, err: bool = False) -> None:
 
 def echo_json(document: str) -> None:
     """Print a JSON document on stdout, with what a terminal or GitHub would obey escaped as JSON does."""
-    if not document.isprintable():
-        document = "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in document)
-    print(document.replace("##[", "##\\u005b"), flush=True)
+    lines = (
+        line if line.isprintable() else "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
+        for line in document.split("\n")
+    )
+    print("\n".join(lines).replace("##[", "##\\u005b"), flush=True)
 
 
 def warn(text: str) -> None:

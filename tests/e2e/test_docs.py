@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from conftest import photograph, save
 from forks import Forks
 from typer.main import get_command
@@ -32,6 +33,25 @@ INSTALLS = ("pip install ", "python3 -m venv ")
 """How lines begin that were done when the tests started."""
 OWN_TESTS = {"use-in-ci", "run-on-a-cluster", "run-on-a-ray-cluster"}
 """How-to pages that promise more than that their commands end well."""
+
+NETWORK = '''
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    """Bicubic, and a residual of two convolutions."""
+
+    def __init__(self, scale, num_feat=16):
+        super().__init__()
+        self.up = nn.Upsample(scale_factor=scale, mode="bicubic")
+        self.head = nn.Conv2d(3, num_feat, 3, padding=1)
+        self.tail = nn.Sequential(nn.Conv2d(num_feat, 3 * scale**2, 3, padding=1), nn.PixelShuffle(scale))
+
+    def forward(self, x):
+        return self.up(x) + 0.01 * self.tail(torch.relu(self.head(x)))
+'''
+"""What a reader with a trained network has."""
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +196,19 @@ def test_the_tutorial_leads_to_the_table_that_it_shows(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", sorted({path.stem for path in (DOCS / "how-to").glob("*.md")} - OWN_TESTS))
 def test_how_to_pages_can_be_followed(name: str, programs: tuple[Path, ...], tmp_path: Path) -> None:
-    """Each in a folder that has what the page takes for granted: the tutorial's method, photographs, pairs."""
+    """Each in a folder that has what the page takes for granted."""
+    prepare(tmp_path)
+    text = script(DOCS / "how-to" / f"{name}.md")
+    assert re.search("^srbench ", text, re.MULTILINE)
+    follow(text, tmp_path, *programs)
+
+
+def prepare(tmp_path: Path) -> None:
+    """The tutorial's method, photographs, pairs, SR images, and a trained network."""
+    (tmp_path / "net.py").write_text(NETWORK)
+    made: dict[str, Any] = {}
+    exec(NETWORK, made)
+    torch.save(made["Net"](2).state_dict(), tmp_path / "net_x2.pth")
     for _, title, content in fences(DOCS / "tutorial.md"):
         if title:
             (tmp_path / title).write_text(content)
@@ -185,9 +217,26 @@ def test_how_to_pages_can_be_followed(name: str, programs: tuple[Path, ...], tmp
         save(tmp_path / "photos" / f"{image}.png", picture)
         save(tmp_path / "pairs" / "hr" / f"{image}.png", picture)
         save(tmp_path / "pairs" / "lr" / f"{image}.png", picture[::2, ::2].copy())
-    text = script(DOCS / "how-to" / f"{name}.md")
-    assert re.search("^srbench ", text, re.MULTILINE)
-    follow(text, tmp_path, *programs)
+        save(tmp_path / "sr" / f"{image}_x2.png", picture[::2, ::2].repeat(2, 0).repeat(2, 1))
+
+
+def test_a_trained_network_has_its_first_figure_by_ten_lines(programs: tuple[Path, ...], tmp_path: Path) -> None:
+    """The first how-to: its first command gives a figure, and Python the same."""
+    page = DOCS / "how-to" / "my-network.md"
+    nav = (ROOT / "mkdocs.yml").read_text("utf-8").partition("- How to:")[2]
+    assert re.findall(r"how-to/\S+", nav)[0] == "how-to/my-network.md"
+    said = [line for line in page.read_text("utf-8").splitlines()[1:] if line and not line.startswith("```")]
+    assert len(said) <= 10
+    prepare(tmp_path)
+    first, second = [content for language, _, content in fences(page) if language == "bash"]
+    assert first.startswith("srbench run ")
+    by_command = dict(re.findall(r"\] (\S+) embedded .*?: psnr ([\d.]+)", follow(first, tmp_path, *programs).stderr))
+    printed = follow("\n".join((script(page), second)), tmp_path, *programs).stdout.rpartition("method ")[2]
+    in_python = {
+        name: f"{float(psnr):.4f}" for name, psnr in re.findall(r"^(\S+) +(\d\d\.\d+)$", printed, re.MULTILINE)
+    }
+    assert by_command["torch:net_x2"] == in_python["torch:Net"]
+    assert by_command["bicubic"] == in_python["bicubic"]
 
 
 def test_the_workflow_of_the_page_on_ci_passes_and_fails_as_it_should(

@@ -471,7 +471,7 @@ def test_a_set_without_hr_shows_lr(
     shown.switch("dataset", "both")
     assert page.locator("#original").inner_text().startswith("HR")
     assert page.locator("#mode").is_visible()
-    shown.switch("metric", "SSIM")
+    shown.switch("metric", "SSIM ↑")
     shown.switch("dataset", "photos")
     assert page.locator("#metric input:checked").evaluate("input => input.nextSibling.textContent").startswith("NIQE")
 

@@ -179,3 +179,32 @@ def test_fid_of_a_set(network: tuple[nn.Module, Path]) -> None:
         FID.combine(parts[:1])
     with pytest.raises(ValueError, match="the shapes must be equal"):
         FID.function(Pair(images[0], images[0][1:], PROTOCOLS["vdsr"], "cpu", {WEIGHTS: path}))
+
+
+def test_features_of_hr_are_computed_once_for_all_methods(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what HR images hold, not by their names or order; and not for ever."""
+    from srbench.metrics import fid, inception
+
+    seen: list[bytes] = []
+
+    def features(found: list[NDArray[Any]], path: Path, device: str) -> NDArray[np.float32]:
+        seen.extend(patch.tobytes() for patch in found)
+        return np.stack([np.full(4, patch.mean(), np.float32) for patch in found])
+
+    monkeypatch.setattr(inception, "features_of", features)
+    monkeypatch.setattr(fid, "_of_hr", {})
+    hr = [photograph(24, 30, seed) for seed in range(3)]
+
+    def values(factor: int, images: list[NDArray[Any]]) -> list[NDArray[Any]]:
+        pairs = (Pair(image // factor, image, PROTOCOLS["vdsr"], "cpu", {WEIGHTS: Path("w")}) for image in images)
+        return [np.asarray(FID.function(pair)) for pair in pairs]
+
+    first, again = values(2, hr), values(2, [image.copy() for image in hr[::-1]])[::-1]
+    assert np.array_equal(first, again)
+    assert [seen.count(image.tobytes()) for image in hr] == [1, 1, 1]
+    assert np.array_equal([part[1, 0, 0] for part in first], [np.float32(image.mean()) for image in hr])
+    monkeypatch.setattr(fid, "MOST_KEPT", 1)
+    values(3, hr)  # the first is known, and the last alone is kept
+    assert [seen.count(image.tobytes()) for image in hr] == [1, 2, 2]
+    values(4, hr[::-1])
+    assert [seen.count(image.tobytes()) for image in hr] == [2, 3, 2]

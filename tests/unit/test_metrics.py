@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from conftest import photograph
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
+from skimage import data
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 
 from srbench.metrics import tensor
@@ -182,10 +184,30 @@ def test_ssim_as_scikit_image(shape: tuple[int, ...], noise: float, seed: int) -
 
 
 @settings(max_examples=10, deadline=None)
+@example(height=286, noise=5.0, seed=7192)
 @given(height=st.integers(100, 300), noise=noises, seed=seeds)
 def test_ssim_of_images_in_single_precision(height: int, noise: float, seed: int) -> None:
+    """A third of each is flat and far from the mean, where float32 is at its worst: 1.6e-6 in 1,200 such images."""
     sr, target = pair((height, -(-SMALL // height)), noise, seed)
-    assert ssim(sr, target) == pytest.approx(skimage_ssim(sr, target), abs=1e-6)
+    assert ssim(sr, target) == pytest.approx(skimage_ssim(sr, target), abs=3e-6)
+
+
+def test_ssim_loses_no_bit_of_whole_pixels() -> None:
+    """Less a whole offset they and their squares are exact in float32; less the mean they were 1.04e-6 off here."""
+    sr, target = pair((105, 157), 5.0, 5217)
+    assert ssim(sr, target) == pytest.approx(ssim(sr, target, exact=True), abs=5e-7)
+    for low, high in ((0.0, 255.0), (60.0, 250.0), (128.0, 255.0)):  # 2.2e-6
+        rng = np.random.default_rng(0)
+        flat = np.where(np.arange(160)[:, None] < 80, high, low) + rng.normal(0, 5.0, (160, 240))
+        sr, target = (np.clip(np.rint(flat + rng.normal(0, noise, flat.shape)), 0, 255) for noise in (5.0, 0.0))
+        assert ssim(sr, target) == pytest.approx(ssim(sr, target, exact=True), abs=1.2e-6)
+
+
+@pytest.mark.parametrize("image", [photograph(320, 480, 3), data.camera()])
+def test_ssim_of_photographs_in_single_precision(image: NDArray[Any]) -> None:
+    target = image.astype(np.float64)
+    for sr in (np.roll(target, 1, axis=0), np.rint(target / 8) * 8):
+        assert ssim(sr, target) == pytest.approx(ssim(sr, target, exact=True), abs=2e-7)
 
 
 @settings(max_examples=40, deadline=None)

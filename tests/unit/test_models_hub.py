@@ -14,7 +14,7 @@ import torch
 from hub_server import COMMIT, Hub, hub
 from torch import nn
 
-from srbench.errors import DataError, UsageError
+from srbench.errors import DataError, SrbenchError, UsageError
 from srbench.inference import run_method
 from srbench.models.parse import parse_spec
 from srbench.plugins.registry import Registry
@@ -161,6 +161,64 @@ def test_without_a_network_what_was_fetched_is_used(server: Hub, network: nn.Mod
     assert Registry().select([f"hub:org/small@{COMMIT}"])[0].card.source_hash == before.source_hash
     with pytest.raises(DataError, match=r"hub:org/other cannot be fetched \(.+\); check the network"):
         parse_spec("hub:org/other")
+
+
+def scales_of(pattern: str) -> tuple[str, dict[int, str]]:
+    """A model's name, and the name of each scale's file with that of its folder."""
+    spec = parse_spec(pattern)
+    return spec.name, {entry.scale: "/".join(entry.path.parts[-2:]) for entry in spec.entries}
+
+
+def test_a_scale_in_a_name_is_a_repository_a_file_or_a_folder_for_each(server: Hub, tmp_path: Path) -> None:
+    for scale in (2, 4):
+        server.repositories[f"org/EDSR_x{scale}"] = {"model.safetensors": b"%d" % scale}
+        (tmp_path / f"EDSR_x{scale}").mkdir()
+        (tmp_path / f"EDSR_x{scale}" / "w.pth").write_bytes(b"%d" % scale)
+    server.repositories["org/EDSR_x2_old"] = {"model.safetensors": b"x"}
+    server.repositories["org/all"] = {f"weights/net_x{scale}.pth": b"%d" % scale for scale in (2, 3)} | {"a.pt": b""}
+    found = {
+        "hub:org/EDSR_x{scale}": ("hub:EDSR", dict.fromkeys((2, 4), f"{COMMIT}/model.safetensors")),
+        "hub:org/all/weights/net_x{scale}.pth": ("hub:net", {scale: f"weights/net_x{scale}.pth" for scale in (2, 3)}),
+        f"hub:{tmp_path}/EDSR_x{{scale}}": ("hub:EDSR", {scale: f"EDSR_x{scale}/w.pth" for scale in (2, 4)}),
+    }
+    assert {pattern: scales_of(pattern) for pattern in found} == found
+    assert scales_of("hub:org/all/weights/net_x3.pth@v1") == ("hub:net_x3", {0: "weights/net_x3.pth"})
+    assert parse_spec("hub:org/all/weights/net_x{scale}.pth").origin == f"org/all at {COMMIT[:12]}"
+    server.shutdown()
+    server.server_close()
+    assert {pattern: scales_of(pattern) for pattern in found} == found, "without a network, as fetched"
+
+
+def test_exports_of_one_scale_each_are_one_method(tmp_path: Path) -> None:
+    for scale, path in SHIPPED.items():
+        folder = export(tmp_path / f"mine_x{scale}", weights={str(scale): path.name})
+        (folder / path.name).write_bytes(path.read_bytes())
+    (choice,) = Registry().select([f"hub:{tmp_path}/mine_x{{scale}}"])
+    assert (choice.label, choice.card.info.scales) == ("hub:mine", frozenset({2, 3}))
+    x = np.random.default_rng(0).random((1, 9, 11), np.float32)
+    registry = Registry()
+    registry.select([f"hub:{tmp_path}/mine_x{{scale}}"])
+    for scale in SHIPPED:
+        assert run_method(registry.method("hub:mine")(), x, scale, CPU).shape == (1, 9 * scale, 11 * scale)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("hub:org/EDSR_x{scale}?scale=2", r"says the scale twice; leave out \?scale or {scale}"),
+        ("hub:org/RCAN_x{scale}", r"There is no model 'hub:org/RCAN_x{scale}' for any scale"),
+        ("hub:org/EDSR_x{scale}@v{scale}", r"{scale} stands in the name of a repository, a file or a folder"),
+        ("hub:org/EDSR_x2/net_x{scale}.pth", r"There is no model 'hub:org/EDSR_x2/net_x{scale}.pth' for any scale"),
+        ("hub:org/EDSR_x2/modle.onnx", r"no file of hub:org/EDSR_x2 called 'modle.onnx'. Did you mean model.onnx"),
+        ("hub:org/EDSR_x{scale}", r"has models of different kinds; name them one by one"),
+        ("hub:./EDSR_x{scale}", r"There is no model 'hub:./EDSR_x{scale}' for any scale"),
+    ],
+)
+def test_a_wrong_name_with_a_scale_is_one_sentence(server: Hub, pattern: str, message: str) -> None:
+    server.repositories |= {"org/EDSR_x2": {"model.onnx": b"....ORTM"}, "org/EDSR_x4": {"model.pth": b"4"}}
+    with pytest.raises(SrbenchError, match=message) as caught:
+        parse_spec(pattern)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("location", ["model.onnx.data", "weights.bin", "parts/weights.bin"])

@@ -167,6 +167,35 @@ def test_weights_are_found_and_are_in_the_key(stand_in: Path, monkeypatch: pytes
     module.files_of.cache_clear()
 
 
+def test_what_is_unavailable_is_tried_again_only_when_something_has_come(
+    stand_in: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+    run = subprocess.run
+    monkeypatch.setattr(subprocess, "run", lambda words, **named: tried.append(words[-1]) or run(words, **named))
+    monkeypatch.setenv("TORCH_HOME", str(stand_in / "torch"))
+    (stand_in / "torch" / "hub" / "checkpoints").mkdir(parents=True)
+    monkeypatch.syspath_prepend(str(stand_in / "library"))
+    weights = (stand_in / "weights.pth").rename(stand_in / "away.pth")
+
+    def ask(name: str) -> list[str]:
+        tried.clear()
+        for _ in range(2):
+            module.files_of.cache_clear()  # as another process
+            with pytest.raises(DataError):
+                module.files_of(name)
+        return [*tried]
+
+    assert [ask(name) for name in ("away", "other", "weighted")] == [["away"], ["other"], ["weighted"]]
+    assert [ask(name) for name in ("away", "other", "weighted")] == [[], [], []]
+    (stand_in / "torch" / "hub" / "checkpoints" / "net.pth").touch()  # downloaded
+    assert ask("away") == ["away"]
+    (stand_in / "library" / "another_package.py").touch()  # installed
+    assert ask("other") == ["other"]
+    weights.rename(stand_in / "weights.pth")
+    assert [*module.files_of("weighted")] == ["weights.pth"]
+
+
 def test_a_library_that_says_two_things(stand_in: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "srbench", "score", "sr", "--metrics", "pyiqa:unsure"],

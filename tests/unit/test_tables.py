@@ -30,7 +30,7 @@ from srbench.report.tables.frame import (
     images_csv,
     images_frame,
 )
-from srbench.report.tables.grid import Grid, grids, main_metrics, other_metrics, printed
+from srbench.report.tables.grid import Grid, grids, main_metrics, metric_titles, other_metrics, printed
 from srbench.report.tables.intervals import signed
 from srbench.report.text.markup import latex_tables, markdown_table
 from srbench.report.text.page import markdown_report
@@ -133,6 +133,18 @@ def test_the_terminal_table_fits_80_columns(run: LoadedRun) -> None:
     assert "published: VDSR" in text
     assert "— [" in text
     assert "MSE ↓" in text
+    assert "PSNR (dB) / SSIM\n" in text
+
+
+def test_where_less_is_better_for_one_the_others_have_an_arrow_too() -> None:
+    def titles(*better: bool) -> list[str]:
+        return metric_titles(
+            [MetricRecord(name=f"m{i}", higher_is_better=is_higher) for i, is_higher in enumerate(better)]
+        )
+
+    assert titles(True, True) == ["M0", "M1"]
+    assert titles(False, True, True) == ["M0 ↓", "M1 ↑", "M2 ↑"]
+    assert titles(False) == ["M0 ↓"]
 
 
 def test_markdown_is_escaped(nasty: LoadedRun) -> None:

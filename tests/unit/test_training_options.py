@@ -134,6 +134,36 @@ def test_a_file_for_each_scale_is_one_method(repository: Path) -> None:
         parse_spec(f"basicsr:{folder}/mynet_x{{scale}}.yml")
 
 
+def test_the_class_may_be_in_a_plugin_file_or_be_named_as_torch_names_it(repository: Path) -> None:
+    value = psnr("basicsr:options/test/mynet_x2.yml", repository)[2]
+    arch = repository / "traiNNer/archs/mynet_arch.py"
+    arch.rename(mine := repository / "mine.py")
+    with pytest.raises(SrbenchError, match=r"names the network MyNet"):
+        psnr("basicsr:options/test/mynet_x2.yml", repository)
+    assert plugged(repository, ["basicsr:options/test/mynet_x2.yml"], mine) == value
+    mine.write_text(ARCH.replace("MyNet", "Net"))
+    for named in ("mine.py:Net", "torch:mine.py:Net"):
+        assert psnr(f"basicsr:options/test/mynet_x2.yml?class={named}", repository)[2] == value
+
+
+def plugged(folder: Path, methods: list[str], plugin: Path) -> float:
+    """PSNR by a run with a plugin, in hosts as on the command line."""
+    run = srbench.run(methods, folder / "photos", scales=2, metrics="psnr", plugins=[plugin], progress=False)
+    run.raise_for_failures()
+    return float(run.loaded.cells[0].values["psnr"])
+
+
+def test_a_plugin_with_networks_alone_must_be_of_use(repository: Path) -> None:
+    (plugin := repository / "mine.py").write_text(ARCH)
+    message = r"mine.py defines no method and no metric; its network is a row as torch:.*mine.py:MyNet\?weights=W.pth"
+    for hosted in (True, False):
+        with pytest.raises(SrbenchError, match=message):
+            Registry([plugin], hosted=hosted).select(["bicubic"])
+    plugin.write_text("class Nothing:\n    pass\n")
+    with pytest.raises(SrbenchError, match=r"mine.py defines no method and no metric\.$"):
+        Registry([plugin])
+
+
 @pytest.mark.parametrize(
     ("old", "new", "more", "message"),
     [
@@ -147,8 +177,9 @@ def test_a_file_for_each_scale_is_one_method(repository: Path) -> None:
         ("scale: 2\nnum", "scale: two\nnum", "", r"has no scale from 1 to 16"),
         ("pretrain_network_g", "root", "", r"no path.pretrain_network_g; add it, or '\?weights=FILE.pth'"),
         ("net_g.pth", "gone.pth", "", r"no file 'experiments/gone.pth', which mynet_x2.yml names"),
-        ("type: MyNet", "type: YourNet", "", r"names the network YourNet, .*add '\?class=FILE.py'"),
+        ("type: MyNet", "type: YourNet", "", r"names the network YourNet, .* by --plugin FILE.py, or by '\?class=FILE"),
         ("", "", "?class=gone.py", r"no Python file 'gone.py'; name the one with the class MyNet"),
+        ("", "", "?class=torch:gone.py:Net", r"no Python file 'gone.py'; name the one with the class Net"),
         ("", "", "?klass=gone.py", r"called 'klass'. Did you mean class"),
         ("network_g:", "network_g: [", "", r"cannot be read as YAML"),
         (OPTIONS, "- 1", "", r"is no table of options"),

@@ -17,7 +17,7 @@ from srbench.report.plots.crops import original
 from srbench.report.plots.curves import curves
 from srbench.report.plots.palette import PLOTLY_MARKERS, looks
 from srbench.report.tables.frame import cells_csv
-from srbench.report.tables.grid import Entry, grids, main_metrics, metric_title, printed
+from srbench.report.tables.grid import Entry, grids, main_metrics, metric_titles, printed
 from srbench.report.tables.intervals import printed_p, signed
 from srbench.report.tables.matrix import matrices
 from srbench.report.text.markup import latex_tables
@@ -109,7 +109,7 @@ def page_document(
     return {
         "run": run.record.id,
         "protocol": run.record.protocol,
-        "metrics": list(map(_metric, run.record.metrics)),
+        "metrics": list(map(_metric, run.record.metrics, metric_titles(run.record.metrics))),
         "methods": _methods(run, labels),
         "datasets": _datasets(run, found),
         "scales": list(run.record.scales),
@@ -123,10 +123,10 @@ def page_document(
     }
 
 
-def _metric(metric: MetricRecord) -> dict[str, Any]:
+def _metric(metric: MetricRecord, title: str) -> dict[str, Any]:
     return {
         "name": metric.name,
-        "title": metric_title(metric),
+        "title": title,
         "unit": metric.unit,
         "higher": metric.higher_is_better,
         "digits": metric.digits,

@@ -78,7 +78,7 @@ class Grid:
     @property
     def heading(self) -> str:
         """The metrics as a cell shows them: ``PSNR (dB) / SSIM``."""
-        heading = " / ".join(metric_title(metric) for metric in self.metrics)
+        heading = " / ".join(metric_titles(self.metrics))
         return f"{heading}, differences to {self.baseline}" if self.baseline else heading
 
 
@@ -109,6 +109,12 @@ def metric_title(metric: MetricRecord) -> str:
     """``PSNR (dB)``, with an arrow if smaller is better."""
     unit = f" ({metric.unit})" if metric.unit else ""
     return f"{metric.name.upper()}{unit}{'' if metric.higher_is_better else ' ↓'}"
+
+
+def metric_titles(metrics: Sequence[MetricRecord]) -> list[str]:
+    """Titles side by side: where smaller is better for one of them, the others have an arrow too."""
+    is_mixed = not all(metric.higher_is_better for metric in metrics)
+    return [metric_title(metric) + (" ↑" if is_mixed and metric.higher_is_better else "") for metric in metrics]
 
 
 def printed(value: float, digits: int) -> str:

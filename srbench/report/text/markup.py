@@ -67,7 +67,7 @@ def latex_table(record: RunRecord, grid: Grid) -> str:
     if grid.baseline:
         words += f" The row of {latex(grid.baseline)} has its own values."
     caption = (
-        f"{latex(grid.heading.replace(' ↓', ', smaller is better'))} on {latex(grid.dataset.name)} "
+        f"{latex(grid.heading.replace(' ↓', ', smaller is better').replace(' ↑', ''))} on {latex(grid.dataset.name)} "
         f"({grid.dataset.images_words}). "
         f"Protocol {latex(record.protocol)} ({record.protocol_hash}): {latex(record.protocol_words)}. "
         f"{words}"

@@ -8,7 +8,7 @@ from srbench.analysis.sample import without_intervals
 from srbench.bench.store import LoadedRun
 from srbench.report.escape import markdown, markdown_code
 from srbench.report.tables.every_table import Tables
-from srbench.report.tables.grid import metric_title
+from srbench.report.tables.grid import metric_titles
 from srbench.report.text.markup import markdown_table
 
 
@@ -102,7 +102,7 @@ def _methods(run: LoadedRun) -> str:
     for method in run.record.methods:
         cells = (method.name, method.family, method.channels, "yes" if method.learned else "no", method.paper)
         lines.append("| " + " | ".join(map(markdown, cells)) + " |")
-    metrics = ", ".join(metric_title(metric) for metric in run.record.metrics)
+    metrics = ", ".join(metric_titles(run.record.metrics))
     return "\n".join([*lines, "", f"Metrics: {markdown(metrics)}."])
 
 
