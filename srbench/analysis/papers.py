@@ -30,6 +30,11 @@ class Paper:
     fields: dict[str, str]
 
     @property
+    def title(self) -> str:
+        """Its title as plain text, as far as braces go."""
+        return re.sub(r"[{}]", "", self.fields.get("title", self.key))
+
+    @property
     def link(self) -> str:
         """Its DOI, or else its URL; empty without."""
         doi, url = self.fields.get("doi", ""), self.fields.get("url", "")

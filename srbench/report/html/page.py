@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from srbench.analysis.compare import Comparison
+from srbench.analysis.papers import link_of, papers_in
 from srbench.analysis.references import Reference
 from srbench.bench.store import LoadedRun
 from srbench.report.html.album import album
@@ -50,6 +51,12 @@ def html_page(
         facts=run.environment,
         methods=len(document["methods"]),
         done=len(run.cells),
+        links={method.name: link_of(method.paper) for method in run.record.methods},
+        recipes=_recipes(run),
+        sources={
+            dataset.name: [paper for paper in papers_in(dataset.citation) if paper.link]
+            for dataset in run.record.datasets
+        },
         has_images=bool(crops.crops),
         has_trainings=bool(document["trainings"]),
         has_speed=run.speed is not None,
@@ -62,3 +69,13 @@ def html_page(
         plotly=Markup(library("plotly")),
         datatables=Markup(library("itables")),
     )
+
+
+def _recipes(run: LoadedRun) -> dict[str, list[str]]:
+    """The recipes of each method, by name."""
+    recipes: dict[str, list[str]] = {method.name: [] for method in run.record.methods}
+    for cell in run.record.cells:
+        some = recipes.setdefault(cell.id.method, [])
+        if cell.id.recipe and cell.id.recipe not in some:
+            some.append(cell.id.recipe)
+    return recipes

@@ -26,7 +26,7 @@ function speedTrace(points) {
     mode: "markers",
     x: points.map(({ row }) => row.megapixels),
     y: points.map(({ value }) => value),
-    text: points.map(({ method }) => chartText(page.methods[method].label)),
+    text: points.map(({ method }) => chartText(shortLabel(method))),
     customdata: points.map(({ row, value }) => [
       printed(value, digits),
       unit,
@@ -81,7 +81,7 @@ function drawSpeed(Plotly, element) {
       range: ranges.y,
     }),
   });
-  const names = front.map(({ method }) => page.methods[method].label);
+  const names = front.map(({ method }) => shortLabel(method));
   element.setAttribute(
     "aria-label",
     `Quality against speed on ${placeWords()}. Faster and better than all others, the fastest first: ${names.join(", ")}.`,
@@ -123,6 +123,6 @@ function speedWords(points, names) {
     `Speed is of the whole way from LR at ×${scale}, one ${size}×${size} LR image, on ${device}${scale === chosen.scale ? "" : `; quality is at ×${chosen.scale}`}.`,
   );
   if (lacking.length)
-    words.push(`Without a place here: ${lacking.map((method) => page.methods[method].label).join(", ")}.`);
+    words.push(`Without a place here: ${lacking.map((method) => shortLabel(method)).join(", ")}.`);
   return words.join(" ");
 }
