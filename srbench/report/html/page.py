@@ -11,7 +11,7 @@ from srbench.analysis.compare import Comparison
 from srbench.analysis.papers import link_of, papers_in
 from srbench.analysis.references import Reference
 from srbench.bench.store import LoadedRun
-from srbench.report.html.album import album
+from srbench.report.html.album import BYTES, album
 from srbench.report.html.assets import csp_hash, library, program, script_json, style
 from srbench.report.html.data import page_document
 from srbench.version import __version__
@@ -22,6 +22,7 @@ def html_page(
     references: Sequence[Reference],
     comparisons: Sequence[Comparison],
     baseline: str | None = None,
+    budget: int = BYTES,
 ) -> str:
     """The page of a run as one self-contained file.
 
@@ -30,12 +31,13 @@ def html_page(
         references: published values to print beside ours.
         comparisons: of pairs of its methods, for the matrix.
         baseline: the initial baseline; the reader can choose another.
+        budget: most bytes of all its images.
 
     Raises:
         UsageError: the run has no such baseline.
         DataError: a library whose JavaScript the page needs is not installed whole.
     """
-    crops = album(run)
+    crops = album(run, budget)
     document = page_document(run, references, comparisons, baseline) | {"crops": crops.crops}
     script = program()
     environment = Environment(
