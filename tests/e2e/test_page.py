@@ -535,6 +535,7 @@ def test_on_paper_charts_have_the_width_of_the_page(opened: Callable[..., Opened
     result.page.evaluate("dispatchEvent(new Event('beforeprint'))")
     result.wait("document.querySelector('#differences-plot .main-svg').clientWidth === 680")
     assert result.page.locator("details:not([open])").count() == 0, "nothing is folded away"
+    assert result.page.locator("#images tbody tr").count() == 5
     result.page.evaluate("dispatchEvent(new Event('afterprint'))")
     result.page.emulate_media(media="print")
     assert not result.page.locator("#bar").is_visible()

@@ -11,6 +11,7 @@ function startPrint() {
     choose({ theme: "light" });
     folded = [...document.querySelectorAll("details:not([open])")];
     for (const fold of folded) fold.open = true;
+    drawImages();
     for (const chart of document.querySelectorAll(".plot .js-plotly-plot, .plot.js-plotly-plot"))
       globalThis.Plotly?.relayout(chart, { width: PAPER, autosize: false });
   });

@@ -64,14 +64,10 @@ function drawSpeed(Plotly, element) {
   const height = narrow ? 400 : 460;
   const ranges = { x: logRange(points), y: valueRange(points) };
   const area = [element.clientWidth - 84, height - 80];
-  const labels = points.map(({ method, row, value }) => ({
-    x: Math.log10(row.megapixels),
-    y: value,
-    text: shortLabel(method),
-  }));
+  const placed = ({ method, row, value }) => ({ x: Math.log10(row.megapixels), y: value, text: shortLabel(method) });
   draw(Plotly, element, [frontTrace(front), speedTrace(points)], {
     height,
-    annotations: labelNotes(labels, area, ranges, narrow ? 11 : 13),
+    annotations: labelNotes(points.map(placed), area, ranges, narrow ? 11 : 13, front.map(placed)),
     xaxis: axis(`megapixels of output a second, ×${page.speed.scale}`, {
       type: "log",
       ...logTicks(ranges.x),
