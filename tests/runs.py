@@ -58,6 +58,8 @@ GAINS = {  # dB over bicubic
     "srcnn-y-955:t91-9-5-5": 2.65,
 }
 FAILED = ("dcci", "set14", 3)
+NASTY = "<script>alert('x')</script>_a|b\\&%$#{}~^\"`*[1] \U0001f600"
+"""A name that tries to break out of every format."""
 ARTEFACT = (slice(60, 84), slice(96, 120))
 """Rows and columns of the first image in which methods disagree by far the most."""
 
@@ -156,6 +158,13 @@ def write_run(
     )
     folder.write_record(record)
     return read_run(path)
+
+
+def nasty_run(path: Path) -> LoadedRun:
+    """A run whose names try to break out of the format."""
+    images = {NASTY.replace("/", ""): ("a b", "ü|_")}
+    gains = {"bicubic": 0.0, NASTY.replace(":", ""): 1.0}
+    return write_run(path, images=images, gains=gains, failed=(), pictures=0, title=NASTY)
 
 
 def speed_record(speeds: Mapping[str, float | None], device: str = "cpu") -> RunSpeed:

@@ -1,4 +1,4 @@
-"""Write the tables and images of README.md and docs/reference/published-tables.md from stored runs.
+"""Write the tables, images and badge of README.md and docs/reference/published-tables.md from stored runs.
 
 ``python tools/readme.py RUN_ON_EMBEDDED RUN_ON_PUBLISHED_SETS...``, each a run's folder, the first with its report;
 several runs on the published sets are merged into one table a data set. The crop sheet and the screenshot of the page
@@ -21,6 +21,7 @@ from srbench.analysis.compare import labels_of
 from srbench.analysis.references import load_references
 from srbench.bench.store import read_run
 from srbench.plugins.registry import Registry
+from srbench.proof.badge import drawn_badge
 from srbench.report.merge import merge
 from srbench.report.plots.crops import choose, draw
 from srbench.report.plots.figures import render
@@ -56,9 +57,16 @@ def put(path: Path, mark: str, content: str) -> None:
     path.write_text(re.sub(pattern, lambda found: f"{found[1]}{content}\n{found[2]}", text, flags=re.DOTALL), "utf-8")
 
 
+def badge() -> str:
+    """How many values that papers print the checks hold bicubic to; each is reproduced to its last digit."""
+    count = sum(row.use == "gate" and bool(row.shown_for) for row in load_references(["published"]))
+    return drawn_badge("published values reproduced", str(count))
+
+
 def crop_sheet(folder: str) -> None:
-    """The sheet of a run's first data set at the scale where most is lost."""
+    """The sheet of a run's first data set at the scale where most is lost, of the methods of the README's table."""
     run = read_run(Path(folder))
+    run = only(run, [choice.label for choice in Registry().select(FEW)])
     sheet = choose(run, run.record.datasets[0], max(run.record.scales))
     if sheet is None:
         raise SystemExit(f"{folder} has kept no images; run it with --keep-images")
@@ -81,6 +89,7 @@ def main(embedded: str, *published: str) -> None:
     put(TABLES, "embedded", tables([embedded]))
     put(TABLES, "published", tables(published))
     IMAGES.mkdir(parents=True, exist_ok=True)
+    (IMAGES / "badge.svg").write_text(badge(), "utf-8")
     crop_sheet(embedded)
     page(embedded)
 

@@ -1,6 +1,7 @@
 """Parts of the documentation that are written elsewhere, copied each time the site is built: a hook of mkdocs.
 
-From the code come the command line, the methods, the protocols and the data sets; from the README its table.
+From the code come the command line, the methods, the protocols and the data sets; from the README its table; from a run
+on the embedded photographs a report's page that can be used.
 """
 
 from __future__ import annotations
@@ -16,16 +17,27 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from typer.main import get_command
 
+import srbench
+from srbench.analysis.compare import compare_all, report_pairs
+from srbench.analysis.published import published
 from srbench.cli.main import app
 from srbench.data.catalog import load_manifest, manifest_names
 from srbench.data.manifest import Manifest
 from srbench.plugins.registry import Registry
 from srbench.protocols.builtin import ALIASES, PROTOCOLS
 from srbench.report.escape import markdown
+from srbench.report.html.page import html_page
+from srbench.report.tables.grid import main_metrics
 from srbench.report.text.speed import LEGEND, speed_markdown
 from srbench.speed.record import read_speed_record
+from srbench.system.places import cache_folder
 
 ROOT = Path(__file__).resolve().parent.parent
+LIVE = "example/report.html"
+"""The report's page on the site."""
+LIVE_METHODS = ("bicubic", "dcci", "srcnn-y", "fsrcnn")
+LIVE_BYTES = 900_000
+"""Of its images; what draws its charts and tables is twice that."""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -40,7 +52,16 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     contents["figures"] = figures.replace("../../docs/reference/", "")
     for name, content in contents.items():
         files.append(File.generated(config, f"reference/{name}.md", content=content))
+    files.append(File.generated(config, LIVE, content=live_page()))
     return files
+
+
+def live_page() -> str:
+    """The page of a run on the embedded photographs. The run is kept, so that it is computed once."""
+    out = cache_folder() / "site"
+    run = srbench.run(LIVE_METHODS, scales=[2, 4], out=out, train="never", speed=True, progress=False).loaded
+    compared = [pair for metric in main_metrics(run) for pair in compare_all(run, metric, report_pairs(run))]
+    return html_page(run, published(), compared, "bicubic", LIVE_BYTES)
 
 
 def speed() -> Iterator[str]:

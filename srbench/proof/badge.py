@@ -1,4 +1,4 @@
-"""A badge for a verification: shields.io's endpoint JSON, or an SVG."""
+"""A badge, of a verification or of other words: shields.io's endpoint JSON, or an SVG."""
 
 from __future__ import annotations
 
@@ -28,15 +28,19 @@ def badge_json(found: Verification) -> str:
 
 def badge_svg(found: Verification) -> str:
     """The same as an image."""
-    text = badge_text(found)
-    left, right = (round(len(part) * _WIDTH + 14) for part in (LABEL, text))
-    title = quoteattr(f"{LABEL}: {text}")
+    return drawn_badge(LABEL, badge_text(found), _COLOURS[found.depth])
+
+
+def drawn_badge(label: str, text: str, colour: str = _COLOURS["reproduced"]) -> str:
+    """An SVG of two words on a dark and on a coloured ground."""
+    left, right = (round(len(part) * _WIDTH + 14) for part in (label, text))
+    title = quoteattr(f"{label}: {text}")
     style = 'font-family="Verdana,DejaVu Sans,sans-serif" font-size="11" fill="#fff" text-anchor="middle"'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="20" role="img" aria-label={title}>\n'
         f'<clipPath id="r"><rect width="{left + right}" height="20" rx="3"/></clipPath>\n'
         f'<g clip-path="url(#r)"><rect width="{left}" height="20" fill="#191b1e"/>'
-        f'<rect x="{left}" width="{right}" height="20" fill="{_COLOURS[found.depth]}"/></g>\n'
-        f'<g {style}><text x="{left / 2}" y="14">{escape(LABEL)}</text>'
+        f'<rect x="{left}" width="{right}" height="20" fill="{colour}"/></g>\n'
+        f'<g {style}><text x="{left / 2}" y="14">{escape(label)}</text>'
         f'<text x="{left + right / 2}" y="14">{escape(text)}</text></g>\n</svg>\n'
     )

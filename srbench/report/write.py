@@ -31,7 +31,7 @@ REPORT_FORMATS = ("md", "csv", "latex", "json", "html")
 STAMP = "report.json"
 _WITH_PLOTS = "md with plots"
 """In the stamp: the Markdown page that shows the plots."""
-_REPORT_VERSION = 7  # raise it when a report of the same run would look different
+_REPORT_VERSION = 8  # raise it when a report of the same run would look different
 
 
 def write_report(
@@ -199,13 +199,16 @@ def _texts(
         if comparisons:
             yield "compare.csv", comparisons_csv(run, comparisons)
     if "latex" in wanted:
-        from srbench.report.text.markup import latex_tables
+        from srbench.analysis.papers import bibliography
+        from srbench.report.text.latex import cited, latex_tables
 
         yield "tables.tex", latex_tables(run.record, [*tables.main, *tables.others])
         if tables.intervals:
             yield "intervals.tex", latex_tables(run.record, tables.intervals)
         if tables.differences:
             yield "differences.tex", latex_tables(run.record, tables.differences)
+        if papers := cited(run.record, [*tables.main, *tables.others]):
+            yield "references.bib", bibliography(papers)
     if "json" in wanted:
         from srbench.report.tables.document import run_document
 

@@ -149,7 +149,7 @@ def test_a_report_holds_the_matrix_and_the_intervals(out: Path, tmp_path: Path) 
     results = json.loads((tmp_path / "report" / "results.json").read_text("utf-8"))["results"]
     assert [row["ci_low"] for row in results] == [float(row["ci_low"]) if row["ci_low"] else None for row in cells]
     assert "### mine: PSNR (dB), intervals" in (tmp_path / "report" / "report.md").read_text("utf-8")
-    assert "\\label{tab:srbench-mine-psnr-intervals}" in (tmp_path / "report" / "intervals.tex").read_text("utf-8")
+    assert "\\label{tab:srbench-psnr-intervals}" in (tmp_path / "report" / "intervals.tex").read_text("utf-8")
 
 
 def test_a_run_of_one_method_on_few_images_has_neither(tmp_path: Path) -> None:

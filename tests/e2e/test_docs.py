@@ -101,6 +101,17 @@ def test_the_site_builds_strictly_and_fetches_nothing(site: Path) -> None:
         assert not re.search(r"url\([\"']?(https?:)?//", style.read_text("utf-8")), style.name
 
 
+def test_a_report_can_be_opened_on_the_site(site: Path) -> None:
+    """Of a run that was made for it, with its images, and small."""
+    page = site / "example" / "report.html"
+    assert 1_000_000 < page.stat().st_size < 4_500_000
+    text = page.read_text("utf-8")
+    document = json.loads(re.search(r'id="document">(.*?)</script>', text)[1])  # type: ignore[index]
+    assert [method["short"] for method in document["methods"]] == ["bicubic", "dcci", "srcnn-y", "fsrcnn"]
+    assert document["crops"] and document["speed"]
+    assert "example/report.html" in (site / "index.html").read_text("utf-8")
+
+
 def test_the_reference_has_every_verb_option_method_and_data_set(site: Path) -> None:
     reference = Page(site / "reference" / "cli.html").text
     for command in _verbs(get_command(app)):
@@ -304,6 +315,7 @@ class Raises(Method):
 def test_relative_links_lead_somewhere() -> None:
     """In the pages that are read on a forge and not only on the site, to files that are there or are made."""
     made = {DOCS / "reference" / f"{name}.md" for name in ("cli", "data-sets", "figures")}
+    made.add(DOCS / "example" / "report.html")
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")]
     for page in pages:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8")):

@@ -67,6 +67,7 @@ def test_the_wheel_holds_all_and_claims_one_name(wheel: Path) -> None:
         "datasets/set5.toml",
         "reference/published.csv",
         "reference/other-methods.csv",
+        "reference/papers.bib",
         "py.typed",
         "report/html/static/page.css",
         "metrics/parameters/niqe_modelparameters.mat",

@@ -19,6 +19,7 @@ from runs import METRICS, compared, write_run
 from srbench.analysis.references import load_references
 from srbench.bench.results import MetricRecord
 from srbench.bench.store import LoadedRun, read_run
+from srbench.data.catalog import resolve
 from srbench.report.html.page import html_page
 from srbench.speed.record import RunSpeed, SpeedRow
 from srbench.system.sealed import sealed
@@ -390,6 +391,49 @@ def test_a_phone(opened: Callable[..., Opened], which: str, request: pytest.Fixt
     assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+def test_published_values_are_offered_where_there_are_some(opened: Callable[..., Opened], tmp_path: Path) -> None:
+    """The tile and the switch are those of the data set at hand."""
+    images = {"mine": ("a", "b"), "set5": ("baby", "bird")}
+    seen = opened(written(write_run(tmp_path / "run", images=images, scales=(2,), failed=())))
+    assert "published" not in seen.page.locator("#tiles").inner_text()
+    assert not seen.page.get_by_label("published values").is_visible()
+    seen.switch("dataset", "set5")
+    assert "published PSNR reached on set5" in seen.page.locator("#tiles").inner_text()
+    assert seen.page.get_by_label("published values").is_visible()
+
+
+def test_names_are_short_and_stay_whole_on_a_phone(opened: Callable[..., Opened], tmp_path: Path) -> None:
+    """No name has a recipe that is the only one, none lies over a value, and none is broken inside a word."""
+    gains = {"bicubic": 0.0, "srcnn-y-955:standard": 2.0, "autoencoder:standard": 1.0, "my-network:a_long_recipe": 1.5,
+             "my-network:another_recipe": 1.6}  # fmt: skip
+    run = write_run(tmp_path / "run", gains=gains, scales=(2,), failed=())
+    seen = opened(written(run), viewport={"width": 390, "height": 844}, has_touch=True)
+    seen.sorted_by_library()
+    assert {"autoencoder", "srcnn-y-955", "my-network:a_long_recipe"} <= set(seen.texts("#table tbody th"))
+    assert ":standard" not in seen.page.locator("main").inner_text().partition("To repeat it")[0]
+    over = """[...document.querySelectorAll('#table tbody tr, #matrix tbody tr')].some(row => {
+      const name = row.querySelector('.method > span:last-child').getBoundingClientRect();
+      return name.right > row.querySelector('td').getBoundingClientRect().left + 1 && row.closest('#matrix') === null
+    })"""
+    assert not seen.page.evaluate(over)
+    lines = "name => [...document.querySelectorAll('#table .method > span:last-child')]"
+    lines += ".find(span => span.textContent === name).getClientRects().length"
+    assert seen.page.evaluate(lines, "autoencoder") == 1
+
+
+def test_papers_are_linked(opened: Callable[..., Opened], tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", scales=(2,), images={"set5": ("baby", "bird")}, failed=())
+    papers = {"bicubic": "Keys, Cubic convolution interpolation for digital image processing, IEEE TASSP 1981"}
+    methods = tuple(m.model_copy(update={"paper": papers.get(m.name, "no paper")}) for m in run.record.methods)
+    citation = {"citation": resolve("set5").citation}
+    datasets = tuple(d.model_copy(update=citation) for d in run.record.datasets)
+    run.folder.write_record(run.record.model_copy(update={"methods": methods, "datasets": datasets}))
+    seen = opened(written(read_run(run.folder.path)))
+    links = seen.page.locator("#record a").evaluate_all("links => links.map(link => link.href)")
+    assert set(links) == {"https://doi.org/10.1109/TASSP.1981.1163711", "https://doi.org/10.5244/C.26.135"}
+    assert "BibTeX" in seen.texts("#files-of-table button")
+
+
 def test_names_are_text_everywhere(opened: Callable[..., Opened], hostile: Path) -> None:
     seen = opened(hostile)
     seen.sorted_by_library()
@@ -490,9 +534,13 @@ def test_on_paper_charts_have_the_width_of_the_page(opened: Callable[..., Opened
     result.charts()
     result.page.evaluate("dispatchEvent(new Event('beforeprint'))")
     result.wait("document.querySelector('#differences-plot .main-svg').clientWidth === 680")
+    assert result.page.locator("details:not([open])").count() == 0, "nothing is folded away"
+    assert result.page.locator("#images tbody tr").count() == 5
     result.page.evaluate("dispatchEvent(new Event('afterprint'))")
     result.page.emulate_media(media="print")
     assert not result.page.locator("#bar").is_visible()
+    assert not result.page.locator("#legend .hint").is_visible()
+    assert result.page.locator("details[open]").count() == 0
     assert len(result.page.pdf(format="A4")) > 50_000
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from srbench import errors
 from srbench.analysis.references import load_references
+from srbench.proof.badge import drawn_badge
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -39,6 +40,25 @@ def test_the_readme_is_short_and_has_two_commands() -> None:
     blocks = re.findall(r"^```bash\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
     assert blocks[0].splitlines()[-1] == "pip install . && srbench run"
     assert blocks[1].splitlines() == ["pip install '.[test]' && pytest"]
+
+
+def test_the_first_screen_has_a_badge_the_commands_and_the_picture() -> None:
+    """And the badge has the number of published values that the checks hold bicubic to."""
+    first = README.partition("<!-- embedded -->")[0]
+    assert len(first.splitlines()) < 20
+    assert first.index("badge.svg") < first.index("pip install . && srbench run") < first.index("crops-embedded.png")
+    count = sum(row.use == "gate" and bool(row.shown_for) for row in load_references(["published"]))
+    badge = (ROOT / "docs" / "images" / "badge.svg").read_text("utf-8")
+    assert badge == drawn_badge("published values reproduced", str(count))
+    assert f"published values reproduced: {count}]" in first
+
+
+def test_every_picture_is_shown_and_small() -> None:
+    pages = "".join(path.read_text("utf-8") for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+    for path in (ROOT / "docs" / "images").iterdir():
+        assert f"images/{path.name})" in pages, f"no page shows {path.name}"
+        assert path.stat().st_size < 400_000, path.name
+    assert all(len(words) > 20 for words in re.findall(r"!\[([^]]*)\]\(", pages)), "a picture is described"
 
 
 @pytest.mark.parametrize(("text", "rows"), [(README, 5), (TABLES, 16)], ids=["README", "published-tables"])

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 from runs import GAINS, METRICS, write_run
 
 from srbench.analysis.bootstrap import Interval
@@ -29,6 +30,7 @@ from srbench.report.plots.curves import curves, draw_curves
 from srbench.report.plots.dots import Dots, difference_lines, draw_dots, value_lines
 from srbench.report.plots.every_plot import figures, plots
 from srbench.report.plots.figures import COLUMN, DPI
+from srbench.report.plots.labels import place_labels
 from srbench.report.plots.palette import MARKERS, PALETTE, looks
 from srbench.report.plots.pareto import choices, draw_pareto, front
 from srbench.report.plots.scatter import MAX_SCATTER_PANELS, draw_scatter
@@ -254,9 +256,50 @@ def test_pareto_figures(run: LoadedRun) -> None:
     figure = draw_pareto(timed, run.record.datasets[0], PSNR, "parameters", points, looks(GAINS))
     assert figure is not None
     FigureCanvasAgg(figure).draw()
-    ticks = [text.get_text() for text in figure.axes[0].get_xticklabels()]
-    assert ticks[0] == "0" and len(set(ticks)) == len(ticks)
-    assert len(figure.legends[0].get_texts()) == len(GAINS)
+    free, costly = figure.axes
+    assert [text.get_text() for text in free.get_xticklabels()] == ["none"]
+    ticks = [text.get_text() for text in costly.get_xticklabels()]
+    assert ticks and len(set(ticks)) == len(ticks) and "0" not in ticks
+    learned = {"srcnn-y-955:t91", "srcnn-y-955:t91-9-5-5"}
+    assert {text.get_text() for text in free.texts} == set(GAINS) - learned
+    assert {text.get_text() for text in costly.texts} == learned
+
+
+@pytest.mark.parametrize("cost", ["latency", "parameters"])
+def test_names_in_a_pareto_figure_hide_nothing(tmp_path: Path, cost: str) -> None:
+    """Sixteen methods, some of nearly the same cost and value."""
+    gains = {f"method-{number}": 0.07 * number + number % 3 for number in range(16)}
+    run = write_run(tmp_path / "run", gains=gains, images={"own": ("a", "b")}, scales=(2,), failed=(), pictures=0)
+    costs = {name: (1.0 + 9 * (k % 4), 0 if k % 2 else 1000 * (1 + k % 5)) for k, name in enumerate(gains)}
+    run = dataclasses.replace(run, speed=_speed(costs))
+    assert run.speed is not None
+    points = choices(run.speed, cost, {line.label: line.mean for line in _lines(run)})
+    figure = draw_pareto(run, run.record.datasets[0], PSNR, cost, points, looks(gains))
+    assert figure is not None
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    shown = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    for axes in figure.axes:
+        boxes = [Text.get_window_extent(text, canvas.get_renderer()) for text in axes.texts]
+        shown += [text.get_text() for text in axes.texts]
+        assert not [1 for a, b in itertools.combinations(boxes, 2) if a.overlaps(b)]
+        marks = [line for line in axes.lines if len(line.get_xdata()) == 1]
+        assert len(marks) >= len(boxes)
+        at = [axes.transData.transform((line.get_xdata()[0], line.get_ydata()[0])) for line in marks]
+        assert not [1 for box in boxes for x, y in at if box.contains(x, y)]
+    assert sorted(shown) == sorted(gains)
+
+
+def test_a_label_without_room_is_left_out() -> None:
+    crowd = [(50.0, 50.0)] * 40
+    placed = place_labels(crowd, ["a-long-name"] * 40, (100.0, 100.0))
+    boxes = [place[0] for place in placed if place]
+    assert 3 < len(boxes) < 40
+    assert all(x0 >= 0 and y0 >= 0 and x1 <= 100 and y1 <= 100 for x0, y0, x1, y1 in boxes)
+    assert not [
+        1 for a, b in itertools.combinations(boxes, 2) if a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+    ]
+    assert place_labels([(5.0, 5.0)], ["wider than the area"], (20.0, 20.0)) == [None]
 
 
 def test_no_pareto_figure_without_timings_or_of_what_costs_nothing(run: LoadedRun) -> None:
@@ -276,8 +319,8 @@ def test_a_legend_of_many_methods_is_cut(tmp_path: Path) -> None:
     points = choices(run.speed, "latency", {line.label: line.mean for line in _lines(run)})
     figure = draw_pareto(run, run.record.datasets[0], PSNR, "latency", points, looks(gains))
     assert figure is not None
-    texts = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert len(texts) <= 19 and texts.count("other methods") == 1
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["other methods"]
+    assert 0 < len(figure.axes[0].texts) <= 18
     compared = compare_all(run, PSNR, report_pairs(run, "m0"))
     scatter = draw_scatter(run, run.record.datasets[0], 2, PSNR, compared, looks(gains))
     assert scatter is not None

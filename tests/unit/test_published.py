@@ -15,7 +15,8 @@ from srbench.protocols.builtin import PROTOCOLS
 from srbench.report.html.data import page_document
 from srbench.report.plots.pareto import published_points
 from srbench.report.tables.grid import Grid, Row, grids
-from srbench.report.text.markup import latex_table, markdown_table
+from srbench.report.text.latex import latex_tables
+from srbench.report.text.markup import markdown_table
 
 HEAD = ",".join(REFERENCE_COLUMNS) + ",parameters\n"
 
@@ -68,8 +69,9 @@ def test_every_value_of_another_protocol_says_so(run: LoadedRun) -> None:
         text = markdown_table(grid)
         assert "*VDSR \\[vdsr\\], published" in text or "*VDSR [vdsr], published" in text
         assert "so not comparable with values of edsr" in text
-        tex = latex_table(run.record, grid)
-        assert "\\textit{EDSR, published}" in tex and "\\quad\\textit{EDSR" not in tex
+        tex = latex_tables(run.record, [grid])
+        assert "\\textit{EDSR}\\srbenchcite{lim2017enhanced}" in tex and "\\quad\\textit{EDSR" not in tex
+        assert "Published values in italics" in tex
         assert "so not comparable with values of edsr" in tex
 
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 from rich.console import Console
-from runs import FAILED, METRICS, write_run
+from runs import FAILED, METRICS, NASTY, nasty_run, write_run
 
 from srbench.analysis.compare import compare_all, report_pairs
 from srbench.analysis.references import load_references
 from srbench.analysis.sample import cell_intervals
 from srbench.bench.results import MetricRecord
 from srbench.bench.store import LoadedRun
-from srbench.report.escape import latex, markdown, markdown_code, safe_file_name
+from srbench.report.escape import markdown, markdown_code, safe_file_name
 from srbench.report.plots.every_plot import plots
 from srbench.report.tables.every_table import every_table
 from srbench.report.tables.frame import (
@@ -32,11 +30,10 @@ from srbench.report.tables.frame import (
 )
 from srbench.report.tables.grid import Grid, grids, main_metrics, metric_titles, other_metrics, printed
 from srbench.report.tables.intervals import signed
-from srbench.report.text.markup import latex_tables, markdown_table
+from srbench.report.text.latex import latex_tables
+from srbench.report.text.markup import markdown_table
 from srbench.report.text.page import markdown_report
 from srbench.report.text.terminal import print_tables
-
-NASTY = "<script>alert('x')</script>_a|b\\&%$#{}~^\"`*[1] \U0001f600"
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +43,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> LoadedRun:
 
 @pytest.fixture(scope="module")
 def nasty(tmp_path_factory: pytest.TempPathFactory) -> LoadedRun:
-    images = {NASTY.replace("/", ""): ("a b", "ü|_")}
-    gains = {"bicubic": 0.0, NASTY.replace(":", ""): 1.0}
-    return write_run(
-        tmp_path_factory.mktemp("tables") / "run", images=images, gains=gains, failed=(), pictures=0, title=NASTY
-    )
+    return nasty_run(tmp_path_factory.mktemp("tables") / "run")
 
 
 def _row(grid: Grid, name: str, *, published: bool = False) -> dict[int, str]:
@@ -156,45 +149,6 @@ def test_markdown_is_escaped(nasty: LoadedRun) -> None:
     assert "    Author et al., Conference 2012" in text
     assert markdown_code("a`b") == "``a`b``"
     assert markdown("a\n| b") == "a \\| b"
-
-
-def test_latex_is_escaped(nasty: LoadedRun) -> None:
-    text = latex_tables(nasty.record, grids(nasty))
-    assert "alert{(}" not in text and "{[}U+1F600{]}" in text
-    for table in text.split("\n\n")[1:]:
-        bare = re.sub(r"\\[\\&%$#_{}]", "", table)
-        assert bare.count("{") == bare.count("}")
-        assert not re.search(r"[%$#~^<>|\"`]", bare)
-        rows = [line for line in bare.splitlines() if line.endswith(" ") and "/" in line]
-        assert rows and all(line.count("&") == 3 for line in rows)
-    assert latex("--") == "-{}-"
-
-
-def test_latex_is_booktabs_with_the_protocol_in_the_caption(run: LoadedRun) -> None:
-    text = latex_tables(run.record, grids(run, load_references()))
-    assert text.count("\\toprule") == text.count("\\bottomrule") == text.count("\\begin{table}") == 2
-    assert "\\textbf{36.31} / \\textbf{.9829}" in text
-    assert "\\underline{36.06}" in text
-    assert "5 images" in text and "upsampled Y clipped to {[}16.0, 235.0{]}" in text
-
-
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-def test_latex_compiles(run: LoadedRun, nasty: LoadedRun, tmp_path: Path) -> None:
-    """Every kind of table, in a two-column article with booktabs and no other package than the font encoding."""
-    for name, loaded in (("plain", run), ("nasty", nasty)):
-        baseline = "bicubic"
-        compared = [c for m in main_metrics(loaded) for c in compare_all(loaded, m, report_pairs(loaded, baseline))]
-        tables = every_table(loaded, load_references(), compared, baseline)
-        every = [*tables.main, *tables.others, *tables.intervals, *tables.differences]
-        (tmp_path / f"{name}.tex").write_text(latex_tables(loaded.record, every), "utf-8")
-    packages = "\\usepackage[T1]{fontenc}\\usepackage{booktabs}"
-    body = "\\input{plain}\\clearpage\\input{nasty}"
-    (tmp_path / "all.tex").write_text(f"\\documentclass{{article}}{packages}\\begin{{document}}{body}\\end{{document}}")
-    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-2000:]
-    assert "Output written on all.pdf" in done.stdout
-    assert "Missing character" not in done.stdout and "Warning: Citation" not in done.stdout
 
 
 def test_file_names_are_safe_and_distinct() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from srbench.analysis.bootstrap import Interval
 from srbench.analysis.compare import Comparison, default_baseline, find_labels, labels_of
+from srbench.analysis.papers import bibliography
 from srbench.analysis.published import full_name, other_protocol, shown_alone
 from srbench.analysis.references import Reference, shown_beside
 from srbench.analysis.sample import ScoreSample, cell_intervals, intervals_by_key, samples
@@ -20,7 +21,7 @@ from srbench.report.tables.frame import cells_csv
 from srbench.report.tables.grid import Entry, grids, main_metrics, metric_titles, printed
 from srbench.report.tables.intervals import printed_p, signed
 from srbench.report.tables.matrix import matrices
-from srbench.report.text.markup import latex_tables
+from srbench.report.text.latex import cited, latex_tables
 from srbench.system.names import method_of, short_labels
 from srbench.system.plain import json_number
 
@@ -308,10 +309,13 @@ def _trainings(run: LoadedRun, labels: Sequence[str]) -> Iterator[dict[str, Any]
 
 def _files(run: LoadedRun, references: Sequence[Reference]) -> dict[str, dict[str, str]]:
     """What the page offers to save, by name."""
+    shown = grids(run, references)
     made = {
         "results.csv": (cells_csv(run, cell_intervals(run)), "text/csv"),
-        "tables.tex": (latex_tables(run.record, grids(run, references)), "application/x-tex"),
+        "tables.tex": (latex_tables(run.record, shown), "application/x-tex"),
     }
+    if papers := cited(run.record, shown):
+        made["references.bib"] = (bibliography(papers), "application/x-bibtex")
     return {f"{run.record.id}-{name}": {"text": text, "type": kind} for name, (text, kind) in made.items()}
 
 

@@ -8,9 +8,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from srbench.analysis.compare import Comparison
+from srbench.analysis.papers import link_of, papers_in
 from srbench.analysis.references import Reference
 from srbench.bench.store import LoadedRun
-from srbench.report.html.album import album
+from srbench.report.html.album import BYTES, album
 from srbench.report.html.assets import csp_hash, library, program, script_json, style
 from srbench.report.html.data import page_document
 from srbench.version import __version__
@@ -21,6 +22,7 @@ def html_page(
     references: Sequence[Reference],
     comparisons: Sequence[Comparison],
     baseline: str | None = None,
+    budget: int = BYTES,
 ) -> str:
     """The page of a run as one self-contained file.
 
@@ -29,12 +31,13 @@ def html_page(
         references: published values to print beside ours.
         comparisons: of pairs of its methods, for the matrix.
         baseline: the initial baseline; the reader can choose another.
+        budget: most bytes of all its images.
 
     Raises:
         UsageError: the run has no such baseline.
         DataError: a library whose JavaScript the page needs is not installed whole.
     """
-    crops = album(run)
+    crops = album(run, budget)
     document = page_document(run, references, comparisons, baseline) | {"crops": crops.crops}
     script = program()
     environment = Environment(
@@ -50,6 +53,12 @@ def html_page(
         facts=run.environment,
         methods=len(document["methods"]),
         done=len(run.cells),
+        links={method.name: link_of(method.paper) for method in run.record.methods},
+        recipes=_recipes(run),
+        sources={
+            dataset.name: [paper for paper in papers_in(dataset.citation) if paper.link]
+            for dataset in run.record.datasets
+        },
         has_images=bool(crops.crops),
         has_trainings=bool(document["trainings"]),
         has_speed=run.speed is not None,
@@ -62,3 +71,13 @@ def html_page(
         plotly=Markup(library("plotly")),
         datatables=Markup(library("itables")),
     )
+
+
+def _recipes(run: LoadedRun) -> dict[str, list[str]]:
+    """The recipes of each method, by name."""
+    recipes: dict[str, list[str]] = {method.name: [] for method in run.record.methods}
+    for cell in run.record.cells:
+        some = recipes.setdefault(cell.id.method, [])
+        if cell.id.recipe and cell.id.recipe not in some:
+            some.append(cell.id.recipe)
+    return recipes

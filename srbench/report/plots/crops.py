@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from srbench.analysis.compare import labels_of
 from srbench.bench.results import CellResult, DatasetRecord
 from srbench.bench.store import LoadedRun
 from srbench.errors import DataError
@@ -19,6 +20,7 @@ from srbench.imaging.files import read_image, to_uint8
 from srbench.report.escape import one_line, safe_file_name
 from srbench.report.plots.figures import STYLE, render
 from srbench.report.tables.grid import DASH, main_metrics, printed
+from srbench.system.names import short_labels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -315,10 +317,11 @@ def _captions(run: LoadedRun, sheet: Sheet) -> list[tuple[CellResult, list[str],
         for key, value in values.items()
         if metric.name in value
     }
+    names = short_labels(labels_of(run))
     captions = []
     for cell in cells:
         own = values[cell.key]
         text = " / ".join(printed(own[m.name], m.digits) if m.name in own else DASH for m in metrics)
         is_best = cell.key in gains and gains[cell.key] == max(gains.values())
-        captions.append((cell, [one_line(cell.id.method_label), text], [False, is_best]))
+        captions.append((cell, [one_line(names[cell.id.method_label]), text], [False, is_best]))
     return captions

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from srbench.analysis.bootstrap import Interval
-from srbench.analysis.compare import Comparison
+from srbench.analysis.compare import Comparison, labels_of
 from srbench.analysis.references import Reference, shown_beside
 from srbench.analysis.sample import ScoreSample
 from srbench.bench.results import DatasetRecord, MetricRecord
@@ -17,7 +17,7 @@ from srbench.report.plots.figures import COLUMN, FAINT, GRID, INK, STYLE, legend
 from srbench.report.plots.palette import Look
 from srbench.report.tables.grid import metric_title, printed
 from srbench.report.tables.intervals import signed
-from srbench.system.names import method_of
+from srbench.system.names import method_of, short_labels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -104,7 +104,8 @@ def draw_dots(
         ys = range(len(dots) - 1, -1, -1)
         for y, item in zip(ys, dots, strict=True):
             _draw_line(axes, y, item, look_of[item.label], metric.digits)
-        axes.set_yticks(list(ys), [short(item.label) for item in dots], parse_math=False)
+        names = short_labels(labels_of(run))
+        axes.set_yticks(list(ys), [short(names[item.label]) for item in dots], parse_math=False)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         axes.set_ylim(-0.6, len(dots) - 0.4)
@@ -116,7 +117,8 @@ def draw_dots(
             axes.axvline(0, color=INK, linewidth=0.7, zorder=1)
         _numbers(axes, ys, dots, metric.digits, baseline)
         heading = metric_title(metric)
-        axes.set_xlabel(f"{heading} minus {short(baseline)}'s" if baseline else heading, parse_math=False)
+        heading += f" minus {short(names.get(baseline, baseline))}'s" if baseline else ""
+        axes.set_xlabel(heading, parse_math=False)
         title(figure, run, place(dataset, scale))
         _legend(figure, dots)
     return figure

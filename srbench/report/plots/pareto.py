@@ -11,20 +11,23 @@ from srbench.analysis.references import Reference
 from srbench.bench.results import DatasetRecord, MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.report.plots.figures import COLUMN, FAINT, GRID, INK, STYLE, legend, place, short, title
+from srbench.report.plots.labels import LETTER, label_points
 from srbench.report.plots.palette import Look
 from srbench.report.tables.grid import metric_title
 from srbench.speed.record import RunSpeed, SpeedRow
-from srbench.system.names import method_of
+from srbench.system.names import method_of, short_labels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_WIDTH = 185.0
+"""Of both panels, in points."""
+_BESIDE = 0.1
+"""Of the column's width: between markers that would hide each other."""
 COSTS = ("latency", "parameters")
 MAX_NAMED = 18
-"""Most methods in the legend; with more, only those on the front."""
+"""Most methods with a name; with more, only those on the front."""
 _OTHERS = "other methods"
-_APART = 20.0
-"""Zero cost is drawn at the least cost divided by this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,35 +100,114 @@ def draw_pareto(
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
+    sign = 1 if metric.higher_is_better else -1
+    points = sorted(points, key=lambda point: -sign * point.value)
     best = front(points, higher_is_better=metric.higher_is_better)
     named = points if len(points) <= MAX_NAMED else best[:: math.ceil(len(best) / MAX_NAMED)]
+    free, paid = ([point for point in points if bool(point.cost) is costs] for costs in (False, True))
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(COLUMN, 2.2 + 0.13 * math.ceil(len(named) / 2)), layout="constrained")
-        axes = figure.subplots()
+        figure = Figure(figsize=(COLUMN, 2.4 + 0.04 * len(named)), layout="constrained")
+        names = short_labels(point.label for point in named)
+        longest = max((len(short(names[point.label])) for point in free if point.label in names), default=0)
+        wide = min(24 + LETTER * longest, _WIDTH / 2)
+        ratios = (wide, _WIDTH - wide) if free else (1,)
+        panels = figure.subplots(1, len(ratios), sharey=True, squeeze=False, width_ratios=ratios)
+        axes = panels[0][-1]
+        if free:
+            _free_column(panels[0][0], axes)
+        shown = ((panels[0][0], _side_by_side(free, points)), (axes, {point: point.cost for point in paid}))
+        for panel, some in shown:
+            for point, x in some.items():
+                _draw_point(panel, x, point.value, look_of[point.label] if point in named else None)
         axes.set_xscale("log")
-        least = min(point.cost for point in points if point.cost)
-        at = _positions(points, least)
-        dashes: dict[str, Any] = {"linewidth": 0.9, "linestyle": (0, (4, 2)), "color": FAINT, "zorder": 1}
-        axes.step([at[point.label] for point in best], [point.value for point in best], where="post", **dashes)
-        entries: dict[str, Any] = {}
-        for point in points:
-            style: dict[str, Any] = {"color": FAINT, "marker": "o", "markersize": 3}
-            if point in named:
-                look = look_of[point.label]
-                style = {"color": look.colour, "marker": look.marker, "markersize": 5.5 * look.size}
-            edge: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.4, "linestyle": "", "zorder": 3}
-            (drawn,) = axes.plot([at[point.label]], [point.value], clip_on=False, **style, **edge)
-            entries.setdefault(point.label if point in named else _OTHERS, drawn)
         _draw_published(axes, published)
         axes.margins(x=0.08, y=0.1)
-        _ticks(axes, least, any(not point.cost for point in points))
-        axes.grid(which="major", color=GRID, linewidth=0.5)
-        axes.set_axisbelow(True)
+        _ticks(axes, min(point.cost for point in paid))
+        for panel in panels[0]:
+            panel.grid(which="major", color=GRID, linewidth=0.5)
+            panel.set_axisbelow(True)
+        panels[0][0].set_ylabel(metric_title(metric), parse_math=False)
         axes.set_xlabel(_cost_title(speed, cost), parse_math=False)
-        axes.set_ylabel(metric_title(metric), parse_math=False)
         title(figure, run, place(dataset, speed.scale))
-        legend(figure, list(entries.values()), [short(name) for name in entries], "outside lower left", 2)
+        lines = _draw_front(panels[0], best)
+        if len(named) < len(points):
+            (others,) = axes.plot([], [], linestyle="", color=FAINT, marker="o", markersize=3)
+            legend(figure, [others], [_OTHERS], "outside lower left", 1)
+        _name(figure, shown, names, lines, look_of)
     return figure
+
+
+def _draw_point(axes: Any, x: float, y: float, look: Look | None) -> None:
+    style: dict[str, Any] = {"color": FAINT, "marker": "o", "markersize": 3}
+    if look is not None:
+        style = {"color": look.colour, "marker": look.marker, "markersize": 5.5 * look.size}
+    edge: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.4, "linestyle": "", "zorder": 3}
+    axes.plot([x], [y], clip_on=False, **style, **edge)
+
+
+def _side_by_side(free: Sequence[CostPoint], points: Sequence[CostPoint]) -> dict[CostPoint, float]:
+    """The places of methods without cost in their column: those of nearly one value beside each other."""
+    values = [point.value for point in points]
+    near = 0.04 * (max(values) - min(values))
+    at: dict[CostPoint, float] = {}
+    for point in free:
+        beside = [x for other, x in at.items() if abs(other.value - point.value) < near]
+        at[point] = max(beside) + _BESIDE if beside and max(beside) < 2 * _BESIDE else 0.0
+    return at
+
+
+def _free_column(column: Any, axes: Any) -> None:
+    """A column of its own for methods that cost nothing, which a logarithmic axis has no place for."""
+    column.set_xlim(-0.15, 1)  # names stand at the right of the points
+    column.set_xticks([0], ["none"])
+    column.spines["right"].set_visible(True)
+    column.spines["right"].set(color=FAINT, linewidth=0.6, linestyle=":")
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", left=False)
+
+
+def _draw_front(panels: Sequence[Any], best: Sequence[CostPoint]) -> list[list[tuple[float, float]]]:
+    """The front as steps through both panels; returns its corners in the data of each."""
+    axes = panels[-1]
+    dashes: dict[str, Any] = {"linewidth": 0.9, "linestyle": (0, (4, 2)), "color": FAINT, "zorder": 1}
+    low, high = axes.get_xlim()
+    corners: list[tuple[float, float]] = []
+    for point in best:
+        x = point.cost or low
+        corners += [(x, corners[-1][1])] if corners else []
+        corners.append((x, point.value))
+    axes.plot(*zip(*corners, strict=True), **dashes)
+    axes.set_xlim(low, high)
+    if best[0].cost or len(panels) == 1:
+        return [[], corners]
+    right = panels[0].get_xlim()[1]
+    panels[0].plot([0, right], [best[0].value] * 2, **dashes)
+    return [[(0, best[0].value), (right, best[0].value)], corners]
+
+
+def _name(
+    figure: Figure,
+    panels: Sequence[tuple[Any, Mapping[CostPoint, float]]],
+    names: Mapping[str, str],
+    lines: Sequence[Sequence[tuple[float, float]]],
+    look_of: Mapping[str, Look],
+) -> None:
+    """The names beside the points, once they have their places; those without room go to a legend."""
+    figure.draw_without_rendering()
+    left_out: list[CostPoint] = []
+    for (axes, places), line in zip(panels, lines, strict=True):
+        some = {short(names[point.label]): point for point in places if point.label in names}
+        at = [(places[point], point.value) for point in some.values()]
+        left_out += [some[name] for name in label_points(axes, at, list(some), [line] if line else [])]
+    if left_out:
+        marks = [_mark(look_of[point.label]) for point in left_out]
+        legend(figure, marks, [short(names[point.label]) for point in left_out], "outside lower center", 3)
+
+
+def _mark(look: Look) -> Any:
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], linestyle="", color=look.colour, marker=look.marker, markersize=5.5 * look.size)
 
 
 def _draw_published(axes: Any, published: Sequence[tuple[str, float | None, float]]) -> None:
@@ -153,30 +235,18 @@ def _draw_published(axes: Any, published: Sequence[tuple[str, float | None, floa
         )
 
 
-def _positions(points: Sequence[CostPoint], least: float) -> dict[str, float]:
-    """The x of each label on a logarithmic axis; points of zero cost are side by side at the left."""
-    free = sorted((point for point in points if not point.cost), key=lambda point: point.value)
-    # the best of them in the middle, where the front begins
-    side = {point.label: (-1) ** place * ((place + 1) // 2) for place, point in enumerate(reversed(free))}
-    return {p.label: p.cost or least / _APART * 10 ** (0.12 * side[p.label]) for p in points}
+def _ticks(axes: Any, least: float) -> None:
+    """Ticks at round numbers, with 2 and 5 if there is room."""
+    from matplotlib.ticker import EngFormatter, FixedLocator, NullFormatter
 
-
-def _ticks(axes: Any, least: float, has_nothing: bool) -> None:
-    """Ticks at round numbers, with 2 and 5 if there is room, and a separate zero."""
-    from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, NullFormatter
-
-    low, high = least / 1.5, axes.get_xlim()[1]
+    low, high = axes.get_xlim()
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     steps = (1, 2, 5) if math.log10(high / low) < 2.2 else (1,)
     round_numbers = [step * 10.0**power for power in powers for step in steps if low <= step * 10.0**power <= high]
-    zero = least / _APART
-    words = EngFormatter(sep="")
-    axes.xaxis.set_major_locator(FixedLocator([*([zero] if has_nothing else []), *(round_numbers or [least])]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: "0" if has_nothing and x == zero else words(x)))
+    axes.xaxis.set_major_locator(FixedLocator(round_numbers or [least]))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.tick_params(axis="x", which="minor", bottom=False)
-    if has_nothing:
-        axes.axvline(least / _APART**0.4, color=FAINT, linewidth=0.6, linestyle=":")
 
 
 def _cost_title(speed: RunSpeed, cost: str) -> str:

@@ -6,13 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from srbench.analysis.compare import Comparison
+from srbench.analysis.compare import Comparison, labels_of
 from srbench.bench.results import DatasetRecord, MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.report.plots.figures import FAINT, GRID, INK, PAGE, STYLE, place, short, title
 from srbench.report.plots.palette import Look
 from srbench.report.tables.grid import metric_title
 from srbench.report.tables.intervals import signed
+from srbench.system.names import short_labels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,6 +45,7 @@ def draw_scatter(
     values = [value for c in shown for point in _points(c) for value in point]
     room = 0.05 * (max(values) - min(values)) or 1.0
     limits = (min(values) - room, max(values) + room)
+    names = short_labels(labels_of(run))
     rows = math.ceil(len(shown) / _COLUMNS)
     columns = math.ceil(len(shown) / rows)
     with mpl.rc_context(STYLE):
@@ -52,12 +54,12 @@ def draw_scatter(
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for index, axes in enumerate(panels.flat):
             if index < len(shown):
-                _panel(axes, shown[index], look_of[shown[index].a.label], limits)
+                _panel(axes, shown[index], names[shown[index].a.label], look_of[shown[index].a.label], limits)
             else:
                 axes.set_axis_off()
                 panels[rows - 2][index % columns].tick_params(labelbottom=True)
         baseline = shown[0].b.label
-        figure.supxlabel(f"{metric_title(metric)} of {short(baseline)}", fontsize=7, parse_math=False)
+        figure.supxlabel(f"{metric_title(metric)} of {short(names[baseline])}", fontsize=7, parse_math=False)
         figure.supylabel(f"{metric_title(metric)} of each method", fontsize=7, parse_math=False)
         more = f", the best {MAX_SCATTER_PANELS} of {MAX_SCATTER_PANELS + left_out} methods" if left_out > 0 else ""
         title(figure, run, f"{place(dataset, scale)}{more}")
@@ -70,7 +72,7 @@ def _points(comparison: Comparison) -> list[tuple[float, float]]:
     return [(x, y) for x, y in pairs if math.isfinite(x) and math.isfinite(y)]
 
 
-def _panel(axes: Any, c: Comparison, look: Look, limits: tuple[float, float]) -> None:
+def _panel(axes: Any, c: Comparison, name: str, look: Look, limits: tuple[float, float]) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axes.plot(limits, limits, color=FAINT, linewidth=0.7, zorder=1)
@@ -84,6 +86,6 @@ def _panel(axes: Any, c: Comparison, look: Look, limits: tuple[float, float]) ->
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.grid(color=GRID, linewidth=0.4)
     axes.set_axisbelow(True)
-    axes.set_title(short(c.a.label), color=INK, pad=3, parse_math=False)
+    axes.set_title(short(name), color=INK, pad=3, parse_math=False)
     words = f"{signed(c.difference, c.metric.digits)}, better on {c.wins} of {c.n}"
     axes.annotate(words, (0.96, 0.04), xycoords="axes fraction", ha="right", va="bottom", fontsize=6, color=INK)

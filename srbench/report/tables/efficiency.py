@@ -12,6 +12,8 @@ from srbench.speed.challenge import Figures, score
 from srbench.system.text import to_csv
 
 COLUMN_SETS = ("ntire", "paper")
+_FOOTNOTE_SIZE = 85
+"""Most letters of the head of a table that is wide enough for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,21 +153,23 @@ def efficiency_csv(table: EfficiencyTable) -> str:
 
 
 def efficiency_latex(table: EfficiencyTable) -> str:
-    """A booktabs table to ``\\input``."""
+    """A booktabs table to ``\\input``, across both columns of an article."""
+    titles = ["Method", *(latex(column.title) for column in table.columns)]
+    size = "\\footnotesize" if sum(map(len, titles)) <= _FOOTNOTE_SIZE else "\\scriptsize"
     lines = [
         "% needs \\usepackage{booktabs} and \\usepackage[T1]{fontenc}",
-        "\\begin{table}[tb]",
-        "\\centering\\footnotesize\\setlength{\\tabcolsep}{4pt}",
+        "\\begin{table*}[tb]",
+        f"\\centering{size}\\setlength{{\\tabcolsep}}{{3pt}}",
         f"\\caption{{{latex(' '.join(table.notes))}}}",
         "\\label{tab:srbench-efficiency}",
         "\\smallskip",
         f"\\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
         "\\toprule",
-        " & ".join(["Method", *(latex(column.title) for column in table.columns)]) + " \\\\",
+        " & ".join(titles) + " \\\\",
         "\\midrule",
     ]
     signs = str.maketrans({DASH: "---", "∞": "\\(\\infty\\)"})
     for row in table.rows:
         entries = (column.text(row).translate(signs) for column in table.columns)
         lines.append(" & ".join([latex(name_of(row)), *entries]) + " \\\\")
-    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", "\\end{table}"]) + "\n"
+    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", "\\end{table*}"]) + "\n"

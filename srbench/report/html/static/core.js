@@ -79,6 +79,11 @@ function shortLabel(method) {
   return page.methods[method].short;
 }
 
+/** A name that a narrow column breaks behind a colon, a dot or an underscore before it breaks inside a word. */
+function breakable(name) {
+  return name.split(/(?<=[:._/])/).flatMap((part, at) => (at ? [make("wbr"), part] : [part]));
+}
+
 /** The place where the reader looks, in words. */
 function placeWords() {
   return `${page.datasets[chosen.dataset].name} ×${chosen.scale}`;

@@ -33,7 +33,7 @@ function dotsTrace({ method, values }, line) {
       unit,
       printed(toNumber(own.images[image]), digits),
       printed(toNumber(base.images[image]), digits),
-      chartText(page.methods[method].label),
+      chartText(shortLabel(method)),
       image,
     ]),
     hovertemplate:
@@ -65,7 +65,7 @@ function meanTrace({ method, values }, line) {
     mode: "markers",
     x: [middle],
     y: [line],
-    text: [chartText(page.methods[method].label)],
+    text: [chartText(shortLabel(method))],
     customdata: [words],
     hovertemplate: "<b>%{text}</b>, mean<br>%{customdata}<extra></extra>",
     error_x: reach ?? { visible: false },
@@ -76,20 +76,20 @@ function meanTrace({ method, values }, line) {
 function drawDifferences(Plotly, element) {
   const lines = differences();
   const { title } = page.metrics[chosen.metric];
-  const baseline = page.methods[chosen.baseline].label;
+  const baseline = shortLabel(chosen.baseline);
   const place = (index) => lines.length - 1 - index;
   const traces = lines.flatMap((line, index) => [dotsTrace(line, place(index)), meanTrace(line, place(index))]);
   draw(Plotly, element, traces, {
     height: Math.max(220, 110 + 46 * lines.length),
     hovermode: "closest",
-    xaxis: axis(chartText(`${title} minus that of ${baseline}`), {
+    xaxis: axis([title, `minus that of ${baseline}`].map(chartText).join(element.clientWidth < 560 ? "<br>" : " "), {
       zeroline: true,
       zerolinecolor: inkOf("dim"),
       zerolinewidth: 1.5,
     }),
     yaxis: axis("", {
       tickvals: lines.map((_, index) => place(index)),
-      ticktext: lines.map(({ method }) => chartText(clipped(page.methods[method].label))),
+      ticktext: lines.map(({ method }) => chartText(clipped(shortLabel(method)))),
       tickfont: { color: inkOf("ink") },
       range: [-0.6, Math.max(lines.length - 0.4, 0.6)],
       showgrid: false,
@@ -99,7 +99,7 @@ function drawDifferences(Plotly, element) {
   element.on("plotly_click", ({ points }) => lookAt(page.datasets[chosen.dataset].images[points[0].customdata[5]]));
   element.setAttribute(
     "aria-label",
-    `Differences from ${baseline} on ${placeWords()}: ${lines.map((line) => `${page.methods[line.method].label} ${signed(mean(line.values), page.metrics[chosen.metric].digits)}`).join(", ")}.`,
+    `Differences from ${baseline} on ${placeWords()}: ${lines.map((line) => `${shortLabel(line.method)} ${signed(mean(line.values), page.metrics[chosen.metric].digits)}`).join(", ")}.`,
   );
   drawDifferencesNote(lines);
 }
@@ -110,16 +110,17 @@ function clipped(text) {
 
 function drawDifferencesNote(lines) {
   const { higher } = page.metrics[chosen.metric];
-  const baseline = page.methods[chosen.baseline].label;
+  const baseline = shortLabel(chosen.baseline);
+  const sure = lines.some(({ method }) => comparisonOf(method, chosen.baseline)?.low != null);
   const side = higher ? "Right" : "Left";
   byId("differences-note").textContent = lines.length
-    ? `${placeWords()}: a dot is an image, a diamond the mean with its 95 % interval. ${side} of zero is better than ${baseline}.`
+    ? `${placeWords()}: a dot is an image, a diamond the mean${sure ? " with its 95 % interval" : ""}. ${side} of zero is better than ${baseline}.`
     : `There is nothing to compare with ${baseline} on ${placeWords()}: choose another baseline, data set or scale.`;
 }
 
 function startBaseline() {
   const select = byId("baseline");
-  select.append(...page.methods.map(({ label }, value) => make("option", { value }, label)));
+  select.append(...page.methods.map(({ short: name }, value) => make("option", { value }, name)));
   select.value = chosen.baseline;
   select.addEventListener("change", () => choose({ baseline: Number(select.value) }));
 }

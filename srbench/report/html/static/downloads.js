@@ -1,5 +1,7 @@
 // What the page shows as files: the values, the tables for a paper, and each chart.
 
+const FILE_KINDS = { csv: "CSV", tex: "LaTeX", bib: "BibTeX" };
+
 function save(name, content, type) {
   const url = URL.createObjectURL(new Blob([content], { type }));
   make("a", { href: url, download: name }).click();
@@ -12,7 +14,7 @@ function button(text, act) {
 
 function startDownloads() {
   const files = Object.entries(page.files).map(([name, { text, type }]) =>
-    button(name.endsWith(".csv") ? "CSV" : "LaTeX", () => save(name, text, type)),
+    button(FILE_KINDS[name.split(".").at(-1)], () => save(name, text, type)),
   );
   byId("files-of-table").replaceChildren(...files);
   for (const chart of ["speed", "differences", "training"]) {

@@ -16,9 +16,9 @@ function drawImages() {
 }
 
 function imagesHead(lines) {
-  const base = page.methods[chosen.baseline].label;
+  const base = shortLabel(chosen.baseline);
   const heads = lines.map(({ method }) =>
-    make("th", { scope: "col", class: bestFirst(chosen.metric) }, page.methods[method].label),
+    make("th", { scope: "col", class: bestFirst(chosen.metric) }, shortLabel(method)),
   );
   return make(
     "thead",

@@ -1,13 +1,23 @@
 // Labels of a scatter plot that hide neither each other nor points: each at the nearest free place, with a line to it.
+// srbench/report/plots/labels.py does the same.
 
 const LABEL_TURNS = [0, 180, 315, 45, 225, 135, 270, 90];
 
 /**
  * Where labels go, as pixels from their points.
- * points: [{ x, y, text }] in pixels; size: of the area, [width, height]; font: in pixels.
+ * points: [{ x, y, text }] in pixels; size: of the area, [width, height]; font: in pixels; line: points that are joined
+ * by a line, which no label covers.
  */
-function placeLabels(points, [width, height], font) {
+function placeLabels(points, [width, height], font, line) {
   const boxes = points.map(({ x, y }) => [x - 8, y - 8, x + 8, y + 8]);
+  for (const [index, to] of line.slice(1).entries()) {
+    const from = line[index];
+    const steps = Math.ceil(Math.hypot(to.x - from.x, to.y - from.y) / 4) || 1;
+    for (let step = 0; step <= steps; step++) {
+      const [x, y] = ["x", "y"].map((axis) => from[axis] + ((to[axis] - from[axis]) * step) / steps);
+      boxes.push([x - 1, y - 1, x + 1, y + 1]);
+    }
+  }
   return points.map(({ x, y, text }) => {
     const [w, h] = [text.length * font * 0.56, font * 1.25];
     for (const reach of [14, 24, 38, 54, 74, 98]) {
@@ -27,14 +37,14 @@ function placeLabels(points, [width, height], font) {
 }
 
 /** The labels as annotations of a chart whose axes have these ranges. */
-function labelNotes(points, area, ranges, font) {
+function labelNotes(points, area, ranges, font, line) {
   const share = (value, [low, high]) => (value - low) / (high - low);
-  const pixels = points.map(({ x, y, text }) => ({
+  const inPixels = ({ x, y, text }) => ({
     x: share(x, ranges.x) * area[0],
     y: (1 - share(y, ranges.y)) * area[1],
     text,
-  }));
-  return placeLabels(pixels, area, font).flatMap((place, index) =>
+  });
+  return placeLabels(points.map(inPixels), area, font, line.map(inPixels)).flatMap((place, index) =>
     place
       ? [
           {

@@ -34,15 +34,22 @@ function excuse(element) {
     );
 }
 
-/** Act once an element comes near the window. */
+/** Act once an element comes near the window, or the browser has nothing else to do: who prints sees it too. */
 function whenNear(element, act) {
+  const idle = globalThis.requestIdleCallback ?? ((later) => setTimeout(later, 2000));
+  let done = false;
+  const once = () => {
+    if (done) return;
+    done = true;
+    observer.disconnect();
+    act();
+  };
   const observer = new IntersectionObserver(
     (entries) => {
-      if (!entries.some((entry) => entry.isIntersecting)) return;
-      observer.disconnect();
-      act();
+      if (entries.some((entry) => entry.isIntersecting)) once();
     },
     { rootMargin: "800px" },
   );
   observer.observe(element);
+  addEventListener("load", () => setTimeout(() => idle(once), 1500));
 }

@@ -11,7 +11,10 @@ startRecord();
 follow(["dataset", "scale", "metric", "baseline", "hidden"], drawSummary);
 follow(["dataset", "scale", "metric", "hidden"], drawResults);
 byId("intervals").closest("label").hidden = !page.results.some((result) => result.low != null);
-byId("published").closest("label").hidden = !page.results.some((result) => result.published.length);
+follow(["dataset"], () => {
+  const here = [...page.results.filter((result) => result.published.length), ...page.published];
+  byId("published").closest("label").hidden = !here.some(({ dataset }) => dataset === chosen.dataset);
+});
 for (const id of ["intervals", "published"]) byId(id).addEventListener("change", drawResults);
 byId("filter").addEventListener("input", (event) => resultsTable?.search(event.target.value).draw());
 startImages();

@@ -42,7 +42,7 @@ function drawMatrix() {
 }
 
 function matrixHead(columns) {
-  const heads = columns.map((method) => make("th", { scope: "col" }, make("span", {}, page.methods[method].label)));
+  const heads = columns.map((method) => make("th", { scope: "col" }, make("span", {}, shortLabel(method))));
   return make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "row − column"), heads));
 }
 
@@ -65,7 +65,7 @@ function matrixRow(row, columns) {
     make(
       "th",
       { scope: "row" },
-      make("span", { class: "method" }, dotOf(row), make("span", {}, page.methods[row].label)),
+      make("span", { class: "method" }, dotOf(row), make("span", {}, breakable(shortLabel(row)))),
     ),
     cells,
   );
@@ -109,9 +109,9 @@ function showDetail(button) {
   const test =
     cell.p === "—" ? "Not tested." : `Wilcoxon p ${cell.p.replace(/^([.\d])/, "= $1")}, by Holm ${cell.holm}.`;
   byId("matrix-detail").replaceChildren(
-    make("b", {}, page.methods[cell.row].label),
+    make("b", {}, shortLabel(cell.row)),
     " minus ",
-    make("b", {}, page.methods[cell.column].label),
+    make("b", {}, shortLabel(cell.column)),
     `: ${signed(toNumber(cell.difference), digits)} ${unit}${reach}. Better on ${wins} of ${wins + ties + losses} images, equal on ${ties}, worse on ${losses}. ${test}`,
   );
 }

@@ -67,12 +67,12 @@ function bestFirst(metric) {
 }
 
 function resultRow(method, metrics, notes) {
-  const { label, family, learned } = page.methods[method];
+  const { label, short: name, family, learned } = page.methods[method];
   const words = `${label} ${family}${learned ? " learned" : ""}`;
   const head = make(
     "th",
-    { scope: "row", "data-order": label, "data-search": words, "data-tip": `${family}${learned ? ", learned" : ""}` },
-    make("span", { class: "method" }, dotOf(method), make("span", {}, label)),
+    { scope: "row", "data-order": name, "data-search": words, "data-tip": `${label === name ? "" : `${label}\n`}${family}${learned ? ", learned" : ""}` },
+    make("span", { class: "method" }, dotOf(method), make("span", {}, breakable(name))),
   );
   const cells = metrics.flatMap((metric) =>
     page.scales.map((scale, index) => resultCell(method, metric, scale, index, notes)),

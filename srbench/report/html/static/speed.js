@@ -26,7 +26,7 @@ function speedTrace(points) {
     mode: "markers",
     x: points.map(({ row }) => row.megapixels),
     y: points.map(({ value }) => value),
-    text: points.map(({ method }) => chartText(page.methods[method].label)),
+    text: points.map(({ method }) => chartText(shortLabel(method))),
     customdata: points.map(({ row, value }) => [
       printed(value, digits),
       unit,
@@ -64,14 +64,10 @@ function drawSpeed(Plotly, element) {
   const height = narrow ? 400 : 460;
   const ranges = { x: logRange(points), y: valueRange(points) };
   const area = [element.clientWidth - 84, height - 80];
-  const labels = points.map(({ method, row, value }) => ({
-    x: Math.log10(row.megapixels),
-    y: value,
-    text: shortLabel(method),
-  }));
+  const placed = ({ method, row, value }) => ({ x: Math.log10(row.megapixels), y: value, text: shortLabel(method) });
   draw(Plotly, element, [frontTrace(front), speedTrace(points)], {
     height,
-    annotations: labelNotes(labels, area, ranges, narrow ? 11 : 13),
+    annotations: labelNotes(points.map(placed), area, ranges, narrow ? 11 : 13, front.map(placed)),
     xaxis: axis(`megapixels of output a second, ×${page.speed.scale}`, {
       type: "log",
       ...logTicks(ranges.x),
@@ -81,7 +77,7 @@ function drawSpeed(Plotly, element) {
       range: ranges.y,
     }),
   });
-  const names = front.map(({ method }) => page.methods[method].label);
+  const names = front.map(({ method }) => shortLabel(method));
   element.setAttribute(
     "aria-label",
     `Quality against speed on ${placeWords()}. Faster and better than all others, the fastest first: ${names.join(", ")}.`,
@@ -123,6 +119,6 @@ function speedWords(points, names) {
     `Speed is of the whole way from LR at ×${scale}, one ${size}×${size} LR image, on ${device}${scale === chosen.scale ? "" : `; quality is at ×${chosen.scale}`}.`,
   );
   if (lacking.length)
-    words.push(`Without a place here: ${lacking.map((method) => page.methods[method].label).join(", ")}.`);
+    words.push(`Without a place here: ${lacking.map((method) => shortLabel(method)).join(", ")}.`);
   return words.join(" ");
 }

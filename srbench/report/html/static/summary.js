@@ -11,7 +11,7 @@ function tile(what, big, unit, who) {
 }
 
 function named(method, ...rest) {
-  return [dotOf(method), " ", page.methods[method].label, ...rest];
+  return [dotOf(method), " ", shortLabel(method), ...rest];
 }
 
 function bestTile() {
@@ -33,7 +33,7 @@ function gainTile() {
   const [low, high] = (cell?.range ?? []).map((end) => signed(toNumber(end), digits));
   const fewer = cell && `better on ${cell.wins[0]} of ${cell.wins[0] + cell.wins[1] + cell.wins[2]} images, from ${low} to ${high}`;
   return tile(
-    `${name.toUpperCase()} over ${page.methods[baseline].label}`,
+    `${name.toUpperCase()} over ${shortLabel(baseline)}`,
     signed(gain, digits),
     unit,
     interval ? `95 % interval ${interval}` : (fewer ?? "not compared here"),
@@ -47,16 +47,18 @@ function speedTile() {
   return tile(`fastest, ×${page.speed.scale}`, short(fastest.megapixels), "MP/s", named(fastest.method));
 }
 
-/** How many published values the run reaches, to a unit in the last digit; over all data sets and scales. */
+/** How many of a data set's published values the run reaches, to a unit in the last digit; over all scales. */
 function publishedTile() {
-  const shown = page.results.filter((result) => result.metric === chosen.metric).flatMap((result) => result.published);
+  const shown = page.results
+    .filter(({ metric, dataset }) => metric === chosen.metric && dataset === chosen.dataset)
+    .flatMap((result) => result.published);
   if (!shown.length) return null;
   const { unit, name, digits, higher } = page.metrics[chosen.metric];
   const gains = shown.map(({ difference }) => (higher ? 1 : -1) * Number(difference));
   const reached = gains.filter((gain) => gain > -1.5 * 10 ** -digits).length;
   const reach = `from ${signed(Math.min(...gains), digits)} to ${signed(Math.max(...gains), digits)} ${unit}`;
   return tile(
-    `published ${name.toUpperCase()} reached`,
+    `published ${name.toUpperCase()} reached on ${page.datasets[chosen.dataset].name}`,
     `${reached} of ${shown.length}`,
     "",
     `ours minus theirs: ${reach}`,

@@ -49,8 +49,8 @@ function startSwitches() {
 
 /** One switch for each method, of all tables and charts. */
 function startChips() {
-  const chips = page.methods.map(({ label }, method) =>
-    make("button", { type: "button", "aria-pressed": "true", onclick: () => toggle(method) }, dotOf(method), label),
+  const chips = page.methods.map(({ short: name }, method) =>
+    make("button", { type: "button", "aria-pressed": "true", onclick: () => toggle(method) }, dotOf(method), name),
   );
   const toggle = (method) => {
     const hidden = new Set(chosen.hidden);

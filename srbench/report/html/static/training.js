@@ -29,13 +29,13 @@ function drawTraining(Plotly, element) {
     showlegend: true,
     legend: { orientation: "h", y: -0.2 },
     xaxis: axis("batches", { rangemode: "tozero" }),
-    yaxis: axis("PSNR of the validation images (dB)"),
+    yaxis: axis("validation PSNR (dB)"),
   });
   element.setAttribute(
     "aria-label",
-    `Training at ×${chosen.scale}: ${found.map(({ method, name, validation }) => `${page.methods[method].label} ${name} reached ${printed(Math.max(...validation.map(toNumber)), 2)} dB`).join(", ") || "no curve"}.`,
+    `Training at ×${chosen.scale}: ${found.map(({ method, name, validation }) => `${shortLabel(method)} ${name} reached ${printed(Math.max(...validation.map(toNumber)), 2)} dB`).join(", ") || "no curve"}.`,
   );
   byId("training-note").textContent = found.length
-    ? `Weights for ×${chosen.scale}. Validation images are of the training's own data, so values differ from the table's.`
+    ? `Weights for ×${chosen.scale}. PSNR is of the validation images, which are of the training's own data: values differ from the table's.`
     : `No weights for ×${chosen.scale} have a curve.`;
 }

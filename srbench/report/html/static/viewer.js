@@ -118,7 +118,7 @@ function paintPanes() {
 }
 
 function drawSides(crop, shown, left, right) {
-  const options = () => shown.map((method) => make("option", { value: method }, page.methods[method].label));
+  const options = () => shown.map((method) => make("option", { value: method }, shortLabel(method)));
   for (const [side, method] of [
     ["left", left],
     ["right", right],
@@ -129,7 +129,7 @@ function drawSides(crop, shown, left, right) {
   }
   byId("viewer-place").textContent =
     `${crop.image}, ${placeWords()}, ${crop.window[3]}×${crop.window[2]} of ${crop.size[1]}×${crop.size[0]} pixels`;
-  const names = [left, right].map((method) => page.methods[method].label);
+  const names = [left, right].map((method) => shortLabel(method));
   byId("compare")
     .querySelector("canvas")
     .setAttribute(
@@ -140,7 +140,7 @@ function drawSides(crop, shown, left, right) {
   byId("truth").querySelector("canvas").setAttribute("aria-label", `${crop.image}, ${original}, ${words}`);
   byId("original").replaceChildren(make("b", {}, original), " ", make("span", { class: "dim" }, words));
   byId("mode").hidden = !hasHr();
-  const baseline = page.methods[chosen.baseline].label;
+  const baseline = shortLabel(chosen.baseline);
   byId("input").querySelector("canvas").setAttribute("aria-label", `${crop.image}, the low-resolution input`);
   byId("base").querySelector("canvas").setAttribute("aria-label", `${crop.image} by ${baseline}`);
   byId("base-name").textContent = baseline;
@@ -162,20 +162,20 @@ function drawFiles(crop, left, right) {
   const { files } = crop.scales[chosen.scale];
   const atHome = decodeURIComponent(location.pathname).endsWith(`/${page.run}/report/report.html`);
   byId("files").hidden = !atHome;
-  const names = [...new Set([left, right])].map((method) => [files[method], page.methods[method].label]);
+  const names = [...new Set([left, right])].map((method) => [files[method], shortLabel(method)]);
   const links = [[files.hr, "HR"], ...names].flatMap(([path, text]) => [make("a", { href: path, target: "_blank" }, text), " "]);
   byId("files").replaceChildren("Whole images as PNG: ", ...links);
 }
 
 function drawLegend(top, left, right) {
   const legend = byId("legend");
-  if (modeHere() === "image") legend.replaceChildren("drag to move, double click to zoom");
+  if (modeHere() === "image") legend.replaceChildren(make("span", { class: "hint" }, "drag to move, double click to zoom"));
   else if (modeHere() === "error") legend.replaceChildren("error 0", ramp(ERROR_RAMP), `${top} of 255`);
   else
     legend.replaceChildren(
-      `${page.methods[left].label} nearer`,
+      `${shortLabel(left)} nearer`,
       ramp(NEARER_RAMP),
-      `${page.methods[right].label} nearer`,
+      `${shortLabel(right)} nearer`,
     );
 }
 
