@@ -28,7 +28,7 @@ from srbench.metrics.hosted import read_by
 from srbench.metrics.scoring import Scored, Scoring
 from srbench.models.model import SrImages
 from srbench.protocols.case import Case, LrCase
-from srbench.protocols.protocol import Protocol
+from srbench.protocols.protocol import Protocol, image_name
 from srbench.system.hashes import digest
 from srbench.system.machine import device_name, versions
 from srbench.system.text import first_line
@@ -69,7 +69,7 @@ class CaseSource:
         for index in range(*(span or (0, len(dataset.items)))):
             for number, turn in enumerate(protocol.turns):
                 place = index * len(protocol.turns) + number
-                name = dataset.items[index].name if turn is None else f"{dataset.items[index].name}-{turn + 1}"
+                name = image_name(dataset.items[index].name, turn)
                 case = self._cases.get(place)
                 if case is None:
                     case = self._prepared(key, dataset, index, scale, protocol, turn)
