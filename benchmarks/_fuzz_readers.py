@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import _fuzz_bundle as bundle
 from benchmarks import _fuzz_mutate as mutate
 from srbench.errors import SrbenchError
 from srbench.protocols.case import prepare
@@ -32,12 +33,14 @@ class Kind:
         damages: what is done to them, one being chosen at random.
         read: reads one, which may raise an SrbenchError and nothing else.
         file: what it is called.
+        beside: writes what has to lie beside it into a folder.
     """
 
     seeds: Callable[[], list[bytes]]
     damages: tuple[Damage, ...]
     read: Callable[[Path], object]
     file: str
+    beside: Callable[[Path], object] = lambda folder: None
 
 
 def _images(form: str, *modes: str, **options: Any) -> Callable[[], list[bytes]]:
@@ -250,6 +253,14 @@ def _read_run(path: Path) -> None:
     check_runs([run], ())
 
 
+def _whole_run(folder: Path) -> None:
+    """The files of a run, of which one is damaged then."""
+    whole = _run_files()
+    for name in ("run.json", "speed.json", f"cells/{'0' * 64}.json"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(whole["cell" if "/" in name else name.removesuffix(".json")])
+
+
 def _read_speed(path: Path) -> None:
     from srbench.speed.record import read_speed_record
 
@@ -359,6 +370,13 @@ def _unpack(path: Path) -> None:
         assert not any(found.is_symlink() for found in path.parent.rglob("*")), "unpacked a link"
 
 
+def _read_claim(path: Path) -> None:
+    from srbench.proof.claim import read_claim
+
+    for figure in read_claim(path).figures:
+        _ = str(figure), figure.digits, figure.value and figure.number
+
+
 _bytes = mutate.damaged
 _PROTOCOL = 'base = "vdsr"\nscored = "y"\nlr = "uint8"\nenlarged_range = [16, 235]\nshave_extra = 2\nantialias = true\n'
 _RECIPE = (
@@ -368,6 +386,11 @@ _RECIPE = (
 _CONFIG = (
     'methods = ["bicubic", "fsrcnn"]\ndatasets = "set5"\nscales = [2, 3]\njobs = 2\nspeed = false\nout = "runs"\n'
     'cell-timeout = 10.5\nplugin = ["a.py"]\nprotocol = "vdsr"\n'
+)
+_CLAIM = (
+    'schema_version = 1\ntitle = "A paper"\n[[figures]]\nmethod = "net"\ndataset = "set5"\nscale = 2\n'
+    'protocol = "vdsr"\nmetric = "psnr"\nvalue = "33.66"\nsource = "Table 1"\n'
+    '[[figures]]\nmethod = "a"\ndataset = "b"\nscale = 3\nvalue = ""\n'
 )
 KINDS: dict[str, Kind] = {
     "PNG": Kind(
@@ -388,14 +411,22 @@ KINDS: dict[str, Kind] = {
     ),
     "recipe": Kind(_toml(_RECIPE), (mutate.damaged_toml, _bytes), _read_recipe, "a.toml"),
     "config": Kind(_toml(_CONFIG), (mutate.damaged_toml, _bytes), _read_config, "a.toml"),
-    "cell": Kind(_one("cell"), (_sealed_json, _sealed_json, _bytes), _read_run, f"cells/{'0' * 64}.json"),
-    "run.json": Kind(_one("run"), (_sealed_json, _sealed_json, _bytes), _read_run, "run.json"),
-    "speed.json": Kind(_one("speed"), (_sealed_json, _sealed_json, _bytes), _read_run, "speed.json"),
+    "cell": Kind(_one("cell"), (_sealed_json, _sealed_json, _bytes), _read_run, f"cells/{'0' * 64}.json", _whole_run),
+    "run.json": Kind(_one("run"), (_sealed_json, _sealed_json, _bytes), _read_run, "run.json", _whole_run),
+    "speed.json": Kind(_one("speed"), (_sealed_json, _sealed_json, _bytes), _read_run, "speed.json", _whole_run),
     "speed record": Kind(_one("record"), (_sealed_json, _sealed_json, _bytes), _read_speed, "record.json"),
     "references": Kind(_references, (mutate.damaged_csv, _bytes), _read_references, "a.csv"),
     "weights": Kind(_weights, (_sealed_safetensors, _bytes), _read_weights, "a.safetensors"),
     "published weights": Kind(_pickles, (_bytes,), _read_pickle, "a.pth"),
     "archive": Kind(_archives, (mutate.damaged_zip, mutate.damaged_zip, _bytes), _unpack, "a.zip"),
+    "claim": Kind(_toml(_CLAIM), (mutate.damaged_toml, _bytes), _read_claim, "a.toml"),
+    "bundle": Kind(
+        bundle.bundles,
+        (bundle.forged, bundle.forged, mutate.damaged_zip, _bytes),
+        bundle.read,
+        "a.srb.zip",
+        bundle.write_photos,
+    ),
 }
 
 
@@ -410,11 +441,7 @@ class Bench:
         self._whole = self.kind.seeds()
         self.path = folder / self.kind.file
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        if self.kind.read is _read_run:
-            whole = _run_files()
-            for other in ("run.json", "speed.json", f"cells/{'0' * 64}.json"):
-                (folder / other).parent.mkdir(exist_ok=True)
-                (folder / other).write_bytes(whole["cell" if "/" in other else other.removesuffix(".json")])
+        self.kind.beside(folder)
 
     def make(self, number: int) -> bytes:
         """An input; the first ones are whole."""

@@ -15,7 +15,7 @@ from srbench.data.catalog import Dataset, Sample
 from srbench.data.images import LrSample, ensure_fetched, read_lr, read_samples
 from srbench.errors import DataError
 from srbench.protocols.case import Case, LrCase
-from srbench.protocols.protocol import Protocol
+from srbench.protocols.protocol import Protocol, image_name
 
 KEEP_PIXELS = 20_000_000
 """Prepared images are kept between cells if a data set has no more HR pixels than this."""
@@ -49,7 +49,7 @@ class CaseSource:
         for index in range(*(span or (0, len(dataset.items)))):
             for number, turn in enumerate(protocol.turns):
                 place = index * len(protocol.turns) + number
-                name = dataset.items[index].name if turn is None else f"{dataset.items[index].name}-{turn + 1}"
+                name = image_name(dataset.items[index].name, turn)
                 case = self._cases.get(place)
                 if case is None:
                     case = self._prepared(key, dataset, index, scale, protocol, turn)

@@ -127,7 +127,7 @@ def _rows(run: LoadedRun, claim: Verification | None) -> Iterator[Row]:
     depths = {cell.cell.key: cell.depth for cell in claim.cells} if claim else {}
     for cell in run.cells:
         dataset = datasets.get(cell.id.dataset)
-        if dataset is not None:
+        if dataset is not None and cell.values:
             words = record.protocol_words
             place = Place(dataset, cell.id.scale, record.protocol, record.protocol_hash, words)
             depth, name = (depths[cell.key], claim.name) if claim else (RUN, "")

@@ -141,7 +141,7 @@ def _place(rows: list[Row], references: Sequence[Reference]) -> str:
 
 def _table(title: str, rows: list[Row], *, with_place: bool = False) -> Table:
     """Rows as a table, the best by its first metric on top."""
-    metrics = {metric.name: metric for row in rows for metric in row.metrics}
+    metrics = {metric.name: metric for row in rows for metric in row.metrics if metric.name in row.values}
     first = next(iter(metrics.values()))
     sign = -1.0 if first.higher_is_better else 1.0
     ordered = sorted(rows, key=lambda row: (sign * row.values.get(first.name, -sign * 1e308), row.label, row.claim))

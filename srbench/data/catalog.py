@@ -210,9 +210,9 @@ def dataset_of(manifest: Manifest, split: str = "", spec: str = "") -> Dataset:
     )
 
 
-def known_content(manifest: Manifest, split: str) -> str:
-    """The content hash that a split has on every machine, whether its files are there or not."""
-    entries = manifest.splits[split].entries()
+def known_content(manifest: Manifest, split: str, first: int | None = None) -> str:
+    """The content hash that a split has on every machine, or its first images, whether its files are there or not."""
+    entries = manifest.splits[split].entries()[:first]
     return content_hash([_item(manifest, manifest.splits[split], entry, Path()) for entry in entries])
 
 

@@ -23,7 +23,7 @@ from srbench.imaging.resize import round_half_up
 from srbench.protocols.builtin import get_protocol
 from srbench.protocols.case import prepare
 from srbench.protocols.degradations import Resize
-from srbench.protocols.protocol import Protocol
+from srbench.protocols.protocol import Protocol, image_name
 from srbench.system.files import replaced_folder, write_atomically, writing
 from srbench.system.hashes import file_sha256
 from srbench.system.names import same_name, unknown
@@ -219,7 +219,7 @@ def _write_image(
     word = layout.bicubic if protocol.steps == (Resize(border=protocol.border),) else protocol.name
     for scale, turn in itertools.product(scales, protocol.turns):
         case = prepare(protocol, sample.name, hr, scale, turn=turn)
-        name = sample.name if turn is None else f"{sample.name}-{turn + 1}"
+        name = image_name(sample.name, turn)
         whole = case.hr if layout.cropped else in_colour(hr) if case.hr.ndim == 3 else hr
         lr = round_half_up(case.input.lr).astype(np.uint8)
         names = {"name": name, "scale": scale, "lr": word}

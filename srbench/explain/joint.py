@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 
 from srbench.errors import UsageError
 from srbench.explain.catalogue import Candidate, Metric
-from srbench.explain.search import FINEST, Number, metric_named, read_number
+from srbench.explain.search import FINEST, LIKELY, Number, metric_named, read_number
 from srbench.explain.variant import Variant, words_of
 
 _OWN = ("average", "window")
@@ -115,7 +115,8 @@ class JointAnswer:
     Attributes:
         figures: what was looked for.
         found: the ways.
-        by_chance: how many would give all figures on average, if each were drawn at random from the numbers around it.
+        by_chance: how many would give as many figures as the first does on average, if each figure were drawn at random
+            from the numbers around it.
     """
 
     figures: tuple[Figure, ...]
@@ -126,6 +127,16 @@ class JointAnswer:
     def give_all(self) -> tuple[Joint, ...]:
         """The ways that give every figure."""
         return tuple(joint for joint in self.found if all(joint.given))
+
+    @property
+    def most(self) -> int:
+        """How many figures the first of them gives."""
+        return sum(self.found[0].given)
+
+    @property
+    def is_likely(self) -> bool:
+        """Whether so many of them would give as much by chance that it is no evidence."""
+        return self.by_chance > LIKELY
 
 
 def search_all(candidates: Mapping[Metric, Sequence[Candidate]], measured: Sequence[Measured]) -> JointAnswer:
@@ -138,7 +149,7 @@ def search_all(candidates: Mapping[Metric, Sequence[Candidate]], measured: Seque
     numbers = [each.figure.number for each in measured]
     found: list[tuple[float, Joint]] = []
     alike: dict[Variant | None, list[tuple[float | None, ...]]] = {}
-    beside = 0
+    beside: Counter[tuple[bool, ...]] = Counter()
     for parts, cost in sorted(_joined(candidates), key=lambda pair: pair[1]):
         values = tuple(
             each.values[parts[each.figure.metric].variant] if each.figure.metric in parts else None for each in measured
@@ -152,11 +163,21 @@ def search_all(candidates: Mapping[Metric, Sequence[Candidate]], measured: Seque
             for value, number in zip(values, numbers, strict=True)
         ]
         given = tuple(distance <= 1.0 + 1e-6 for distance in off)
-        beside += all(distance <= 2 * number.aside + 1 for distance, number in zip(off, numbers, strict=True))
+        beside[tuple(o <= 2 * number.aside + 1 for o, number in zip(off, numbers, strict=True))] += 1
         found.append((max(off), Joint(parts, cost, values, given)))
     found.sort(key=lambda pair: (-sum(pair[1].given), pair[1].cost, 0.0 if all(pair[1].given) else pair[0]))
-    chance = beside * prod(1.0 / (2 * number.aside + 1) for number in numbers)
+    most = sum(found[0][1].given)
+    chance = sum(count * _chance(most, near, numbers) for near, count in beside.items())
     return JointAnswer(tuple(each.figure for each in measured), tuple(joint for _, joint in found), chance)
+
+
+def _chance(count: int, near: Sequence[bool], numbers: Sequence[Number]) -> float:
+    """How probable it is that a variant gives so many numbers, if each that is near were drawn at random around it."""
+    gives = [1.0]  # by how many, up to the count
+    for is_near, number in zip(near, numbers, strict=True):
+        hit = is_near / (2 * number.aside + 1)
+        gives = [(1.0 - hit) * one + hit * fewer for one, fewer in zip([*gives, 0.0], [0.0, *gives], strict=True)]
+    return sum(gives[count:])
 
 
 def _is_same(values: Sequence[float | None], others: Sequence[float | None], numbers: Sequence[Number]) -> bool:

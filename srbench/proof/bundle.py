@@ -33,9 +33,9 @@ from srbench.proof.manifest import (
     results_digest,
 )
 from srbench.proof.reading import json_member
-from srbench.proof.rescore import new_check, planes_in, rescore
+from srbench.proof.rescore import Rescored, checks, planes_in, rescore
 from srbench.proof.sources import collect
-from srbench.protocols.case import Case
+from srbench.protocols.case import Case, LrCase
 from srbench.protocols.content import protocol_of
 from srbench.system.files import writing
 from srbench.system.hashes import file_sha256
@@ -89,7 +89,7 @@ def make_bundle(
     try:
         names = [dataset.name for dataset in run.record.datasets]
         here = [*resolved([*datasets, *datasets_of(run.record.command)]), *known_sets(names)]
-        known = {d.name: by_content(d.content_hash, here, d.name) for d in run.record.datasets}
+        known = {record.name: by_content(record, here) for record in run.record.datasets}
         sets = {name: described(dataset, name) for name, dataset in known.items()}
         sources = collect(run.cells, registry, with_weights=with_weights)
         chosen, left_out = ([], []) if sr == "none" else _choose(run, known, here, sr)
@@ -180,28 +180,34 @@ def _require_scored(
     """
     paths = {(cell.key, image.name): path for (cell, image), _, path in chosen}
 
-    def planes_of(cell: CellResult, image: ImageResult, case: Case) -> NDArray[np.float64] | None:
+    def planes_of(cell: CellResult, image: ImageResult, case: Case | LrCase) -> NDArray[np.float64] | None:
         path = paths.get((cell.key, image.name))
         return None if path is None else planes_in(path.read_bytes(), f"the SR of {image.name}", case)
 
     protocol = protocol_of(run.record.protocol, run.record.protocol_content)
     scoring = scoring_of(protocol, list(metrics_here(run.record, registry)), registry)[0]
+
+    def of_chosen(found: Iterator[Rescored]) -> Iterator[Rescored]:
+        for one in found:
+            if (one.cell.key, one.image.name) in paths:
+                if one.is_hr:
+                    raise DataError(
+                        f"The SR image {one.image.name} of {one.cell.id} is its HR image, which no bundle holds: use "
+                        "--sr none."
+                    )
+                yield one
+
     for (dataset, _), cells in grouped([cell for (cell, _), _, _ in chosen]).items():
-        for found in rescore(scoring, cells, sets[dataset], known[dataset], planes_of):
-            if (found.cell.key, found.image.name) not in paths:
-                continue
-            if found.is_hr:
+        found = list(of_chosen(rescore(scoring, cells, sets[dataset], known[dataset], planes_of)))
+        by_key = checks(iter(found), cells, scoring)
+        for cell in cells:
+            check = by_key[cell.key]
+            if check.wrong or check.reason:
+                image = check.wrong[0].image if check.wrong else ""
+                which = f"image {image} that the run kept of {cell.id} does" if image else f"images of {cell.id} do"
+                why = f" ({check.reason})" if check.reason else ""
                 raise DataError(
-                    f"The SR image {found.image.name} of {found.cell.id} is its HR image, which no bundle holds: use "
-                    "--sr none."
-                )
-            check = new_check(found.cell, scoring)
-            check.compare(found.image.name, found.image.values, found.values or {})
-            if check.wrong or found.reason:
-                why = f" ({found.reason})" if found.reason else ""
-                raise DataError(
-                    f"The SR image {found.image.name} that the run kept of {found.cell.id} does not give the run's "
-                    f"figures{why}: run it again with --force, or use --sr none."
+                    f"The SR {which} not give the run's figures{why}: run it again with --force, or use --sr none."
                 )
 
 

@@ -16,13 +16,13 @@ from srbench.data.catalog import known_names, resolve
 from srbench.data.dataset import Dataset
 from srbench.data.images import ensure_fetched
 from srbench.errors import EXIT_DATA, EXIT_OK, EXIT_REGRESSION, DataError, SrbenchError, UsageError
+from srbench.explain.joint import JointAnswer
 from srbench.explain.search import Answer
 from srbench.metrics.metric import Metric
-from srbench.models.model import SrImages
 from srbench.plugins.card import Choice
 from srbench.plugins.registry import Registry
 from srbench.proof.claim import Claim, Figure
-from srbench.proof.explained import explained_by_images, explained_by_method, explains
+from srbench.proof.explained import Asked, explain_figures, explains
 from srbench.proof.reproduce import Again, compute
 from srbench.proof.sources import choice_of
 from srbench.protocols.builtin import ALIASES, PROTOCOLS
@@ -39,11 +39,12 @@ class Checked:
 
     Attributes:
         figure: as it is printed.
-        status: ``confirmed`` to the printed digit; ``off``; without a protocol ``explained`` by some variant or
-            ``unexplained``; ``unchecked`` for a reason.
+        status: ``confirmed`` to the printed digit; ``off``; without a protocol ``explained`` by some variant, of
+            several figures by one that gives as many as any does, or ``unexplained``; ``unchecked`` for a reason.
         here: what was computed; None where nothing was.
         reason: why it is unchecked, in words.
         answer: what ``explain`` finds; None where it was not asked.
+        is_together: whether it is among figures that were explained together, which say more than it alone.
         notes: what else must be said.
     """
 
@@ -52,12 +53,22 @@ class Checked:
     here: float | None = None
     reason: str = ""
     answer: Answer | None = None
+    is_together: bool = False
     notes: list[str] = field(default_factory=list)
 
     @property
     def difference(self) -> float | None:
         """What the printed figure exceeds ours by."""
         return None if self.here is None else self.figure.number - self.here
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Several figures of a method under one protocol, or under none that is named, and the variants that give them."""
+
+    method: str
+    protocol: str
+    answer: JointAnswer
 
 
 @dataclass(slots=True)
@@ -67,6 +78,7 @@ class ClaimCheck:
     path: Path
     claim: Claim
     figures: list[Checked] = field(default_factory=list)
+    together: list[Together] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
@@ -121,6 +133,7 @@ def check_claim(path: Path, claim: Claim, means: ClaimMeans) -> ClaimCheck:
             if figure.value:
                 place = (figure.method, figure.dataset, figure.scale, figure.protocol)
                 groups.setdefault(place, []).append(checked)
+        of_method: dict[tuple[str, str], list[tuple[Checked, Asked]]] = {}
         for (method, _, scale, protocol), checks in groups.items():
             try:
                 data = _dataset(checks[0].figure.dataset, own)
@@ -128,10 +141,16 @@ def check_claim(path: Path, claim: Claim, means: ClaimMeans) -> ClaimCheck:
                 if protocol:
                     means.step(f"computing {method} {data.name} x{scale} {protocol}")
                     _compute(registry, choice, data, checks, means)
-                _explain(registry, choice, data, [one for one in checks if one.status != "confirmed"], means)
             except SrbenchError as error:
                 for one in checks:
                     one.reason = one.reason or str(error).rstrip(".")
+            else:
+                asked = [(one, Asked(one.figure, data, choice)) for one in checks]
+                of_method.setdefault((method, protocol), []).extend(asked)
+        for (method, protocol), pairs in of_method.items():
+            together = _explain(registry, pairs, means)
+            if together is not None:
+                found.together.append(Together(method, protocol, together))
     return found
 
 
@@ -238,25 +257,32 @@ def _compute(registry: Registry, choice: Choice, data: Dataset, checks: list[Che
         one.notes += here.notes
 
 
-def _explain(registry: Registry, choice: Choice, data: Dataset, checks: list[Checked], means: ClaimMeans) -> None:
-    """Have those explained that are off, or have no protocol."""
-    wanted = [one for one in checks if not one.reason and explains(one.figure, data)]
-    if not means.explain or not wanted:
-        for one in checks:
-            if not one.figure.protocol:
-                one.reason = one.reason or "it names no protocol, and explain has no variants of it"
-        return
-    figures = [one.figure for one in wanted]
-    means.step(f"explaining {figures[0].method} {data.name} x{figures[0].scale}")
-    if choice.card.supplied:
-        images = registry.method(choice.card.name)()
-        assert isinstance(images, SrImages)
-        folder = images.folder(data.name, figures[0].scale, data.called)
-        answers = explained_by_images(folder, data, figures)
-    else:
-        own = Registry(means.plugins, registry.models, hosted=False)  # explain has no hosts
-        answers = explained_by_method(own, choice, data, figures, means.device)
-    for one, answer in zip(wanted, answers, strict=True):
-        one.answer = answer
-        if not one.figure.protocol:
-            one.status = "explained" if answer.within_reach else "unexplained"
+def _explain(registry: Registry, pairs: list[tuple[Checked, Asked]], means: ClaimMeans) -> JointAnswer | None:
+    """Have those figures of a method explained that are off, or have no protocol.
+
+    With them go those that are confirmed on the same images at the same scale: a variant has to give these as well.
+    """
+    off = {(asked.data.name, asked.figure.scale) for one, asked in pairs if one.status != "confirmed"}
+    wanted = [
+        (one, asked)
+        for one, asked in pairs
+        if not one.reason and explains(one.figure, asked.data) and (asked.data.name, asked.figure.scale) in off
+    ]
+    together = None
+    if means.explain and any(one.status != "confirmed" for one, _ in wanted):
+        # explain has no hosts; a folder of SR images needs none
+        is_images = wanted[0][1].choice.card.supplied
+        own = registry if is_images else Registry(means.plugins, registry.models, hosted=False)
+        found = explain_figures(own, [asked for _, asked in wanted], means.device, means.step)
+        together = found.together
+        for place, (one, _) in enumerate(wanted):
+            one.reason = found.reasons.get(place, "")
+            if one.status != "confirmed" and place in found.answers:
+                one.answer, one.is_together = found.answers[place], place in found.given
+                if not one.figure.protocol:
+                    is_given = found.given.get(place, bool(one.answer.within_reach))
+                    one.status = "explained" if is_given else "unexplained"
+    for one, _ in pairs:
+        if one.status == "unchecked":
+            one.reason = one.reason or "it names no protocol, and explain has no variants of it"
+    return together

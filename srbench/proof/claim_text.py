@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from srbench.bench.results import SCHEMA_VERSION
-from srbench.explain.search import Answer
-from srbench.proof.check_claim import Checked, ClaimCheck
-from srbench.report.text.explanation import answer_data
+from srbench.proof.check_claim import Checked, ClaimCheck, Together
+from srbench.report.text.explanation import answer_data, chance_words, joint_chance_words, joint_data, joint_words
 from srbench.system.plain import json_number
 from srbench.system.text import counted
 
 FEW = 3
-"""Variants that are named of a figure."""
+"""Variants that are named of a figure, or of several together."""
+MOST = 20
+"""Variants of several figures together, in JSON."""
 
 
 def claim_headline(found: ClaimCheck) -> str:
@@ -41,6 +42,9 @@ def claim_paragraphs(found: ClaimCheck) -> Iterator[str]:
     for one in found.figures:
         yield f"- {one.figure}: {verdict(one)}"
         yield from (f"  {line}" for line in explanation(one))
+    for several in found.together:
+        yield together_headline(several)
+        yield from (f"  {line}" for line in together_lines(several))
     notes = dict.fromkeys(note for one in found.figures for note in one.notes)
     yield from (f"note: {note}" for note in notes)
 
@@ -67,23 +71,36 @@ def explanation(one: Checked) -> Iterator[str]:
         near = one.answer.found[0]
         yield f"explain: none of {tried:,} variants gives it; the nearest, {near.candidate.words}: {near.figure:.4f}"
         return
+    if one.is_together:
+        yield f"explain: {len(hits)} of {tried:,} variants {'gives' if len(hits) == 1 else 'give'} it alone"
+        return
     for hit in hits[:FEW]:
         yield f"explain: {hit.candidate.words}: {hit.figure:.5f}"
     if len(hits) > FEW:
         yield f"explain: and {len(hits) - FEW} more of {tried:,} variants"
-    if likely := chance(one.answer):
-        yield likely
+    yield chance_words(one.answer)
 
 
-def chance(answer: Answer) -> str:
-    """A sentence where a match could well be chance; else nothing."""
-    found = answer.chance
-    if found is None or found.by_plausible is None or found.by_plausible * 10 < found.numbers:
-        return ""
-    return (
-        f"which may be chance: variants as plausible give {found.by_plausible} of the {found.numbers} such numbers "
-        f"from {found.low:.4g} to {found.high:.4g}"
-    )
+def together_headline(several: Together) -> str:
+    """How many variants give all of several figures."""
+    answer, under = several.answer, f" under {several.protocol}" if several.protocol else ""
+    return f"the {len(answer.figures)} figures of {several.method}{under} together: {joint_words(answer)}"
+
+
+def together_lines(several: Together) -> Iterator[str]:
+    """The variants that give most of several figures, and what that is worth."""
+    answer = several.answer
+    count = len(answer.figures)
+    for joint in answer.found[:FEW]:
+        if any(joint.given):
+            yield f"explain: {sum(joint.given)} of {count} by {joint.words}"
+    if (more := len(answer.give_all) - FEW) > 0:
+        yield f"explain: and {more} more give all"
+    if not all(answer.found[0].given):
+        missed = [str(figure) for figure, given in zip(answer.figures, answer.found[0].given, strict=True) if not given]
+        yield f"explain: the first of them does not give {', '.join(missed[:FEW])}{', …' * (len(missed) > FEW)}"
+    if chance := joint_chance_words(answer):
+        yield chance
 
 
 def claim_document(found: ClaimCheck) -> str:
@@ -93,6 +110,9 @@ def claim_document(found: ClaimCheck) -> str:
         "title": found.claim.title,
         "source": found.claim.source,
         "figures": [_row(one) for one in found.figures],
+        "together": [
+            {"method": one.method, "protocol": one.protocol, **joint_data(one.answer, MOST)} for one in found.together
+        ],
     }
     return json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False)
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from srbench.bench.results import DatasetRecord
 from srbench.data.catalog import dataset_of, known_names, load_manifest, resolve
 from srbench.data.dataset import Dataset, ImageFile, Item
 from srbench.data.images import ensure_fetched
-from srbench.data.own.folders import content_hash
+from srbench.data.own.folders import content_hash, first_images
 from srbench.errors import DataError, SrbenchError
 from srbench.imaging.files import image_size, pixels_sha256, read_image
 from srbench.proof.manifest import BundleDataset, BundleImage
@@ -38,16 +39,19 @@ def known_sets(names: Iterable[str]) -> list[Dataset]:
     return found
 
 
-def by_content(content: str, sets: Sequence[Dataset], name: str) -> Dataset:
-    """The data set of a content hash.
+def by_content(record: DatasetRecord, sets: Sequence[Dataset]) -> Dataset:
+    """The data set of a run, or the first images of one where the run has these alone.
 
     Raises:
-        DataError: none has it.
+        DataError: it is not here.
     """
-    for dataset in sets:
-        if dataset.content_hash == content:
+    for whole in sets:
+        dataset = first_images(whole, record.images) if record.of else whole
+        if dataset.content_hash == record.content_hash:
             return dataset
-    raise DataError(f"The data set '{name}' of this run is not here, or has changed: name its folder by --datasets.")
+    raise DataError(
+        f"The data set '{record.name}' of this run is not here, or has changed: name its folder by --datasets."
+    )
 
 
 def described(dataset: Dataset, name: str) -> BundleDataset:
@@ -58,12 +62,8 @@ def described(dataset: Dataset, name: str) -> BundleDataset:
         name: what the run calls it.
 
     Raises:
-        DataError: an image cannot be had or read, or the data set has no HR.
+        DataError: an image cannot be had or read.
     """
-    if not dataset.has_hr:
-        raise DataError(
-            f"'{dataset.name}' has no HR, and a bundle is verified against HR: leave its cells out of the run."
-        )
     if any(file.pixels_sha256 is None for item in dataset.items for file in item.files):
         ensure_fetched(dataset)
     images = tuple(map(_image, dataset.items))
@@ -71,13 +71,12 @@ def described(dataset: Dataset, name: str) -> BundleDataset:
 
 
 def _image(item: Item) -> BundleImage:
-    assert item.hr is not None
-    height, width = _size(item.hr)
+    height, width = _size(item.main)
     return BundleImage(
         name=item.name,
         width=width,
         height=height,
-        pixels=pixels_of(item.hr),
+        pixels=None if item.hr is None else pixels_of(item.hr),
         lr_pixels=None if item.lr is None else pixels_of(item.lr),
         identity=tuple(file.identity for file in item.files),
     )
@@ -118,11 +117,13 @@ def local(wanted: BundleDataset, sets: Sequence[Dataset]) -> Dataset:
         if dataset.content_hash == wanted.content_hash:
             return dataset
     for dataset in sets:
-        if dataset.lacks_files() or len(dataset.items) < len(wanted.images):
+        alike = dataset.has_hr == wanted.has_hr
+        if not alike or dataset.lacks_files() or len(dataset.items) < len(wanted.images):
             continue
         by_pixels = {tuple(map(pixels_of, item.files)): item for item in dataset.items}
-        keys = [(image.pixels, *((image.lr_pixels,) if image.lr_pixels else ())) for image in wanted.images]
+        keys = [image.key for image in wanted.images]
         if all(key in by_pixels for key in keys):
             items = [replace(by_pixels[key], name=image.name) for key, image in zip(keys, wanted.images, strict=True)]
             return replace(dataset, name=wanted.name, items=tuple(items), content_hash=wanted.content_hash)
-    raise DataError(f"the images of '{wanted.name}' are not here: name their folder by --datasets")
+    way = "name their folder by --datasets" if wanted.has_hr else "name the folder of LR by --datasets lr=DIR"
+    raise DataError(f"the images of '{wanted.name}' are not here: {way}")

@@ -44,14 +44,19 @@ class BundleImage(Frozen):
 
     name: Name
     width: Side
-    """Of HR as it is stored, in pixels."""
+    """Of HR as it is stored, in pixels; of LR in a set without HR."""
     height: Side
-    pixels: Sha256
-    """Of HR's samples (:func:`srbench.imaging.files.pixels_sha256`), which any lossless copy has."""
+    pixels: Sha256 | None
+    """Of HR's samples (:func:`srbench.imaging.files.pixels_sha256`), which any lossless copy has; null without HR."""
     lr_pixels: Sha256 | None = None
-    """Of LR's, in a set of pairs."""
+    """Of LR's, in a set of pairs or of LR alone."""
     identity: tuple[Name, ...]
     """Of HR, then of LR: what the data set's content hash is made of."""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The pixel hashes of HR and of LR, as far as there are these."""
+        return tuple(pixels for pixels in (self.pixels, self.lr_pixels) if pixels is not None)
 
 
 class BundleDataset(Frozen):
@@ -62,9 +67,17 @@ class BundleDataset(Frozen):
     homepage: Name = ""
     images: tuple[BundleImage, ...] = Field(min_length=1)
 
+    @property
+    def has_hr(self) -> bool:
+        """Whether it has HR images."""
+        return self.images[0].pixels is not None
+
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        content = digest([[image.name, *image.identity] for image in self.images])
+        kinds = {(image.pixels is not None, image.lr_pixels is not None) for image in self.images}
+        if len(kinds) > 1 or not self.images[0].key:
+            raise ValueError("HR, LR or both have to be named of all images alike")
+        content = digest([[image.name, *([] if self.has_hr else [None]), *image.identity] for image in self.images])
         if content != self.content_hash:
             raise ValueError("content_hash is not that of the images")
         if len({image.name for image in self.images}) != len(self.images):

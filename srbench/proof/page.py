@@ -10,7 +10,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from srbench.proof.check_claim import ClaimCheck
-from srbench.proof.claim_text import claim_headline, claim_paragraphs, explanation
+from srbench.proof.claim_text import (
+    claim_headline,
+    claim_paragraphs,
+    explanation,
+    together_headline,
+    together_lines,
+)
 from srbench.proof.claim_text import verdict as figure_verdict
 from srbench.proof.text import headline, paragraphs, worst_first
 from srbench.proof.verdict import DEPTHS, Verification, count_depths
@@ -28,7 +34,7 @@ _WHAT = {
 
 def verification_page(found: Verification) -> str:
     """The page. Every name in it is text, whatever it holds."""
-    metrics = [metric for metric in found.run.record.metrics if not metric.unavailable]
+    metrics = found.metrics
     rows = [
         {
             "method": cell.id.method_label,
@@ -76,6 +82,7 @@ def claim_page(found: ClaimCheck) -> str:
         made_from="the printed figures",
         verdict=title.rpartition(": ")[2],
         rows=rows,
+        together=[(together_headline(one), list(together_lines(one))) for one in found.together],
         text="\n".join(claim_paragraphs(found)),
     )
 

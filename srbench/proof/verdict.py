@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
-from srbench.bench.results import CellId, CellResult
+from srbench.bench.results import CellId, CellResult, MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.errors import EXIT_DATA, EXIT_OK, EXIT_REGRESSION
 from srbench.proof.manifest import Manifest
@@ -150,6 +150,11 @@ class Verification:
     ran: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     asked: Depth | None = None
+
+    @property
+    def metrics(self) -> list[MetricRecord]:
+        """The metrics that it has values of."""
+        return [metric for metric in self.run.record.metrics if any(metric.name in c.cell.values for c in self.cells)]
 
     @property
     def depth(self) -> Depth | None:

@@ -26,10 +26,10 @@ from srbench.proof.code import foreign_code, unpack
 from srbench.proof.datasets import known_sets, local, resolved
 from srbench.proof.reading import Bundle
 from srbench.proof.reproduce import Again, reproduce
-from srbench.proof.rescore import checks, planes_in, rescore
+from srbench.proof.rescore import beside, checks, planes_in, rescore
 from srbench.proof.verdict import CellVerdict, Check, Depth, Verification
 from srbench.proof.whole import contradictions
-from srbench.protocols.case import Case
+from srbench.protocols.case import Case, LrCase
 from srbench.protocols.content import protocol_of
 from srbench.system.files import write_atomically
 
@@ -171,7 +171,7 @@ def _rescore(
     members = {(sr.cell, sr.image): sr.member for sr in bundle.manifest.sr_images}
     sets = {dataset.name: dataset for dataset in bundle.manifest.datasets}
 
-    def planes_of(cell: CellResult, image: ImageResult, case: Case) -> NDArray[np.float64] | None:
+    def planes_of(cell: CellResult, image: ImageResult, case: Case | LrCase) -> NDArray[np.float64] | None:
         if means.images:
             return _planes_from_folder(means.images, cell.id, image, case, here[cell.id.dataset].get())
         member = members.get((cell.key, image.name))
@@ -198,7 +198,7 @@ def _rescore(
 
 
 def _planes_from_folder(
-    template: str, cell: CellId, image: ImageResult, case: Case, dataset: Dataset
+    template: str, cell: CellId, image: ImageResult, case: Case | LrCase, dataset: Dataset
 ) -> NDArray[np.float64]:
     """An SR image of a folder, as ``images:DIR`` reads it.
 
@@ -210,9 +210,13 @@ def _planes_from_folder(
             if value.strip(".") == "" or any(sign in value for sign in "/\\\0"):
                 raise DataError(f"'{value}' cannot be part of a folder's name")
             path = path.replace(f"{{{name}}}", value)
-    files = match_by_name(Path(path), dataset, cell.scale).files
-    place = [item.name for item in dataset.items].index(image.name)
-    return read_sr(files[place], image.name, case.hr, case.uncropped).astype(np.float64)
+    names = [item.name for item in dataset.items]
+    if image.name not in names:
+        raise DataError(f"'{image.name}' is one of several SR images of an HR image, which no folder has")
+    file = match_by_name(Path(path), dataset, cell.scale).files[names.index(image.name)]
+    has_hr = isinstance(case, Case)
+    most = case.uncropped if isinstance(case, Case) else case.enlarged.shape[:2]
+    return read_sr(file, image.name, beside(case), most, has_hr=has_hr).astype(np.float64)
 
 
 def _weights(bundle: Bundle, folder: Path) -> dict[str, Path]:

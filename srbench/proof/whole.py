@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 
-from srbench.bench.results import CellResult, MetricRecord
+from srbench.bench.results import CellResult, MetricRecord, RunRecord
 from srbench.data.catalog import known_content, load_manifest, manifest_names
 from srbench.errors import SrbenchError
 from srbench.metrics.pixel import psnr_of_mse
 from srbench.metrics.pooling import POOLS
 from srbench.proof.manifest import BundleDataset, BundleMethod, results_digest
 from srbench.proof.reading import Bundle
-from srbench.protocols.content import forged_name
+from srbench.protocols.content import forged_name, protocol_of
+from srbench.protocols.protocol import image_name
 from srbench.system.hashes import digest
 
 ROUNDING = 1e-9
@@ -33,30 +34,34 @@ def contradictions(bundle: Bundle) -> Iterator[str]:
     methods = {method.name: method for method in manifest.methods}
     for known in record.datasets:
         dataset = datasets.get(known.name)
-        if dataset is None or (dataset.content_hash, len(dataset.images)) != (known.content_hash, known.images):
+        stated = (known.content_hash, known.images, known.has_hr)
+        if dataset is None or (dataset.content_hash, len(dataset.images), dataset.has_hr) != stated:
             yield f"the data set {known.name} is another in the run than in the manifest"
-        elif forged := _forged_set(dataset):
+        elif forged := _forged_set(dataset, known.of):
             yield forged
     metrics = {metric.name: metric for metric in record.metrics}
+    turns = _turns(record)
     for cell in bundle.run.cells:
-        yield from (f"{cell.id}: {problem}" for problem in _of_cell(cell, bundle, datasets, methods, metrics))
+        yield from (f"{cell.id}: {problem}" for problem in _of_cell(cell, bundle, datasets, methods, metrics, turns))
     cells = {cell.key: {image.name for image in cell.images} for cell in bundle.run.cells}
     for sr in manifest.sr_images:
         if sr.image not in cells.get(sr.cell, ()):
             yield f"{sr.member} is the SR image of no cell"
 
 
-def _forged_set(dataset: BundleDataset) -> str:
-    """What is wrong with a data set's name: one of srbench's belongs to its images."""
+def _forged_set(dataset: BundleDataset, of: int) -> str:
+    """What is wrong with a data set's name: one of srbench's belongs to its images, or to the first of so many."""
     for name in manifest_names():
         manifest = load_manifest(name)
         for split in manifest.splits:
             if dataset.name == (name if split == manifest.default_split else f"{name}-{split}"):
+                entries = manifest.splits[split].entries()
+                count = len(dataset.images) if of == len(entries) else None
                 try:
-                    content = known_content(manifest, split)
+                    content = known_content(manifest, split, count)
                 except SrbenchError:
                     return ""
-                images = {entry.name: entry.pixels_sha256 for entry in manifest.splits[split].entries()}
+                images = {entry.name: entry.pixels_sha256 for entry in entries}
                 other = [i.name for i in dataset.images if images.get(i.name, i.pixels) not in (None, i.pixels)]
                 if content != dataset.content_hash or other:
                     return f"it calls its data set {name}, and its images are not those of srbench's {name}"
@@ -69,6 +74,7 @@ def _of_cell(
     datasets: Mapping[str, BundleDataset],
     methods: Mapping[str, BundleMethod],
     metrics: Mapping[str, MetricRecord],
+    turns: Sequence[int | None],
 ) -> Iterator[str]:
     record, inputs = bundle.run.record, cell.inputs
     try:
@@ -87,7 +93,7 @@ def _of_cell(
         ("protocol's name", cell.id.protocol, record.protocol),
         ("data set", inputs.get("dataset"), dataset and dataset.content_hash),
         ("source", inputs.get("source"), method and method.source),
-        ("metrics", sorted(inputs.get("metrics") or ()), sorted(m.name for m in metrics.values() if not m.unavailable)),
+        ("metrics", sorted(inputs.get("metrics") or ()), sorted(_computed(metrics, dataset))),
     ):
         if stated != known:
             yield f"its {what} is another in its inputs than in the run"
@@ -95,21 +101,40 @@ def _of_cell(
     if inputs.get("weights") not in (None, *weights):
         yield "the manifest does not name its weights"
     if dataset is not None:
-        yield from _images(cell, dataset)
+        yield from _images(cell, dataset, turns)
+        for name in cell.values.keys() - _computed(metrics, dataset):
+            if name in metrics:
+                yield f"its {name} compares with HR, and {dataset.name} has none"
     for name in {*cell.values, *(name for image in cell.images for name in image.values)} - metrics.keys():
         yield f"the run has no metric {name}"
     yield from _figures(cell, metrics, record.protocol_content)
 
 
-def _images(cell: CellResult, dataset: BundleDataset) -> Iterator[str]:
-    if [image.name for image in cell.images] != [image.name for image in dataset.images]:
+def _turns(record: RunRecord) -> Sequence[int | None]:
+    """The LR images that the protocol makes of one HR image; one of a protocol that is not known here."""
+    try:
+        return protocol_of(record.protocol, record.protocol_content).turns
+    except SrbenchError:
+        return (None,)
+
+
+def _computed(metrics: Mapping[str, MetricRecord], dataset: BundleDataset | None) -> set[str]:
+    """The metrics that a data set has values of."""
+    has_hr = dataset is None or dataset.has_hr
+    return {metric.name for metric in metrics.values() if not metric.unavailable and (has_hr or not metric.needs_hr)}
+
+
+def _images(cell: CellResult, dataset: BundleDataset, turns: Sequence[int | None]) -> Iterator[str]:
+    known = [(image_name(image.name, turn), image) for image in dataset.images for turn in turns]
+    if [image.name for image in cell.images] != [name for name, _ in known]:
         yield "its images are not those of its data set"
         return
     scale = cell.id.scale
-    for image, known in zip(cell.images, dataset.images, strict=True):
-        beyond = (known.width - image.width, known.height - image.height)
-        if not all(0 <= more < scale for more in beyond):
-            yield f"{image.name} has {image.width}x{image.height} pixels, and HR {known.width}x{known.height}"
+    enlarged, what = (1, "HR") if dataset.has_hr else (scale, "enlarged LR")
+    for image, (_, whole) in zip(cell.images, known, strict=True):
+        width, height = whole.width * enlarged, whole.height * enlarged
+        if not all(0 <= more < scale for more in (width - image.width, height - image.height)):
+            yield f"{image.name} has {image.width}x{image.height} pixels, and {what} {width}x{height}"
 
 
 def _figures(cell: CellResult, metrics: Mapping[str, MetricRecord], protocol: Mapping[str, object]) -> Iterator[str]:
@@ -122,7 +147,10 @@ def _figures(cell: CellResult, metrics: Mapping[str, MetricRecord], protocol: Ma
             continue
         value = cell.values[name]
         if name in cell.of_set or metric.of_set:
-            yield f"its {name} is a value of the whole set, which is not verified: leave that metric out of the run"
+            if not metric.of_set or name not in cell.of_set:
+                yield f"its {name} is a value of the whole set in one of its cells and its run, and not in the other"
+            elif rows:
+                yield f"its {name} is a value of the whole set, and images have one"
             continue
         is_pooled = protocol.get("aggregate") == "pooled" and metric.pool != "mean"
         if is_pooled and metric.pool not in POOLS:

@@ -210,3 +210,8 @@ class Protocol:
 def join_scales(scales: tuple[int, ...]) -> str:
     """Scales in words."""
     return ", ".join(f"x{scale}" for scale in scales)
+
+
+def image_name(name: str, turn: int | None) -> str:
+    """What results call an image: its name, with the turn's number where a protocol makes several LR images of it."""
+    return name if turn is None else f"{name}-{turn + 1}"

@@ -23,8 +23,8 @@ from srbench.protocols.protocol import Protocol
 from srbench.recipe import Recipe, read_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
-INPUTS = os.environ.get("SRBENCH_FUZZ", "950")
-KINDS = 19
+INPUTS = os.environ.get("SRBENCH_FUZZ", "1050")
+KINDS = 21
 
 plain = st.recursive(
     st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.text(),

@@ -87,7 +87,75 @@ def test_numbers_that_chance_gives(photos: Path, tmp_path: Path) -> None:
     """One with no decimals is given by many variants, and it is said."""
     found = check(write(tmp_path / "claim.json", figure(f"{values(photos)['psnr']:.0f}", protocol="")), photos)
     assert found.figures[0].status == "explained"
-    assert any("may be chance" in line for line in claim_paragraphs(found))
+    assert any("Chance is likely: " in line and " lie this near" in line for line in claim_paragraphs(found))
+
+
+def several(photos: Path, protocol: str, stated: str = "", scales: tuple[int, ...] = (2, 3)) -> list[dict[str, object]]:
+    """PSNR and SSIM at scales as bicubic has them under a protocol; ``stated`` is what the paper says it is."""
+    found = []
+    for scale in scales:
+        run = srbench.run("bicubic", datasets=str(photos), scales=scale, protocol=protocol, out=photos.parent / "runs")
+        true = run.loaded.cells[0].values
+        found.append(figure(f"{true['psnr']:.2f}", scale=scale, protocol=stated))
+        found.append(figure(f"{true['ssim']:.4f}", scale=scale, protocol=stated, metric="SSIM"))
+    return found
+
+
+def test_several_figures_are_explained_together(photos: Path, tmp_path: Path) -> None:
+    """Each has many explanations, and all have one; a figure that it does not give is not explained by another."""
+    figures = several(photos, "edsr")
+    found = check(write(tmp_path / "claim.json", *figures), photos)
+    assert [one.status for one in found.figures] == ["explained"] * 4
+    (together,) = found.together
+    assert (together.method, together.protocol) == ("Bicubic", "")
+    assert together.answer.found[0].protocols == ("edsr",)
+    assert len(together.answer.give_all) < min(len(one.answer.within_reach) for one in found.figures if one.answer)
+    text = "\n".join(claim_paragraphs(found))
+    assert "the 4 figures of Bicubic together: " in text
+    assert "  explain: 4 of 4 by `edsr`" in text
+    assert "  Chance is unlikely: of numbers drawn at random around these" in text
+    assert "Chance is likely" not in text  # of one alone, which is no matter here
+    assert "4 of 4 by `edsr`" in claim_page(found)
+    (document,) = json.loads(claim_document(found))["together"]
+    assert document["variants"][0]["given"] == [True] * 4
+    assert document["method"] == "Bicubic"
+
+    other = several(photos, "rgb", scales=(3,))
+    mixed = check(write(tmp_path / "claim.json", *figures[:3], other[1], figures[0]), photos)
+    assert [one.status for one in mixed.figures] == ["explained"] * 3 + ["unexplained", "explained"]
+    assert mixed.exit_code == 1
+    assert mixed.together[0].answer.most == 3
+    assert len(mixed.together[0].answer.figures) == 4  # one is printed twice
+    text = "\n".join(claim_paragraphs(mixed))
+    assert "explain: the first of them does not give SSIM photos x3" in text
+    assert "variants would give 3 of 4 on average" in text
+
+
+def test_what_is_confirmed_is_a_figure_that_a_variant_must_give(photos: Path, tmp_path: Path) -> None:
+    """Of the same images at the same scale: PSNR is the protocol's, so SSIM's window is another."""
+    psnr, ssim = several(photos, "lapsrn", "lapsrn", (2,))
+    other = several(photos, "edsr", "lapsrn", (2,))[1]
+    alone = check(write(tmp_path / "claim.json", other), photos)
+    found = check(write(tmp_path / "claim.json", psnr, other, several(photos, "lapsrn", "lapsrn", (3,))[0]), photos)
+    assert [one.status for one in found.figures] == ["confirmed", "off", "confirmed"]
+    assert not alone.together
+    (together,) = found.together
+    assert [str(one) for one in together.answer.figures] == ["PSNR photos x2", "SSIM photos x2"]
+    assert together.protocol == "lapsrn"
+    assert alone.figures[0].answer is not None
+    assert len(together.answer.give_all) <= len(alone.figures[0].answer.within_reach)
+    assert "under lapsrn together" in "\n".join(claim_paragraphs(found))
+    assert not check(write(tmp_path / "claim.json", psnr, ssim), photos).together  # nothing is off
+
+
+def test_a_figure_that_cannot_be_explained_leaves_the_others(photos: Path, tmp_path: Path) -> None:
+    figures = several(photos, "edsr")
+    wrong = [figure("33.5", protocol="", metric="ssim"), figure("30.0", protocol="", scale=400)]
+    found = check(write(tmp_path / "claim.json", *wrong, *figures), photos)
+    assert [one.status for one in found.figures] == ["unchecked"] * 2 + ["explained"] * 4
+    assert "An SSIM is at most 1" in found.figures[0].reason
+    assert found.figures[1].reason
+    assert found.together[0].answer.most == 4
 
 
 def test_by_other_names(photos: Path, tmp_path: Path) -> None:

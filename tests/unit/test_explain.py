@@ -476,3 +476,21 @@ def test_variants_are_ranked_by_how_many_figures_they_give() -> None:
     assert [joint.given for joint in answer.found[:2]] == [(True, True, True), (True, True, False)]
     assert answer.give_all == answer.found[:1]
     assert answer.by_chance == pytest.approx(1 / 101**3)  # one of them lies near all three
+    assert answer.most == 3 and not answer.is_likely
+
+
+def test_chance_to_give_some_of_several_figures() -> None:
+    """As many as the first gives or more: counted over every draw."""
+    candidates = bicubic_candidates()[:3]
+    places = read_figures(["x2=33.7", "x3=30.4", "x4=28.4"], "set5", None, None)
+    table = [[33.7, 30.4, 27.0], [33.6, 30.5, 20.0], [33.5, 30.3, 28.3]]
+    measured = [
+        Measured(figure, {each.variant: row[at] for each, row in zip(candidates, table, strict=True)})
+        for at, figure in enumerate(places)
+    ]
+    answer = search_all({"psnr": candidates}, measured)
+    assert answer.most == 2 and not answer.give_all
+    hit = 1 / 11  # of the numbers from 33.2 to 34.2
+    draws = [sum(draw) for draw in itertools.product((0, 1), repeat=3)]
+    all_near = sum(hit**count * (1 - hit) ** (3 - count) for count in draws if count >= 2)
+    assert answer.by_chance == pytest.approx(2 * hit**2 + all_near)

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from srbench.explain.joint import JointAnswer
-from srbench.explain.search import LIKELY, Answer, Found
+from srbench.explain.search import Answer, Found
 from srbench.system.plain import json_number
 
 SIMPLE = 1
@@ -40,7 +40,8 @@ def print_answer(answer: Answer, subject: str, console: Console, *, top: int, ev
     elif answer.within_reach:
         hits, near = answer.within_reach, answer.near_misses
         _print(console, answer, hits[:top], len(hits) - top, "within reach (--all); another decimal would tell more")
-        console.print(_chance(answer))
+        more = " More numbers tell more: x2=33.66/.9299 x3=30.39." if answer.chance and answer.chance.is_likely else ""
+        console.print(Text(f"\n{chance_words(answer)}{more}"))
         if near and len(hits) < top:
             console.print("\nNear misses, nearest first:")
             _print(console, answer, near[:FEW])
@@ -62,19 +63,19 @@ def _title(answer: Answer, subject: str) -> Text:
     return Text(f"{number} of {subject}: {hits} of {tried} variants {give}:", style="bold")
 
 
-def _chance(answer: Answer) -> Text:
-    """How many numbers would have been matched too."""
+def chance_words(answer: Answer) -> str:
+    """How many numbers would have been matched too; empty where no variant gives the one that was looked for."""
     number, chance = answer.number, answer.chance
-    assert number is not None and chance is not None
+    if number is None or chance is None or chance.by_plausible is None:
+        return ""
     digits = len(number.text.partition(".")[2])
     low, high = (f"{value:.{digits}f}" for value in (chance.low, chance.high))
     hits = len(answer.within_reach)
     near = f"{hits} variant lies" if hits == 1 else f"{hits} variants lie"
-    more = " More numbers tell more: x2=33.66/.9299 x3=30.39." if chance.is_likely else ""
-    return Text(
-        f"\nChance is {'likely' if chance.is_likely else 'unlikely'}: {near} this near, and of the {chance.numbers:,} "
+    return (
+        f"Chance is {'likely' if chance.is_likely else 'unlikely'}: {near} this near, and of the {chance.numbers:,} "
         f"such numbers from {low} to {high} some variant gives {chance.by_any:,}, and one as plausible as the first "
-        f"gives {chance.by_plausible:,}.{more}"
+        f"gives {chance.by_plausible:,}."
     )
 
 
@@ -114,10 +115,8 @@ def print_joint(answer: JointAnswer, subject: str, console: Console, *, top: int
         top: how many variants are shown.
     """
     count, hits = len(answer.figures), len(answer.give_all)
-    tried = f"{len(answer.found):,} variants"
-    give = "give" if hits != 1 else "gives"
-    say = f"{hits:,} of {tried} {give} all" if hits else f"none of {tried} gives all"
-    console.print(Text(f"{count} numbers of {subject}: {say}.", style="bold" if hits else "bold red"))
+    title = f"{count} numbers of {subject}: {joint_words(answer)}."
+    console.print(Text(title, style="bold" if hits else "bold red"))
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("gives", justify="right", no_wrap=True)
     table.add_column("how it is made")
@@ -137,11 +136,27 @@ def print_joint(answer: JointAnswer, subject: str, console: Console, *, top: int
     console.print(table)
     if not hits:
         console.print(NOTHING)
-        return
-    likely = "likely" if answer.by_chance > LIKELY else "unlikely"
-    console.print(
-        f"\nChance is {likely}: of numbers drawn at random around these, {answer.by_chance:.2g} variants would give "
-        "all on average."
+    if chance := joint_chance_words(answer):
+        console.print(f"\n{chance}")
+
+
+def joint_words(answer: JointAnswer) -> str:
+    """How many variants give all figures, or as many as any does."""
+    hits, tried = len(answer.give_all), f"{len(answer.found):,} variants"
+    if not hits:
+        return f"none of {tried} gives all"
+    return f"{hits:,} of {tried} {'gives' if hits == 1 else 'give'} all"
+
+
+def joint_chance_words(answer: JointAnswer) -> str:
+    """How many variants would give as many figures by chance; empty where none gives any."""
+    if not answer.most:
+        return ""
+    count = len(answer.figures)
+    many = "all" if answer.most == count else f"{answer.most} of {count}"
+    return (
+        f"Chance is {'likely' if answer.is_likely else 'unlikely'}: of numbers drawn at random around these, "
+        f"{answer.by_chance:.2g} variants would give {many} on average."
     )
 
 
