@@ -248,6 +248,16 @@ def test_a_wrong_guess_is_one_sentence(
     assert "\n" not in str(caught.value)
 
 
+def test_a_network_of_several_scales_is_told_the_scale(net: Path) -> None:
+    net.write_text(
+        "from torch import nn\nclass Multi(nn.Module):\n    def forward(self, x, scale):\n"
+        "        return nn.functional.interpolate(x, scale_factor=scale)\n"
+    )
+    assert open_file("torch", net, CPU, Code(net, "Multi"), 3).run(torch.ones(1, 3, 4, 5)).shape == (1, 3, 12, 15)
+    with pytest.raises(DataError, match=r"Multi takes 2 inputs \(x, scale\)"):
+        open_file("torch", net, CPU, Code(net, "Multi"))
+
+
 def test_what_a_run_shows_wrong_is_one_sentence_too(net: Path) -> None:
     edsr = opened(net, "Edsr", built(net, "Edsr").state_dict(), 2)
     with pytest.raises(UsageError, match=r"w.pth is a model for x2, not x4"):
