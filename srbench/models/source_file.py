@@ -14,10 +14,13 @@ from pathlib import Path
 from types import ModuleType
 
 from srbench.errors import DataError, UsageError
-from srbench.system.source import folders_above, relative_depth
+from srbench.system.source import folders_above, relative_depth, source_files
 from srbench.system.text import first_line
 
 _STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
+MOST_KNOWN = 8
+"""How many modules are kept: the file of each scale's network is one, and a library's registry takes a class once."""
+_KNOWN: dict[tuple[tuple[Path, bytes], ...], ModuleType] = {}
 _STAY = {"srbench", "__main__", *sys.builtin_module_names}
 
 
@@ -38,7 +41,12 @@ def imported(path: Path) -> Iterator[ModuleType]:
     sys.meta_path.insert(0, packages)
     try:  # stdout is for results
         with neighbours(path.parent, root, folders_above(path)), contextlib.redirect_stdout(sys.stderr):
-            yield _module(path, folders, packages)
+            key = tuple((file, content) for file, content in source_files(path, above=True))
+            if key not in _KNOWN:
+                while len(_KNOWN) >= MOST_KNOWN:
+                    del _KNOWN[next(iter(_KNOWN))]
+                _KNOWN[key] = _module(path, folders, packages)
+            yield _KNOWN[key]
     finally:
         sys.meta_path.remove(packages)
 

@@ -363,6 +363,20 @@ def test_a_package_whose_init_fails_is_imported_without_it(tmp_path: Path) -> No
         pass
 
 
+def test_a_file_is_run_once_as_a_registry_of_a_library_takes_a_class_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (library := tmp_path / "site-packages").mkdir()
+    (library / "registry_of_a_library.py").write_text("FOUND = []\n")
+    monkeypatch.syspath_prepend(library)
+    path = tmp_path / "net.py"
+    for text in ("", "CHANGED = True\n"):
+        path.write_text(f"from registry_of_a_library import FOUND\nFOUND.append(1)\n{text}")
+        for _ in (2, 4):
+            with imported(path) as module:
+                assert len(module.FOUND) == 1 + bool(text)
+
+
 @pytest.mark.parametrize(
     "text", ["raise OSError('gone')", "import sys; sys.exit(1)", "def f(:", "import no_such_thing"]
 )
