@@ -56,7 +56,7 @@ class CaseSource:
         self._failed: dict[tuple[object, ...], DataError] = {}
 
     def cases(
-        self, dataset: Dataset, scale: int, protocol: Protocol, span: Span | None = None
+        self, dataset: Dataset, scale: float, protocol: Protocol, span: Span | None = None
     ) -> Iterator[tuple[int, str, Case | LrCase]]:
         """Each image's index, its name and its case.
 
@@ -85,7 +85,13 @@ class CaseSource:
         self._once((dataset.content_hash,), lambda: ensure_fetched(dataset))
 
     def _prepared(
-        self, key: tuple[str, str, str], dataset: Dataset, index: int, scale: int, protocol: Protocol, turn: int | None
+        self,
+        key: tuple[str, str, str],
+        dataset: Dataset,
+        index: int,
+        scale: float,
+        protocol: Protocol,
+        turn: int | None,
     ) -> Case | LrCase:
         """An image's case."""
         alone = replace(dataset, items=dataset.items[index : index + 1])
@@ -289,8 +295,9 @@ def _supplied(method: object, job: PlannedJob) -> Matched:
     """The SR images of a method that is a folder, in the order of the data set; empty for other methods."""
     if not isinstance(method, SrImages):
         return Matched(())
-    folder = method.folder(job.dataset.name, job.id.scale, job.dataset.called)
-    return match_by_name(folder, job.dataset, job.id.scale)
+    scale = int(job.id.scale)
+    folder = method.folder(job.dataset.name, scale, job.dataset.called)
+    return match_by_name(folder, job.dataset, scale)
 
 
 def _notes(pairing: str, same: int, count: int) -> Iterator[str]:

@@ -114,7 +114,7 @@ def check_claim(path: Path, claim: Claim, means: ClaimMeans) -> ClaimCheck:
         stack.callback(registry.hosts.close)
         given = _given(registry, claim, means)
         own = [resolve(spec) for spec in means.datasets]
-        groups: dict[tuple[str, str, int, str], list[Checked]] = {}
+        groups: dict[tuple[str, str, float, str], list[Checked]] = {}
         for figure in claim.figures:
             checked = Checked(figure, reason="" if figure.value else "its value has not been filled in")
             found.figures.append(checked)
@@ -152,7 +152,7 @@ def _given(registry: Registry, claim: Claim, means: ClaimMeans) -> dict[str, Cho
 
 
 def _choice(
-    registry: Registry, name: str, scale: int, data: Dataset, given: Mapping[str, Choice], means: ClaimMeans
+    registry: Registry, name: str, scale: float, data: Dataset, given: Mapping[str, Choice], means: ClaimMeans
 ) -> Choice:
     """The method of a figure.
 
@@ -251,7 +251,7 @@ def _explain(registry: Registry, choice: Choice, data: Dataset, checks: list[Che
     if choice.card.supplied:
         images = registry.method(choice.card.name)()
         assert isinstance(images, SrImages)
-        folder = images.folder(data.name, figures[0].scale, data.called)
+        folder = images.folder(data.name, int(figures[0].scale), data.called)
         answers = explained_by_images(folder, data, figures)
     else:
         own = Registry(means.plugins, registry.models, hosted=False)  # explain has no hosts

@@ -39,7 +39,7 @@ def explained_by_method(
     from srbench.inference import resolve_device
     from srbench.training.loading import load_method
 
-    scale, where = figures[0].scale, resolve_device(device)
+    scale, where = int(figures[0].scale), resolve_device(device)
     method = load_method(registry, choice, scale, where)
     answers = []
     try:
@@ -64,9 +64,9 @@ def explained_by_images(folder: Path, data: Dataset, figures: Sequence[Figure]) 
     answers = []
     for figure in figures:
         number = read_number(figure.value, figure.metric)
-        files = match_by_name(folder, data, figure.scale).files
+        files = match_by_name(folder, data, int(figure.scale)).files
         found = candidates_for_images(number.metric, gray=has_gray(data))
         variants = [candidate.variant for candidate in found]
-        computed = figures_of_images(files, data, figure.scale, variants, lambda: None)
+        computed = figures_of_images(files, data, int(figure.scale), variants, lambda: None)
         answers.append(search(found, computed, number, number.metric))
     return answers

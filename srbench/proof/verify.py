@@ -210,7 +210,7 @@ def _planes_from_folder(
             if value.strip(".") == "" or any(sign in value for sign in "/\\\0"):
                 raise DataError(f"'{value}' cannot be part of a folder's name")
             path = path.replace(f"{{{name}}}", value)
-    files = match_by_name(Path(path), dataset, cell.scale).files
+    files = match_by_name(Path(path), dataset, int(cell.scale)).files
     place = [item.name for item in dataset.items].index(image.name)
     return read_sr(files[place], image.name, case.hr, case.uncropped).astype(np.float64)
 

@@ -87,6 +87,8 @@ class ProtocolInput(MethodInput):
         gray: the image has no colours.
         lr: makes LR: uint8, or float64 that is not rounded.
         y: makes the luma that was downsampled alone, in the same types; None where LR is downsampled as a whole.
+        factor: by which LR is upsampled, where that is no whole number: what exceeds HR's size, since sides are rounded
+            up, is cut at the bottom and right.
     """
 
     def __init__(
@@ -96,11 +98,13 @@ class ProtocolInput(MethodInput):
         gray: bool,
         lr: Callable[[], NDArray[Any]],
         y: Callable[[], NDArray[Any]] | None,
+        factor: float | None = None,
     ) -> None:
         self.protocol = protocol
         self.size = size
         self.gray = gray
         self.luma_alone = y is not None
+        self._factor = factor
         self._make_lr = lr
         self._make_y = y
 
@@ -129,8 +133,13 @@ class ProtocolInput(MethodInput):
 
     def _upsample(self, image: NDArray[Any]) -> Floats:
         p = self.protocol
-        up = imresize(image, size=self.size, kernel=p.kernel, antialias=p.antialias, border=p.border)
-        return up.astype(np.float64)
+        size = self.size if self._factor is None else None
+        up = imresize(image, self._factor, size=size, kernel=p.kernel, antialias=p.antialias, border=p.border)
+        return up[: self.size[0], : self.size[1]].astype(np.float64)
+
+    def image(self, info: MethodInfo, output: NDArray[np.float32]) -> Floats:
+        """As ever, in HR's size."""
+        return super().image(info, output[:, : self.size[0], : self.size[1]])
 
 
 def as_planes(image: NDArray[Any]) -> NDArray[np.float32]:
