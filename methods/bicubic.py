@@ -26,6 +26,7 @@ class Bicubic(Method):
         scales=frozenset(range(1, 17)),  # 1: LR that has HR's size already
         paper="Keys, Cubic convolution interpolation for digital image processing, IEEE TASSP 1981",
         halo=0,
+        fractional=True,
     )
 
     def upscale(self, x: Tensor, scale: int) -> Tensor:

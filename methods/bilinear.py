@@ -21,6 +21,7 @@ class Bilinear(Method):
         scales=frozenset(range(2, 17)),
         paper="Keys, Cubic convolution interpolation for digital image processing, IEEE TASSP 1981 (as its comparison)",
         halo=1,
+        fractional=True,
     )
 
     def upscale(self, x: Tensor, scale: int) -> Tensor:

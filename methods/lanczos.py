@@ -21,6 +21,7 @@ class Lanczos(Method):
         scales=frozenset(range(2, 17)),
         paper="Duchon, Lanczos filtering in one and two dimensions, Journal of Applied Meteorology 1979",
         halo=3,
+        fractional=True,
     )
 
     def upscale(self, x: Tensor, scale: int) -> Tensor:

@@ -21,6 +21,7 @@ class Nearest(Method):
         scales=frozenset(range(2, 17)),
         paper="(pixel repetition)",
         halo=0,
+        fractional=True,
     )
 
     def upscale(self, x: Tensor, scale: int) -> Tensor:

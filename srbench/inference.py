@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from srbench.errors import DeviceError, MethodError, SrbenchError
 from srbench.method import Method
 from srbench.system.device import check_device, check_threads
+from srbench.system.factors import Factor, is_whole, times
 from srbench.system.memory import keep_freed_memory
 from srbench.system.text import first_line
 
@@ -69,14 +70,14 @@ def resolve_device(name: str, threads: int = 0) -> torch.device:
 
 
 def run_method(
-    method: Method, planes: NDArray[np.float32], scale: int, device: torch.device, *, tile: int | None = None
+    method: Method, planes: NDArray[np.float32], scale: Factor, device: torch.device, *, tile: int | None = None
 ) -> NDArray[np.float32]:
     """Super-resolve one image; :func:`super_resolve` without saying how."""
     return super_resolve(method, planes, scale, device, tile=tile).planes
 
 
 def super_resolve(
-    method: Method, planes: NDArray[np.float32], scale: int, device: torch.device, *, tile: int | None = None
+    method: Method, planes: NDArray[np.float32], scale: Factor, device: torch.device, *, tile: int | None = None
 ) -> Output:
     """Super-resolve one image. One that the device's allocator refuses is tried again in tiles, and in smaller ones.
 
@@ -94,12 +95,13 @@ def super_resolve(
     x = torch.from_numpy(planes)[None].to(device)
     if tile is None and x.shape[-1] * x.shape[-2] > TILE_ABOVE:
         tile = TILE
-    if method.info.halo is None:
+    halo = method.info.halo if is_whole(scale) or method.info.input == "upsampled" else None
+    if halo is None:
         tile = None
     while (out := _attempt(method, x, scale, tile)) is None:
         if device.type == "cuda":
             torch.cuda.empty_cache()
-        tile = _smaller(method, x, tile)
+        tile = _smaller(method, x, tile, halo)
     result: NDArray[np.float32] = out[0].to("cpu", torch.float32).numpy()
     if not np.isfinite(result).all():
         bad = "NaN" if np.isnan(result).any() else "infinity"
@@ -107,7 +109,7 @@ def super_resolve(
     return Output(result, tile)
 
 
-def _attempt(method: Method, x: torch.Tensor, scale: int, tile: int | None) -> torch.Tensor | None:
+def _attempt(method: Method, x: torch.Tensor, scale: Factor, tile: int | None) -> torch.Tensor | None:
     """The image, whole or in tiles; None if the device's memory did not suffice.
 
     The caller goes on then, since here the traceback still holds the tensors.
@@ -131,13 +133,13 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator: " in str(error)
 
 
-def _smaller(method: Method, x: torch.Tensor, tile: int | None) -> int:
+def _smaller(method: Method, x: torch.Tensor, tile: int | None, halo: int | None) -> int:
     """The side of the tiles to try next: half as large.
 
     Raises:
         MethodError: there are none.
     """
-    if method.info.halo is None:
+    if halo is None:
         raise MethodError(f"{method.info.name} needs more memory than the device has, and cannot work in tiles")
     side = -(-min(tile or max(x.shape[-2:]), max(x.shape[-2:])) // 2)
     if side < SMALLEST_TILE:
@@ -145,14 +147,14 @@ def _smaller(method: Method, x: torch.Tensor, tile: int | None) -> int:
     return side
 
 
-def _checked(method: Method, x: torch.Tensor, scale: int) -> torch.Tensor:
+def _checked(method: Method, x: torch.Tensor, scale: Factor) -> torch.Tensor:
     out = method.upscale(x, scale)
     if not isinstance(out, torch.Tensor):
         raise MethodError(f"{method.info.name} returned {type(out).__name__} where a tensor is due")
     if not out.is_floating_point():
         raise MethodError(f"{method.info.name} returned {out.dtype} where floating point in [0, 1] is due")
     grown = 1 if method.info.input == "upsampled" else scale
-    expected = (*x.shape[:2], x.shape[2] * grown, x.shape[3] * grown)
+    expected = (*x.shape[:2], times(x.shape[2], grown), times(x.shape[3], grown))
     if tuple(out.shape) != expected:
         raise MethodError(f"{method.info.name} returned shape {tuple(out.shape)} where {expected} is due at x{scale}")
     return out
@@ -196,9 +198,9 @@ def scaled(part: slice, factor: int) -> slice:
     return slice(part.start * factor, part.stop * factor)
 
 
-def tiled(method: Method, x: torch.Tensor, scale: int, tile: int, halo: int) -> torch.Tensor:
+def tiled(method: Method, x: torch.Tensor, scale: Factor, tile: int, halo: int) -> torch.Tensor:
     """Work tile by tile, each with a margin of ``halo`` pixels, so that the result equals the whole image's."""
-    grown = 1 if method.info.input == "upsampled" else scale
+    grown = 1 if method.info.input == "upsampled" else int(scale)
     height, width = x.shape[-2:]
     out = x.new_empty((*x.shape[:2], height * grown, width * grown))
     for part in tiles(height, width, tile, halo, method.info.multiple):

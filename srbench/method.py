@@ -21,9 +21,10 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from srbench.recipe import Perceptual, Recipe, Transfer
+from srbench.system.factors import Factor, factor, is_whole
 from srbench.system.names import MODEL_KINDS
 
 if TYPE_CHECKING:  # `srbench report` reads method descriptions and must not import torch
@@ -49,25 +50,27 @@ class MethodInfo:
             ``"rgb"``: three channels; ``"any"``: each channel alike, so it gets whatever planes the protocol degrades.
         input: ``"lr"``, or ``"upsampled"`` if the protocol's own resizer shall first bring LR to HR size (with the
             border and the clipping of the papers): ``upscale`` then gets and returns the same size.
-        scales: the scales it works at.
+        scales: the scales it works at: 2, or 1.5 (whole ones as ints).
         version: raise it whenever the numbers change; weights trained for another version are not used.
         paper: the source to cite.
         halo: how many pixels of the input, to each side, can influence an output pixel. It lets the harness work
             tile by tile. ``None``: the whole image matters, never tile.
         multiple: tiles begin at multiples of this many pixels; for networks that pool, so that each tile is pooled as
             the whole image would be.
+        fractional: it works at every fractional scale up to the largest of ``scales`` too, as 1.5.
     """
 
     name: str
     family: Family
     channels: Literal["y", "rgb", "any"]
     input: Literal["lr", "upsampled"]
-    scales: frozenset[int] = frozenset({2, 3, 4})
+    scales: frozenset[float] = frozenset({2, 3, 4})
     version: int = 1
     paper: str = ""
     halo: int | None = None
     multiple: int = 1
     files: tuple[str, ...] = ()
+    fractional: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what the harness would misread."""
@@ -76,12 +79,24 @@ class MethodInfo:
         for field, allowed in (("family", get_args(Family)), ("channels", ("y", "rgb", "any")), ("input", INPUTS)):
             if getattr(self, field) not in allowed:
                 raise ValueError(f"{self.name}: {field} is one of {', '.join(allowed)}, not {getattr(self, field)!r}")
-        if not isinstance(self.scales, frozenset) or not all(type(scale) is int and scale > 0 for scale in self.scales):
-            raise ValueError(f"{self.name}: scales is a frozenset of whole numbers, not {self.scales!r}")
+        if not isinstance(self.scales, frozenset) or not all(map(_is_scale, self.scales)):
+            raise ValueError(f"{self.name}: scales is a frozenset of numbers such as 2 or 1.5, not {self.scales!r}")
         if not isinstance(self.files, tuple) or not all(isinstance(name, str) and name for name in self.files):
             raise ValueError(f"{self.name}: files is a tuple of paths, not {self.files!r}")
         if self.halo is not None and not (type(self.halo) is int and self.halo >= 0):
             raise ValueError(f"{self.name}: halo is a number of pixels or None, not {self.halo!r}")
+
+    def works_at(self, scale: Factor) -> bool:
+        """Whether it works at a scale."""
+        return scale in self.scales or (self.fractional and not is_whole(scale) and scale <= max(self.scales))
+
+
+def _is_scale(value: object) -> bool:
+    """Whether a value is a scale as it shall be written: 2 and not 2.0."""
+    try:
+        return type(value) is type(factor(value))
+    except ValueError:
+        return False
 
 
 class Method(ABC):
@@ -90,17 +105,17 @@ class Method(ABC):
     info: ClassVar[MethodInfo]
 
     @abstractmethod
-    def upscale(self, x: Tensor, scale: int) -> Tensor:
+    def upscale(self, x: Tensor, scale: Any) -> Tensor:
         """Super-resolve a batch.
 
         Args:
             x: (N, C, h, w) float32 in [0, 1] on any device; C is 1 for luma (studio range: Y/255), 3 for RGB.
                 Each image must be treated as if it were alone.
-            scale: the integer factor by which HR is larger than LR.
+            scale: the factor by which HR is larger than LR; an int, but for methods that declare others.
 
         Returns:
-            (N, C, h*scale, w*scale), or (N, C, h, w) where ``info.input`` is ``"upsampled"``. Values may leave
-            [0, 1]: the protocol clips and rounds.
+            (N, C, h*scale, w*scale), sides rounded up; or (N, C, h, w) where ``info.input`` is ``"upsampled"``. Values
+            may leave [0, 1]: the protocol clips and rounds.
         """
 
     def close(self) -> None:  # noqa: B027 - optional hook
@@ -123,7 +138,7 @@ class LearnedMethod(Method):
     def network(self, scale: int) -> nn.Module:
         """A fresh, untrained network: (N, C, h, w) in [0, 1] to the shape that ``upscale`` returns."""
 
-    def upscale(self, x: Tensor, scale: int) -> Tensor:
+    def upscale(self, x: Tensor, scale: Any) -> Tensor:
         """Run the network."""
         result: Tensor = self.model(x)
         return result

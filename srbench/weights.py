@@ -202,7 +202,7 @@ def load_weights(path: Path, network: nn.Module) -> None:
         raise DataError(f"The weights {path} do not fit the network ({first}); train again.") from None
 
 
-def make_method(method_class: type[Method], scale: int, weights: Path | None, device: torch.device) -> Method:
+def make_method(method_class: type[Method], scale: float, weights: Path | None, device: torch.device) -> Method:
     """An instance, with its weights on the device.
 
     Raises:
@@ -212,7 +212,7 @@ def make_method(method_class: type[Method], scale: int, weights: Path | None, de
 
     method = method_class()
     if isinstance(method, LearnedMethod) and weights is not None:
-        network = method.network(scale)
+        network = method.network(int(scale))  # trained for whole scales alone
         load_weights(weights, network)
         # on a CPU the faster layout; on a GPU that depends on the precision, and values are taken in float32
         layout = torch.channels_last if device.type == "cpu" else torch.contiguous_format

@@ -97,7 +97,7 @@ def _rows(run: LoadedRun) -> Iterator[dict[str, str]]:
 
 def _by_label(cells: tuple[CellResult, ...]) -> list[list[CellResult]]:
     """Cells grouped by everything but the seed."""
-    groups: dict[tuple[str, str, int], list[CellResult]] = {}
+    groups: dict[tuple[str, str, float], list[CellResult]] = {}
     for cell in cells:
         groups.setdefault((cell.id.method_label, cell.id.dataset, cell.id.scale), []).append(cell)
     return list(groups.values())

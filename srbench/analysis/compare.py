@@ -56,7 +56,7 @@ class Comparison:
         return self.a.dataset
 
     @property
-    def scale(self) -> int:
+    def scale(self) -> float:
         """The factor."""
         return self.a.scale
 
@@ -140,7 +140,7 @@ def compare_methods(
     b: str,
     metric: MetricRecord,
     datasets: Sequence[str] = (),
-    scales: Sequence[int] = (),
+    scales: Sequence[float] = (),
 ) -> list[Comparison]:
     """Compare two methods wherever both have results, with Holm's correction over all rows.
 
@@ -183,7 +183,7 @@ def compare_all(
     metric: MetricRecord,
     pairs: Iterable[tuple[str, str]],
     datasets: Sequence[str] = (),
-    scales: Sequence[int] = (),
+    scales: Sequence[float] = (),
 ) -> list[Comparison]:
     """Compare pairs of a run's methods wherever both have results, with Holm's correction per data set and scale."""
     found = samples(run, metric.name)
@@ -277,7 +277,7 @@ def check_comparable(run_a: LoadedRun, run_b: LoadedRun) -> None:
 
 
 def without_result(
-    run: LoadedRun, labels: Iterable[str], datasets: Sequence[str], scales: Sequence[int]
+    run: LoadedRun, labels: Iterable[str], datasets: Sequence[str], scales: Sequence[float]
 ) -> list[CellId]:
     """The planned cells of some methods that have no result, and so are missing in comparisons."""
     have = {cell.id for cell in run.cells}

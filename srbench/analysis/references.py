@@ -16,6 +16,7 @@ from typing import Literal, get_args
 from srbench.bench.results import DatasetRecord, RunRecord
 from srbench.errors import DataError, UsageError
 from srbench.protocols.builtin import get_protocol
+from srbench.system.factors import Factor, factor
 from srbench.system.places import is_file, reference_folder
 from srbench.system.text import from_csv_field
 
@@ -71,7 +72,7 @@ class Reference:
 
     method: str
     dataset: str
-    scale: int
+    scale: Factor
     protocol: str
     protocol_hash: str
     metric: str
@@ -240,8 +241,10 @@ def _row(where: str, header: list[str], row: list[str]) -> Reference:
     use: Literal["gate", "show"] = "gate" if field["use"] == "gate" else "show"
     if field["use"] not in ("gate", "show"):
         raise DataError(f"{where}: use must be gate or show, not '{field['use']}'.")
-    if not field["scale"].isdecimal() or len(field["scale"]) > 9 or int(field["scale"]) < 1:
-        raise DataError(f"{where}: scale must be a whole number such as 2, not '{field['scale']}'.")
+    try:
+        scale = factor(field["scale"])
+    except ValueError:
+        raise DataError(f"{where}: scale must be a number such as 2 or 1.5, not '{field['scale']}'.") from None
     if use == "show" and (field["tolerance"] or field.get("rule")):
         raise DataError(f"{where}: a row to show has no tolerance and no rule.")
     rule = _rule(where, field.get("rule") or "equal")
@@ -249,7 +252,7 @@ def _row(where: str, header: list[str], row: list[str]) -> Reference:
     return Reference(
         method=field["method"],
         dataset=field["dataset"],
-        scale=int(field["scale"]),
+        scale=scale,
         protocol=field["protocol"],
         protocol_hash=field.get("protocol_hash") or _hash_of(where, field["protocol"]),
         metric=field["metric"],
@@ -323,7 +326,7 @@ def _hash_of(where: str, protocol: str) -> str:
 
 def _check_agreement(references: tuple[Reference, ...]) -> None:
     """Reject gate rows that no value can satisfy together."""
-    narrowest: dict[tuple[str, str, int, str, str], tuple[float, float, Reference]] = {}
+    narrowest: dict[tuple[str, str, float, str, str], tuple[float, float, Reference]] = {}
     for row in references:
         if row.tolerance is None:
             continue

@@ -17,7 +17,7 @@ from srbench.metrics.pooling import POOLS, Pool
 NO_INTERVAL = "it is one of the whole set, and would be larger in every resample of its images"
 """A Fréchet distance is biased upwards, the more so the fewer different images there are."""
 PoolFunction = Callable[[Sequence[float]], float]
-SampleKey = tuple[str, int, str]
+SampleKey = tuple[str, float, str]
 """Data set, scale and method label."""
 CellIntervals = Mapping[tuple[CellId, str], Interval]
 """By cell and metric; values without an interval are absent."""
@@ -43,7 +43,7 @@ class ScoreSample:
 
     label: str
     dataset: str
-    scale: int
+    scale: float
     images: tuple[str, ...]
     values: Values
     parts: Values

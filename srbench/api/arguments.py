@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from srbench.errors import UsageError
+from srbench.system.factors import Factor, factor
 
 T = TypeVar("T")
 OneOrMore: TypeAlias = T | Sequence[T]
 """A value, or several of them."""
-_WORDS = {str: "names", Path: "paths", Integral: "whole numbers", type: "classes"}
+_WORDS = {str: "names", Path: "paths", Integral: "whole numbers", Real: "numbers", type: "classes"}
 
 
 def several(name: str, given: Any, *kinds: type) -> tuple[Any, ...]:
@@ -37,6 +38,17 @@ def numbers(name: str, given: OneOrMore[int], least: int, most: int | None = Non
         raise UsageError(f"{name} takes whole numbers from {least} on, not {given!r}.")
     if most is not None and max(found) > most:
         raise UsageError(f"{name} takes whole numbers up to {most}, not {given!r}.")
+    return found
+
+
+def factors(name: str, given: OneOrMore[float]) -> tuple[Factor, ...]:
+    """Scales, at least one; whole ones as ints."""
+    try:
+        found = tuple(map(factor, several(name, given, Real)))
+    except ValueError:
+        found = ()
+    if not found:
+        raise UsageError(f"{name} takes numbers from 1 on such as 2 or 1.5, not {given!r}.")
     return found
 
 

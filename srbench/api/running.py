@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from srbench.api.arguments import OneOrMore, files, numbers, several, whole_number
+from srbench.api.arguments import OneOrMore, factors, files, numbers, several, whole_number
 from srbench.api.progress import Silent, StatusLine, is_watched
 from srbench.api.results import Run
 from srbench.api.wrapping import MethodLike, as_methods, one_or_more
@@ -23,7 +23,7 @@ def run(
     methods: OneOrMore[MethodLike] = "*",
     datasets: OneOrMore[str | Path] = "embedded",
     *,
-    scales: OneOrMore[int] = (2, 3, 4),
+    scales: OneOrMore[float] = (2, 3, 4),
     protocol: str | Path = "vdsr",
     metrics: OneOrMore[str] = ("psnr", "ssim", "mse", "haarpsi"),
     seeds: OneOrMore[int] = 0,
@@ -61,7 +61,7 @@ def run(
             from a notebook or a script. Or networks, ``torch.nn.Module`` and any function of (N, C, h, w) tensors:
             :func:`srbench.wrap` says what is assumed of them, and takes what is not.
         datasets: names, ``name:split``, folders of images, ``hr=DIR,lr=DIR``, or ``NAME=DIR``.
-        scales: factors by which HR is larger than LR.
+        scales: factors by which HR is larger than LR, as 2 or 1.5.
         protocol: a name, or a TOML file.
         metrics: names of metrics.
         seeds: of trainings.
@@ -99,7 +99,7 @@ def run(
     request = Request(
         methods=tuple(name_of(method) for method in wanted),
         datasets=tuple(str(spec) for spec in several("datasets", datasets, str, Path)),
-        scales=numbers("scales", scales, 1),
+        scales=factors("scales", scales),
         protocol=str(protocol),
         metrics=several("metrics", metrics, str),
         seeds=numbers("seeds", seeds, 0, MOST_SEED),

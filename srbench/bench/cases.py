@@ -16,6 +16,7 @@ from srbench.data.images import LrSample, ensure_fetched, read_lr, read_samples
 from srbench.errors import DataError
 from srbench.protocols.case import Case, LrCase
 from srbench.protocols.protocol import Protocol, image_name
+from srbench.system.factors import Factor
 
 KEEP_PIXELS = 20_000_000
 """Prepared images are kept between cells if a data set has no more HR pixels than this."""
@@ -36,7 +37,7 @@ class CaseSource:
         self._failed: dict[tuple[object, ...], DataError] = {}
 
     def cases(
-        self, dataset: Dataset, scale: int, protocol: Protocol, span: Span | None = None
+        self, dataset: Dataset, scale: Factor, protocol: Protocol, span: Span | None = None
     ) -> Iterator[tuple[int, str, Case | LrCase]]:
         """Each image's index, its name and its case.
 
@@ -65,7 +66,13 @@ class CaseSource:
         self._once((dataset.content_hash,), lambda: ensure_fetched(dataset))
 
     def _prepared(
-        self, key: tuple[str, str, str], dataset: Dataset, index: int, scale: int, protocol: Protocol, turn: int | None
+        self,
+        key: tuple[str, str, str],
+        dataset: Dataset,
+        index: int,
+        scale: Factor,
+        protocol: Protocol,
+        turn: int | None,
     ) -> Case | LrCase:
         """An image's case."""
         alone = replace(dataset, items=dataset.items[index : index + 1])

@@ -28,6 +28,7 @@ from srbench.metrics.hosted import read_by
 from srbench.metrics.scoring import Scored, Scoring
 from srbench.models.model import SrImages
 from srbench.protocols.case import Case, LrCase
+from srbench.system.factors import Factor
 from srbench.system.hashes import digest
 from srbench.system.machine import device_name, versions
 from srbench.system.text import first_line
@@ -243,8 +244,9 @@ def _supplied(method: object, job: PlannedJob) -> Matched:
     """The SR images of a method that is a folder, in the order of the data set; empty for other methods."""
     if not isinstance(method, SrImages):
         return Matched(())
-    folder = method.folder(job.dataset.name, job.id.scale, job.dataset.called)
-    return match_by_name(folder, job.dataset, job.id.scale)
+    scale = int(job.id.scale)
+    folder = method.folder(job.dataset.name, scale, job.dataset.called)
+    return match_by_name(folder, job.dataset, scale)
 
 
 def _notes(pairing: str, same: int, count: int) -> Iterator[str]:
@@ -256,7 +258,7 @@ def _notes(pairing: str, same: int, count: int) -> Iterator[str]:
         yield f"{same} of {count} SR images {what} to the last pixel: the folder may hold HR"
 
 
-def _super_resolve(runner: Runner, planes: NDArray[np.float32], scale: int, name: str) -> Output:
+def _super_resolve(runner: Runner, planes: NDArray[np.float32], scale: Factor, name: str) -> Output:
     info = runner.info
     try:
         return runner.run(planes, scale)

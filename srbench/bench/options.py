@@ -9,6 +9,7 @@ from typing import Annotated, Literal, get_args, get_type_hints
 
 from srbench.errors import UsageError
 from srbench.system.device import check_devices, check_threads
+from srbench.system.factors import Factor
 from srbench.system.places import RUNS
 
 Train = Literal["missing", "always", "never"]
@@ -40,7 +41,7 @@ class Request:
             "FILE.toml, hf:ORG/NAME; a comma in a folder's name is \\,."
         ),
     ] = ("embedded",)
-    scales: Annotated[tuple[int, ...], "Factors by which HR is larger than LR."] = (2, 3, 4)
+    scales: Annotated[tuple[Factor, ...], "Factors by which HR is larger than LR, as 2 or 1.5."] = (2, 3, 4)
     protocol: Annotated[
         str, "vdsr (= classic), srcnn, lapsrn, edsr, selfexsr, … (see `srbench list`), or a TOML file."
     ] = "vdsr"

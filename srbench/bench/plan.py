@@ -32,6 +32,7 @@ from srbench.plugins.card import Card, Choice
 from srbench.plugins.registry import Registry
 from srbench.protocols.builtin import get_protocol
 from srbench.protocols.protocol import Protocol
+from srbench.system.factors import Factor, is_whole
 from srbench.system.hashes import digest
 from srbench.system.names import join_names, same_name
 from srbench.system.source import code_hash
@@ -259,7 +260,7 @@ def _notes(jobs: Sequence[PlannedJob]) -> tuple[str, ...]:
     return (f"trained on these very images, so worthless as test figures: {', '.join(seen)}",) if seen else ()
 
 
-def _require_scale(choices: Sequence[Choice], scales: Sequence[int]) -> None:
+def _require_scale(choices: Sequence[Choice], scales: Sequence[Factor]) -> None:
     """SR images have one scale: where neither their path nor the run says which, they would be scored at every one.
 
     Raises:
@@ -290,15 +291,18 @@ def _of_dataset(
 
 
 def _jobs(
-    request: Request, protocol: Protocol, dataset: Dataset, scale: int, choice: Choice, registry: Registry
+    request: Request, protocol: Protocol, dataset: Dataset, scale: Factor, choice: Choice, registry: Registry
 ) -> Iterator[PlannedJob | _Skip]:
     """A method's cells on a data set at a scale: one a seed where it is trained."""
-    if scale not in choice.card.info.scales:
+    if not choice.card.info.works_at(scale):
         yield _Skip(f"{choice.label} does not work at x{scale}")
+        return
+    if choice.card.learned and not is_whole(scale):
+        yield _Skip(f"{choice.label} is trained for whole scales, not for x{scale}")
         return
     recipe = choice.card.recipes[choice.recipe] if choice.card.learned else None
     for seed in dict.fromkeys(request.seeds) if recipe else (0,):  # a seed decides nothing where nothing is trained
-        training = plan_training(choice.card, recipe, scale, seed, choice.label) if recipe else None
+        training = plan_training(choice.card, recipe, int(scale), seed, choice.label) if recipe else None
         if training is not None and _too_long_for_a_glob(choice, training):
             yield _Skip(choice.label, untrained=True)
             continue

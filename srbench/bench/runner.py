@@ -20,6 +20,7 @@ from srbench.isolation.host import Host, HostError, Reply
 from srbench.isolation.state import State
 from srbench.isolation.watch import Reads, Watch
 from srbench.method import Method, MethodInfo
+from srbench.system.factors import Factor, times
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Runner(Protocol):
     def info(self) -> MethodInfo:
         """What the method declares."""
 
-    def run(self, planes: NDArray[np.float32], scale: int) -> Output:
+    def run(self, planes: NDArray[np.float32], scale: Factor) -> Output:
         """Super-resolve one image, (C, h, w) in [0, 1].
 
         Raises:
@@ -68,7 +69,7 @@ class HostedRunner:
 
     host: Host
     info: MethodInfo
-    scale: int
+    scale: Factor
     weights: Path | None
     device: str
     threads: int
@@ -91,10 +92,10 @@ class HostedRunner:
             raise MethodError(f"the code of {self.info.name} was changed while the run was going on; run again")
         self._is_open = True
 
-    def run(self, planes: NDArray[np.float32], scale: int) -> Output:
+    def run(self, planes: NDArray[np.float32], scale: Factor) -> Output:
         """Super-resolve one image in the host; the reply is checked."""
         grown = 1 if self.info.input == "upsampled" else scale
-        shape = (planes.shape[0], planes.shape[1] * grown, planes.shape[2] * grown)
+        shape = (planes.shape[0], times(planes.shape[1], grown), times(planes.shape[2], grown))
         answer = self.host.ask("run", planes, scale, most=math.prod(shape))
         return _checked(answer, shape, self.info.name, scale)
 
@@ -114,7 +115,7 @@ class HostedRunner:
         return Account(reads, notes)
 
 
-def _checked(answer: Reply, shape: tuple[int, int, int], name: str, scale: int) -> Output:
+def _checked(answer: Reply, shape: tuple[int, int, int], name: str, scale: Factor) -> Output:
     """The image in a host's reply.
 
     Raises:
@@ -151,7 +152,7 @@ class LocalRunner:
         """What the method declares."""
         return self.method.info
 
-    def run(self, planes: NDArray[np.float32], scale: int) -> Output:
+    def run(self, planes: NDArray[np.float32], scale: Factor) -> Output:
         """Super-resolve one image."""
         before = planes.copy() if self.watch is not None else planes
         with self.watch or contextlib.nullcontext(), _no_exit():

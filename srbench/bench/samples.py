@@ -11,10 +11,10 @@ from srbench.protocols.protocol import Protocol
 
 
 @overload
-def case_of(sample: Sample, scale: int, protocol: Protocol, turn: int | None = None) -> Case: ...
+def case_of(sample: Sample, scale: float, protocol: Protocol, turn: int | None = None) -> Case: ...
 @overload
-def case_of(sample: LrSample, scale: int, protocol: Protocol, turn: int | None = None) -> LrCase: ...
-def case_of(sample: Sample | LrSample, scale: int, protocol: Protocol, turn: int | None = None) -> Case | LrCase:
+def case_of(sample: LrSample, scale: float, protocol: Protocol, turn: int | None = None) -> LrCase: ...
+def case_of(sample: Sample | LrSample, scale: float, protocol: Protocol, turn: int | None = None) -> Case | LrCase:
     """An image of a data set under a protocol.
 
     Args:
@@ -27,6 +27,6 @@ def case_of(sample: Sample | LrSample, scale: int, protocol: Protocol, turn: int
         DataError: it is too small, or LR does not fit HR.
     """
     if isinstance(sample, LrSample):
-        return prepare_lr(protocol, sample.name, to_uint8(sample.lr), scale)
+        return prepare_lr(protocol, sample.name, to_uint8(sample.lr), int(scale))
     lr = None if sample.lr is None else to_uint8(sample.lr)
     return prepare(protocol, sample.name, to_uint8(sample.hr), scale, lr, turn)

@@ -43,7 +43,7 @@ def longest_first(jobs: Mapping[int, PlannedJob], seconds: Mapping[int, float]) 
         jobs: cells by index.
         seconds: how long each takes.
     """
-    groups: dict[tuple[str, int], float] = {}
+    groups: dict[tuple[str, float], float] = {}
     for index, job in jobs.items():
         group = job.dataset.content_hash, job.id.scale
         groups[group] = max(groups.get(group, 0.0), seconds[index])

@@ -130,7 +130,7 @@ class _Server:
 
     # methods --------------------------------------------------------------------------------------------------------
 
-    def _make(self, name: str, scale: int, weights: Path | None, device: str, threads: int) -> Response:
+    def _make(self, name: str, scale: float, weights: Path | None, device: str, threads: int) -> Response:
         """Make a method, with its weights."""
         registry = self._load_registry()
         source = registry.card(name).source_hash
@@ -144,7 +144,7 @@ class _Server:
             self._method = make_method(method_class, scale, weights, self._device)
         return {"source": source}, []
 
-    def _run(self, planes: NDArray[np.float32], scale: int) -> Response:
+    def _run(self, planes: NDArray[np.float32], scale: float) -> Response:
         """Super-resolve one image."""
         method, before = self._made(), planes.copy()
         with self._watch:
@@ -153,7 +153,7 @@ class _Server:
             self._notes["writes into its input"] = None
         return {"tile": output.tile}, [output.planes]
 
-    def _upscale(self, planes: NDArray[np.float32], scale: int) -> Response:
+    def _upscale(self, planes: NDArray[np.float32], scale: float) -> Response:
         """The method's output for a batch (N, C, h, w)."""
         with torch.inference_mode():
             out = self._made().upscale(torch.from_numpy(planes).to(self._device), scale)

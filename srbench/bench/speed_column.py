@@ -1,4 +1,4 @@
-"""The speed column of a run: each method timed once, beside its quality, at the run's smallest scale.
+"""The speed column of a run: each method timed once, beside its quality, at the run's smallest whole scale.
 
 It is kept in a file of its own beside the cells, since it differs from one execution to the next and they must not.
 What has been timed is not timed again until the method, its device or the number of threads changes.
@@ -14,6 +14,7 @@ from srbench.bench.plan import Plan
 from srbench.bench.task import SpeedTask
 from srbench.errors import DataError
 from srbench.speed.record import RunSpeed, SpeedRow, read_speed
+from srbench.system.factors import is_whole
 from srbench.system.files import write_atomically
 from srbench.system.sealed import sealed
 from srbench.system.text import warn
@@ -36,13 +37,13 @@ def due(plan: Plan, folder: Path, asked: str, took: float, left_out: Collection[
     """The methods of a plan to be timed; None if they have been timed so.
 
     Args:
-        plan: its smallest scale, and the methods that have cells there.
+        plan: its smallest whole scale, and the methods that have cells there.
         folder: the run's.
         asked: the device and threads as asked for.
         took: the seconds that the run took so far, of which timing takes a share.
         left_out: methods not to be timed.
     """
-    scale = min(job.id.scale for job in plan.jobs)
+    scale = min((int(job.id.scale) for job in plan.jobs if is_whole(job.id.scale)), default=0)
     wanted = {
         job.card.name: job.card.source_hash
         for job in plan.jobs

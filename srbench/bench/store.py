@@ -63,7 +63,7 @@ class RunFolder:
         """
         return _inside(self.path / "planes", key, _file_name(image, ".planes"))
 
-    def hr_path(self, content: str, scale: int, image: str) -> Path:
+    def hr_path(self, content: str, scale: float, image: str) -> Path:
         """Where the HR of an image is kept (PNG, cropped to a multiple of the scale).
 
         ``content`` is the data set's content hash: images of other data sets may have the same name.
@@ -106,11 +106,11 @@ class RunFolder:
             source.replace(target)
         write_atomically(self.path / "kept" / f"{key}.json", sealed(KeptNote(key=key, folders=folders)))
 
-    def name_hr_images(self, content: str, scale: int, dataset: str) -> None:
+    def name_hr_images(self, content: str, scale: float, dataset: str) -> None:
         """The same for the HR images of a data set."""
         self.name_images(_hr_key(content, scale), (dataset, f"x{scale}", "hr"))
 
-    def lr_path(self, content: str, scale: int, image: str) -> Path:
+    def lr_path(self, content: str, scale: float, image: str) -> Path:
         """Where the LR of an image without HR is kept (PNG, enlarged by the scale, each pixel a block)."""
         return _inside(self.path / "images" / "lr", f"{content[:16]}-x{scale}", _file_name(image))
 
@@ -370,7 +370,7 @@ def image_folders(cell: CellId, among: Iterable[CellId]) -> tuple[str, str, str]
     return cell.dataset, f"x{cell.scale}", "-".join(name)
 
 
-def _hr_key(content: str, scale: int) -> str:
+def _hr_key(content: str, scale: float) -> str:
     return f"{_HR}{content[:16]}-x{scale}"
 
 

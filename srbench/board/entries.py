@@ -28,7 +28,7 @@ class Place:
     """What makes values comparable: images, scale and protocol."""
 
     dataset: DatasetRecord
-    scale: int
+    scale: float
     protocol: str
     protocol_hash: str
     protocol_words: str

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from srbench.cli.options import Json, Out, numbers, split
+from srbench.cli.options import Json, Out, factors, split
 from srbench.errors import UsageError
 from srbench.system.places import RUNS
 from srbench.system.text import echo_json, warn
@@ -53,7 +53,7 @@ def compare(
     other = run_a if run_b is None else read_run(find_run(run_b, out))
     runs = [run_a] if other.folder.path.resolve() == run_a.folder.path.resolve() else [run_a, other]
     chosen = find_metric(runs, metric)
-    places = _known_datasets(runs, split(datasets)), numbers("scales", scales, 1) if scales else ()
+    places = _known_datasets(runs, split(datasets)), factors("scales", scales) if scales else ()
     labels = find_labels(run_a, a), find_labels(runs[-1], b)
     if len(labels[0]) == len(labels[1]) == 1:
         found = _pair(runs, labels[0][0], labels[1][0], chosen, places)
@@ -78,7 +78,7 @@ def compare(
         print_matrices(run_a, found, console)
 
 
-Places = tuple[tuple[str, ...], tuple[int, ...]]
+Places = tuple[tuple[str, ...], tuple[float, ...]]
 """Data sets and scales; empty for all."""
 Labels = tuple[list[str], list[str]]
 """The labels of A and of B."""

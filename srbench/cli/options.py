@@ -9,6 +9,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 import typer
 
 from srbench.errors import UsageError
+from srbench.system.factors import Factor, factor
 from srbench.system.names import join_names, split_names, unknown
 from srbench.system.toml import read_toml
 
@@ -29,6 +30,21 @@ def numbers(name: str, values: str, least: int, most: int | None = None) -> tupl
         raise UsageError(f"--{name} takes whole numbers from {least} on, not '{values}'.")
     if most is not None and max(found) > most:
         raise UsageError(f"--{name} takes whole numbers up to {most}, not '{values}'.")
+    return found
+
+
+def factors(name: str, values: str) -> tuple[Factor, ...]:
+    """``2,3,1.5`` as a tuple, each scale once; whole ones as ints.
+
+    Raises:
+        UsageError: something else than numbers from 1 on.
+    """
+    try:
+        found = tuple(dict.fromkeys(factor(value) for value in split(values)))
+    except ValueError:
+        found = ()
+    if not found:
+        raise UsageError(f"--{name} takes numbers from 1 on such as 2,3,4 or 1.5, not '{values}'.")
     return found
 
 

@@ -12,7 +12,7 @@ import typer
 
 from srbench.bench.options import HELP, Options, Request
 from srbench.cli.guard import is_debugging
-from srbench.cli.options import Config, Json, Out, Plugins, Published, numbers, split
+from srbench.cli.options import Config, Json, Out, Plugins, Published, factors, numbers, split
 from srbench.errors import EXIT_CELL_FAILED, EXIT_DATA, EXIT_INTERRUPTED, EXIT_OK, SrbenchError
 from srbench.system.names import join_names
 from srbench.system.places import PAGE, is_folder
@@ -82,7 +82,7 @@ def run(
     request = Request(
         methods=split(methods),
         datasets=(datasets,) if "," in datasets and is_folder(Path(datasets)) else split(datasets),
-        scales=numbers("scales", scales, 1),
+        scales=factors("scales", scales),
         protocol=protocol,
         metrics=split(metrics),
         seeds=numbers("seeds", seeds, 0, MOST_SEED),

@@ -145,5 +145,5 @@ def _weights(choice: Choice, scale: int, seed: int) -> Path | None:
 
 def _all_scales(choice: Choice, seed: int) -> list[int]:
     """The scales with weights; all scales if there are none, so that loading reports it."""
-    scales = sorted(choice.card.info.scales)
+    scales = sorted(scale for scale in choice.card.info.scales if isinstance(scale, int))
     return [scale for scale in scales if not choice.card.learned or _weights(choice, scale, seed)] or scales

@@ -70,8 +70,8 @@ class Code:
 
     @property
     def files(self) -> list[Path]:
-        """The file, and what it imports from its folder or package."""
-        return [path for path, _ in source_files(self.path)]
+        """The file, and what it imports from its folder, its package or the folders above."""
+        return [path for path, _ in source_files(self.path, above=True)]
 
 
 @dataclass(frozen=True, slots=True)

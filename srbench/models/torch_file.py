@@ -55,10 +55,25 @@ def open_file(path: Path, device: torch.device, code: Code, scale: int) -> Loade
     called = f"{code.name}({', '.join(f'{name}={value!r}' for name, value in arguments.items())})"
     table = "" if path == code.path else _load(network, path, f"{called} of {code.path.name}", code.table)
     network.to(device).eval().requires_grad_(requires_grad=False)
-    require_one_input(code.name, _required(network.forward))
     parameters = sum(weight.numel() for weight in network.parameters())
+    inputs = _required(network.forward)
+    if scale and len(inputs) > 1 and inputs[1] in SCALE_ARGUMENTS:
+        network = _AtScale(network, inputs.pop(1), scale)
+    require_one_input(code.name, inputs)
     says = called + (f" with {table}" if table else "")
     return LoadedModel(run=image_alone(network), says=says, parameters=parameters, module=network)
+
+
+class _AtScale(nn.Module):
+    """A network of several scales at one of them."""
+
+    def __init__(self, network: nn.Module, name: str, scale: int) -> None:
+        super().__init__()
+        self.network, self.given = network, {name: scale}
+
+    def forward(self, x: Tensor) -> Any:
+        """(N, C, h, w) to (N, C, H, W)."""
+        return self.network(x, **self.given)
 
 
 def _arguments(make: Callable[..., Any], code: Code, scale: int) -> dict[str, Any]:

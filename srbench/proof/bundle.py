@@ -211,9 +211,9 @@ def _require_scored(
                 )
 
 
-def grouped(cells: Sequence[CellResult]) -> dict[tuple[str, int], list[CellResult]]:
+def grouped(cells: Sequence[CellResult]) -> dict[tuple[str, float], list[CellResult]]:
     """Cells by data set and scale, each once."""
-    groups: dict[tuple[str, int], dict[str, CellResult]] = {}
+    groups: dict[tuple[str, float], dict[str, CellResult]] = {}
     for cell in cells:
         groups.setdefault((cell.id.dataset, cell.id.scale), {}).setdefault(cell.key, cell)
     return {place: list(found.values()) for place, found in groups.items()}

@@ -126,7 +126,7 @@ def check_claim(path: Path, claim: Claim, means: ClaimMeans) -> ClaimCheck:
         stack.callback(registry.hosts.close)
         given = _given(registry, claim, means)
         own = [resolve(spec) for spec in means.datasets]
-        groups: dict[tuple[str, str, int, str], list[Checked]] = {}
+        groups: dict[tuple[str, str, float, str], list[Checked]] = {}
         for figure in claim.figures:
             checked = Checked(figure, reason="" if figure.value else "its value has not been filled in")
             found.figures.append(checked)
@@ -171,7 +171,7 @@ def _given(registry: Registry, claim: Claim, means: ClaimMeans) -> dict[str, Cho
 
 
 def _choice(
-    registry: Registry, name: str, scale: int, data: Dataset, given: Mapping[str, Choice], means: ClaimMeans
+    registry: Registry, name: str, scale: float, data: Dataset, given: Mapping[str, Choice], means: ClaimMeans
 ) -> Choice:
     """The method of a figure.
 

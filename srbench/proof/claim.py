@@ -74,7 +74,7 @@ class Rows:
 
     methods: tuple[str, ...]
     datasets: tuple[str, ...]
-    scales: tuple[int, ...]
+    scales: tuple[float, ...]
     metrics: tuple[str, ...]
     protocol: str
 

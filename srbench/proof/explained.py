@@ -21,6 +21,7 @@ from srbench.models.model import SrImages
 from srbench.plugins.card import Choice
 from srbench.plugins.registry import Registry
 from srbench.proof.claim import Figure
+from srbench.system.factors import is_whole
 
 MOST_TOGETHER: Final = 200
 """Figures that are explained together: five sets at ten scales by both metrics, twice."""
@@ -54,7 +55,7 @@ class Explained:
 
 def explains(figure: Figure, data: Dataset) -> bool:
     """Whether there are variants of what a figure is."""
-    return figure.metric.lower() in METRICS and not data.supplies_lr
+    return figure.metric.lower() in METRICS and is_whole(figure.scale) and not data.supplies_lr
 
 
 def explain_figures(
@@ -75,7 +76,7 @@ def explain_figures(
     for place, each in enumerate(asked):
         try:
             numbers[place] = read_number(each.figure.value, each.figure.metric.lower())
-            key = (each.data.name, each.figure.scale)
+            key = (each.data.name, int(each.figure.scale))
             is_gray = is_gray or (key not in groups and has_gray(each.data))
             groups.setdefault(key, []).append(place)
         except SrbenchError as error:
@@ -96,7 +97,7 @@ def explain_figures(
         for place in places:
             number, figure = numbers[place], asked[place].figure
             found.answers[place] = search(tried[number.metric], values, number, number.metric)
-            measured[place] = Measured(JointFigure(figure.dataset, figure.scale, number), values)
+            measured[place] = Measured(JointFigure(figure.dataset, int(figure.scale), number), values)
     several: dict[JointFigure, list[int]] = {}  # a figure that is printed twice counts once
     for place, one in measured.items():
         several.setdefault(one.figure, []).append(place)
@@ -124,7 +125,7 @@ def _values(registry: Registry, asked: Asked, variants: Sequence[Variant], devic
     Raises:
         SrbenchError: the method failed, or is not here with its weights; SR and HR cannot be matched, or do not fit.
     """
-    choice, data, scale = asked.choice, asked.data, asked.figure.scale
+    choice, data, scale = asked.choice, asked.data, int(asked.figure.scale)
     if choice.card.supplied:
         images = registry.method(choice.card.name)()
         assert isinstance(images, SrImages)

@@ -66,7 +66,7 @@ def training_of(choice: Choice, cell: CellId) -> Training | None:
     if choice.recipe not in choice.card.recipes:
         return None
     try:
-        return plan_training(choice.card, choice.card.recipes[choice.recipe], cell.scale, cell.seed, choice.label)
+        return plan_training(choice.card, choice.card.recipes[choice.recipe], int(cell.scale), cell.seed, choice.label)
     except SrbenchError:
         return None
 

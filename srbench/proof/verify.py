@@ -213,7 +213,7 @@ def _planes_from_folder(
     names = [item.name for item in dataset.items]
     if image.name not in names:
         raise DataError(f"'{image.name}' is one of several SR images of an HR image, which no folder has")
-    file = match_by_name(Path(path), dataset, cell.scale).files[names.index(image.name)]
+    file = match_by_name(Path(path), dataset, int(cell.scale)).files[names.index(image.name)]
     has_hr = isinstance(case, Case)
     most = case.uncropped if isinstance(case, Case) else case.enlarged.shape[:2]
     return read_sr(file, image.name, beside(case), most, has_hr=has_hr).astype(np.float64)

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from srbench.errors import DataError, UsageError
 from srbench.imaging.bands import by_bands
 from srbench.imaging.color import in_colour, is_gray, luma
-from srbench.imaging.resize import mod_crop, round_half_up
+from srbench.imaging.resize import imresize, mod_crop, round_half_up
 from srbench.method import MethodInfo
 from srbench.protocols.degradations import RandomStep, Resize, degrade, drawn
 from srbench.protocols.method_input import ProtocolInput, as_planes
 from srbench.protocols.planes import Floats, Pixels, Target, is_large
 from srbench.protocols.protocol import Protocol
+from srbench.system.factors import Factor, divided, is_whole
 
 
 def _fit(name: str, hr: NDArray[Any], lr: NDArray[Any], scale: int) -> NDArray[Any]:
@@ -45,7 +46,7 @@ class GivenCase:
         input: the LR side.
     """
 
-    def __init__(self, protocol: Protocol, scale: int, given: ProtocolInput) -> None:
+    def __init__(self, protocol: Protocol, scale: Factor, given: ProtocolInput) -> None:
         self.protocol = protocol
         self.scale = scale
         self.input = given
@@ -63,7 +64,7 @@ class GivenCase:
         whole = self.protocol.sr == "uint8"
 
         def finished(rows: slice) -> NDArray[Any]:
-            sr = self.input.rows(rows).image(info, output[:, rows])
+            sr = self.input.rows(rows).image(info, output[:, rows, : self.input.size[1]])
             return round_half_up(sr).astype(np.uint8) if whole else np.clip(sr, 0.0, 255.0)
 
         return by_bands(self.input.size, finished)
@@ -104,7 +105,7 @@ class Case(GivenCase):
     def __init__(
         self,
         protocol: Protocol,
-        scale: int,
+        scale: Factor,
         hr: NDArray[np.uint8],
         lr: NDArray[np.uint8] | None,
         uncropped: tuple[int, ...] = (),
@@ -117,6 +118,7 @@ class Case(GivenCase):
             gray=hr.ndim == 2,
             lr=self._downsampled if lr is None else lambda: _as_lr(protocol, lr),
             y=self._downsampled_y if protocol.degraded == "y" else None,
+            factor=None if is_whole(scale) else scale,
         )
         super().__init__(protocol, scale, given)
         self.uncropped = uncropped or hr.shape[:2]
@@ -172,8 +174,13 @@ class Case(GivenCase):
     def _downsample(self, read: Callable[[slice], NDArray[Any]], shape: tuple[int, ...]) -> NDArray[Any]:
         """LR of an image of a shape, of which rows can be read."""
         p = self.protocol
-        if p.lr != "uint8" and len(p.steps) == 1 and isinstance(step := p.steps[0], Resize):
-            lr: NDArray[Any] = step.by_bands(read, shape, (shape[0] // self.scale, shape[1] // self.scale))
+        if not is_whole(self.scale):  # of other protocols refusal() has said so
+            (resize,) = (step for step in p.steps if isinstance(step, Resize))
+            image, _ = self._to_degrade(read(slice(0, shape[0])))
+            kernel, border = resize.kernel, resize.border
+            lr: NDArray[Any] = imresize(image, 1 / self.scale, kernel=kernel, antialias=resize.antialias, border=border)
+        elif p.lr != "uint8" and len(p.steps) == 1 and isinstance(step := p.steps[0], Resize):
+            lr = step.by_bands(read, shape, (shape[0] // int(self.scale), shape[1] // int(self.scale)))
         else:
             image, size = self._to_degrade(read(slice(0, shape[0])))
             lr = degrade(image, p.steps, size, self.turn)
@@ -185,7 +192,7 @@ class Case(GivenCase):
         """The image in the type that the protocol degrades, and the size of LR."""
         whole = self.protocol.lr == "uint8"
         image = round_half_up(image).astype(np.uint8) if whole else image.astype(np.float64)
-        return image, (self.hr.shape[0] // self.scale, self.hr.shape[1] // self.scale)
+        return image, (divided(self.hr.shape[0], self.scale), divided(self.hr.shape[1], self.scale))
 
 
 def _as_lr(protocol: Protocol, lr: NDArray[np.uint8]) -> NDArray[Any]:
@@ -216,7 +223,7 @@ def prepare(
     protocol: Protocol,
     name: str,
     hr: NDArray[Any],
-    scale: int,
+    scale: Factor,
     lr: NDArray[Any] | None = None,
     turn: int | None = None,
 ) -> Case:
@@ -226,7 +233,7 @@ def prepare(
         protocol: by which.
         name: of the image, for messages.
         hr: uint8 (H, W) or (H, W, 3).
-        scale: the integer factor.
+        scale: the factor; HR is cropped to a multiple of a whole one, and stays as it is for one such as 1.5.
         lr: uint8, for protocols that do not degrade.
         turn: which LR image, of protocols that make several of one; None draws one.
 
@@ -247,14 +254,15 @@ def prepare(
                 f"{name}: protocol '{protocol.name}' scores supplied LR images and this data set has none; "
                 "choose another protocol or give hr=DIR,lr=DIR"
             )
-        hr = _fit(name, hr, lr, scale)
+        hr = _fit(name, hr, lr, int(scale))
     else:
         lr = None
-    hr = mod_crop(hr, scale)
+    hr = mod_crop(hr, int(scale)) if is_whole(scale) else hr
     cut = 2 * protocol.shave(scale)
     if min(hr.shape[:2]) <= cut or min(hr.shape[:2]) < scale:
+        cropped = f" after cropping to a multiple of {scale}" if is_whole(scale) else ""
         raise DataError(
-            f"{name} is {hr.shape[1]}x{hr.shape[0]} after cropping to a multiple of {scale}: nothing is "
+            f"{name} is {hr.shape[1]}x{hr.shape[0]}{cropped}: nothing is "
             f"left once {cut // 2} pixels are shaved from every side; leave it out or use a smaller scale"
         )
     return Case(protocol, scale, hr, lr, uncropped, turn)

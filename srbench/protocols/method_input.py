@@ -90,6 +90,8 @@ class ProtocolInput(MethodInput):
         gray: the image has no colours.
         lr: makes LR: uint8, or float64 that is not rounded.
         y: makes the luma that was downsampled alone, in the same types; None where LR is downsampled as a whole.
+        factor: by which LR is upsampled, where that is no whole number: what exceeds HR's size, since sides are rounded
+            up, is cut at the bottom and right.
     """
 
     def __init__(
@@ -99,11 +101,13 @@ class ProtocolInput(MethodInput):
         gray: bool,
         lr: Callable[[], NDArray[Any]],
         y: Callable[[], NDArray[Any]] | None,
+        factor: float | None = None,
     ) -> None:
         self.protocol = protocol
         self.size = size
         self.gray = gray
         self.luma_alone = y is not None
+        self._factor = factor
         self._make_lr = lr
         self._make_y = y
 
@@ -162,10 +166,15 @@ class ProtocolInput(MethodInput):
     def _upsampled(self, image: NDArray[Any], rows: slice) -> Floats:
         p = self.protocol
         kind = "uint8" if image.dtype == np.uint8 else "float64"
+        size = self.size if self._factor is None else None
         resizer = Resizer(
-            image.shape, size=self.size, kernel=p.kernel, antialias=p.antialias, border=p.border, kind=kind
+            image.shape, self._factor, size=size, kernel=p.kernel, antialias=p.antialias, border=p.border, kind=kind
         )
-        up = resizer.rows(lambda wanted: image[wanted].reshape(-1, image.shape[1], *image.shape[2:] or (1,)), rows)
+        up = resizer.rows(
+            lambda wanted: image[wanted].reshape(-1, image.shape[1], *image.shape[2:] or (1,)),
+            rows,
+            slice(0, self.size[1]),
+        )
         return up.reshape(len(up), self.size[1], *image.shape[2:])
 
 

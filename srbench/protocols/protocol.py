@@ -8,6 +8,7 @@ usual ways, depending on choices that papers seldom state. Here they are frozen 
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,6 +25,7 @@ from srbench.protocols.degradations import (
     resizer_words,
 )
 from srbench.protocols.planes import Plane
+from srbench.system.factors import Factor, is_whole
 from srbench.system.hashes import digest
 
 _LATER: dict[str, Any] = {
@@ -142,8 +144,10 @@ class Protocol:
         count = max((step.turns for step in self.degradation if isinstance(step, RandomStep)), default=1)
         return (None,) if count == 1 else tuple(range(count))
 
-    def refusal(self, scale: int) -> str:
+    def refusal(self, scale: Factor) -> str:
         """Why it cannot be used at a scale, in words; empty if it can."""
+        if not is_whole(scale) and (self.degraded == "none" or any(type(step) is not Resize for step in self.steps)):
+            return f"protocol '{self.name}' is for whole scales, not x{scale}"
         if self.scales and scale not in self.scales:
             return f"protocol '{self.name}' is for {join_scales(self.scales)} alone, not x{scale}"
         for step in self.degradation:
@@ -163,9 +167,9 @@ class Protocol:
             enlarged_range=None,
         )
 
-    def shave(self, scale: int) -> int:
-        """Pixels cut from every side before scoring."""
-        return self.shave_per_scale * scale + self.shave_extra
+    def shave(self, scale: Factor) -> int:
+        """Pixels cut from every side before scoring; of a fractional scale the next whole number."""
+        return math.ceil(self.shave_per_scale * scale) + self.shave_extra
 
     @property
     def plane(self) -> Plane:

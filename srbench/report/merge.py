@@ -162,7 +162,7 @@ def _best_first(run: LoadedRun) -> list[str]:
     metric = next(iter(main_metrics(run)), None)
     if metric is None:
         return labels
-    values: dict[tuple[str, int], dict[str, list[float]]] = {}
+    values: dict[tuple[str, float], dict[str, list[float]]] = {}
     for cell in run.cells:
         if metric.name in cell.values:
             place = values.setdefault((cell.id.dataset, cell.id.scale), {})

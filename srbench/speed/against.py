@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from srbench.errors import UsageError
 from srbench.speed.record import SpeedRecord, SpeedRow
 
-RowKey = tuple[str, int, str, str, str, object, int | None]
+RowKey = tuple[str, float, str, str, str, object, int | None]
 
 
 @dataclass(frozen=True, slots=True)

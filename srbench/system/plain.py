@@ -16,6 +16,7 @@ from pydantic import (
     StringConstraints,
 )
 
+from srbench.system.factors import factor
 from srbench.system.text import cut
 
 LONGEST_ERROR: Final = 2_000
@@ -73,7 +74,8 @@ Plain = Annotated[dict[str, Any], AfterValidator(_shallow)]
 Count = Annotated[int, Field(ge=0, le=2**63)]
 
 
-Scale = Annotated[int, Field(ge=1, le=1_000)]
+Scale = Annotated[int | float, BeforeValidator(factor)]
+"""Whole ones are ints."""
 
 
 Side = Annotated[int, Field(ge=1, le=2**31)]

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
+MOST_ABOVE = 4
+"""How many folders above a module it may import from: more are no repository's."""
+
 
 @lru_cache(maxsize=16)
 def code_hash(*modules: str) -> str:
@@ -49,17 +52,36 @@ def source_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
-def source_files(path: Path) -> Iterator[tuple[Path, bytes]]:
-    """A module and, in turn, the modules of its own package that it imports, with what is in them."""
+def source_files(path: Path, *, above: bool = False) -> Iterator[tuple[Path, bytes]]:
+    """A module and, in turn, the modules of its own package that it imports, with what is in them.
+
+    Args:
+        path: of the module.
+        above: whether the folders above count too, as for a program that is started in its repository's folder.
+    """
     root = package_root(path)
     queue, seen = [path], {path}
     while queue:
         module = queue.pop(0)
         source = module.read_bytes()
         yield module, source
-        for found in sorted(set(_imported_files(module, source, root)) - seen):
-            seen.add(found)
-            queue.append(found)
+        found = {file for _, file in _imported_above(module, source)} if above else set()
+        for file in sorted(found.union(_imported_files(module, source, root)) - seen):
+            seen.add(file)
+            queue.append(file)
+
+
+def folders_above(path: Path) -> list[Path]:
+    """Folders above a module's own, the nearest first, in which it and what it imports find modules by their names."""
+    files = source_files(path, above=True)
+    found = {folder for module, source in files for folder, _ in _imported_above(module, source)}
+    return sorted(found - {path.parent}, key=lambda folder: -len(folder.parts))
+
+
+def relative_depth(path: Path) -> int:
+    """How many folders above a module its relative imports reach; 0 if it has none."""
+    levels = (node.level for node in _imports(path.read_bytes()) if isinstance(node, ast.ImportFrom))
+    return max(levels, default=0)
 
 
 def package_root(path: Path) -> Path:
@@ -74,19 +96,41 @@ def package_root(path: Path) -> Path:
 
 def _imported_files(module: Path, source: bytes, root: Path) -> Iterator[Path]:
     """Files below ``root`` that a module may import from: rather one too many than one too few."""
+    for node in _imports(source):
+        level = node.level if isinstance(node, ast.ImportFrom) else 0
+        base = module.parents[level - 1] if 0 < level <= len(module.parents) else None
+        for names in _names(node):
+            yield from _files(base, names) if base else _anywhere(root, names)
+
+
+def _imported_above(module: Path, source: bytes) -> Iterator[tuple[Path, Path]]:
+    """Files that a module may import by an absolute name, each with the folder above that it is found in."""
+    for node in _imports(source):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            continue
+        for names in _names(node):
+            for folder in list(module.parents)[:MOST_ABOVE]:
+                if found := [*_files(folder, names)]:
+                    yield from ((folder, file) for file in found)
+                    break
+
+
+def _imports(source: bytes) -> Iterator[ast.Import | ast.ImportFrom]:
+    """The imports in a module's source; none if it is no Python."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError):  # ValueError: it has a NUL byte
         return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            base = module.parents[node.level - 1] if 0 < node.level <= len(module.parents) else None
-            dotted = (node.module or "").split(".") if node.module else []
-            for names in (dotted, *([*dotted, alias.name] for alias in node.names)):
-                yield from _files(base, names) if base else _anywhere(root, names)
-        elif isinstance(node, ast.Import):
-            for alias in node.names:
-                yield from _anywhere(root, alias.name.split("."))
+    yield from (node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom))
+
+
+def _names(node: ast.Import | ast.ImportFrom) -> Iterator[list[str]]:
+    """The dotted names that an import may mean: of ``from a import b`` both a and a.b."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name.split(".") for alias in node.names)
+        return
+    dotted = node.module.split(".") if node.module else []
+    yield from (dotted, *([*dotted, alias.name] for alias in node.names))
 
 
 def _anywhere(root: Path, dotted: list[str]) -> Iterator[Path]:

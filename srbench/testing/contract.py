@@ -17,9 +17,12 @@ from srbench.inference import run_method
 from srbench.method import NAME, LearnedMethod, Method
 from srbench.metrics.pixel import psnr
 from srbench.recipe import Recipe
+from srbench.system.factors import times
 from srbench.weights import load_weights, save_weights
 
 Check = Callable[[type[Method]], None]
+FRACTIONAL = 1.5
+"""The scale at which methods that work at every one are tried beside the whole ones."""
 SIZES = ((1, 1), (1, 2), (2, 3), (7, 5), (16, 33))
 
 
@@ -28,7 +31,7 @@ def describes_itself(method_class: type[Method]) -> None:
     info = method_class.info
     assert NAME.fullmatch(info.name), f"{info.name!r}: lower case, digits and hyphens"
     assert info.scales, "at least one scale"
-    assert all(scale >= 1 for scale in info.scales), "scales are whole numbers from 1 on"
+    assert all(scale >= 1 for scale in info.scales), "scales are numbers from 1 on"
     assert info.halo is None or info.halo >= 0, "halo counts pixels"
     if issubclass(method_class, LearnedMethod):
         assert method_class.recipes, "a learned method has a recipe"
@@ -41,7 +44,7 @@ def takes_odd_and_tiny_sizes(method_class: type[Method]) -> None:
         for height, width in SIZES:
             out = run_method(method, _planes(method, height, width).numpy(), scale, torch.device("cpu"))
             grown = 1 if method.info.input == "upsampled" else scale
-            assert out.shape[1:] == (height * grown, width * grown)
+            assert out.shape[1:] == (times(height, grown), times(width, grown))
 
 
 def treats_images_of_a_batch_alone(method_class: type[Method]) -> None:
@@ -105,7 +108,7 @@ def keeps_its_weights(method_class: type[Method]) -> None:
             path = Path(folder) / "weights.safetensors"
             save_weights(path, method.model.state_dict(), {})
             torch.manual_seed(1)
-            network = method.network(scale)
+            network = method.network(int(scale))
             load_weights(path, network)
         method.model = network.eval()
         assert torch.equal(before, _upscale(method, x, scale))
@@ -139,14 +142,15 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def _ready(method_class: type[Method]) -> Iterator[tuple[Method, int]]:
+def _ready(method_class: type[Method]) -> Iterator[tuple[Method, float]]:
     """The method, ready to run, at each of its scales."""
-    for scale in sorted(method_class.info.scales):
+    info = method_class.info
+    for scale in [*sorted(info.scales), *((FRACTIONAL,) if info.fractional else ())]:
         method = method_class()
         if isinstance(method, LearnedMethod):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(0)
-                method.model = method.network(scale).eval()
+                method.model = method.network(int(scale)).eval()
         yield method, scale
         method.close()
 
@@ -157,6 +161,6 @@ def _planes(method: Method, height: int, width: int, seed: int = 0) -> Tensor:
     return torch.rand(channels, height, width, generator=torch.Generator().manual_seed(seed))
 
 
-def _upscale(method: Method, x: Tensor, scale: int) -> Tensor:
+def _upscale(method: Method, x: Tensor, scale: float) -> Tensor:
     with torch.inference_mode():
         return method.upscale(x, scale).clone()

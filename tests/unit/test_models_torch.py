@@ -248,6 +248,16 @@ def test_a_wrong_guess_is_one_sentence(
     assert "\n" not in str(caught.value)
 
 
+def test_a_network_of_several_scales_is_told_the_scale(net: Path) -> None:
+    net.write_text(
+        "from torch import nn\nclass Multi(nn.Module):\n    def forward(self, x, scale):\n"
+        "        return nn.functional.interpolate(x, scale_factor=scale)\n"
+    )
+    assert open_file("torch", net, CPU, Code(net, "Multi"), 3).run(torch.ones(1, 3, 4, 5)).shape == (1, 3, 12, 15)
+    with pytest.raises(DataError, match=r"Multi takes 2 inputs \(x, scale\)"):
+        open_file("torch", net, CPU, Code(net, "Multi"))
+
+
 def test_what_a_run_shows_wrong_is_one_sentence_too(net: Path) -> None:
     edsr = opened(net, "Edsr", built(net, "Edsr").state_dict(), 2)
     with pytest.raises(UsageError, match=r"w.pth is a model for x2, not x4"):
@@ -301,6 +311,70 @@ def test_a_file_of_a_package_imports_relatively(tmp_path: Path) -> None:
     with imported(folder / "net.py") as module:
         assert module.SAME
     assert not [name for name in sys.modules if name.partition(".")[0] == "archs"]
+
+
+def test_a_folder_without_init_may_import_relatively(tmp_path: Path) -> None:
+    (folder := tmp_path / "net-1.0" / "model").mkdir(parents=True)
+    (tmp_path / "net-1.0" / "sizes.py").write_text("N = 3\n")
+    (folder / "block.py").write_text("from ..sizes import N\n")
+    (folder / "net.py").write_text("from . import block as B\nfrom ..sizes import N\nSAME = B.N == N\n")
+    modules = {*sys.modules}
+    with imported(folder / "net.py") as module:
+        assert module.SAME
+    assert {*sys.modules} == modules
+    assert [path.name for path in Code(folder / "net.py", "Net").files] == ["net.py", "block.py", "sizes.py"]
+
+
+def test_a_file_imports_by_names_from_the_folder_of_its_repository(tmp_path: Path) -> None:
+    (folder := tmp_path / "net" / "model").mkdir(parents=True)
+    (util := tmp_path / "net" / "util").mkdir()
+    (folder / "block.py").write_text("from util.tools import WHO\n")
+    (util / "tools.py").write_text("WHO = 'tools'\n")
+    (tmp_path / "net" / "torch.py").write_text("raise OSError('an installed package comes first')\n")
+    (folder / "net.py").write_text("import torch\nfrom model import block\nWHO = block.WHO\n")
+    with imported(folder / "net.py") as module:
+        assert module.WHO == "tools"
+    assert {"net.py", "block.py", "tools.py"} <= {path.name for path in Code(folder / "net.py", "Net").files}
+    before = spec_hash(parse_spec(f"torch:{folder / 'net.py'}:Net"))
+    (util / "tools.py").write_text("WHO = 'others'\n")
+    assert spec_hash(parse_spec(f"torch:{folder / 'net.py'}:Net")) != before
+
+
+def test_a_package_whose_init_fails_is_imported_without_it(tmp_path: Path) -> None:
+    (folder := tmp_path / "frame" / "archs").mkdir(parents=True)
+    (folder.parent / "__init__.py").write_text("from .archs import *\nfrom .version import VERSION\n")
+    (folder / "__init__.py").write_text("from . import net_arch\n")
+    (folder / "blocks.py").write_text("WHO = 'blocks'\n")
+    (folder.parent / "registry.py").write_text("FOUND = []\n")
+    (folder / "net_arch.py").write_text(
+        "from frame.registry import FOUND\nimport frame.archs.blocks as blocks\nassert not FOUND\nFOUND.append(1)\n"
+    )
+    modules = {*sys.modules}
+    with imported(folder / "net_arch.py") as module:
+        assert module.blocks.WHO == "blocks"
+    assert {*sys.modules} == modules
+    (folder / "net_arch.py").write_text("from frame import NAME\n")
+    with (
+        pytest.raises(
+            UsageError, match=r"cannot import name 'NAME'.*; frame/__init__.py: ModuleNotFoundError: .*version"
+        ),
+        imported(folder / "net_arch.py"),
+    ):
+        pass
+
+
+def test_a_file_is_run_once_as_a_registry_of_a_library_takes_a_class_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (library := tmp_path / "site-packages").mkdir()
+    (library / "registry_of_a_library.py").write_text("FOUND = []\n")
+    monkeypatch.syspath_prepend(library)
+    path = tmp_path / "net.py"
+    for text in ("", "CHANGED = True\n"):
+        path.write_text(f"from registry_of_a_library import FOUND\nFOUND.append(1)\n{text}")
+        for _ in (2, 4):
+            with imported(path) as module:
+                assert len(module.FOUND) == 1 + bool(text)
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ from srbench.report.plots.crops import (
     read_hr,
     structure,
 )
+from srbench.system.factors import is_whole
 
 BYTES = 4_400_000
 """Most bytes of all images of a page in base64, so that the page stays below 8 MB."""
@@ -120,7 +121,7 @@ def _places(run: LoadedRun, dataset: DatasetRecord) -> Iterator[CropPlace]:
             return
 
 
-def _windows(run: LoadedRun, dataset: DatasetRecord, scale: int) -> Iterator[list[CropPlace]]:
+def _windows(run: LoadedRun, dataset: DatasetRecord, scale: float) -> Iterator[list[CropPlace]]:
     """For each image with kept SR its two windows with the largest disagreement, which do not overlap."""
     cells = _cells(run, dataset, scale)
     names = list(dict.fromkeys(image.name for cell in cells.values() for image in cell.images))
@@ -139,13 +140,18 @@ def _windows(run: LoadedRun, dataset: DatasetRecord, scale: int) -> Iterator[lis
 
 def _wide_view(run: LoadedRun, place: CropPlace, budget: int) -> CropPlace:
     """The part of an image around a place that a share of the budget is enough for: all of a small one."""
-    height, width = (min(side // scale * scale for scale in run.record.scales) for side in place.size)
+    height, width = (min(_covered(side, scale) for scale in run.record.scales) for side in place.size)
     pictures = len(run.record.scales) * (len(labels_of(run)) + 2)
     side = min(1.0, math.sqrt(_WIDE_SHARE * budget / (pictures * _LOSSY * height * width)))
     high, wide = max(int(height * side), place.window.height), max(int(width * side), place.window.width)
     top = min(max(place.window.top + (place.window.height - high) // 2, 0), height - high)
     left = min(max(place.window.left + (place.window.width - wide) // 2, 0), width - wide)
     return replace(place, window=CropBox(top, left, high, wide), wide=True)
+
+
+def _covered(side: int, scale: float) -> int:
+    """How much of a side of HR is scored."""
+    return side // int(scale) * int(scale) if is_whole(scale) else side
 
 
 def widest(
@@ -162,7 +168,7 @@ def widest(
 def _crop(run: LoadedRun, place: CropPlace, made: Album) -> dict[str, Any] | None:
     """A window as the page needs it: HR and every method, at every scale with kept images."""
     labels = labels_of(run)
-    scales: dict[int, dict[str, Any]] = {}
+    scales: dict[float, dict[str, Any]] = {}
     whole: Uint8Image | None = None
     for scale in run.record.scales:
         cells = _cells(run, place.dataset, scale)
@@ -199,7 +205,7 @@ def _crop(run: LoadedRun, place: CropPlace, made: Album) -> dict[str, Any] | Non
     }
 
 
-def _cells(run: LoadedRun, dataset: DatasetRecord, scale: int) -> dict[str, CellResult]:
+def _cells(run: LoadedRun, dataset: DatasetRecord, scale: float) -> dict[str, CellResult]:
     """One cell per label, of the first seed."""
     cells: dict[str, CellResult] = {}
     for cell in run.cells:
@@ -209,7 +215,7 @@ def _cells(run: LoadedRun, dataset: DatasetRecord, scale: int) -> dict[str, Cell
 
 
 def _images(
-    run: LoadedRun, dataset: DatasetRecord, scale: int, image: str, cells: dict[str, CellResult]
+    run: LoadedRun, dataset: DatasetRecord, scale: float, image: str, cells: dict[str, CellResult]
 ) -> tuple[Uint8Image, dict[str, Uint8Image]] | None:
     """HR and the SR of each label, as far as they were kept intact and have one size; None without any."""
     hr = read_hr(run, dataset, scale, image)
@@ -219,7 +225,7 @@ def _images(
     return (hr, srs) if srs else None
 
 
-def enlarged_lr(record: RunRecord, hr: Uint8Image, scale: int) -> Uint8Image | None:
+def enlarged_lr(record: RunRecord, hr: Uint8Image, scale: float) -> Uint8Image | None:
     """LR as methods were given it, each pixel a block of HR's size; None where it is not one of srbench's protocols."""
     from srbench.imaging.resize import round_half_up
     from srbench.protocols.builtin import PROTOCOLS
@@ -228,9 +234,11 @@ def enlarged_lr(record: RunRecord, hr: Uint8Image, scale: int) -> Uint8Image | N
     protocol = PROTOCOLS.get(record.protocol)
     if protocol is None or protocol.hash != record.protocol_hash or protocol.degraded == "none":
         return None
-    size = (hr.shape[0] // scale, hr.shape[1] // scale)
+    if not is_whole(scale):
+        return None
+    size = (hr.shape[0] // int(scale), hr.shape[1] // int(scale))
     lr = round_half_up(degrade(hr.astype(np.float64), protocol.steps, size)).clip(0, 255).astype(np.uint8)
-    return lr.repeat(scale, axis=0).repeat(scale, axis=1)
+    return lr.repeat(int(scale), axis=0).repeat(int(scale), axis=1)
 
 
 def _relative(folder: RunFolder, path: Path) -> str:

@@ -59,7 +59,7 @@ class PublishedValue:
 
     name: str
     dataset: int
-    scale: int
+    scale: float
     metric: int
     value: float
     text: str
@@ -72,7 +72,7 @@ class CellValue:
     """One method's value on a data set at a scale by a metric; if ``value`` is None, the notes say why."""
 
     dataset: int
-    scale: int
+    scale: float
     method: int
     metric: int
     text: str

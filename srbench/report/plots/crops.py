@@ -62,7 +62,7 @@ class Sheet:
     """The content of a sheet."""
 
     dataset: DatasetRecord
-    scale: int
+    scale: float
     image: str
     hr: Uint8Image
     srs: dict[str, Uint8Image]
@@ -82,7 +82,7 @@ def crop_sheets(run: LoadedRun) -> Iterator[tuple[str, bytes]]:
             yield f"{safe_file_name(f'crops-{dataset.name}-x{sheet.scale}')}.{kind}", content
 
 
-def choose(run: LoadedRun, dataset: DatasetRecord, scale: int) -> Sheet | None:
+def choose(run: LoadedRun, dataset: DatasetRecord, scale: float) -> Sheet | None:
     """The image and the window in which the methods disagree most, or None where no images were kept.
 
     An image in colour comes before grey ones, and what counts is disagreement on edges and texture.
@@ -168,12 +168,12 @@ def disagreements(
         means[max(0, top - high + 1) : top + high, max(0, left - wide + 1) : left + wide] = -1
 
 
-def _kept_images(run: LoadedRun, dataset: DatasetRecord, scale: int, cells: Sequence[CellResult]) -> list[str]:
+def _kept_images(run: LoadedRun, dataset: DatasetRecord, scale: float, cells: Sequence[CellResult]) -> list[str]:
     names = dict.fromkeys(image.name for cell in cells for image in cell.images)
     return [name for name in names if any(path.is_file() for path in hr_paths(run, dataset, scale, name))]
 
 
-def hr_paths(run: LoadedRun, dataset: DatasetRecord, scale: int, image: str) -> list[Path]:
+def hr_paths(run: LoadedRun, dataset: DatasetRecord, scale: float, image: str) -> list[Path]:
     """Where an HR image, or without HR enlarged LR, may have been kept: merged runs have a folder each."""
     folders = dict.fromkeys(origin.folder for origin in run.origins.values()) or [run.folder]
     place = (dataset.content_hash, scale, image)
@@ -185,7 +185,7 @@ def original(dataset: DatasetRecord) -> str:
     return "HR" if dataset.has_hr else "LR"
 
 
-def read_hr(run: LoadedRun, dataset: DatasetRecord, scale: int, image: str) -> Uint8Image | None:
+def read_hr(run: LoadedRun, dataset: DatasetRecord, scale: float, image: str) -> Uint8Image | None:
     """The kept HR image, or without HR enlarged LR; None where there is none that is whole."""
     found = (read_kept_image(run, path) for path in hr_paths(run, dataset, scale, image))
     return next((hr for hr in found if hr is not None), None)

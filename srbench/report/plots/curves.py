@@ -31,7 +31,7 @@ class Curve:
     """
 
     name: str
-    scales: tuple[int, ...]
+    scales: tuple[float, ...]
     steps: tuple[int, ...]
     validation: tuple[float, ...]
     train: tuple[float, ...]
@@ -39,7 +39,7 @@ class Curve:
 
 def curves(run: LoadedRun) -> dict[str, list[Curve]]:
     """The curves of each label with at least two validations."""
-    places: dict[tuple[str, str], dict[tuple[int, int], None]] = {}  # scales and seeds of a label's weights
+    places: dict[tuple[str, str], dict[tuple[float, int], None]] = {}  # scales and seeds of a label's weights
     for cell in run.cells:
         if (weights := str(cell.inputs.get("weights"))) in run.trainings:
             places.setdefault((cell.id.method_label, weights), {})[cell.id.scale, cell.id.seed] = None
@@ -50,7 +50,7 @@ def curves(run: LoadedRun) -> dict[str, list[Curve]]:
     return {label: sorted(some, key=lambda curve: curve.name) for label, some in found.items()}
 
 
-def _curve(training: TrainingRecord, places: Sequence[tuple[int, int]]) -> Curve:
+def _curve(training: TrainingRecord, places: Sequence[tuple[float, int]]) -> Curve:
     used = tuple(sorted({scale for scale, _ in places}))
     scales = " ".join(f"x{scale}" for scale in used)
     seed = f" seed {places[0][1]}" if places[0][1] else ""

@@ -50,7 +50,7 @@ class Dots:
 def value_lines(
     run: LoadedRun,
     dataset: DatasetRecord,
-    scale: int,
+    scale: float,
     metric: MetricRecord,
     samples: Iterable[tuple[ScoreSample, Interval | None]],
     references: Sequence[Reference],
@@ -88,7 +88,7 @@ def difference_lines(comparisons: Iterable[Comparison], metric: MetricRecord) ->
 def draw_dots(
     run: LoadedRun,
     dataset: DatasetRecord,
-    scale: int,
+    scale: float,
     metric: MetricRecord,
     dots: Sequence[Dots],
     look_of: Mapping[str, Look],

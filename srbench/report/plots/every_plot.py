@@ -81,7 +81,7 @@ def _of_metric(
     found = samples(run, metric.name)
     intervals = intervals_by_key(found)
     pairs = report_pairs(run, baseline or default_baseline(run)) if baseline or with_scatter else []
-    compared: dict[tuple[str, int], list[Comparison]] = {}
+    compared: dict[tuple[str, float], list[Comparison]] = {}
     for c in compare_all(run, metric, pairs):
         compared.setdefault((c.dataset, c.scale), []).append(c)
     for dataset in datasets:
@@ -105,7 +105,7 @@ def _of_metric(
 def _per_place(
     run: LoadedRun,
     dataset: DatasetRecord,
-    scale: int,
+    scale: float,
     metric: MetricRecord,
     here: Sequence[tuple[ScoreSample, Interval | None]],
     against: Sequence[Comparison],

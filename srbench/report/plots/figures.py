@@ -50,7 +50,7 @@ def short(text: str, longest: int = 24) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
-def place(dataset: DatasetRecord, scale: int) -> str:
+def place(dataset: DatasetRecord, scale: float) -> str:
     """``set5 x2 (5 images)``."""
     return f"{short(dataset.name)} x{scale} ({dataset.images_words})"
 

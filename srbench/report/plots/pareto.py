@@ -57,7 +57,7 @@ def choices(speed: RunSpeed, cost: str, values: Mapping[str, float]) -> list[Cos
 
 
 def published_points(
-    run: LoadedRun, rows: Sequence[Reference], scale: int, metric: MetricRecord, cost: str
+    run: LoadedRun, rows: Sequence[Reference], scale: float, metric: MetricRecord, cost: str
 ) -> list[tuple[str, float | None, float]]:
     """Name, cost and value of published methods, of the run's protocol alone; nobody else's times are comparable."""
     return [

@@ -26,7 +26,7 @@ MAX_SCATTER_PANELS = 16
 def draw_scatter(
     run: LoadedRun,
     dataset: DatasetRecord,
-    scale: int,
+    scale: float,
     metric: MetricRecord,
     comparisons: Sequence[Comparison],
     look_of: Mapping[str, Look],

@@ -20,7 +20,7 @@ def difference_grids(run: LoadedRun, comparisons: Sequence[Comparison], baseline
         comparisons: of its methods with the baseline, as B.
         baseline: a label.
     """
-    places: dict[str, dict[tuple[str, int, str], Comparison]] = {}
+    places: dict[str, dict[tuple[str, float, str], Comparison]] = {}
     metrics: dict[str, MetricRecord] = {}
     for c in comparisons:
         if c.b.label == baseline:
@@ -35,7 +35,7 @@ def difference_grids(run: LoadedRun, comparisons: Sequence[Comparison], baseline
     return tables
 
 
-def _row(grid: Grid, row: Row, by_place: Mapping[tuple[str, int, str], Comparison], baseline: str) -> Row:
+def _row(grid: Grid, row: Row, by_place: Mapping[tuple[str, float, str], Comparison], baseline: str) -> Row:
     entries = {}
     for scale, entry in row.entries.items():
         comparison = by_place.get((grid.dataset.name, scale, row.name))

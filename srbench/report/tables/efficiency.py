@@ -57,7 +57,7 @@ def efficiency_table(
     rows: Sequence[Figures],
     columns: str,
     datasets: Sequence[str],
-    scale: int,
+    scale: float,
     device: str,
     protocol: str,
     baseline: Figures | None = None,

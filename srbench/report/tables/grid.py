@@ -47,7 +47,7 @@ class Row:
 
     name: str
     published: bool
-    entries: dict[int, Entry]
+    entries: dict[float, Entry]
     """By scale; scales that were not planned are absent."""
     notes: tuple[int, ...] = ()
     speed: str = ""
@@ -62,7 +62,7 @@ class Grid:
 
     dataset: DatasetRecord
     metrics: tuple[MetricRecord, ...]
-    scales: tuple[int, ...]
+    scales: tuple[float, ...]
     rows: tuple[Row, ...]
     footnotes: tuple[str, ...]
     seeds: int = 1
@@ -230,10 +230,10 @@ class _Builder:
         self.speed = speed
         self.planned = planned
         self.failed = {failed.id: failed.error for failed in reversed(run.record.failed)}
-        self.results: dict[tuple[str, int], list[CellResult]] = {}
+        self.results: dict[tuple[str, float], list[CellResult]] = {}
         for cell in results:
             self.results.setdefault((cell.id.method_label, cell.id.scale), []).append(cell)
-        self.planned_at: dict[tuple[str, int], list[CellId]] = {}
+        self.planned_at: dict[tuple[str, float], list[CellId]] = {}
         for cell_id in self.planned:
             self.planned_at.setdefault((cell_id.method_label, cell_id.scale), []).append(cell_id)
         self.lacking = {metric.name: reason for metric in metrics if (reason := metric.lacking(dataset))}
@@ -301,13 +301,13 @@ class _Builder:
                 )
         return ranks
 
-    def _runs(self, label: str, scales: Sequence[int]) -> list[str]:
+    def _runs(self, label: str, scales: Sequence[float]) -> list[str]:
         """The runs that a row of a merged run is from, for footnotes; empty for a single run."""
         cells = (cell for scale in scales for cell in self.results.get((label, scale), ()))
         return list(dict.fromkeys(f"run {self.origins[cell.id].run}" for cell in cells if cell.id in self.origins))
 
     def _entry(
-        self, label: str, scale: int, means: dict[str, float], ranks: dict[tuple[str, str], int], *, tell_run: bool
+        self, label: str, scale: float, means: dict[str, float], ranks: dict[tuple[str, str], int], *, tell_run: bool
     ) -> Entry:
         cells = self.results.get((label, scale), [])
         notes = self._notes(label, scale)
@@ -331,7 +331,7 @@ class _Builder:
                     spreads[metric.name] = printed(sd, metric.digits)
         return Entry(texts, spreads, {name: ranks.get((label, name), 0) for name in texts}, notes)
 
-    def _notes(self, label: str, scale: int) -> tuple[int, ...]:
+    def _notes(self, label: str, scale: float) -> tuple[int, ...]:
         """Footnotes for cells without a result."""
         have = {cell.id for cell in self.results.get((label, scale), [])}
         numbers = []
@@ -354,13 +354,13 @@ class _Builder:
                     numbers.append(self._footnote(f"run {run}{seed} has {' / '.join(texts)}"))
         return tuple(dict.fromkeys(numbers))
 
-    def _published(self, rows: Sequence[Reference], scales: Sequence[int]) -> list[Row]:
+    def _published(self, rows: Sequence[Reference], scales: Sequence[float]) -> list[Row]:
         """Rows of published values, one per method."""
         names = {metric.name for metric in self.metrics}
         rows = [row for row in rows if row.metric in names and row.scale in scales]
         made = []
         for name in dict.fromkeys(full_name(row, self.record) for row in rows):
-            texts: dict[int, dict[str, str]] = {}
+            texts: dict[float, dict[str, str]] = {}
             mine = [row for row in rows if full_name(row, self.record) == name]
             for row in mine:
                 texts.setdefault(row.scale, {}).setdefault(row.metric, printed(row.value, row.digits))

@@ -27,7 +27,7 @@ class Matrix:
     """The comparisons of one data set at one scale: each row's method minus each column's."""
 
     dataset: str
-    scale: int
+    scale: float
     metric: MetricRecord
     n: int
     images: str
@@ -56,7 +56,7 @@ class Matrix:
 def matrices(run: LoadedRun, comparisons: Sequence[Comparison]) -> Iterator[Matrix]:
     """The matrices of comparisons of one run: square for all pairs, otherwise one column per B."""
     images = {dataset.name: dataset.images_words for dataset in run.record.datasets}
-    groups: dict[tuple[str, str, int], list[Comparison]] = {}
+    groups: dict[tuple[str, str, float], list[Comparison]] = {}
     for c in comparisons:
         groups.setdefault((c.metric.name, c.dataset, c.scale), []).append(c)
     for (_, dataset, scale), group in groups.items():

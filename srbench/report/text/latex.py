@@ -9,6 +9,7 @@ from srbench.analysis.papers import Paper, papers_in, papers_of_method, papers_o
 from srbench.bench.results import RunRecord
 from srbench.report.escape import latex, safe_file_name
 from srbench.report.tables.grid import DASH, Entry, Grid, Row, entry_text
+from srbench.system.factors import Factor
 from srbench.system.names import method_of, short_labels
 
 WIDTH = 440.0
@@ -27,9 +28,9 @@ _SIGNS = str.maketrans({DASH: "---", "∞": "\\(\\infty\\)", "-": "\\(-\\)"})
 _RANKS = "Best of our methods in bold, second underlined."
 Key = tuple[str, bool, bool]
 """A row: its name, whether it is a published one, and whether it stands alone."""
-Column = tuple[int, int | None]
+Column = tuple[int, Factor | None]
 """The number of a grid and a scale; None where the line has the scale."""
-Line = tuple[Key, int | None]
+Line = tuple[Key, Factor | None]
 """A row and its scale; None where the column has it."""
 
 

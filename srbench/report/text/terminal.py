@@ -92,7 +92,7 @@ def _abreast(grid: Grid, width: int) -> int:
     return min(max((width - beside) // (widest + 2), 1), _SCALES_ABREAST)
 
 
-def _table(grid: Grid, scales: Sequence[int]) -> Table:
+def _table(grid: Grid, scales: Sequence[float]) -> Table:
     table = make_table()
     table.add_column("method", overflow="fold", min_width=_NAME)
     for scale in scales:

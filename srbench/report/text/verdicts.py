@@ -62,7 +62,7 @@ def _summary(verdicts: Sequence[Verdict]) -> Table:
 
 def _largest(verdicts: Sequence[Verdict], metric: str) -> str:
     """The largest deviation, from the most precise reference of each value."""
-    finest: dict[tuple[str, str, int, str], Verdict] = {}
+    finest: dict[tuple[str, str, float, str], Verdict] = {}
     for verdict in verdicts:
         row = verdict.reference
         if _kind(row.metric) != metric or verdict.deviation is None:
