@@ -116,7 +116,7 @@ def train(
                     console.say(f"curve: {curve}", markup=False)
             console.advance()
     if changed and not failures:
-        _say_how_to_run(choices, own, asked)
+        _say_how_to_run(choices, own, asked, plugin or [])
     if failures:
         for failure in failures[:-1]:
             warn(str(failure))
@@ -141,7 +141,7 @@ def _own_data(given: str, scales: tuple[int, ...]) -> OwnData:
     return own
 
 
-def _say_how_to_run(choices: list[Choice], own: OwnData | None, scales: tuple[int, ...]) -> None:
+def _say_how_to_run(choices: list[Choice], own: OwnData | None, scales: tuple[int, ...], plugins: list[Path]) -> None:
     """The recipe of each method as a file, and the command that has it as a row."""
     import shlex
 
@@ -153,6 +153,7 @@ def _say_how_to_run(choices: list[Choice], own: OwnData | None, scales: tuple[in
     words = ["srbench", "run", "--methods", rows, "--scales", ",".join(map(str, scales))]
     if own is not None and own.scale:
         words += ["--protocol", "paired", "--datasets", join_names(own.specs)]
+    words += [word for path in plugins for word in ("--plugin", str(path))]
     stderr().print(f"run it: {shlex.join(words)}", markup=False, soft_wrap=True)
 
 

@@ -179,8 +179,8 @@ def test_steps_and_data_make_another_recipe_that_a_run_finds(cli: Cli, own_cache
     assert f"curve: {changed.stdout.strip().removesuffix('.safetensors')}.png" in changed.stderr
     assert {plain.stdout, changed.stdout} == {f"{own_cache}/weights/{name}\n" for name in weights(own_cache)}
     said = next(line for line in changed.stderr.splitlines() if line.startswith("run it: srbench run "))
-    words = shlex.split(said)[3:]
-    result = cli("run", *words, "--plugin", "net.py", "--train", "never", "--no-report", "--no-speed", "--json")
+    words = shlex.split(said)[4:]
+    result = cli("run", *words, "--train", "never", "--no-report", "--no-speed", "--json")
     assert result.returncode == 0, result.stderr
     assert {row["method"] for row in json.loads(result.stdout)["results"]} == {"net", "bicubic"}
     wrong = cli("train", "net", "--plugin", "net.py", "--data", "pairs", "--scales", "3")
