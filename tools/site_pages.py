@@ -22,7 +22,7 @@ from srbench.data.manifest import Manifest
 from srbench.plugins.registry import Registry
 from srbench.protocols.builtin import ALIASES, PROTOCOLS
 from srbench.report.escape import markdown
-from srbench.report.text.speed import LEGEND, speed_markdown
+from srbench.report.text.speed import BEYOND, LEGEND, speed_markdown
 from srbench.speed.record import read_speed_record
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,7 +49,11 @@ def speed() -> Iterator[str]:
     yield "Made by `srbench speed`, as [How speed is measured](../explanation/speed.md) says. Times are of one machine;"
     yield "ratios between its rows are what carries over to another.\n"
     records = sorted((ROOT / "results" / "reference" / "speed").glob("*.json"))
-    yield (LEGEND if records else "None is kept yet: `srbench speed --out results/reference/speed` makes one.") + "\n"
+    yield (
+        f"{LEGEND} {BEYOND}"
+        if records
+        else "None is kept yet: `srbench speed --out results/reference/speed` makes one."
+    ) + "\n"
     for path in records:
         yield from speed_markdown(read_speed_record(path))
 
