@@ -143,7 +143,7 @@ class Recipe(BaseModel):
     steps: int = Field(default=2000, ge=1)
     """Batches."""
     validate_every: int = Field(default=500, ge=1)
-    """Batches between validations."""
+    """Batches between validations, of whose weights the best are kept. The curve may have more points."""
     clip_gradient: float | None = Field(default=None, gt=0)
     """The largest norm that a batch's gradient may have."""
     ema: float = Field(default=0.0, ge=0, lt=1)
@@ -194,6 +194,26 @@ class Recipe(BaseModel):
         if self.transfer is not None and scale != self.transfer.scale:
             return self.transfer.steps or self.steps
         return self.steps
+
+    def with_steps(self, steps: int) -> Self:
+        """The recipe with so many batches; stages, milestones and whatever else is counted in batches in proportion."""
+
+        def scaled(batches: int) -> int:
+            return max(round(batches * steps / self.steps), 1)
+
+        transfer = self.transfer
+        if transfer is not None and transfer.steps is not None:
+            transfer = transfer.model_copy(update={"steps": scaled(transfer.steps)})
+        return self.model_copy(
+            update={
+                "steps": steps,
+                "validate_every": scaled(self.validate_every),
+                "warmup": self.warmup and scaled(self.warmup),
+                "milestones": tuple(map(scaled, self.milestones)),
+                "transfer": transfer,
+                "init_from": self.init_from and self.init_from.with_steps(scaled(self.init_from.steps)),
+            }
+        )
 
     def frozen_at(self, scale: int) -> tuple[str, ...]:
         """Prefixes of the parameters that the training at ``scale`` leaves alone."""

@@ -28,7 +28,7 @@ from srbench.protocols.builtin import ALIASES, PROTOCOLS
 from srbench.report.escape import markdown
 from srbench.report.html.page import html_page
 from srbench.report.tables.grid import main_metrics
-from srbench.report.text.speed import LEGEND, speed_markdown
+from srbench.report.text.speed import BEYOND, LEGEND, speed_markdown
 from srbench.speed.record import read_speed_record
 from srbench.system.places import cache_folder
 
@@ -70,7 +70,11 @@ def speed() -> Iterator[str]:
     yield "Made by `srbench speed`, as [How speed is measured](../explanation/speed.md) says. Times are of one machine;"
     yield "ratios between its rows are what carries over to another.\n"
     records = sorted((ROOT / "results" / "reference" / "speed").glob("*.json"))
-    yield (LEGEND if records else "None is kept yet: `srbench speed --out results/reference/speed` makes one.") + "\n"
+    yield (
+        f"{LEGEND} {BEYOND}"
+        if records
+        else "None is kept yet: `srbench speed --out results/reference/speed` makes one."
+    ) + "\n"
     for path in records:
         yield from speed_markdown(read_speed_record(path))
 

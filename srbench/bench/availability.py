@@ -36,6 +36,21 @@ def scoring_of(protocol: Protocol, metrics: Sequence[Metric], registry: Registry
     return Scoring(protocol, tuple(metric for metric in metrics if metric.name in hashes), hashes, weights), reasons
 
 
+def some_scoring_of(
+    protocol: Protocol, metrics: Sequence[Metric], registry: Registry
+) -> tuple[Scoring, dict[str, str]]:
+    """As :func:`scoring_of`, where one metric at least has to be computed.
+
+    Raises:
+        DataError: none can be; says why.
+    """
+    scoring, reasons = scoring_of(protocol, metrics, registry)
+    if not scoring.metrics:
+        lacking = "; ".join(f"{name}: {reason.rstrip('.')}" for name, reason in reasons.items())
+        raise DataError(f"There is nothing to score with: {lacking}.")
+    return scoring, reasons
+
+
 def needs(metric: Metric, registry: Registry) -> tuple[str, dict[str, Path]]:
     """All that decides a metric's values (version, source, packages, weights), and the files that it needs, by name.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
-from srbench.bench.availability import scoring_of
+from srbench.bench.availability import some_scoring_of
 from srbench.bench.options import DEFAULT_METRICS, NO_REFERENCE_METRIC, Request
 from srbench.bench.reads import declared_files
 from srbench.bench.results import (
@@ -22,7 +22,7 @@ from srbench.bench.results import (
 from srbench.data.catalog import Dataset, resolve
 from srbench.data.dataset import common_scale
 from srbench.data.own.folders import first_images
-from srbench.errors import DataError, UsageError
+from srbench.errors import UsageError
 from srbench.metrics.metric import Metric
 from srbench.metrics.pooling import pool_name
 from srbench.metrics.scoring import Scoring
@@ -198,10 +198,7 @@ def make_plan(request: Request, registry: Registry) -> Plan:
     skipped = _sentences([item for item in found if isinstance(item, _Skip)])
     if not jobs:
         raise UsageError(f"Nothing to run: {'; '.join(skipped) or 'no method, data set or scale is left'}.")
-    scoring, unavailable = scoring_of(protocol, metrics, registry)
-    if not scoring.metrics:
-        lacking = "; ".join(f"{name}: {reason.rstrip('.')}" for name, reason in unavailable.items())
-        raise DataError(f"There is nothing to score with: {lacking}.")
+    scoring, unavailable = some_scoring_of(protocol, metrics, registry)
     return Plan(
         request=request,
         scoring=scoring,

@@ -180,6 +180,8 @@ class CurvePoint(Frozen):
     """Of the validation images, in dB."""
     train_psnr: Number
     """Of the training patches since the validation before, in dB."""
+    picks: bool = True
+    """Whether the recipe validates here, so that the best of these weights are kept."""
 
 
 class TrainingRecord(Frozen):

@@ -31,6 +31,7 @@ def _curve(training: Training, weights: str) -> tuple[CurvePoint, ...]:
         return ()
     try:
         points = read_metadata(file)["curve"]
-        return _CURVE.validate_python([{name: point[name] for name in CurvePoint.model_fields} for point in points])
+        known = [{name: point[name] for name in CurvePoint.model_fields if name in point} for point in points]
+        return _CURVE.validate_python(known)
     except (DataError, ValidationError, LookupError, TypeError):
         return ()

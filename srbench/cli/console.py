@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rich.markup import escape
 
-from srbench.system.console import make_bars, make_console
+from srbench.system.console import counting_bars, make_console
 from srbench.system.text import echo
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from srbench.training.job import Training
     from srbench.training.progress import Report, TrainingProgress
 
+BAR = 12
+"""The width of a training's bar, which says more in words than those of cells."""
 _ON_TERMINAL = 2
 """Most values of a cell on a terminal's line; lines in a log have them all."""
 
@@ -53,12 +56,8 @@ class RunConsole:
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:
-            from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
-
             # a training says itself how long it takes
-            left = [TimeRemainingColumn()] if self._what == "cells" else []
-            width = 40 if self._what == "cells" else 12
-            self._bars = make_bars(self.console, BarColumn(width), MofNCompleteColumn(), *left)
+            self._bars = counting_bars(self.console, *((40, True) if self._what == "cells" else (BAR, False)))
             self._run = self._bars.add_task(self._what, total=self._cells)
             self._bars.start()
         return self
@@ -128,11 +127,11 @@ class RunConsole:
         """A worker printed text."""
         self.say(text, markup=False)
 
-    def begin(self, name: str, total: int) -> None:
+    def begin(self, name: str, total: int, unit: str = "") -> None:
         """Show a bar."""
         self.end(name)
         if self._bars is not None:
-            self._under_way[name] = self._bars.add_task(name, total=total)
+            self._under_way[name] = self._bars.add_task(name, total=total, unit=unit)
 
     def move(self, name: str, description: str, completed: int) -> bool:
         """Update a bar; False if there are no bars."""
@@ -183,7 +182,7 @@ class TrainingLine:
         now = time.monotonic()
         if self._first is None:
             self._first, self._began, self._spoke = progress, now, now
-            self.console.begin(self._name, progress.steps)
+            self.console.begin(self._name, progress.steps, "batches")
             if progress.step:
                 self.console.say(escape(f"training {self.label}: resumes after batch {progress.step}"))
             elif not self.console.has_bars:
@@ -194,26 +193,38 @@ class TrainingLine:
             seconds = now - self._began
             self.console.say(escape(f"trained {self.label}: {best} on its validation images ({seconds:.0f} s)"))
             return
-        text = f"training {self.label}: {self.words(progress, now)}"
-        loss = f"loss {progress.loss:.3g}, " if progress.loss is not None else ""
-        on_bar = text.removeprefix("training ").replace(loss, "")  # 80 columns hold no more beside the bar
-        if not self.console.move(self._name, on_bar, progress.step) and now - self._spoke > self.LINE_EVERY:
+        words = self.words(progress, now)
+        if not self.console.move(self._name, self.on_bar(words, progress.steps), progress.step) and (
+            now - self._spoke > self.LINE_EVERY
+        ):
             self._spoke = now
-            self.console.say(escape(f"{text}, batch {progress.step:,} of {progress.steps:,}"))
+            batch = f"batch {progress.step:,} of {progress.steps:,}"
+            self.console.say(escape(f"training {self.label}: {', '.join([*words.values(), batch])}"))
 
-    def words(self, progress: TrainingProgress, now: float) -> str:
-        """Rate, time left, loss and PSNR, as far as known."""
+    def words(self, progress: TrainingProgress, now: float) -> dict[str, str]:
+        """Time left, rate, loss and PSNR, as far as known."""
         assert self._first is not None
-        parts = []
+        parts = {}
         done, seconds = progress.step - self._first.step, now - self._began
         if done and seconds > 0:
             left = (progress.steps - progress.step) * seconds / done
-            parts += [f"{duration(left)} left", f"{done / seconds:.3g} batches/s"]
+            parts = {"left": f"{duration(left)} left", "rate": f"{done / seconds:.3g} batches/s"}
         if progress.loss is not None:
-            parts.append(f"loss {progress.loss:.3g}")
+            parts["loss"] = f"loss {progress.loss:.3g}"
         if progress.psnr is not None:
-            parts.append(f"{progress.psnr:.2f} dB")
-        return ", ".join(parts)
+            parts["psnr"] = f"{progress.psnr:.2f} dB"
+        return parts
+
+    def on_bar(self, words: Mapping[str, str], steps: int) -> str:
+        """What fits on a line beside the bar: the loss does not, the rate seldom, and a long label loses its middle."""
+        room = self.console.console.width - BAR - len(f" {steps}/{steps} batches ")
+        for shown in (("left", "rate", "psnr"), ("left", "psnr")):
+            text = ", ".join(words[name] for name in shown if name in words)
+            if len(self.label) + len(text) + 2 <= room:
+                break
+        space = max(room - len(text) - 2, 8)
+        label = self.label if len(self.label) <= space else f"{self.label[: space - 4]}…{self.label[-3:]}"  # … x2
+        return f"{label}: {text}" if text else label
 
 
 def duration(seconds: float) -> str:

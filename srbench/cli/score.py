@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from srbench.cli.options import Json, Plugins, split
-from srbench.errors import EXIT_CELL_FAILED, EXIT_DATA, DataError, MethodError, UsageError
+from srbench.errors import EXIT_CELL_FAILED, EXIT_DATA, MethodError, UsageError
 from srbench.system.text import echo_json, warn
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def score(
     """
     # NumPy's threads spin while they wait, and nothing here is large enough to gain by them
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from srbench.bench.availability import scoring_of
+    from srbench.bench.availability import some_scoring_of
     from srbench.bench.folder_scores import score_folder
     from srbench.plugins.registry import Registry
     from srbench.protocols.builtin import get_protocol
@@ -74,10 +74,7 @@ def score(
         names = (WITH_HR if hr else WITHOUT_HR) if metrics is None else metrics
         asked = [registry.metric(name) for name in dict.fromkeys(split(names))]
         _require_hr(asked, hr)
-        scoring, unavailable = scoring_of(found, asked, registry)
-        if not scoring.metrics:
-            lacking = "; ".join(f"{name}: {reason.rstrip('.')}" for name, reason in unavailable.items())
-            raise DataError(f"There is nothing to score with: {lacking}.")
+        scoring, unavailable = some_scoring_of(found, asked, registry)
         wanted = hr if hr and any(metric.needs_hr for metric in scoring.metrics) else None
         compared = _compared(wanted) if wanted else None
         if device != "cpu":
@@ -163,10 +160,8 @@ def _progress() -> Iterator[Callable[[int], None]]:
     if not console.is_terminal:
         yield lambda total: None
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
+    from srbench.system.console import counting_bars
 
-    from srbench.system.console import make_bars
-
-    with make_bars(console, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as bars:
+    with counting_bars(console) as bars:
         task = bars.add_task("images", total=None)
         yield lambda total: bars.update(task, total=total, advance=1)

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import sys
-from contextlib import redirect_stdout
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
 from srbench.cli.options import Config, Json, Plugins, numbers, split
-from srbench.errors import EXIT_CELL_FAILED, EXIT_REGRESSION, SrbenchError, UsageError
+from srbench.errors import EXIT_CELL_FAILED, EXIT_INTERRUPTED, EXIT_REGRESSION, SrbenchError, UsageError
 from srbench.system.places import SPEED
-from srbench.system.text import echo_json, printable
+from srbench.system.text import echo_json, printable, warn
 
 if TYPE_CHECKING:
     import torch
+    from rich.console import Console
 
     from srbench.speed.measure import SpeedRequest, SpeedTest
     from srbench.speed.modes import Mode
-    from srbench.speed.record import SpeedRecord
+    from srbench.speed.record import SpeedRecord, SpeedRow
+    from srbench.speed.roofline import Peaks
 
 
 def speed(
@@ -38,6 +42,12 @@ def speed(
             show_default="those of the device",
         ),
     ] = "",
+    all_modes: Annotated[
+        bool,
+        typer.Option(
+            "--all-modes", help="Show every row, and networks alone; otherwise, without --modes, each method's fastest."
+        ),
+    ] = False,
     batch: Annotated[str, typer.Option(help="Images at a time; max is the batch that saturates the device.")] = "1",
     runs: Annotated[int, typer.Option(help="Timed runs of each row.", min=5)] = 50,
     protocol: Annotated[str, typer.Option(help="Its resizer upsamples for methods that need it.")] = "vdsr",
@@ -56,12 +66,12 @@ def speed(
 
     Each row is warmed up until its time is stable, then timed by the device's clock, in turn with the others. Weights
     are not needed: speed does not depend on them. Quality is measured by `srbench run`, always in fp32.
+    All rows are in the record, beside which a picture sets the stored PSNR of srbench's methods against their time.
+    Ctrl-C keeps what has been timed.
 
     Exit codes: 0 fine, 1 slower than the record of --against, 2 wrong usage, 3 a row failed, 4 that record is unusable
-    or the new one not writable.
+    or the new one not writable, 130 interrupted.
     """
-    from rich.markup import escape
-
     from srbench.cli.console import stderr
     from srbench.inference import resolve_device
     from srbench.plugins.registry import Registry
@@ -92,21 +102,137 @@ def speed(
     _require_rows(request, where)
     resizer = get_protocol(protocol)
     require_writable(out)
-    console = stderr()
-    with redirect_stdout(sys.stderr), console.status("") as status:  # stdout is for results only
-        test = SpeedTest(registry, resizer, where, lambda text: status.update(escape(printable(text))), threads=threads)
-        record = _record(test, request, where, protocol)
+    every = bool(all_modes or modes)
+    with Progress() as progress, redirect_stdout(sys.stderr):  # stdout is for results only
+        test = SpeedTest(registry, resizer, where, progress.tell, threads=threads)
+        record, interrupted = _timed(test, request, where, protocol, progress, None if json else every)
+    if not record.rows:
+        stderr().print("interrupted before a row was timed")
+        raise typer.Exit(EXIT_INTERRUPTED)
     kept = _keep(record, out)
-    _show(record, as_json=json)
-    where_kept = f"; record in {kept}" if isinstance(kept, Path) else ""
-    console.print(f"{len(record.rows)} rows{where_kept}", markup=False, soft_wrap=True)
+    if json:
+        from srbench.system.sealed import sealed
+
+        echo_json(sealed(record))
+    else:
+        from srbench.report.text.speed import print_speed_legend
+        from srbench.system.console import make_console
+
+        print_speed_legend(record.rows, make_console(highlight=False), every=every)
+    _say_what_is_kept(record, request.count(where), kept, interrupted)
     slower = old is not None and _compare(old, record)
-    if not isinstance(kept, Path):
+    if isinstance(kept, SrbenchError):
         raise kept
+    if interrupted:
+        raise typer.Exit(EXIT_INTERRUPTED)
     if any(row.error for row in record.rows):
         raise typer.Exit(EXIT_CELL_FAILED)
     if slower:
         raise typer.Exit(EXIT_REGRESSION)
+
+
+class Progress:
+    """What is being timed: a line that changes on a terminal, otherwise one every half a minute."""
+
+    LINE_EVERY = 30.0
+
+    def __init__(self) -> None:
+        from srbench.cli.console import stderr
+
+        self._console = stderr()
+        self._results = sys.stdout
+        self._status = self._console.status("")
+        self._spoke = time.monotonic()
+
+    def __enter__(self) -> Self:
+        self._status.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._status.stop()
+
+    def tell(self, text: str) -> None:
+        """Say what is being done now."""
+        from rich.markup import escape
+
+        self._status.update(escape(printable(text)))
+        if not self._console.is_terminal and time.monotonic() - self._spoke > self.LINE_EVERY:
+            self._spoke = time.monotonic()
+            self._console.print(text, markup=False, soft_wrap=True)
+
+    @contextmanager
+    def results(self) -> Iterator[Console]:
+        """A console on stdout, without the line that changes."""
+        from srbench.system.console import make_console
+
+        self._status.stop()
+        yield make_console(file=self._results, highlight=False)
+        self._results.flush()
+        self._status.start()
+
+
+def _timed(
+    test: SpeedTest,
+    request: SpeedRequest,
+    device: torch.device,
+    protocol: str,
+    progress: Progress,
+    every: bool | None,
+) -> tuple[SpeedRecord, bool]:
+    """The record, and whether Ctrl-C ended it early; rows are printed as they come.
+
+    Args:
+        test: what times.
+        request: what is timed.
+        device: where.
+        protocol: whose resizer upsamples.
+        progress: where to say how far it is.
+        every: whether all rows are printed, or the fastest of each method; None prints none.
+    """
+    from srbench.report.text.speed import print_speed_head, print_speed_rows
+
+    record, peaks = _without_rows(test, request, device, protocol)
+    if every is not None:
+        with progress.results() as console:
+            print_speed_head(record, console)
+    rows: list[SpeedRow] = []
+    interrupted = False
+    try:
+        for group in test.groups(request, peaks):
+            rows += group
+            if every is not None:
+                with progress.results() as console:
+                    print_speed_rows(group, console, every=every)
+    except KeyboardInterrupt:
+        interrupted = True
+    return record.model_copy(update={"rows": tuple(rows)}), interrupted
+
+
+def _say_what_is_kept(record: SpeedRecord, asked: int, kept: Path | SrbenchError, interrupted: bool) -> None:
+    from srbench.cli.console import stderr
+
+    count = f"interrupted: {len(record.rows)} of {asked} rows" if interrupted else f"{len(record.rows)} rows"
+    where = ""
+    if isinstance(kept, Path):
+        drawn = _draw(record, kept)
+        where = f"; record in {kept}" + (f"; quality against time in {', '.join(map(str, drawn))}" if drawn else "")
+    stderr().print(f"{count}{where}", markup=False, soft_wrap=True)
+
+
+def _draw(record: SpeedRecord, path: Path) -> list[Path]:
+    """Pictures beside a record, PNG and SVG; the paths of the PNGs."""
+    from srbench.analysis.references import load_references
+    from srbench.report.plots.figures import render
+    from srbench.report.plots.speed import speed_figures
+    from srbench.system.files import write_atomically, writing_to
+
+    made = []
+    with writing_to(path.parent):
+        for name, figure in speed_figures(record, load_references()):
+            for kind, content in render(figure):
+                write_atomically(path.with_name(f"{path.stem}-{name}.{kind}"), content)
+            made.append(path.with_name(f"{path.stem}-{name}.png"))
+    return made
 
 
 def _earlier(path: Path, device: torch.device, protocol: str) -> SpeedRecord:
@@ -160,18 +286,22 @@ def _require_rows(request: SpeedRequest, device: torch.device) -> None:
         raise UsageError(f"Nothing to time: none of the methods works at {scales} in {modes}.")
 
 
-def _record(test: SpeedTest, request: SpeedRequest, device: torch.device, protocol: str) -> SpeedRecord:
+def _without_rows(
+    test: SpeedTest, request: SpeedRequest, device: torch.device, protocol: str
+) -> tuple[SpeedRecord, Peaks]:
+    """The record before anything is timed, but the device's limits; a busy machine is told."""
     import datetime
     import shlex
 
-    from srbench.speed.measure import describe_machine
+    from srbench.speed.measure import busy, describe_machine
     from srbench.speed.record import SpeedRecord
     from srbench.system.machine import device_name, versions
 
-    date = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+    if note := busy():
+        warn(f"note: {note}")
     peaks = test.peaks(request.modes)
     return SpeedRecord(
-        date=date,
+        date=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         command=shlex.join(["srbench", *sys.argv[1:]]),
         device=device_name(str(device)),
         machine=describe_machine(device),
@@ -179,8 +309,8 @@ def _record(test: SpeedTest, request: SpeedRequest, device: torch.device, protoc
         protocol=protocol,
         bandwidth_gb_s=round(peaks.bandwidth / 1e9, 1),
         tflops={name: round(rate / 1e12, 3) for name, rate in peaks.flops.items()},
-        rows=tuple(test.rows(request, peaks)),
-    )
+        rows=(),
+    ), peaks
 
 
 def _keep(record: SpeedRecord, folder: Path) -> Path | SrbenchError:
@@ -191,15 +321,3 @@ def _keep(record: SpeedRecord, folder: Path) -> Path | SrbenchError:
         return keep_record(record, folder)
     except SrbenchError as error:
         return error
-
-
-def _show(record: SpeedRecord, *, as_json: bool) -> None:
-    if as_json:
-        from srbench.system.sealed import sealed
-
-        echo_json(sealed(record))
-        return
-    from srbench.report.text.speed import print_speed
-    from srbench.system.console import make_console
-
-    print_speed(record, make_console(highlight=False))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from srbench.cli.options import Plugins, numbers
+from srbench.cli.options import Plugins, numbers, split
 from srbench.errors import EXIT_INTERRUPTED, MethodError, UsageError
 from srbench.system.text import warn
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from srbench.plugins.card import Choice
     from srbench.plugins.registry import Registry
     from srbench.training.job import Training
+    from srbench.training.overrides import OwnData
     from srbench.training.progress import Report
 
 
@@ -30,7 +31,20 @@ def train(
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every learned method.")] = False,
     recipe: Annotated[str, typer.Option(help="The recipe of methods named without one.")] = "",
-    scales: Annotated[str, typer.Option(help="Scales.")] = "2,3,4",
+    steps: Annotated[
+        int | None,
+        typer.Option(help="Batches, in place of the recipe's.", min=1, show_default="the recipe's"),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR[,DIR]",
+            help="Train on these in place of the recipe's data: names, folders, or folders of HR and LR. A tenth is "
+            "held out for validation.",
+            show_default="the recipe's",
+        ),
+    ] = None,
+    scales: Annotated[str | None, typer.Option(help="Scales.", show_default="2,3,4; that of pairs")] = None,
     seeds: Annotated[str, typer.Option(help="Each is added to the recipe's own.")] = "0",
     force: Annotated[bool, typer.Option("--force", help="Train even if the weights exist.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
@@ -44,6 +58,11 @@ def train(
 
     Existing weights are not trained again. After an interruption the same command resumes; only methods that fit
     themselves start again. The training's curve is beside the weights (.csv, .png, .svg).
+    With --steps or --data it is another recipe, with weights of its own; how to run it is said at the end.
+
+    Examples:
+      srbench train fsrcnn --scales 2
+      srbench train srcnn-y:quick --steps 500 --data photos/ --scales 2
 
     Exit codes: 0 fine, 2 wrong usage, 3 a training failed and the rest completed, 4 data missing or corrupt,
     130 interrupted.
@@ -54,7 +73,15 @@ def train(
 
     registry = Registry(plugin or [])
     choices = _choices(registry, methods or [], every, recipe)
-    trainings = _trainings(choices, numbers("scales", scales, 1), numbers("seeds", seeds, 0, MOST_SEED), bool(methods))
+    asked = numbers("scales", scales, 1) if scales is not None else ()
+    own = _own_data(data, asked) if data is not None else None
+    changed = own is not None or steps is not None
+    if changed:
+        from srbench.training.overrides import overridden
+
+        choices = [overridden(choice, steps, own) for choice in choices]
+    asked = asked or ((own.scale,) if own is not None and own.scale else (2, 3, 4))
+    trainings = _trainings(choices, asked, numbers("seeds", seeds, 0, MOST_SEED), bool(methods))
     from srbench.inference import resolve_device
 
     where = resolve_device(device, threads)
@@ -88,10 +115,46 @@ def train(
                 if (curve := path.with_suffix(".png")).is_file():
                     console.say(f"curve: {curve}", markup=False)
             console.advance()
+    if changed and not failures:
+        _say_how_to_run(choices, own, asked, plugin or [])
     if failures:
         for failure in failures[:-1]:
             warn(str(failure))
         raise failures[-1]
+
+
+def _own_data(given: str, scales: tuple[int, ...]) -> OwnData:
+    """The data of --data, which is told.
+
+    Raises:
+        UsageError: there is none, or pairs are of another scale than those that are asked for.
+    """
+    from srbench.training.overrides import own_data
+
+    if not (names := split(given)):
+        raise UsageError("--data needs at least one data set or folder.")
+    own = own_data(names, scales[0] if len(scales) == 1 else None)
+    if own.scale and scales and scales != (own.scale,):
+        raise UsageError(f"The pairs of {given} are for x{own.scale}: give --scales {own.scale}.")
+    for note in own.notes:
+        warn(f"note: {note}")
+    return own
+
+
+def _say_how_to_run(choices: list[Choice], own: OwnData | None, scales: tuple[int, ...], plugins: list[Path]) -> None:
+    """The recipe of each method as a file, and the command that has it as a row."""
+    import shlex
+
+    from srbench.cli.console import stderr
+    from srbench.system.names import join_names
+    from srbench.training.overrides import keep_recipe
+
+    rows = join_names(["bicubic", *(f"{choice.card.name}:{keep_recipe(choice)}" for choice in choices)])
+    words = ["srbench", "run", "--methods", rows, "--scales", ",".join(map(str, scales))]
+    if own is not None and own.scale:
+        words += ["--protocol", "paired", "--datasets", join_names(own.specs)]
+    words += [word for path in plugins for word in ("--plugin", str(path))]
+    stderr().print(f"run it: {shlex.join(words)}", markup=False, soft_wrap=True)
 
 
 def _obtain(

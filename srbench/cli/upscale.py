@@ -13,7 +13,7 @@ from srbench.cli.console import stderr
 from srbench.cli.guard import is_debugging
 from srbench.cli.options import Json, Plugins
 from srbench.errors import EXIT_CELL_FAILED, EXIT_DATA, DataError, MethodError, SrbenchError, UsageError
-from srbench.system.console import make_bars
+from srbench.system.console import counting_bars
 from srbench.system.text import echo_json, warn
 
 if TYPE_CHECKING:
@@ -115,8 +115,6 @@ def _upscale_all(
 
     How far it is is told on stderr: a line for each image, and bars below them where there is a terminal.
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
-
     from srbench.photo.job import upscale_file
 
     done: list[Done] = []
@@ -126,7 +124,7 @@ def _upscale_all(
     def say(text: str) -> None:
         console.print(text, soft_wrap=True, markup=False)
 
-    bars = make_bars(console, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bars = counting_bars(console)
     bars.disable = not console.is_terminal
     with bars:
         files = bars.add_task("images", total=len(jobs), visible=many)

@@ -13,7 +13,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import groupby, product
 from statistics import median
 from typing import Literal
 
@@ -36,6 +36,7 @@ from srbench.speed.modes import Mode, as_input, put_into, replayed
 from srbench.speed.record import SpeedRow
 from srbench.speed.roofline import COUNTS, Peaks, Work, measure_peaks
 from srbench.speed.timing import (
+    ROUNDS,
     WARM_UP_SECONDS,
     Clock,
     Timing,
@@ -48,12 +49,15 @@ from srbench.speed.timing import (
     warm_up,
 )
 from srbench.speed.work import work_of
+from srbench.system.capacity import cores
 from srbench.system.machine import machine
 
 OUTPUTS = {"720p": (720, 1280), "2160p": (2160, 3840)}
 MOST_BATCH = {"cuda": 256, "mps": 64, "cpu": 16}
 GAIN = 1.05
 """The batch saturates the device if doubling it gains no more than this factor."""
+BUSY = 0.25
+"""The load a core from which others are said to disturb times."""
 FEWEST_RUNS = 5
 """Least number of runs of a row with little time."""
 FIRST_TILE = 1024
@@ -98,6 +102,10 @@ class SpeedRequest:
         """
         for size in self.sizes:
             lr_size(size, 1)
+
+    def count(self, device: torch.device) -> int:
+        """How many rows there are on a device."""
+        return len(self.sizes) * sum(1 for scale in self.scales for _ in self.ways(scale, device))
 
     def ways(self, scale: int, device: torch.device) -> Iterator[tuple[Choice, Mode, Part, str]]:
         """Method, mode, part and batch of each row of a size and scale that method and device support."""
@@ -166,6 +174,7 @@ class SpeedTest:
         self._clock: Clock = clock_of(device)
         self._tell = tell
         self._meter: GpuMeter | None = None
+        self._count = self._ready = 0
         if device.type == "cuda":
             with contextlib.suppress(OSError):
                 self._meter = GpuMeter(device)
@@ -176,10 +185,19 @@ class SpeedTest:
         return measure_peaks(self._device, self._clock, {mode.precision: mode.active for mode in modes})
 
     def rows(self, request: SpeedRequest, peaks: Peaks | None = None) -> Iterator[SpeedRow]:
+        """All rows of :meth:`groups`."""
+        for group in self.groups(request, peaks):
+            yield from group
+
+    def groups(self, request: SpeedRequest, peaks: Peaks | None = None) -> Iterator[list[SpeedRow]]:
         """All rows, in the order of sizes, scales, methods and modes; those of a size and scale are timed together.
 
         Without ``peaks`` rows have no share of the roofline. Third-party methods are timed in their hosts, last.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C; the rows that were timed until then, if only in part, have been yielded.
         """
+        self._count, self._ready = request.count(self._device), 0
         origins = [(choice, self._registry.host_origin(choice.card.name)) for choice in request.choices]
         own = tuple(choice for choice, origin in origins if origin is None)
         yield from self._own_rows(dataclasses.replace(request, choices=own), peaks)
@@ -187,10 +205,11 @@ class SpeedTest:
             theirs = tuple(choice for choice, other in origins if other == origin)
             yield from self._hosted_rows(origin, dataclasses.replace(request, choices=theirs), peaks)
 
-    def _hosted_rows(self, origin: Origin, request: SpeedRequest, peaks: Peaks | None) -> Iterator[SpeedRow]:
-        """The rows of methods in a host; rows with an error if the host ends."""
+    def _hosted_rows(self, origin: Origin, request: SpeedRequest, peaks: Peaks | None) -> Iterator[list[SpeedRow]]:
+        """The rows of methods in a host, by size and scale; rows with an error if the host ends."""
         names = [choice.card.name for choice in request.choices]
-        self._tell(f"timing {', '.join(names)} in a process of its own")
+        count = request.count(self._device)
+        self._tell(f"timing {', '.join(names)} in a process of its own ({count} of {self._count} rows)")
         host = self._registry.hosts.of(origin)
         try:
             head = host.ask("speed", request, self._protocol, str(self._device), self._threads, peaks).head
@@ -198,22 +217,25 @@ class SpeedTest:
             if any(row.method not in names for row in rows):
                 raise ValueError("rows of other methods")
         except (MethodError, RemoteError, KeyError, TypeError, ValueError) as error:
+            failed = {"error": str(error) or type(error).__name__}
             for size, scale in product(request.sizes, request.scales):
-                for choice, mode, part, _ in request.ways(scale, self._device):
-                    row = _row(choice, scale, size, mode, part)
-                    yield row.model_copy(update={"error": str(error) or type(error).__name__})
+                ways = request.ways(scale, self._device)
+                yield [
+                    _row(choice, scale, size, mode, part).model_copy(update=failed) for choice, mode, part, _ in ways
+                ]
             return
         finally:
             host.close()  # state that timing leaves behind must not change a value
-        yield from rows
+        for _, some in groupby(rows, key=lambda row: (row.size, row.scale)):
+            yield list(some)
 
-    def _own_rows(self, request: SpeedRequest, peaks: Peaks | None) -> Iterator[SpeedRow]:
-        """The rows of methods in this process."""
+    def _own_rows(self, request: SpeedRequest, peaks: Peaks | None) -> Iterator[list[SpeedRow]]:
+        """The rows of methods in this process, by size and scale."""
         for size in request.sizes:
             for scale in request.scales:
                 contenders = list(self._prepared(request, size, scale))
                 contending = {str(k): entry for k, entry in enumerate(contenders) if isinstance(entry, _Contender)}
-                self._tell(f"timing {len(contending)} rows at x{scale}, {size}")
+                timed = f"timing {len(contending)} of {self._count} rows, at x{scale} and {size}"
                 with torch.inference_mode():
                     runs = {k: entry.run for k, entry in contending.items()}
                     counts = {k: self._runs(run, request) for k, run in runs.items()}
@@ -223,13 +245,20 @@ class SpeedTest:
                         counts,
                         pacemaker_of(self._device),
                         settled=lambda samples: has_settled(samples, FEWEST_RUNS) if request.settle else False,
+                        tell=lambda turn, timed=timed: self._tell(f"{timed}: round {turn} of {ROUNDS}"),
                     )
-                for k, entry in enumerate(contenders):
-                    if isinstance(entry, SpeedRow):
-                        yield entry
-                        continue
-                    row = self._finished(entry, measured.samples[str(k)], peaks)
-                    yield row.model_copy(update={"pace_ms": measured.pace})
+                least = 1
+                if measured.interrupted:
+                    least, self._meter = FEWEST_RUNS, None  # its second a row is no longer waited for
+                yield [
+                    entry
+                    if isinstance(entry, SpeedRow)
+                    else self._finished(entry, measured.samples[str(k)], peaks, measured.pace)
+                    for k, entry in enumerate(contenders)
+                    if isinstance(entry, SpeedRow) or len(measured.samples[str(k)]) >= least
+                ]
+                if measured.interrupted:
+                    raise KeyboardInterrupt
 
     def _runs(self, run: Callable[[], object], request: SpeedRequest) -> int:
         if math.isinf(request.seconds):
@@ -239,7 +268,9 @@ class SpeedTest:
     def _prepared(self, request: SpeedRequest, size: str, scale: int) -> Iterator[_Contender | SpeedRow]:
         """Warmed-up rows, and failed rows."""
         for choice, mode, part, batch in request.ways(scale, self._device):
-            self._tell(f"warming up {choice.card.name} x{scale} {size} {mode} {part} batch {batch}")
+            self._ready += 1
+            what = f"{choice.card.name} x{scale} {size} {mode} {part} batch {batch}"
+            self._tell(f"warming up {what} ({self._ready} of {self._count} rows)")
             yield self._contender(choice, scale, size, mode, part, batch, request)
 
     def _contender(
@@ -348,7 +379,7 @@ class SpeedTest:
             batch *= 2
         return best
 
-    def _finished(self, entry: _Contender, samples: list[float], peaks: Peaks | None) -> SpeedRow:
+    def _finished(self, entry: _Contender, samples: list[float], peaks: Peaks | None, pace: float) -> SpeedRow:
         timing = Timing.of(samples)
         row = entry.row
         pixels = row.batch * row.lr_height * row.lr_width * row.scale**2
@@ -364,6 +395,7 @@ class SpeedTest:
         return row.model_copy(
             update={
                 "energy_j": energy,
+                "pace_ms": pace,
                 "median_ms": timing.median,
                 "lower_quartile_ms": timing.lower_quartile,
                 "upper_quartile_ms": timing.upper_quartile,
@@ -394,6 +426,14 @@ def _parameters(method: Method, scale: int) -> int:
     if isinstance(method, LearnedMethod):
         return sum(tensor.numel() for tensor in method.model.state_dict().values())  # buffers may be weights too
     return method.parameters(scale) if isinstance(method, FileMethod | ExportedWeights) else 0
+
+
+def busy() -> str:
+    """Why times will be too long: other programs use a quarter of the processor or more. Empty if they do not."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load < BUSY * cores():
+        return ""
+    return f"the machine is busy (load {load:.1f} on {cores()} cores): times will be longer than on an idle one"
 
 
 def describe_machine(device: torch.device) -> dict[str, str]:

@@ -168,10 +168,12 @@ class Rounds:
     Attributes:
         samples: milliseconds of each run by row, relative to the median pace.
         pace: the median milliseconds of the pacemaker; 0 without one.
+        interrupted: whether Ctrl-C ended it before all turns.
     """
 
     samples: dict[str, list[float]]
     pace: float
+    interrupted: bool = False
 
 
 def in_rounds(
@@ -181,13 +183,14 @@ def in_rounds(
     pacemaker: Callable[[], object] | None = None,
     rounds: int = ROUNDS,
     settled: Callable[[list[float]], bool] = lambda samples: False,
+    tell: Callable[[int], None] = lambda turn: None,
 ) -> Rounds:
     """Time several things in turn, each as often as ``counts`` says in all, a share of it in each round.
 
     A machine's pace drifts with temperature and other load. The pacemaker, always the same work, is timed before and
     after each turn, and the turn's times are divided by its time relative to its median. Other load affects all rows
     alike, and is part of all quartiles. The first run of each row in a round is not counted if it is a short one: its
-    caches are cold.
+    caches are cold. Ctrl-C ends it with what was timed until then.
 
     Args:
         runs: what to time, by row.
@@ -196,6 +199,7 @@ def in_rounds(
         pacemaker: always the same work; None for none.
         rounds: how many turns each row has.
         settled: whether a row has been timed often enough, by its milliseconds so far; it then has no further turn.
+        tell: called at the begin of each round with its number, from 1.
     """
 
     def pace(milliseconds: float) -> float:
@@ -207,24 +211,29 @@ def in_rounds(
 
     turns: list[tuple[str, list[float], float]] = []
     going_on = dict(runs)
-    before = pace(0.0)
-    for turn in range(rounds):
-        for name, run in list(going_on.items()):
-            share = counts[name] * (turn + 1) // rounds - counts[name] * turn // rounds
-            if share:
-                times = sample(run, clock, share)
-                if times[0] < COLD:
-                    times = [*times[1:], *sample(run, clock, 1)]
-                after = pace(sum(times))
-                turns.append((name, times, math.sqrt(before * after)))
-                before = after
-                if settled([taken for other, many, _ in turns if other == name for taken in many]):
-                    del going_on[name]
+    interrupted = False
+    try:
+        before = pace(0.0)
+        for turn in range(rounds):
+            tell(turn + 1)
+            for name, run in list(going_on.items()):
+                share = counts[name] * (turn + 1) // rounds - counts[name] * turn // rounds
+                if share:
+                    times = sample(run, clock, share)
+                    if times[0] < COLD:
+                        times = [*times[1:], *sample(run, clock, 1)]
+                    after = pace(sum(times))
+                    turns.append((name, times, math.sqrt(before * after)))
+                    before = after
+                    if settled([taken for other, many, _ in turns if other == name for taken in many]):
+                        del going_on[name]
+    except KeyboardInterrupt:
+        interrupted = True
     usual = median(taken for *_, taken in turns) if turns else 0.0
     samples: dict[str, list[float]] = {name: [] for name in runs}
     for name, times, taken in turns:
         samples[name] += [taken_ms * usual / taken for taken_ms in times]
-    return Rounds(samples, usual if pacemaker is not None else 0.0)
+    return Rounds(samples, usual if pacemaker is not None else 0.0, interrupted)
 
 
 def pacemaker_of(device: torch.device) -> Callable[[], object]:

@@ -41,6 +41,20 @@ def make_bars(console: Console, *columns: ProgressColumn) -> Progress:
     return Progress(Description(""), *columns, console=console, transient=True)
 
 
+def counting_bars(console: Console, width: int = 40, time_left: bool = True) -> Progress:
+    """Bars with how many of how many things are done, of a task's ``unit`` if it has one, and the time left."""
+    from rich.progress import BarColumn, ProgressColumn, TimeRemainingColumn
+    from rich.table import Column
+
+    class Count(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            total = "?" if task.total is None else int(task.total)
+            return Text(f"{int(task.completed)}/{total} {task.fields.get('unit', '')}".rstrip(), "progress.download")
+
+    count = Count(Column(no_wrap=True))
+    return make_bars(console, BarColumn(width), count, *([TimeRemainingColumn()] if time_left else []))
+
+
 class _Hook(RenderHook):
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
         return [_Printable(renderable) for renderable in renderables]

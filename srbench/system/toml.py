@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -56,6 +57,13 @@ def parse_toml(content: bytes) -> dict[str, Any]:
     if level:
         raise ValueError(f"it is nested more than {DEEPEST} deep")
     return table
+
+
+def toml_value(value: Any) -> str:
+    """A value as TOML: what JSON and TOML call a string differ by one character."""
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {toml_value(inner)}' for key, inner in value.items())} }}"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _values(node: dict[str, Any] | list[Any]) -> list[Any]:

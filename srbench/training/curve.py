@@ -61,7 +61,7 @@ def _draw(axes: Any, points: Sequence[Point]) -> None:
     axes.plot(steps, [point.train_psnr for point in points], color=TRAIN, label="PSNR of training patches", **options)
     if (upsampled := points[-1].upsampled_psnr) is not None:
         axes.axhline(upsampled, color=VALIDATION, linestyle="--", linewidth=1, label="upsampled images")
-    best = max(points, key=lambda point: point.validation_psnr)
+    best = max((point for point in points if point.picks), key=lambda point: point.validation_psnr)
     axes.annotate(
         f"{best.validation_psnr:.2f}",
         (best.step, best.validation_psnr),

@@ -42,6 +42,8 @@ class Point:
         validation_mse: the same images' mean squared error, on the scale 0..1.
         upsampled_psnr: as ``validation_psnr``, of the images as the protocol upsamples them, the same at every
             validation; None in older curves.
+        picks: whether the recipe validates here, so that the best of these weights are kept; other points only show how
+            the training went.
     """
 
     step: int
@@ -51,3 +53,4 @@ class Point:
     validation_psnr: float
     validation_mse: float
     upsampled_psnr: float | None = None
+    picks: bool = True

@@ -74,6 +74,11 @@ class Session:
         """A copy of the weights that are validated and kept."""
         return {name: tensor.detach().clone() for name, tensor in self.kept.state_dict().items()}
 
+    @property
+    def picks(self) -> bool:
+        """Whether the recipe validates now, and the weights may be kept."""
+        return self.step % self.recipe.validate_every == 0 or self.step == self.steps
+
     def advance(self, x: Tensor, y: Tensor) -> None:
         """Train on one batch."""
         self.step += 1
@@ -124,7 +129,11 @@ class Session:
             raise MethodError(f"training {self.label} diverged at step {bad} of {self.steps}; lower its learning rate")
 
     def record(self, psnrs: list[float], upsampled: float) -> None:
-        """Record a validation: the PSNR in dB of each image, and the mean of the upsampled images."""
+        """Record a validation: the PSNR in dB of each image, and the mean of the upsampled images.
+
+        The weights are kept if the recipe validates now and none were better then: which weights a recipe gives does
+        not depend on how many points its curve has.
+        """
         mean = mean_psnr(psnrs)
         mse = float(torch.stack(self.errors).mean())
         self.curve.append(
@@ -136,11 +145,12 @@ class Session:
                 validation_psnr=mean,
                 validation_mse=sum(10 ** (-value / 10) for value in psnrs) / len(psnrs),
                 upsampled_psnr=upsampled,
+                picks=self.picks,
             )
         )
         self.losses.clear()
         self.errors.clear()
-        if mean > self.best_psnr:
+        if self.picks and mean > self.best_psnr:
             self.best, self.best_psnr = self.state(), mean
 
     # checkpoints ----------------------------------------------------------------------------------------------------

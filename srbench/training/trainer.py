@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import platform
 import signal
 import threading
@@ -35,7 +36,7 @@ from srbench.training.fitting import fit
 from srbench.training.job import Training
 from srbench.training.progress import Point, Report, TrainingProgress
 from srbench.training.session import Session
-from srbench.training.validation import Trained, psnrs, upsampled_psnr, validate
+from srbench.training.validation import Trained, points_every, psnrs, upsampled_psnr, validate
 from srbench.weights import save_weights, trained_folder
 
 __all__ = ["Checkpoint", "Trained", "obtain", "psnrs", "train", "train_and_save", "validate"]
@@ -225,6 +226,7 @@ def _run(
     """Train on the remaining batches. Interrupts take effect only between batches, where the state is complete."""
     last_saved = time.monotonic()
     upsampled = upsampled_psnr(cases)
+    between = points_every(session.recipe, session.steps, sum(math.prod(case.hr.shape[:2]) for case in cases))
 
     def check() -> None:
         try:
@@ -254,7 +256,7 @@ def _run(
             batch = draw()
             with method_errors(method.info.name):
                 session.advance(*batch)
-            due = session.step % session.recipe.validate_every == 0 or session.step == session.steps
+            due = session.picks or session.step % between == 0
             if due:
                 check()
                 method.model = session.kept.eval()
@@ -294,7 +296,7 @@ def _progress(session: Session) -> TrainingProgress:
         steps=session.steps,
         loss=loss if loss is not None else (last.train_loss if last else None),
         psnr=last.validation_psnr if last else None,
-        best=session.best_psnr if last else None,
+        best=session.best_psnr if math.isfinite(session.best_psnr) else None,
     )
 
 

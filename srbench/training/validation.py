@@ -13,6 +13,7 @@ from srbench.inference import run_method
 from srbench.method import Method, MethodInfo
 from srbench.metrics.pixel import psnr
 from srbench.protocols.case import Case
+from srbench.recipe import Recipe
 from srbench.training.progress import Point
 
 EXACT = 100.0
@@ -31,6 +32,26 @@ class Trained:
     best_psnr: float
     curve: tuple[Point, ...]
     seconds: float
+
+
+POINTS = 20
+"""A curve's, if they cost little; with those at which the recipe validates fewer than 50."""
+
+
+def points_every(recipe: Recipe, steps: int, pixels: int) -> int:
+    """Batches between the points of a training's curve.
+
+    As many as between the recipe's validations, or fewer where those are seldom: as long as the curve costs no more
+    than half of what the training does, of which a pass forward is a third.
+
+    Args:
+        recipe: the recipe.
+        steps: batches of the training.
+        pixels: of all validation images.
+    """
+    affordable = int(0.5 * 3 * steps * recipe.batch * recipe.patch**2 / pixels)
+    wanted = min(POINTS, affordable)
+    return recipe.validate_every if steps >= wanted * recipe.validate_every else max(steps // wanted, 1)
 
 
 def psnrs(method: Method, cases: Sequence[Case], device: torch.device) -> list[float]:

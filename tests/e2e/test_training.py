@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -164,3 +165,23 @@ def test_train(cli: Cli, own_cache: Path) -> None:
     assert "'set5' is a test set" in refused.stderr
     assert cli("train", "bicubic").returncode == 2
     assert cli("train", "net", "--plugin", "net.py", "--scales", "9").returncode == 2
+
+
+def test_steps_and_data_make_another_recipe_that_a_run_finds(cli: Cli, own_cache: Path, tmp_path: Path) -> None:
+    for number in range(2):
+        save(tmp_path / "pairs" / "HR" / f"{number}.png", photograph(60, 70, number))
+        save(tmp_path / "pairs" / "LR" / f"{number}.png", photograph(60, 70, number)[::2, ::2])
+    plain = cli("train", "net", "--plugin", "net.py", "--scales", "2")
+    changed = cli("train", "net", "--plugin", "net.py", "--steps", "2", "--data", "pairs")
+    assert changed.returncode == 0, changed.stderr
+    assert "note: pairs holds HR and LR, taken as pairs: hr=pairs/HR,lr=pairs/LR" in changed.stderr
+    assert "trained net:tiny-2-steps-pairs x2:" in changed.stderr
+    assert f"curve: {changed.stdout.strip().removesuffix('.safetensors')}.png" in changed.stderr
+    assert {plain.stdout, changed.stdout} == {f"{own_cache}/weights/{name}\n" for name in weights(own_cache)}
+    said = next(line for line in changed.stderr.splitlines() if line.startswith("run it: srbench run "))
+    words = shlex.split(said)[4:]
+    result = cli("run", *words, "--train", "never", "--no-report", "--no-speed", "--json")
+    assert result.returncode == 0, result.stderr
+    assert {row["method"] for row in json.loads(result.stdout)["results"]} == {"net", "bicubic"}
+    wrong = cli("train", "net", "--plugin", "net.py", "--data", "pairs", "--scales", "3")
+    assert (wrong.returncode, wrong.stderr) == (2, "srbench: The pairs of pairs are for x2: give --scales 2.\n")

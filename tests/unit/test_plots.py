@@ -367,6 +367,14 @@ def test_curves_of_the_weights_that_the_run_used(run: LoadedRun) -> None:
     assert "curve-srcnn-y-955:t91" in [name for name, _ in figures(trained, (), "")]
 
 
+def test_the_weights_that_were_kept_are_marked_on_a_curve(run: LoadedRun) -> None:
+    """Not the highest point, where the recipe does not validate there."""
+    between = CurvePoint(step=150, validation_psnr=40.0, train_psnr=20, picks=False)
+    ((curve,),) = curves(_trained(run, (POINTS[0], between, POINTS[1]))).values()
+    figure = draw_curves("srcnn-y-955:t91", [curve], looks(GAINS)["srcnn-y-955:t91"])
+    assert "26.50" in [text.get_text() for text in figure.axes[0].texts]
+
+
 def test_one_validation_is_no_curve(run: LoadedRun) -> None:
     assert not curves(_trained(run, POINTS[:1])) and not curves(_trained(run, ()))
 

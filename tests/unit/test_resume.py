@@ -163,7 +163,7 @@ def test_divergence_keeps_the_last_good_state(recipe: Recipe, tmp_path: Path, mo
     expected = r"diverged at step 26 of 50; lower its learning rate \(the last good state is kept in .*c\.safetensors\)"
     with pytest.raises(MethodError, match=expected):
         train(Dropping(), recipe, 2, CPU, silent, checkpoint=checkpoint)
-    assert read_metadata(checkpoint.path)["step"] == 15
+    assert read_metadata(checkpoint.path)["step"] == 24  # the last point of the curve before
     assert all(bool(torch.isfinite(t).all()) for t in read_tensors(checkpoint.path).values())
 
 
@@ -178,7 +178,8 @@ def test_weights_come_with_a_curve_and_leave_no_checkpoint(recipe: Recipe) -> No
     path = obtain(training, type(learned("srcnn-y")), CPU, watch)
     assert not list((trained_folder() / "checkpoints").iterdir())
     rows = list(csv.DictReader(path.with_suffix(".csv").open()))
-    assert [row["step"] for row in rows] == ["15", "30", "45", "50"]
+    assert [row["step"] for row in rows if row["picks"] == "1"] == ["15", "30", "45", "50"]
+    assert 20 <= len(rows) < 50
     assert path.with_suffix(".png").read_bytes()[1:4] == b"PNG"
     assert b"<svg" in path.with_suffix(".svg").read_bytes()
     metadata = read_metadata(path)

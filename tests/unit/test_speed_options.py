@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
-from srbench.cli.speed import speed
+from srbench.cli.speed import Progress, speed
 from srbench.errors import SrbenchError
 from srbench.speed import folder as speed_folder
 from srbench.speed.folder import keep_record, record_path
@@ -63,6 +64,78 @@ def test_what_is_wrong_is_said_before_anything_is_timed(
     assert str(raised.value).startswith(says)
     assert peaks == []
     assert [path.name for path in Path().iterdir()] == ["file"]
+
+
+class Pressed:
+    """Ctrl-C at the so manieth round that is begun."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
+        self.left = at
+        tell = Progress.tell
+
+        def said(progress: Progress, text: str) -> None:
+            tell(progress, text)
+            self.left -= ": round " in text
+            if not self.left:
+                self.left = -1
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(Progress, "tell", said)
+
+
+@pytest.mark.parametrize(("at", "sizes"), [(3, []), (8, ["16"]), (13, ["16"]), (18, ["16", "17"])])
+def test_an_interrupt_keeps_the_rows_that_were_timed(
+    at: int,
+    sizes: list[str],
+    peaks: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Those of earlier sizes, and of this one what was run five times already."""
+    Pressed(monkeypatch, at)
+    with pytest.raises(typer.Exit) as left:
+        speed(**GIVEN | {"sizes": "16,17,18", "runs": 10, "out": tmp_path / "a"})
+    assert left.value.exit_code == 130
+    shown = capsys.readouterr()
+    assert [f"({size})" in shown.out for size in ("16", "17", "18")] == [size in sizes for size in ("16", "17", "18")]
+    if not sizes:
+        assert list((tmp_path / "a").iterdir()) == []
+        assert "interrupted before a row was timed" in shown.err
+        return
+    assert f"interrupted: {len(sizes)} of 3 rows; record in" in shown.err
+    (path,) = (tmp_path / "a").glob("*.json")
+    kept = read_speed_record(path).rows
+    assert [row.size for row in kept] == sizes
+    assert all(5 <= row.runs <= 10 and row.median_ms for row in kept)
+
+
+@pytest.mark.parametrize(("load", "said"), [(0.1, False), (9.5, True)])
+def test_a_busy_machine_is_told(
+    load: float, said: bool, peaks: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("os.getloadavg", lambda: (load, load, load))
+    monkeypatch.setattr("srbench.speed.measure.cores", lambda: 2)
+    speed(**GIVEN)
+    err = capsys.readouterr().err
+    assert ("the machine is busy (load 9.5 on 2 cores)" in err) is said
+
+
+def test_rows_are_shown_as_they_come(
+    peaks: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown: list[str] = []
+    tell = Progress.tell
+
+    def said(progress: Progress, text: str) -> None:
+        tell(progress, text)
+        if text.startswith("warming up"):
+            shown.append(text)
+            assert capsys.readouterr().out.count("(16)") == (1 if len(shown) == 2 else 0)
+
+    monkeypatch.setattr(Progress, "tell", said)
+    speed(**GIVEN | {"sizes": "16,17"})
+    assert [text.rpartition("(")[2] for text in shown] == ["1 of 2 rows)", "2 of 2 rows)"]
 
 
 def rows_of(folder: Path) -> list[tuple[int, str, int, str]]:

@@ -33,7 +33,7 @@ from srbench.training.patches import batches, cut_pairs, cut_patches
 from srbench.training.progress import TrainingProgress
 from srbench.training.session import Session
 from srbench.training.trainer import Checkpoint, train, train_and_save, validate
-from srbench.training.validation import EXACT, mean_psnr
+from srbench.training.validation import EXACT, mean_psnr, points_every
 from srbench.weights import load_weights, read_metadata, read_tensors, save_weights, weights_name
 
 CPU = torch.device("cpu")
@@ -68,8 +68,9 @@ def test_it_learns() -> None:
     """On photographs: 160 batches already beat bicubic by far more than chance."""
     recipe = Recipe(train=("embedded:train",), patch=36, stride=36, batch=8, steps=160, validate_every=80)
     trained = train(srcnn(), recipe, 2, CPU, silent)
-    values = [point.validation_psnr for point in trained.curve]
-    assert [point.step for point in trained.curve] == [80, 160]
+    values = [point.validation_psnr for point in trained.curve if point.picks]
+    assert [point.step for point in trained.curve] == [53, 80, 106, 159, 160]
+    assert [point.step for point in trained.curve if point.picks] == [80, 160]
     assert trained.curve[-1].train_loss < trained.curve[0].train_loss
     assert trained.curve[-1].train_psnr == pytest.approx(-10 * math.log10(trained.curve[-1].train_loss))
     cases = [
@@ -79,7 +80,32 @@ def test_it_learns() -> None:
     bicubic = validate(Registry().method("bicubic")(), cases, CPU)
     assert trained.best_psnr == max(values)
     assert trained.best_psnr > bicubic + 0.1
-    assert [point.upsampled_psnr for point in trained.curve] == [pytest.approx(bicubic, abs=1e-12)] * 2
+    assert [point.upsampled_psnr for point in trained.curve] == [pytest.approx(bicubic, abs=1e-12)] * 5
+
+
+def test_more_points_of_the_curve_change_no_weights(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights are filed under their recipe's hash, so what is kept is decided where the recipe validates, as ever."""
+    falling = recipe.model_copy(update={"lr": 3e-2, "schedule": "constant", "steps": 60, "validate_every": 25})
+    many = train(srcnn(), falling, 2, CPU, silent)
+    assert [point.step for point in many.curve if point.picks] == [25, 50, 60]
+    assert 20 <= len(many.curve) < 50
+    assert max(point.validation_psnr for point in many.curve) > many.best_psnr  # another is better, and is not kept
+    monkeypatch.setattr("srbench.training.trainer.points_every", lambda recipe, steps, pixels: recipe.validate_every)
+    few = train(srcnn(), falling, 2, CPU, silent)
+    assert len(few.curve) == 3
+    assert few.best_psnr == many.best_psnr
+    assert all(torch.equal(tensor, many.state[name]) for name, tensor in few.state.items())
+
+
+@given(st.integers(1, 10**6), st.integers(1, 10**6), st.integers(1, 10**8))
+def test_a_curve_has_20_to_50_points_unless_they_cost_too_much(steps: int, every: int, pixels: int) -> None:
+    recipe = Recipe(batch=16, patch=48, steps=steps, validate_every=every)
+    between = points_every(recipe, steps, pixels)
+    own = {*range(every, steps + 1, every), steps}
+    count = len(own | {*range(between, steps + 1, between)})
+    affordable = 1.5 * steps * recipe.batch * recipe.patch**2 / pixels
+    assert count == len(own) or count < min(50, len(own) + 2 * affordable)
+    assert count >= min(20, steps, int(affordable))
 
 
 @pytest.mark.parametrize("protocol", ["bd", "dn"])

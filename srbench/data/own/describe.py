@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from srbench.data.manifest import Manifest, parse_manifest, role_of
 from srbench.errors import DataError
 from srbench.imaging.files import pixels_sha256, read_image
 from srbench.system.hashes import file_sha256
+from srbench.system.toml import toml_value
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -50,11 +50,11 @@ def describe(
     head = {"title": about.title, "kind": kind, "role": "splits"}
     head |= {"default_split": "test" if "test" in splits else next(iter(splits)), "licence": about.licence}
     head |= {"homepage": about.homepage, "citation": about.citation, "notes": about.notes, "base_url": base_url}
-    lines = [f"{key} = {_toml(value)}" for key, value in head.items() if value]
+    lines = [f"{key} = {toml_value(value)}" for key, value in head.items() if value]
     for name, items in splits.items():
-        lines += ["", f"[splits.{name if _BARE.fullmatch(name) else _toml(name)}]"]
+        lines += ["", f"[splits.{name if _BARE.fullmatch(name) else toml_value(name)}]"]
         lines += [f"scale = {common_scale(items)}"] if pairs else []
-        lines += ["images = [", *(f"  {_toml(entry)}," for entry in _entries(items, folder)), "]"]
+        lines += ["images = [", *(f"  {toml_value(entry)}," for entry in _entries(items, folder)), "]"]
     text = "\n".join(lines) + "\n"
     manifest = parse_manifest(text.encode(), name=path.stem, file=str(path))
     _refuse_leaks(manifest)
@@ -91,10 +91,3 @@ def _refuse_leaks(manifest: Manifest) -> None:
             f"{others[shared]} is the same image as {tests[shared]}, which must not be trained on: "
             "leave one of them out."
         )
-
-
-def _toml(value: Any) -> str:
-    """A value as TOML: what JSON and TOML call a string differ by one character."""
-    if isinstance(value, dict):
-        return f"{{ {', '.join(f'{key} = {_toml(inner)}' for key, inner in value.items())} }}"
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -28,6 +28,7 @@ class Curve:
         steps: batches done at each validation.
         validation: PSNR of the validation images.
         train: PSNR of the training patches.
+        kept: the place of the weights that were kept.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Curve:
     steps: tuple[int, ...]
     validation: tuple[float, ...]
     train: tuple[float, ...]
+    kept: int
 
 
 def curves(run: LoadedRun) -> dict[str, list[Curve]]:
@@ -54,12 +56,14 @@ def _curve(training: TrainingRecord, places: Sequence[tuple[float, int]]) -> Cur
     used = tuple(sorted({scale for scale, _ in places}))
     scales = " ".join(f"x{scale}" for scale in used)
     seed = f" seed {places[0][1]}" if places[0][1] else ""
+    points = training.curve
     return Curve(
         name=scales + seed,
         scales=used,
-        steps=tuple(point.step for point in training.curve),
-        validation=tuple(point.validation_psnr for point in training.curve),
-        train=tuple(point.train_psnr for point in training.curve),
+        steps=tuple(point.step for point in points),
+        validation=tuple(point.validation_psnr for point in points),
+        train=tuple(point.train_psnr for point in points),
+        kept=max(range(len(points)), key=lambda at: (points[at].picks, points[at].validation_psnr)),
     )
 
 
@@ -76,9 +80,8 @@ def draw_curves(label: str, some: Sequence[Curve], look: Look) -> Figure:
             style: dict[str, Any] = {"color": look.colour, "linestyle": _LINES[index % len(_LINES)]}
             axes.plot(curve.steps, curve.train, linewidth=0.6, alpha=0.55, **style)
             handles += axes.plot(curve.steps, curve.validation, linewidth=1.4, **style)
-            best = max(range(len(curve.steps)), key=lambda place: curve.validation[place])
-            if math.isfinite(curve.validation[best]):
-                at = (curve.steps[best], curve.validation[best])
+            at = (curve.steps[curve.kept], curve.validation[curve.kept])
+            if math.isfinite(at[1]):
                 axes.plot(*at, marker=look.marker, color=look.colour, markersize=4.5, markeredgecolor="white")
                 offset: dict[str, Any] = {
                     "xytext": (-3, 4),
