@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-BAND = 2**18
+BAND = 2**17
 """Samples that are worked on at once. No value depends on it."""
 
 MULTIPLE = 8

@@ -34,7 +34,8 @@ def rgb_to_ycbcr(rgb: Image) -> Image:
     """(H, W, 3) RGB to Y, Cb, Cr."""
     out = np.empty(rgb.shape)
     for rows in _blocks(rgb):
-        _put(out[rows], _sums(_planes(rgb[rows]), _TO_YCBCR, _OFFSET))
+        _put(out[rows], _sums(_planes(rgb[rows]), _TO_YCBCR))
+        out[rows] += _OFFSET
     return _rounded(out) if rgb.dtype == np.uint8 else out
 
 
@@ -50,7 +51,9 @@ def with_luma(rgb: NDArray[np.float64], y: NDArray[Any]) -> NDArray[np.float64]:
     """(H, W, 3) RGB that has another luma, (H, W), and its own chroma: by both functions above, not rounded."""
     out = np.empty(rgb.shape)
     for rows in _blocks(rgb):
-        chroma = _sums(_planes(rgb[rows]), _TO_YCBCR[1:], _OFFSET[1:])
+        chroma = _sums(_planes(rgb[rows]), _TO_YCBCR[1:])
+        for plane in chroma:
+            plane += _OFFSET[1]
         _put(out[rows], _to_rgb([y[rows].astype(np.float64), *chroma]))
     return out
 
@@ -85,17 +88,16 @@ def _planes(image: NDArray[Any]) -> Planes:
     return [np.ascontiguousarray(image[..., channel], dtype=np.float64) for channel in range(3)]
 
 
-def _sums(planes: Planes, matrix: NDArray[np.float64], offsets: Sequence[float] | NDArray[np.float64]) -> Planes:
-    """The channels weighted by each row of a matrix and summed in their order, plus that row's offset.
+def _sums(planes: Planes, matrix: NDArray[np.float64]) -> Planes:
+    """The channels weighted by each row of a matrix and summed in their order.
 
     A matrix product's last bits depend on the machine and on how an array lies in memory.
     """
     found = []
-    for weights, offset in zip(matrix, offsets, strict=True):
+    for weights in matrix:
         total = planes[0] * weights[0]
         for plane, weight in zip(planes[1:], weights[1:], strict=True):
             total += plane * weight
-        total += offset
         found.append(total)
     return found
 
@@ -104,7 +106,7 @@ def _to_rgb(ycbcr: Planes) -> Planes:
     """Y, Cb and Cr, which are overwritten, to R, G and B."""
     for plane, offset in zip(ycbcr, _OFFSET, strict=True):
         np.subtract(plane, offset, out=plane)
-    return _sums(ycbcr, _TO_RGB, (0.0, 0.0, 0.0))
+    return _sums(ycbcr, _TO_RGB)
 
 
 def _put(image: NDArray[np.float64], planes: Planes) -> None:

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from srbench.errors import DataError, UsageError
 from srbench.imaging.bands import by_bands
-from srbench.imaging.color import in_colour, is_gray, luma
+from srbench.imaging.color import in_colour, is_gray
 from srbench.imaging.resize import imresize, mod_crop, round_half_up
 from srbench.method import MethodInfo
 from srbench.protocols.degradations import RandomStep, Resize, degrade, drawn
 from srbench.protocols.method_input import ProtocolInput, as_planes
-from srbench.protocols.planes import Floats, Pixels, Target, is_large
+from srbench.protocols.planes import Floats, Pixels, Plane, Target, is_large, plane_of
 from srbench.protocols.protocol import Protocol
 from srbench.system.factors import Factor, divided, is_whole
 
@@ -162,8 +162,8 @@ class Case(GivenCase):
         return self._luma(slice(0, self.hr.shape[0]))
 
     def _luma(self, rows: slice) -> Floats:
-        y = luma(self.hr[rows])
-        return round_half_up(y) if self.protocol.luma == "uint8" else y
+        plane: Plane = "y8" if self.protocol.luma == "uint8" else "y"
+        return plane_of(self.hr[rows], plane) if is_large(self.hr) else self.target.plane(plane)[rows]
 
     def _downsampled(self) -> NDArray[Any]:
         return self._downsample(lambda rows: self.hr[rows], self.hr.shape)

@@ -48,7 +48,7 @@ _PLANES: dict[Plane, Callable[[Any], Any]] = {
 }
 
 
-def plane_of(image: Floats, plane: Plane) -> Floats:
+def plane_of(image: NDArray[Any], plane: Plane) -> Floats:
     """The pixels that are compared, of an image on the scale 0..255.
 
     Args:
@@ -62,7 +62,10 @@ def plane_of(image: Floats, plane: Plane) -> Floats:
         float64 (H, W), or (H, W, 3) for ``rgb``.
     """
     if image.ndim == 2:
-        return round_half_up(image) if plane in ("y8", "full8", "pil8") else image
+        whole = plane in ("y8", "full8", "pil8")
+        return round_half_up(image) if whole else image.astype(np.float64, copy=False)
+    if plane not in ("y8", "y"):  # luma takes whole numbers as they are
+        image = image.astype(np.float64, copy=False)
     result: Floats = _PLANES[plane](image)
     return result
 
@@ -81,12 +84,12 @@ class Target:
     def plane(self, plane: Plane) -> Floats:
         """Its pixels as they are compared, not shaved."""
         if plane not in self._planes:
-            self._planes[plane] = plane_of(self.hr.astype(np.float64), plane)
+            self._planes[plane] = plane_of(self.hr, plane)
         return self._planes[plane]
 
     def pair(self, sr: NDArray[Any], plane: Plane, width: int) -> tuple[Floats, Floats]:
         """SR, on the scale 0..255, and HR as they are compared, ``width`` pixels shaved from every side."""
-        return shave(plane_of(sr.astype(np.float64, copy=False), plane), width), shave(self.plane(plane), width)
+        return shave(plane_of(sr, plane), width), shave(self.plane(plane), width)
 
     def pair_in_bands(self, sr: NDArray[Any], plane: Plane, width: int) -> tuple[Bands, Bands]:
         """The same, of which rows are made when they are asked for."""
@@ -102,4 +105,4 @@ def is_large(image: NDArray[Any] | tuple[int, ...]) -> bool:
 def _bands_of(image: NDArray[Any], plane: Plane, width: int) -> Bands:
     inner = shave(image, width)
     shape = inner.shape if plane == "rgb" else inner.shape[:2]
-    return Bands(shape, lambda rows: plane_of(inner[rows].astype(np.float64), plane))
+    return Bands(shape, lambda rows: plane_of(inner[rows], plane))
