@@ -26,7 +26,7 @@ import skimage.data
 
 from srbench.imaging.files import write_png
 from srbench.inference import resolve_device
-from tools.gpu_day import agreement, cell, speeds, training
+from tools.gpu_day import BEGAN, agreement, cell, speeds, training
 from tools.gpu_day.budget import Budget
 
 
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--size", choices=("full", "tenth"), default="full", help="tenth: to test the tool on a CPU")
     options = parser.parse_args()
-    budget = Budget(options.out, options.seconds)
+    budget = Budget(options.out, options.seconds, BEGAN)
     device = resolve_device(options.device)
     small = options.size == "tenth"
     photo = skimage.data.coffee()
