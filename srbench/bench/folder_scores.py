@@ -150,9 +150,9 @@ def _score(
     extents = []
     some = _some(images)
     with ThreadPoolExecutor(1) as reader:
-        upcoming = reader.submit(next, some, [])
-        while ready := upcoming.result():
-            upcoming = reader.submit(next, some, [])
+        upcoming = reader.submit(next, some, None)
+        while (ready := upcoming.result()) is not None:
+            upcoming = reader.submit(next, some, None)
             for image in ready:
                 step(total)
                 if isinstance(image, _Unread):

@@ -81,7 +81,7 @@ def check(path: Path) -> None:
     assert path.stat().st_size < 2**18
     if path.stem.startswith("speed-"):
         rows = read_speed_record(path).rows
-        assert all(row.failed or row.median_ms for row in rows)
+        assert all(row.error or row.median_ms for row in rows)
         assert any(row.roofline for row in rows if row.part == "network")
         return
     found = json.loads(path.read_text("utf-8"))
