@@ -10,7 +10,7 @@ left. Each unit leaves a small JSON file in OUT; one that is there is not done a
 Nothing is downloaded. An image with PyTorch and the usual scientific packages (NumPy, SciPy, pandas, scikit-image,
 OpenCV, Pillow) needs these as wheels, together under 15 MiB: pydantic and pydantic-core, typing-inspection,
 annotated-types, typer, shellingham, rich, safetensors, platformdirs, filelock, requests; spandrel for the kinds
-``spandrel:`` and ``torch:``, and h5py (5 MiB) for the training rate. onnx and onnxruntime for ``onnx:`` are 35 MiB more.
+``spandrel:`` and ``torch:``, and h5py (5 MiB) for the training rate. onnx and onnxruntime, for ``onnx:``, have 35 MiB.
 matplotlib, plotly, itables and Jinja2 are not imported. An image without SciPy (35 MiB), pandas (11), scikit-image (13)
 and opencv-python-headless (50) cannot be made up for in 64 MiB. What is missing is an error of its units alone.
 Trainings at full size read t91, general100 and bsds200 from SRBENCH_MIRROR or SRBENCH_DATA.
