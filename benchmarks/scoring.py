@@ -1,4 +1,5 @@
-"""How fast an SR image is scored: MSE, PSNR and SSIM of two 480x320 luma images, HaarPSI of two RGB ones.
+"""How fast an SR image is scored: MSE, PSNR and SSIM of two 480x320 luma images, HaarPSI of two RGB ones, and NIQE of
+one of 512x384, beside pyiqa's where that is installed.
 
     python -m benchmarks.scoring
 
@@ -10,6 +11,7 @@ last column says how far each SSIM (HaarPSI) is from srbench's. Needs piq and to
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import cv2
@@ -23,12 +25,17 @@ from scipy.signal import convolve2d
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 
 from benchmarks._timing import Side, arguments, on_one_thread, race, show
+from srbench.data.fetch.networks import find
 from srbench.imaging.color import luma
 from srbench.imaging.resize import imresize, round_half_up
 from srbench.metrics import tensor
 from srbench.metrics.haarpsi import haarpsi
+from srbench.metrics.metric import Metric, Pair
 from srbench.metrics.pixel import mse, psnr
+from srbench.metrics.pyiqa_library import pyiqa_metric
 from srbench.metrics.ssim import ssim
+from srbench.plugins.registry import Registry
+from srbench.protocols.builtin import PROTOCOLS
 
 Scores = tuple[float, float, float]
 Image = NDArray[Any]
@@ -125,6 +132,20 @@ def haarpsi_of_pictures() -> dict[str, Side]:
     }
 
 
+def niqe_of_a_picture() -> dict[str, Side]:
+    """pyiqa has float32 and a window of its own, so ``niqe-pyiqa`` is what it is compared with."""
+    image = skimage.data.coffee()[:384, :512]
+    metrics = {name: Registry().metric(name) for name in ("niqe-pyiqa", "niqe")}
+    if find_spec("pyiqa"):
+        metrics["pyiqa"] = pyiqa_metric("niqe")
+
+    def side(metric: Metric) -> Side:
+        pair = Pair(image, image[:0], PROTOCOLS["vdsr"], weights=find(metric.weights, metric.name))
+        return Side(lambda: float(metric.function(pair)))
+
+    return {name: side(metric) for name, metric in metrics.items()}
+
+
 def of_scores(scores: Scores, ours: Scores) -> str:
     return f"{scores[1]:.5f} / {scores[2]:.7f} / {abs(scores[2] - ours[2]):.0e}"
 
@@ -138,7 +159,8 @@ def main() -> None:
     on_one_thread()
     rows = race("MSE, PSNR, SSIM", scores_of_planes(), of_scores, options.repeats)
     rows += race("HaarPSI, RGB", haarpsi_of_pictures(), of_haarpsi, options.repeats)
-    show(rows, "PSNR / SSIM or HaarPSI / apart", options.json)
+    rows += race("NIQE, 512x384", niqe_of_a_picture(), of_haarpsi, options.repeats)
+    show(rows, "PSNR / SSIM or HaarPSI or NIQE / apart", options.json)
 
 
 if __name__ == "__main__":

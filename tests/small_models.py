@@ -17,6 +17,7 @@ from srbench.protocols.builtin import get_protocol
 from srbench.protocols.case import prepare
 
 SCALE = 2
+SHAPE = {"num_in_ch": 3, "num_out_ch": 3, "num_feat": 16, "num_conv": 2}
 
 
 def trained(channels: int = 3, steps: int = 60) -> nn.Module:
@@ -24,7 +25,7 @@ def trained(channels: int = 3, steps: int = 60) -> nn.Module:
     from spandrel.architectures.Compact import Compact
 
     torch.manual_seed(0)
-    network: nn.Module = Compact(num_in_ch=channels, num_out_ch=channels, num_feat=16, num_conv=2, upscale=SCALE)
+    network: nn.Module = Compact(**SHAPE | {"num_in_ch": channels, "num_out_ch": channels}, upscale=SCALE)
     optimiser = torch.optim.Adam(network.parameters(), 2e-3)
     hr = _training_image(channels)
     lr = functional.interpolate(hr, scale_factor=1 / SCALE, mode="bicubic", antialias=True)

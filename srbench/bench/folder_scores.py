@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -151,9 +151,9 @@ def _score(
     extents = []
     some = _some(images)
     with ThreadPoolExecutor(1) as reader:
-        upcoming: Future[list[_Image | _Unread]] = reader.submit(next, some, [])
-        while ready := upcoming.result():
-            upcoming = reader.submit(next, some, [])
+        upcoming = reader.submit(next, some, None)
+        while (ready := upcoming.result()) is not None:
+            upcoming = reader.submit(next, some, None)
             for image in ready:
                 step(total)
                 if isinstance(image, _Unread):

@@ -67,7 +67,7 @@ def _features(pair: Pair) -> NDArray[np.float32]:
         raise ValueError(f"SR is {pair.sr.shape} and the target is {pair.target.shape}: the shapes must be equal")
     path = pair.weights[WEIGHTS]
     sr = features_of(list(patches(pair.sr)), path, pair.device)
-    known = (pair.target.shape, sha256(np.ascontiguousarray(pair.target).data).hexdigest(), path, pair.device)
+    known = (pair.target.shape, sha256(pair.target.tobytes()).hexdigest(), path, pair.device)
     hr = _of_hr.pop(known, None)
     if hr is None:
         hr = features_of(list(patches(pair.target)), path, pair.device)

@@ -64,7 +64,7 @@ def scores(cli: Cli, *methods: str) -> dict[tuple[str, int], float]:
     if not (MIRROR / "set5").is_dir():
         pytest.skip("set5 is not at hand: SRBENCH_MIRROR names no folder that holds it")
     shipped = {read_metadata(path)["method"] for path in SHIPPED}
-    if lacking := set(methods) - shipped:
+    if lacking := {name.removesuffix("+") for name in methods} - shipped:
         pytest.skip(f"no weights of {', '.join(sorted(lacking))} come with srbench yet")
     names = ",".join(f"{name}:standard" for name in methods)
     words = ("--datasets", "set5", "--protocol", "srcnn", "--train", "never", "--no-report", "--no-speed", "--json")
@@ -84,6 +84,12 @@ def test_the_papers_figures(cli: Cli, method: str) -> None:
     check = cli("check")
     assert check.returncode == 0, check.stdout
     assert "missing" not in check.stdout.splitlines()[-1]
+
+
+def test_a_self_ensemble_beats_its_network(cli: Cli) -> None:
+    values = scores(cli, "fsrcnn", "fsrcnn+")
+    for scale in (2, 3, 4):
+        assert values["fsrcnn+", scale] > values["fsrcnn", scale] + 0.02
 
 
 def test_rgb_is_as_good_as_luma(cli: Cli) -> None:

@@ -7,12 +7,15 @@ not the network, the training rate beside a plain script's, and shipped weights 
 left. Each unit leaves a small JSON file in OUT; one that is there is not done again, so an interrupted call goes on.
 ``summary.json`` says what is done, what failed and what the time did not suffice for.
 
-Beside a stock PyTorch image with torchvision it needs srbench's dependencies (of which the wheels of scipy, 35 MB,
-opencv-python-headless, 50 MB, pandas, scikit-image and matplotlib, about 10 MB each, plotly, 10 MB, and the smaller
-ones are each under 64 MiB) and, where they are to be measured too, spandrel (0.4 MB) for all model kinds, onnx and
-onnxruntime (17 MB each; the CPU's, since the one for GPUs is larger) for ``onnx:``, h5py (5 MB) for the training rate.
-What is missing is an error of its units alone. Trainings at full size read t91, general100 and bsds200 from
-SRBENCH_MIRROR or SRBENCH_DATA; nothing is downloaded where they are.
+Nothing is downloaded. An image with PyTorch and the usual scientific packages (NumPy, SciPy, pandas, scikit-image,
+OpenCV, Pillow) needs these as wheels, together under 15 MiB: pydantic and pydantic-core, typing-inspection,
+annotated-types, typer, shellingham, rich, safetensors, platformdirs, filelock, requests; spandrel for the kinds
+``spandrel:`` and ``torch:``, and h5py (5 MiB) for the training rate. onnx and onnxruntime, for ``onnx:``, have 35 MiB.
+matplotlib, plotly, itables and Jinja2 are not imported. An image without SciPy (35 MiB), pandas (11), scikit-image (13)
+and opencv-python-headless (50) cannot be made up for in 64 MiB. What is missing is an error of its units alone.
+Trainings at full size read t91, general100 and bsds200 from SRBENCH_MIRROR or SRBENCH_DATA.
+
+The files ``speed-*.json`` are records of `srbench speed`, for results/reference/speed/.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ import skimage.data
 
 from srbench.imaging.files import write_png
 from srbench.inference import resolve_device
-from tools.gpu_day import agreement, cell, speeds, training
+from tools.gpu_day import BEGAN, agreement, cell, speeds, training
 from tools.gpu_day.budget import Budget
 
 
@@ -38,7 +41,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--size", choices=("full", "tenth"), default="full", help="tenth: to test the tool on a CPU")
     options = parser.parse_args()
-    budget = Budget(options.out, options.seconds)
+    budget = Budget(options.out, options.seconds, BEGAN)
     device = resolve_device(options.device)
     small = options.size == "tenth"
     photo = skimage.data.coffee()

@@ -20,11 +20,12 @@ LIMIT = 1e-3
 """dB."""
 KINDS = {
     "spandrel": small_models.save_pth,
+    "torch": small_models.save_pth,
     "torchscript": small_models.save_torchscript,
     "exported": small_models.save_exported,
     "onnx": small_models.save_onnx,
 }
-SUFFIX = {"spandrel": "pth", "torchscript": "pt", "exported": "pt2", "onnx": "onnx"}
+SUFFIX = {"spandrel": "pth", "torch": "pth", "torchscript": "pt", "exported": "pt2", "onnx": "onnx"}
 
 
 def units(images: str, device: str, scales: tuple[int, ...]) -> Iterator[Unit]:
@@ -67,4 +68,10 @@ def _kind(kind: str, images: str, device: str) -> dict[str, Any]:
         KINDS[kind](small_models.trained(steps=5), path)
         if kind == "onnx" and importlib.util.find_spec("onnxruntime") is None:
             raise RuntimeError("onnxruntime is not installed")
-        return compared(f"{kind}:{path}", images, device, (small_models.SCALE,))
+        spec = f"{kind}:{path}"
+        if kind == "torch":
+            source = Path(folder) / "net.py"
+            source.write_text("from spandrel.architectures.Compact import Compact\n", "utf-8")
+            shape = "&".join(f"arg.{name}={value}" for name, value in small_models.SHAPE.items())
+            spec = f"torch:{source}:Compact?weights={path}&scale={small_models.SCALE}&{shape}"
+        return compared(spec, images, device, (small_models.SCALE,))

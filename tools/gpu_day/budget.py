@@ -29,12 +29,13 @@ class Budget:
 
     Args:
         out: the folder.
-        seconds: from now.
+        seconds: from then on.
+        began: when that was, by ``time.monotonic``; None for now.
     """
 
-    def __init__(self, out: Path, seconds: float) -> None:
+    def __init__(self, out: Path, seconds: float, began: float | None = None) -> None:
         self.out, self.seconds = out, seconds
-        self.end = time.monotonic() + seconds
+        self.end = (time.monotonic() if began is None else began) + seconds
         self.parts: dict[str, dict[str, Any]] = {}
         out.mkdir(parents=True, exist_ok=True)
 
