@@ -32,6 +32,7 @@ EVERYTHING = {
     "per_image.csv",
     "compare.csv",
     "tables.tex",
+    "references.bib",
     "results.json",
     "report.html",
     *(
@@ -94,7 +95,7 @@ def test_some_formats_elsewhere(folder: Path, tmp_path: Path) -> None:
     to = tmp_path / "elsewhere"
     result = CliRunner().invoke(app, [str(folder), "--format", "csv,latex", "--no-plots", "--to", str(to)])
     assert result.exit_code == 0, result.output
-    assert _files(to) == {"results.csv", "per_image.csv", "compare.csv", "tables.tex"}
+    assert _files(to) == {"results.csv", "per_image.csv", "compare.csv", "tables.tex", "references.bib"}
     assert not (folder / "report").exists()
     CliRunner().invoke(app, [str(folder), "--format", "md", "--no-plots", "--to", str(to)])
     assert _files(to) > {"results.csv", "report.md", "compare.md"}
