@@ -1,7 +1,8 @@
 """Parts of the documentation that are written elsewhere, copied each time the site is built: a hook of mkdocs.
 
 From the code come the command line, the methods, the protocols and the data sets; from the README its table; from a run
-on the embedded photographs a report's page that can be used.
+on the embedded photographs a report's page that can be used; from the bundles in results/reference/board the board of
+srbench's own methods.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from typer.main import get_command
 import srbench
 from srbench.analysis.compare import compare_all, report_pairs
 from srbench.analysis.published import published
+from srbench.analysis.references import load_references
+from srbench.board.entries import collect
+from srbench.board.site import site
 from srbench.cli.main import app
 from srbench.data.catalog import load_manifest, manifest_names
 from srbench.data.manifest import Manifest
@@ -53,7 +57,17 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for name, content in contents.items():
         files.append(File.generated(config, f"reference/{name}.md", content=content))
     files.append(File.generated(config, LIVE, content=live_page()))
+    for name, content in board():
+        files.append(File.generated(config, f"board/{name}", content=content))
     return files
+
+
+def board() -> Iterator[tuple[str, str]]:
+    """The files of srbench's own board: of bundles that it keeps, so that nothing is computed or fetched."""
+    entries = collect([ROOT / "results" / "reference" / "board"])
+    if entries.left_out:
+        raise PluginError("\n".join(entries.left_out))
+    return site(entries, load_references(None), "The methods that come with srbench")
 
 
 def live_page() -> str:

@@ -4,46 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from importlib.resources import files
-from typing import Any, Final
+from typing import Final
 from xml.sax.saxutils import escape
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from srbench.analysis.references import Reference
+from srbench.bench.results import MetricRecord
+from srbench.board.compare import comparable
 from srbench.board.entries import RUN, Entries, Place, Row, method_slug
+from srbench.board.pages import Cell, Table, compare_page, tables_page
 from srbench.proof.page import verification_page
 from srbench.proof.text import headline
 from srbench.proof.verdict import Verification
-from srbench.report.html.assets import csp_hash, style
 from srbench.report.tables.grid import metric_titles, printed
 from srbench.system.plain import json_number
-from srbench.version import __version__
+from srbench.system.text import counted
 
 SCHEMA_VERSION: Final = 1
 _NOT_XML = {code: "\N{REPLACEMENT CHARACTER}" for code in range(32) if chr(code) not in "\t\n\r"}
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A cell of a table: its text, where it leads, and what it is sorted by if that is a number."""
-
-    text: str
-    link: str = ""
-    value: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table of a page."""
-
-    title: str
-    heads: tuple[str, ...]
-    rows: Sequence[tuple[Cell, ...]]
-    note: str = ""
 
 
 def site(entries: Entries, references: Sequence[Reference], title: str, url: str = "") -> Iterator[tuple[str, str]]:
@@ -64,10 +41,12 @@ def site(entries: Entries, references: Sequence[Reference], title: str, url: str
     for slug, rows in places.items():
         yield f"places/{slug}.html", _place(rows, references)
     for label, rows in methods.items():
-        by_metrics = _page(label, f"{len(rows)} values", "../", [_table("Values", rows, with_place=True)])
-        yield f"methods/{method_slug(label)}.html", by_metrics
+        lede, tables = counted(len(rows), "row"), [_table("Values", rows, with_place=True)]
+        yield f"methods/{method_slug(label)}.html", tables_page(label, lede, "../", tables, method_slug(label))
     for claim in entries.claims:
-        yield _claim_link(claim.name), verification_page(claim)
+        yield _claim_link(claim.name), verification_page(claim, home="../index.html")
+    names = {slug: _set_name(rows[0].place) for slug, rows in places.items()}
+    yield "compare.html", compare_page(comparable(places, names))
     yield "feed.xml", _feed(entries.claims, title, url)
     yield "board.json", _document(entries)
 
@@ -110,8 +89,8 @@ def _index(entries: Entries, places: dict[str, list[Row]], methods: dict[str, li
         ),
         Table("Claims", ("claim", "verdict", "methods", "date"), claims),
     ]
-    lede = f"{len(entries.claims)} claims, {len(entries.rows)} rows"
-    return _page(title, lede, "", [table for table in tables if table.rows])
+    lede = f"{counted(len(entries.claims), 'claim')}, {counted(len(entries.rows), 'row')}"
+    return tables_page(title, lede, "", [table for table in tables if table.rows])
 
 
 def _set_name(place: Place) -> str:
@@ -136,13 +115,14 @@ def _place(rows: list[Row], references: Sequence[Reference]) -> str:
         note = "As printed; nobody has verified them here."
         tables.append(Table("Published values", ("method", "metric", "value", "source"), shown, note))
     title = f"{_set_name(place)} x{place.scale}"
-    return _page(title, f"{place.protocol} {place.protocol_hash}: {place.protocol_words}", "../", tables)
+    return tables_page(title, f"{place.protocol} {place.protocol_hash}: {place.protocol_words}", "../", tables)
 
 
 def _table(title: str, rows: list[Row], *, with_place: bool = False) -> Table:
     """Rows as a table, the best by its first metric on top."""
     metrics = {metric.name: metric for row in rows for metric in row.metrics if metric.name in row.values}
     first = next(iter(metrics.values()))
+    best = {} if with_place else {name: _best(metric, rows) for name, metric in metrics.items()}
     sign = -1.0 if first.higher_is_better else 1.0
     ordered = sorted(rows, key=lambda row: (sign * row.values.get(first.name, -sign * 1e308), row.label, row.claim))
     heads = ["method", *(["data set", "scale", "protocol"] if with_place else [])]
@@ -156,37 +136,19 @@ def _table(title: str, rows: list[Row], *, with_place: bool = False) -> Table:
             cells.append(Cell(f"{place.protocol} {place.protocol_hash}"))
         for name, metric in metrics.items():
             value = row.values.get(name)
-            cells.append(Cell("—") if value is None else Cell(printed(value, metric.digits), value=value))
-        cells += [Cell(row.depth), Cell(row.claim or "none", _claim_link(row.claim) if row.claim else "")]
+            is_best = value is not None and value == best.get(name)
+            cells.append(
+                Cell("—") if value is None else Cell(printed(value, metric.digits), value=value, is_best=is_best)
+            )
+        cells += [Cell(row.depth, depth=True), Cell(row.claim or "none", _claim_link(row.claim) if row.claim else "")]
         shown.append((*cells, Cell(row.date)))
     return Table(title, tuple(heads), shown)
 
 
-def _page(title: str, lede: str, root: str, tables: list[Table]) -> str:
-    script = (files("srbench.board") / "static" / "board.js").read_text("utf-8")
-    page: str = _template().render(
-        title=title,
-        lede=lede,
-        root=root,
-        tables=tables,
-        version=__version__,
-        style=Markup(style()),  # our own files
-        script=Markup(script),
-        script_hash=Markup(csp_hash(script)),
-    )
-    return page
-
-
-@lru_cache(maxsize=1)
-def _template() -> Any:
-    environment = Environment(
-        loader=PackageLoader("srbench.board"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html.j2")
+def _best(metric: MetricRecord, rows: Sequence[Row]) -> float | None:
+    """The best value of several; none where all are alike."""
+    values = {row.values[metric.name] for row in rows if metric.name in row.values}
+    return (max if metric.higher_is_better else min)(values) if len(values) > 1 else None
 
 
 def _feed(claims: Sequence[Verification], title: str, url: str) -> str:

@@ -10,7 +10,7 @@ import typer
 from srbench.errors import EXIT_DATA
 from srbench.system.text import echo, warn
 
-FILES = ("index.html", "feed.xml", "board.json", "places/", "methods/", "claims/")
+FILES = ("index.html", "compare.html", "feed.xml", "board.json", "places/", "methods/", "claims/")
 
 
 def board(

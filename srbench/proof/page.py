@@ -32,8 +32,13 @@ _WHAT = {
 }
 
 
-def verification_page(found: Verification) -> str:
-    """The page. Every name in it is text, whatever it holds."""
+def verification_page(found: Verification, home: str = "") -> str:
+    """The page. Every name in it is text, whatever it holds.
+
+    Args:
+        found: what it shows.
+        home: a page that it belongs to, for a link.
+    """
     metrics = found.metrics
     rows = [
         {
@@ -53,6 +58,7 @@ def verification_page(found: Verification) -> str:
     return _rendered(
         "verification.html.j2",
         found=found,
+        home=home,
         title=f"{found.name}, {verdict}",
         subject=found.sha256,
         made_from="the bundle",
@@ -77,6 +83,7 @@ def claim_page(found: ClaimCheck) -> str:
     return _rendered(
         "claim.html.j2",
         found=found,
+        home="",
         title=title,
         subject=found.path.name,
         made_from="the printed figures",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import time
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bundles import bundle_of, edit, forge, make_run, members_of
@@ -123,7 +126,8 @@ def test_a_verdict_of_another_bundle_marks_nothing(claims: Path) -> None:
         assert any("no document of `srbench verify --json`" in sentence for sentence in collect([claims]).left_out)
 
 
-def test_hostile_names_are_text(claims: Path, tmp_path: Path) -> None:
+def hostile_board(claims: Path, tmp_path: Path) -> Path:
+    """A board of claims whose method has each of the hostile names."""
     folder = tmp_path / "hostile"
     folder.mkdir()
     for number, name in enumerate(HOSTILE):
@@ -143,13 +147,18 @@ def test_hostile_names_are_text(claims: Path, tmp_path: Path) -> None:
         assert path.resolve().is_relative_to((tmp_path / "site").resolve())
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
-    for page in (tmp_path / "site").rglob("*.html"):
+    return tmp_path / "site"
+
+
+def test_hostile_names_are_text(claims: Path, tmp_path: Path) -> None:
+    board = hostile_board(claims, tmp_path)
+    for page in board.rglob("*.html"):
         found = Links(page)
-        assert found.scripts == ("claims" not in page.parts)
+        assert found.scripts == (0 if "claims" in page.parts else 2 if page.name == "compare.html" else 1)
         assert "img" not in found.tags
         assert not [link for link in found.links if re.match(r"(javascript|data):", link)]
-    ElementTree.fromstring((tmp_path / "site/feed.xml").read_text("utf-8"))
-    json.loads((tmp_path / "site/board.json").read_text("utf-8"))
+    ElementTree.fromstring((board / "feed.xml").read_text("utf-8"))
+    json.loads((board / "board.json").read_text("utf-8"))
 
 
 @pytest.mark.long
@@ -173,37 +182,126 @@ def members_run(claims: Path) -> str:
     return name
 
 
-def test_it_is_usable_in_a_browser(claims: Path, cli: Cli, tmp_path: Path) -> None:
-    """Opened as a file: tables sort and filter, nothing is wider than a phone, in light and dark."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    import shutil
+VIEWS = [
+    {"viewport": {"width": width, "height": 860}, "color_scheme": scheme}
+    for width in (1440, 390)
+    for scheme in ("light", "dark")
+]
+Open = Callable[..., Any]
 
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if (chromium := shutil.which("chromium")) is None:
         pytest.skip("there is no chromium")
-    cli("board", "claims", "claims/runs")
-    place = next((tmp_path / "board" / "places").glob("photos-x2-*.html"))
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for width in (1440, 390):
-            for scheme in ("light", "dark"):
-                page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
-                troubles: list[str] = []
-                page.on("console", lambda message, kept=troubles: kept.append(message.text))
-                page.on("pageerror", lambda error, kept=troubles: kept.append(str(error)))
-                for path in (tmp_path / "board" / "index.html", place):
-                    page.goto(path.as_uri())
-                    assert page.evaluate("document.documentElement.scrollWidth") <= width
-                assert page.locator("tbody tr").count() == 2
-                page.get_by_label("Filter").fill("sharp")
-                assert page.locator("tbody tr:visible").count() == 1
-                page.get_by_label("Filter").fill("")
-                button = page.get_by_role("button", name="PSNR")
-                first = page.locator("tbody tr th").first
-                button.click()
-                rising = first.text_content()
-                button.click()
-                assert page.locator("th[aria-sort=descending]").count() == 1
-                assert first.text_content() != rising
-                assert not troubles
-                page.close()
+        yield browser
         browser.close()
+
+
+@pytest.fixture
+def opened(browser: Any) -> Iterator[Open]:
+    """Opens a file; nothing may go wrong in it, and nothing may be fetched."""
+    contexts, troubles = [], []
+
+    def open_file(path: Path, **options: Any) -> Any:
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: troubles.append(message.text))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("dialog", lambda dialog: (troubles.append(dialog.message), dialog.dismiss()))
+        page.on("request", lambda r: None if r.url.startswith("file:") else troubles.append(r.url))
+        page.goto(path.as_uri())
+        return page
+
+    yield open_file
+    for context in contexts:
+        context.close()
+    assert not troubles
+
+
+def one_of_each(board: Path) -> list[Path]:
+    """A page of each kind."""
+    return [board / "index.html", board / "compare.html", *(min((board / name).iterdir()) for name in KINDS)]
+
+
+KINDS = ("places", "methods", "claims")
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: f"{view['viewport']['width']}-{view['color_scheme']}")
+def test_axe_finds_no_violation(claims: Path, cli: Cli, tmp_path: Path, opened: Open, view: dict[str, Any]) -> None:
+    axe = pytest.importorskip("axe_playwright_python.base", reason="axe-playwright-python is not installed")
+    cli("board", "claims", "claims/runs")
+    for path in one_of_each(tmp_path / "board"):
+        page = opened(path, bypass_csp=True, **view)
+        assert page.evaluate("document.documentElement.scrollWidth") <= view["viewport"]["width"], path.name
+        page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text("utf-8"))
+        found = page.evaluate("axe.run()")["violations"]
+        assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == [], path.name
+
+
+def test_tables_sort_and_filter(claims: Path, cli: Cli, tmp_path: Path, opened: Open) -> None:
+    cli("board", "claims", "claims/runs")
+    page = opened(next((tmp_path / "board" / "places").glob("photos-x2-*.html")))
+    assert page.locator("tbody tr").count() == 2
+    assert page.locator("td.best").count() == 3  # one of two in each column
+    page.get_by_label("Filter").fill("sharp")
+    assert page.locator("tbody tr:visible").count() == 1
+    assert page.get_by_role("status").text_content() == "1 rows"
+    page.get_by_label("Filter").fill("")
+    button = page.get_by_role("button", name="PSNR")
+    first = page.locator("tbody tr th").first
+    button.click()
+    rising = first.text_content()
+    button.click()
+    assert page.locator("th[aria-sort=descending]").count() == 1
+    assert first.text_content() != rising
+
+
+def test_two_methods_side_by_side(claims: Path, cli: Cli, tmp_path: Path, opened: Open) -> None:
+    """From a method's page; the choice is in the address, so that a link to it lasts."""
+    cli("board", "claims", "claims/runs")
+    board = tmp_path / "board"
+    rows = json.loads((board / "board.json").read_text())["rows"]
+    values = {(row["method"], row["scale"]): row for row in rows if row["dataset"] == "photos" and row["claim"]}
+    page = opened(next((board / "methods").glob("sharp-*.html")))
+    page.get_by_role("link", name="Compare two methods").click()
+    assert page.get_by_label("Method").evaluate("s => s.selectedOptions[0].textContent") == "sharp"
+    page.get_by_label("and").select_option(label="bicubic")
+    shown = page.locator("#rows tr")
+    assert shown.count() == 6  # two scales by three metrics
+    texts = [cell.strip() for cell in shown.first.locator("th, td").all_text_contents()]
+    assert texts[0].startswith("photos x2vdsr ")
+    sharp, bicubic = (values[method, 2]["values"]["psnr"] for method in ("sharp", "bicubic"))
+    assert texts[1:] == [
+        "psnr \N{UPWARDS ARROW}",
+        f"{sharp:.2f}rescored",
+        f"{bicubic:.2f}reproduced",
+        f"{bicubic - sharp:+.2f}".replace("-", "\N{MINUS SIGN}"),
+    ]
+    best = shown.first.locator("td.best").text_content()
+    assert best.startswith(f"{max(sharp, bicubic):.2f}")
+    assert "of 6 values" in page.locator("#note").text_content()
+    again = opened(Path(board / "compare.html"))
+    again.goto(page.url)
+    assert again.locator("#rows").inner_text() == page.locator("#rows").inner_text()
+    again.goto(f"{(board / 'compare.html').as_uri()}#nobody&%3Cscript%3E")
+    assert again.locator("#head-one").text_content()
+
+
+def test_hostile_names_in_a_browser(claims: Path, tmp_path: Path, opened: Open) -> None:
+    """Names are what is read on the pages, to the letter as far as HTML has it."""
+    board = hostile_board(claims, tmp_path)
+    for path in one_of_each(board):
+        page = opened(path)
+        assert page.evaluate("document.images.length + document.querySelectorAll('i, iframe').length") == 0
+    compare = opened(board / "compare.html")
+    options = compare.locator("#one option").evaluate_all("all => all.map(each => each.textContent)")
+    assert len(options) == len(HOSTILE) + 1  # and bicubic
+    assert {name for name in HOSTILE if "\0" not in name} <= set(options)
+    for label in ("<script>alert(1)</script>", "{{ 7*7 }}"):
+        compare.get_by_label("Method").select_option(label=label)
+        assert compare.locator("#head-one").text_content() == label

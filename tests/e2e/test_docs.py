@@ -112,6 +112,24 @@ def test_a_report_can_be_opened_on_the_site(site: Path) -> None:
     assert "example/report.html" in (site / "index.html").read_text("utf-8")
 
 
+def test_the_board_of_srbenchs_own_methods_is_part_of_the_site(site: Path) -> None:
+    """Each value is one that was reproduced from the bundle that the repository keeps."""
+    rows = json.loads((site / "board" / "board.json").read_text())["rows"]
+    assert {"embedded", "set5"} <= {row["dataset"] for row in rows}
+    assert {"bicubic", "dcci", "fsrcnn:standard", "srcnn-y:standard"} <= {row["method"] for row in rows}
+    assert {row["depth"] for row in rows} == {"reproduced"}
+    assert "board/index.html" in (site / "reference" / "published-tables.html").read_text("utf-8")
+
+
+def test_the_kept_claim_is_reproduced() -> None:
+    """On the images that come with srbench, by its code of today."""
+    path = ROOT / "results" / "reference" / "board" / "embedded.srb.zip"
+    words = [sys.executable, "-m", "srbench", "verify", str(path), "--depth", "reproduced"]
+    found = subprocess.run(words, capture_output=True, text=True, timeout=1800)
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "every figure was reproduced" in found.stdout
+
+
 def test_the_reference_has_every_verb_option_method_and_data_set(site: Path) -> None:
     reference = Page(site / "reference" / "cli.html").text
     for command in _verbs(get_command(app)):

@@ -25,10 +25,14 @@ for (const table of document.querySelectorAll("table.sortable")) {
   }
 }
 const filter = document.getElementById("filter");
+const count = document.getElementById("count");
 filter?.closest("label").removeAttribute("hidden");
 filter?.addEventListener("input", () => {
   const wanted = filter.value.toLowerCase();
+  let shown = 0;
   for (const row of document.querySelectorAll("table.sortable tbody tr")) {
     row.hidden = !row.textContent.toLowerCase().includes(wanted);
+    shown += !row.hidden;
   }
+  count.textContent = wanted ? `${shown} rows` : "";
 });
