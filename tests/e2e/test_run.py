@@ -284,7 +284,7 @@ def test_pairs(cli: Cli, photos: Path, tmp_path: Path) -> None:
         (["--methods", "zz*"], 2, "no method"),
         (["--datasets", "set55"], 2, "Did you mean set5"),
         (["--datasets", "./nowhere"], 4, "nowhere"),
-        (["--scales", "two"], 2, "whole numbers"),
+        (["--scales", "two"], 2, "numbers from 1 on"),
         (["--scales", "17"], 2, "does not work at x17"),
         (["--protocol", "vdrs"], 2, "Did you mean vdsr"),
         (["--metrics", "snr"], 2, "Did you mean psnr"),

@@ -174,7 +174,7 @@ def test_files_keep_whole_scales_as_whole_numbers() -> None:
 def test_a_reference_may_be_of_a_fractional_scale(tmp_path: Path) -> None:
     (path := tmp_path / "r.csv").write_text(
         f"{','.join(REFERENCE_COLUMNS)}\n"
-        "bicubic,set5,1.5,edsr,psnr,36.81,0.01,here,gate,,\nbicubic,set5,2,edsr,psnr,33.67,0.01,here,gate,,\n"
+        "bicubic,set5,1.5,edsr,psnr,36.81,0.01,gate,,here,\nbicubic,set5,2,edsr,psnr,33.67,0.01,gate,,here,\n"
     )
     assert [(row.scale, type(row.scale)) for row in read_references(path)] == [(1.5, float), (2, int)]
 

@@ -64,7 +64,7 @@ def test_a_file_by_path(tmp_path: Path) -> None:
         (GOOD.replace("0.005", "inf"), ":3: tolerance must be a number from 0 up"),
         (GOOD.replace("gate", "maybe"), ":3: use must be gate or show"),
         (GOOD.replace("gate", "show"), ":3: a row to show"),
-        (GOOD.replace(",2,", ",x2,"), ":3: scale must be a whole number"),
+        (GOOD.replace(",2,", ",x2,"), ":3: scale must be a number such as 2 or 1.5, not 'x2'"),
         (GOOD.replace("vdsr", "vdrs"), ":3: There is no protocol 'vdrs'"),
         (GOOD.replace("VDSR paper", " "), ":3: source is empty"),
         (GOOD + ",more", ":3: 12 fields"),
