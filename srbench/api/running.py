@@ -67,10 +67,11 @@ def run(
         seeds: of trainings.
         limit: only the first so many images of each data set; 0 is all.
         train: weights that are ``"missing"``, ``"always"``, or ``"never"``.
-        device: ``"auto"``, ``"cpu"``, ``"cuda"``, …
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` (all GPUs), ``"cuda:1"``, …
         threads: CPU threads of torch; 0 is one for figures, all for timings.
-        jobs: worker processes; by default srbench's own code runs in this process, and each plugin's and model's in one
-            of its own; 0 runs all in this one, for debuggers.
+        jobs: worker processes, each a cell or a part of one at a time; by default as many as there are cores or GPUs,
+            and none where there is little to do: srbench's own code then runs in this process, and each plugin's and
+            model's in one of its own. 0 runs all in this one, for debuggers.
         cell_timeout: seconds after which a cell is given up, in a worker; 0 never.
         cell_memory: GiB beyond which a cell's worker is killed; 0 never.
         engine: ``"local"`` or ``"ray"``.

@@ -30,8 +30,9 @@ class Request:
     methods: Annotated[
         tuple[str, ...],
         (
-            "Methods, comma separated: name, name:recipe, name:FILE.toml or globs; models: onnx:FILE, spandrel:FILE, "
-            "exported:FILE, torchscript:FILE, hub:ORG/NAME; SR images: images:DIR."
+            "Methods, comma separated: name, name:recipe, name:FILE.toml or globs; models: torch:FILE.py:Class, "
+            "spandrel:FILE, onnx:FILE, basicsr:OPTIONS.yml, exported:FILE, torchscript:FILE, hub:ORG/NAME; "
+            "SR images: images:DIR; NAME+ is the self-ensemble of any."
         ),
     ] = ("*",)
     datasets: Annotated[

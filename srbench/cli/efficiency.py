@@ -29,7 +29,11 @@ COLUMNS = ("ntire", "paper")
 
 def efficiency(
     methods: Annotated[
-        str, typer.Option(help="Methods, comma separated: names or globs of them, or models (onnx:FILE).")
+        str,
+        typer.Option(
+            help="Methods, comma separated: names or globs; models as for `srbench run` (torch:FILE.py:Class, "
+            "onnx:FILE, …); NAME+."
+        ),
     ] = "*",
     scale: Annotated[int, typer.Option(help="Factor by which HR is larger than LR.", min=1)] = 4,
     datasets: Annotated[str, typer.Option(help="For PSNR: names or folders; none leaves it out.")] = "embedded",

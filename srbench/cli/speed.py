@@ -30,7 +30,9 @@ def speed(
     methods: Annotated[
         str,
         typer.Option(
-            help="Methods, comma separated: names or globs of them, or models (onnx:FILE).", show_default="all"
+            help="Methods, comma separated: names or globs; models as for `srbench run` (torch:FILE.py:Class, "
+            "onnx:FILE, …); NAME+.",
+            show_default="all",
         ),
     ] = "*",
     scales: Annotated[str, typer.Option(help="Factors by which HR is larger than LR.")] = "2,3,4",

@@ -152,9 +152,10 @@ def _say_how_to_run(choices: list[Choice], own: OwnData | None, scales: tuple[in
     rows = join_names(["bicubic", *(f"{choice.card.name}:{keep_recipe(choice)}" for choice in choices)])
     words = ["srbench", "run", "--methods", rows, "--scales", ",".join(map(str, scales))]
     if own is not None and own.scale:
-        words += ["--protocol", "paired", "--datasets", join_names(own.specs)]
+        words += ["--protocol", "paired", "--datasets", "hr=DIR,lr=DIR"]
     words += [word for path in plugins for word in ("--plugin", str(path))]
-    stderr().print(f"run it: {shlex.join(words)}", markup=False, soft_wrap=True)
+    where = " on pairs that it was not trained on" if own is not None and own.scale else ""
+    stderr().print(f"run it{where}: {shlex.join(words)}", markup=False, soft_wrap=True)
 
 
 def _obtain(

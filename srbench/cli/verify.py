@@ -44,7 +44,11 @@ def verify(
         typer.Option(metavar="DIR", help="SR images to score; {method}, {dataset} and {scale} in it are filled in."),
     ] = "",
     methods: Annotated[
-        str, typer.Option(help="Models as for `srbench run`: onnx:FILE, or NAME=onnx:FILE for the paper's name.")
+        str,
+        typer.Option(
+            help="Models as for `srbench run`: torch:FILE.py:Class, onnx:FILE, …, or NAME=onnx:FILE for the "
+            "paper's name."
+        ),
     ] = "",
     run_code: Annotated[
         bool,

@@ -173,7 +173,7 @@ WORDS: Mapping[str, Mapping[Any, str]] = {
         "full8": "full-range 8-bit luma (OpenCV's YCrCb)",
         "pil8": "full-range 8-bit luma (Pillow's YCbCr)",
         "full": "full-range luma (piq, pyiqa)",
-        "slip": "Y by the 64.738 slip",
+        "slip": "Y by code that has 64.738 for red where 65.738 is right",
         "rgb": "RGB over all channels",
     },
     "shave": {

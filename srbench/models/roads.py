@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from srbench.errors import UsageError
 from srbench.system.names import unknown
@@ -21,8 +22,8 @@ _KINDS = {
 }
 """By the suffix of a file: the kinds that read it."""
 _EXAMPLES = {
-    "torch": "torch:FILE.py:Class?weights={path} with its class in a Python file",
-    "torch:FILE": "torch:{path}:Class?weights=W.pth for a network in it",
+    "torch": "torch:FILE.py:Class?weights={path}&scale=N with its class in a Python file",
+    "torch:FILE": "torch:{path}:{name}?weights=W.pth&scale=N for a network in it",
     "--plugin": "--plugin {path} for methods in it",
     "basicsr": "basicsr:{path} for options of BasicSR or traiNNer-redux",
     "spandrel": "spandrel:{path} for an architecture that spandrel knows",
@@ -36,16 +37,32 @@ _PUBLISHED = (
 """Architectures that users ask for by their names."""
 
 
+def _network(path: Path) -> str:
+    """The class of a Python file that is a network by its bases; a word for it if there is none."""
+    try:
+        tree = ast.parse(path.expanduser().read_text("utf-8"))
+    except (OSError, ValueError, SyntaxError, RecursionError):
+        return "Class"
+    found = [
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and any("Module" in ast.unparse(base) for base in node.bases)
+    ]
+    return found[-1] if found else "Class"  # what it consists of comes before it
+
+
 def no_method(name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that is no method's: the kinds of models that read such a file, or have such a network."""
     suffix = PurePath(name).suffix.lower()
     if suffix in _KINDS or "/" in name:
         kinds = _KINDS.get(suffix, ("torch", "spandrel", "onnx"))
-        roads = " or ".join(_EXAMPLES.get(kind, f"{kind}:{{path}}").format(path=name) for kind in kinds)
+        network = _network(Path(name)) if suffix == ".py" else ""
+        roads = " or ".join(_EXAMPLES.get(kind, f"{kind}:{{path}}").format(path=name, name=network) for kind in kinds)
         return UsageError(f"'{name}' is a file and not a method's name: write {roads}.")
     if name.lower() in _PUBLISHED:
         return UsageError(
             f"There is no method '{name}', but a file of its weights is one: spandrel:{name}_x2.pth as published, "
-            f"onnx:{name}_x2.onnx, or torch:FILE.py:Class?weights={name}_x2.pth with its class in a Python file."
+            f"onnx:{name}_x2.onnx, or torch:FILE.py:Class?weights={name}_x2.pth&scale=2 with its class in a Python "
+            "file."
         )
     return unknown("method", name, known)

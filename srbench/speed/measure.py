@@ -13,6 +13,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby, product
 from statistics import median
 from typing import Literal
@@ -245,7 +246,7 @@ class SpeedTest:
                         counts,
                         pacemaker_of(self._device),
                         settled=lambda samples: has_settled(samples, FEWEST_RUNS) if request.settle else False,
-                        tell=lambda turn, timed=timed: self._tell(f"{timed}: round {turn} of {ROUNDS}"),
+                        tell=partial(self._tell_round, timed),
                     )
                 least = 1
                 if measured.interrupted:
@@ -259,6 +260,9 @@ class SpeedTest:
                 ]
                 if measured.interrupted:
                     raise KeyboardInterrupt
+
+    def _tell_round(self, what: str, turn: int) -> None:
+        self._tell(f"{what}: round {turn} of {ROUNDS}")
 
     def _runs(self, run: Callable[[], object], request: SpeedRequest) -> int:
         if math.isinf(request.seconds):

@@ -36,7 +36,7 @@ from srbench.training.fitting import fit
 from srbench.training.job import Training
 from srbench.training.progress import Point, Report, TrainingProgress
 from srbench.training.session import Session
-from srbench.training.validation import Trained, points_every, psnrs, upsampled_psnr, validate
+from srbench.training.validation import Trained, points_between, psnrs, upsampled_psnr, validate
 from srbench.weights import save_weights, trained_folder
 
 __all__ = ["Checkpoint", "Trained", "obtain", "psnrs", "train", "train_and_save", "validate"]
@@ -226,7 +226,7 @@ def _run(
     """Train on the remaining batches. Interrupts take effect only between batches, where the state is complete."""
     last_saved = time.monotonic()
     upsampled = upsampled_psnr(cases)
-    between = points_every(session.recipe, session.steps, sum(math.prod(case.hr.shape[:2]) for case in cases))
+    between = points_between(session.recipe, session.steps, sum(math.prod(case.hr.shape[:2]) for case in cases))
 
     def check() -> None:
         try:
@@ -256,7 +256,7 @@ def _run(
             batch = draw()
             with method_errors(method.info.name):
                 session.advance(*batch)
-            due = session.picks or session.step % between == 0
+            due = session.picks or session.step in between
             if due:
                 check()
                 method.model = session.kept.eval()

@@ -38,20 +38,27 @@ POINTS = 20
 """A curve's, if they cost little; with those at which the recipe validates fewer than 50."""
 
 
-def points_every(recipe: Recipe, steps: int, pixels: int) -> int:
-    """Batches between the points of a training's curve.
+def points_between(recipe: Recipe, steps: int, pixels: int) -> frozenset[int]:
+    """After which batches a training's curve has points beside those at which the recipe validates.
 
-    As many as between the recipe's validations, or fewer where those are seldom: as long as the curve costs no more
-    than half of what the training does, of which a pass forward is a third.
+    Evenly between those, where they are fewer than :data:`POINTS`, as long as the curve costs no more than half of what
+    the training does, of which a pass forward is a third.
 
     Args:
         recipe: the recipe.
         steps: batches of the training.
         pixels: of all validation images.
     """
-    affordable = int(0.5 * 3 * steps * recipe.batch * recipe.patch**2 / pixels)
-    wanted = min(POINTS, affordable)
-    return recipe.validate_every if steps >= wanted * recipe.validate_every else max(steps // wanted, 1)
+    wanted = min(POINTS, int(0.5 * 3 * steps * recipe.batch * recipe.patch**2 / pixels))
+    every = min(recipe.validate_every, steps)
+    if steps >= wanted * every:
+        return frozenset()
+    found: set[int] = set()
+    for begin in range(0, steps, every):
+        length = min(every, steps - begin)
+        parts = min(round(-(-wanted * every // steps) * length / every), length)
+        found |= {begin + length * part // parts for part in range(1, parts)}
+    return frozenset(found)
 
 
 def psnrs(method: Method, cases: Sequence[Case], device: torch.device) -> list[float]:

@@ -50,7 +50,8 @@ def test_a_number_of_a_method(photos: Path) -> None:
     result = explain(number, *words)
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
-    assert any(number in line and "RGB PSNR over all channels, LR 8-bit: `rgb`" in line for line in lines[:4])
+    assert any(number in line and "RGB PSNR over all channels, LR 8-bit: `rgb`" in line for line in lines[:6])
+    assert " ".join(lines[:2]).startswith(f"{number} is what a known protocol gives: RGB PSNR over all channels")
     assert "What the literature uses" in result.stdout
     assert "1 variant lies this near, and of the 10,001 such numbers" in " ".join(result.stdout.split())
     assert max(map(len, lines)) <= 80

@@ -178,8 +178,8 @@ def test_steps_and_data_make_another_recipe_that_a_run_finds(cli: Cli, own_cache
     assert "trained net:tiny-2-steps-pairs x2:" in changed.stderr
     assert f"curve: {changed.stdout.strip().removesuffix('.safetensors')}.png" in changed.stderr
     assert {plain.stdout, changed.stdout} == {f"{own_cache}/weights/{name}\n" for name in weights(own_cache)}
-    said = next(line for line in changed.stderr.splitlines() if line.startswith("run it: srbench run "))
-    words = shlex.split(said)[4:]
+    said = next(line for line in changed.stderr.splitlines() if line.startswith("run it on pairs"))
+    words = shlex.split(said.partition(": srbench run ")[2].replace("hr=DIR,lr=DIR", "hr=pairs/HR,lr=pairs/LR"))
     result = cli("run", *words, "--train", "never", "--no-report", "--no-speed", "--json")
     assert result.returncode == 0, result.stderr
     assert {row["method"] for row in json.loads(result.stdout)["results"]} == {"net", "bicubic"}

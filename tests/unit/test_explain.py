@@ -35,6 +35,7 @@ from srbench.protocols.builtin import PROTOCOLS
 from srbench.protocols.case import prepare
 from srbench.protocols.planes import plane_of
 from srbench.protocols.protocol import Protocol
+from srbench.report.text.explanation import verdict
 
 RGB = photograph(60, 72)
 CPU = torch.device("cpu")
@@ -212,7 +213,7 @@ def test_words() -> None:
         "as `vdsr`, but nothing shaved",
         "as `vdsr`, but replicate border, nothing shaved",
         "PIL bicubic down and up (8-bit RGB), 8-bit Y",
-        "PIL bicubic down and up (8-bit RGB), Y by the 64.738 slip, nothing shaved",
+        "PIL bicubic down and up (8-bit RGB), Y by code that has 64.738 for red where 65.738 is right, nothing shaved",
         "OpenCV INTER_AREA down, OpenCV INTER_CUBIC up (8-bit RGB), 8-bit Y",
         "8-bit RGB, LR and SR rounded once each, MSE averaged over the images before the log",
     ):
@@ -370,6 +371,22 @@ def test_plausibility_decides_within_reach_and_distance_beyond() -> None:
     listed = search(candidates, figures, None, "psnr")
     assert [found.figure for found in listed.found] == values
     assert listed.within_reach == listed.near_misses == ()
+
+
+def test_the_verdict_says_what_a_match_is_worth() -> None:
+    candidates = bicubic_candidates()
+    first, other = candidates[0], next(each for each in candidates if not each.protocols)
+
+    def said(number: str, figures: dict[Candidate, float]) -> str:
+        variants = {each.variant: value for each, value in figures.items()}
+        return verdict(search(list(figures), variants, read_number(number, None), "psnr"))
+
+    assert first.protocols
+    assert said("33.66", {first: 33.66}) == f"33.66 is what a known protocol gives: {first.words}."
+    assert said("33.66", {other: 33.66}) == f"33.66 is most likely this: {other.words}."
+    many = {each: 33.2 + 0.02 * k for k, each in enumerate(candidates[1:40])} | {other: 33.66}
+    assert said("33.66", many).startswith("33.66 may be this, or chance: ")
+    assert said("33.66", {first: 33.69}) == "33.66 is made in no way that is known here: the nearest is 0.03 dB off."
 
 
 def test_how_many_numbers_would_be_matched_by_chance() -> None:

@@ -13,6 +13,7 @@ from srbench.cli.data import app as data_app
 from srbench.cli.main import app
 from srbench.cli.new import app as new_app
 from srbench.cli.prose import help_of
+from srbench.system.names import MODEL_KINDS
 
 OWN_LINE = re.compile(r" |[-*] ")
 
@@ -60,3 +61,9 @@ def test_the_help_of_tiles_says_what_is_taken() -> None:
     words = " ".join(shown("upscale").replace("│", " ").split())
     assert "16 or more" in words
     assert "[x>=0]" not in words.partition("--tile")[2].partition("--format")[0]
+
+
+def test_the_help_of_methods_names_every_kind_of_model() -> None:
+    words = " ".join(shown("run").replace("│", " ").split()).replace(" ", "")
+    assert [kind for kind in MODEL_KINDS if f"{kind}:" not in words] == []
+    assert "NAME+" in words

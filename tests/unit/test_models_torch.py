@@ -450,8 +450,8 @@ def test_the_key_holds_the_weights_the_class_its_neighbours_and_the_arguments(ne
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("./x2.pth", r"write torch:FILE.py:Class\?weights=./x2.pth .* or spandrel:./x2.pth for"),
-        ("net.py", r"write --plugin net.py for methods in it or torch:net.py:Class\?weights=W.pth"),
+        ("./x2.pth", r"write torch:FILE.py:Class\?weights=./x2.pth&scale=N .* or spandrel:./x2.pth for"),
+        ("net.py", r"write --plugin net.py for methods in it or torch:net.py:Class\?weights=W.pth&scale=N"),
         ("a/x2.onnx", r"'a/x2.onnx' is a file and not a method's name: write onnx:a/x2.onnx\."),
         ("EDSR", r"spandrel:EDSR_x2.pth as published, onnx:EDSR_x2.onnx, or torch:FILE.py:Class"),
         ("bicubik", r"Did you mean bicubic"),
@@ -460,3 +460,15 @@ def test_the_key_holds_the_weights_the_class_its_neighbours_and_the_arguments(ne
 def test_a_file_or_an_architecture_alone_is_told_the_roads(name: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         Registry().select([name])
+
+
+def test_the_network_in_a_file_alone_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has a network and its weights has them in the table at the second try."""
+    monkeypatch.chdir(tmp_path)
+    text = "class Helper: ...\nclass Block(nn.Module): ...\nclass Own(nn.Module): ...\ndef main(): ...\n"
+    Path("net.py").write_text(f"from torch import nn\n{text}")
+    with pytest.raises(UsageError, match=r"torch:net.py:Own\?weights=W.pth&scale=N for a network in it"):
+        Registry().select(["net.py"])
+    Path("net.py").write_text("class (")
+    with pytest.raises(UsageError, match=r"torch:net.py:Class\?"):
+        Registry().select(["net.py"])

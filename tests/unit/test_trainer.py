@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import shutil
 from importlib.util import find_spec
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import photograph, save
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -33,7 +34,7 @@ from srbench.training.patches import batches, cut_pairs, cut_patches
 from srbench.training.progress import TrainingProgress
 from srbench.training.session import Session
 from srbench.training.trainer import Checkpoint, train, train_and_save, validate
-from srbench.training.validation import EXACT, mean_psnr, points_every
+from srbench.training.validation import EXACT, mean_psnr, points_between
 from srbench.weights import load_weights, read_metadata, read_tensors, save_weights, weights_name
 
 CPU = torch.device("cpu")
@@ -69,7 +70,7 @@ def test_it_learns() -> None:
     recipe = Recipe(train=("embedded:train",), patch=36, stride=36, batch=8, steps=160, validate_every=80)
     trained = train(srcnn(), recipe, 2, CPU, silent)
     values = [point.validation_psnr for point in trained.curve if point.picks]
-    assert [point.step for point in trained.curve] == [53, 80, 106, 159, 160]
+    assert [point.step for point in trained.curve] == [40, 80, 120, 160]
     assert [point.step for point in trained.curve if point.picks] == [80, 160]
     assert trained.curve[-1].train_loss < trained.curve[0].train_loss
     assert trained.curve[-1].train_psnr == pytest.approx(-10 * math.log10(trained.curve[-1].train_loss))
@@ -80,7 +81,7 @@ def test_it_learns() -> None:
     bicubic = validate(Registry().method("bicubic")(), cases, CPU)
     assert trained.best_psnr == max(values)
     assert trained.best_psnr > bicubic + 0.1
-    assert [point.upsampled_psnr for point in trained.curve] == [pytest.approx(bicubic, abs=1e-12)] * 5
+    assert [point.upsampled_psnr for point in trained.curve] == [pytest.approx(bicubic, abs=1e-12)] * 4
 
 
 def test_more_points_of_the_curve_change_no_weights(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,23 +90,42 @@ def test_more_points_of_the_curve_change_no_weights(recipe: Recipe, monkeypatch:
     many = train(srcnn(), falling, 2, CPU, silent)
     assert [point.step for point in many.curve if point.picks] == [25, 50, 60]
     assert 20 <= len(many.curve) < 50
-    assert max(point.validation_psnr for point in many.curve) > many.best_psnr  # another is better, and is not kept
-    monkeypatch.setattr("srbench.training.trainer.points_every", lambda recipe, steps, pixels: recipe.validate_every)
+    monkeypatch.setattr("srbench.training.trainer.points_between", lambda recipe, steps, pixels: frozenset())
     few = train(srcnn(), falling, 2, CPU, silent)
     assert len(few.curve) == 3
     assert few.best_psnr == many.best_psnr
     assert all(torch.equal(tensor, many.state[name]) for name, tensor in few.state.items())
 
 
-@given(st.integers(1, 10**6), st.integers(1, 10**6), st.integers(1, 10**8))
+def test_weights_are_kept_where_the_recipe_validates_alone() -> None:
+    recipe = Recipe(steps=25, validate_every=10)
+    session = Session(Shift(), recipe, Brighter.info, 2, CPU, None)
+    for step, psnr, best in (
+        (5, 50.0, -math.inf),
+        (10, 30.0, 30.0),
+        (15, 60.0, 30.0),
+        (20, 29.0, 30.0),
+        (25, 31.0, 31.0),
+    ):
+        session.step = step
+        session.losses, session.errors = [torch.ones(())], [torch.ones(())]
+        session.record([psnr], 28.0)
+        assert session.best_psnr == best
+    assert [point.picks for point in session.curve] == [False, True, False, True, True]
+
+
+@settings(deadline=None)
+@given(st.integers(1, 3000), st.integers(1, 3000), st.integers(1, 10**8))
 def test_a_curve_has_20_to_50_points_unless_they_cost_too_much(steps: int, every: int, pixels: int) -> None:
     recipe = Recipe(batch=16, patch=48, steps=steps, validate_every=every)
-    between = points_every(recipe, steps, pixels)
     own = {*range(every, steps + 1, every), steps}
-    count = len(own | {*range(between, steps + 1, between)})
+    points = own | points_between(recipe, steps, pixels)
+    count = len(points)
     affordable = 1.5 * steps * recipe.batch * recipe.patch**2 / pixels
     assert count == len(own) or count < min(50, len(own) + 2 * affordable)
     assert count >= min(20, steps, int(affordable))
+    gaps = [after - before for before, after in itertools.pairwise((0, *sorted(points)))]
+    assert max(gaps[:-1], default=0) <= max(2 * min(gaps[:-1], default=0), every)  # evenly: no point is of few batches
 
 
 @pytest.mark.parametrize("protocol", ["bd", "dn"])

@@ -74,7 +74,7 @@ def _draw(record: SpeedRecord, rows: Sequence[SpeedRow], values: Mapping[str, fl
             f"ms for one {row.lr_width}x{row.lr_height} LR image\non {short(record.device, 48)}", parse_math=False
         )
         axes.set_ylabel("PSNR (dB)")
-        words = f"fastest mode of each method; stored PSNR of {DATASET} x{row.scale}, protocol vdsr"
+        words = f"stored PSNR of {DATASET} x{row.scale}, fastest mode of each method"
         figure.suptitle(words, x=0.01, ha="left", fontsize=6.5, parse_math=False)
         legend(figure, handles, [short(point.label) for point in points], "outside lower left", 2)
     return figure

@@ -31,6 +31,8 @@ def print_answer(answer: Answer, subject: str, console: Console, *, top: int, ev
         top: how many variants within reach are shown.
         everything: show all that was tried.
     """
+    if answer.number is not None:
+        console.print(Text(verdict(answer), style="bold"))
     console.print(_title(answer, subject))
     if answer.number is None:
         shown = [found for found in answer.found if everything or found.candidate.cost <= SIMPLE]
@@ -51,6 +53,34 @@ def print_answer(answer: Answer, subject: str, console: Console, *, top: int, ev
     _print_literature(console, answer)
 
 
+def verdict(answer: Answer) -> str:
+    """What to make of a number, in one sentence."""
+    assert answer.number is not None and answer.chance is not None
+    first, text, chance = answer.found[0], answer.number.text, answer.chance
+    if not answer.within_reach:
+        unit = " dB" if answer.metric == "psnr" else ""
+        return (
+            f"{text} is made in no way that is known here: the nearest is {abs(first.difference or 0.0):.2g}{unit} off."
+        )
+    if first.candidate.protocols:
+        return f"{text} is what a known protocol gives: {first.candidate.words}."
+    if chance.is_likely:
+        return f"{text} may be this, or chance: {first.candidate.words}."
+    return f"{text} is most likely this: {first.candidate.words}."
+
+
+def joint_verdict(answer: JointAnswer) -> str:
+    """What to make of several numbers, in one sentence."""
+    first, count = answer.found[0], len(answer.figures)
+    if not answer.give_all:
+        return (
+            f"No way that is known here gives all {count} numbers; the nearest gives {sum(first.given)}: {first.words}."
+        )
+    if answer.by_chance > LIKELY:
+        return f"The {count} numbers may be this, or chance: {first.words}."
+    return f"The {count} numbers are most likely this: {first.words}."
+
+
 def _title(answer: Answer, subject: str) -> Text:
     name, tried = answer.metric.upper(), f"{len(answer.found):,}"
     if answer.number is None:
@@ -58,9 +88,9 @@ def _title(answer: Answer, subject: str) -> Text:
     number = f"{name} {answer.number.text}"
     hits = len(answer.within_reach)
     if not hits:
-        return Text(f"{number} of {subject}: none of {tried} variants gives it. The nearest:", style="bold red")
+        return Text(f"{number} of {subject}: none of {tried} variants gives it. The nearest:", style="red")
     give = "gives it" if hits == 1 else "give it, the most plausible first"
-    return Text(f"{number} of {subject}: {hits} of {tried} variants {give}:", style="bold")
+    return Text(f"{number} of {subject}: {hits} of {tried} variants {give}:")
 
 
 def chance_words(answer: Answer) -> str:
@@ -115,8 +145,8 @@ def print_joint(answer: JointAnswer, subject: str, console: Console, *, top: int
         top: how many variants are shown.
     """
     count, hits = len(answer.figures), len(answer.give_all)
-    title = f"{count} numbers of {subject}: {joint_words(answer)}."
-    console.print(Text(title, style="bold" if hits else "bold red"))
+    console.print(Text(joint_verdict(answer), style="bold"))
+    console.print(Text(f"{count} numbers of {subject}: {joint_words(answer)}.", style="" if hits else "red"))
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("gives", justify="right", no_wrap=True)
     table.add_column("how it is made")
@@ -170,6 +200,7 @@ def joint_data(answer: JointAnswer, top: int) -> dict[str, Any]:
         "tried": len(answer.found),
         "give_all": len(answer.give_all),
         "by_chance": answer.by_chance,
+        "verdict": joint_verdict(answer),
         "variants": [
             {
                 "gives": sum(joint.given),
@@ -192,6 +223,7 @@ def answer_data(answer: Answer, *, everything: bool) -> dict[str, Any]:
         "metric": answer.metric,
         "number": number and {"text": number.text, "value": number.value, "reach": number.reach},
         "tried": len(answer.found),
+        "verdict": None if number is None else verdict(answer),
         "chance": (chance := answer.chance) and {**dataclasses.asdict(chance), "likely": chance.is_likely},
         "within_reach": [_row(found) for found in answer.within_reach],
         "near_misses": [_row(found) for found in answer.near_misses],
