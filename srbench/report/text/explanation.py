@@ -76,7 +76,7 @@ def joint_verdict(answer: JointAnswer) -> str:
         return (
             f"No way that is known here gives all {count} numbers; the nearest gives {sum(first.given)}: {first.words}."
         )
-    if answer.by_chance > LIKELY:
+    if answer.is_likely:
         return f"The {count} numbers may be this, or chance: {first.words}."
     return f"The {count} numbers are most likely this: {first.words}."
 
