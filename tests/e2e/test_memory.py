@@ -40,7 +40,7 @@ print(compute(sys.argv[2]), compute(sys.argv[3]))
 @pytest.mark.skipif(sys.platform != "linux", reason="kilobytes of ru_maxrss are Linux's")
 @pytest.mark.parametrize("protocol", ["vdsr", "edsr"])
 def test_an_image_of_16_megapixels(tmp_path: Path, protocol: str) -> None:
-    """Beyond what a small image takes: 40 bytes a pixel, of which HR, SR and their PNGs are 12. It was 100."""
+    """Beyond what a small image takes: 40 bytes a pixel, of which HR, SR and their PNGs are 12."""
     small = photograph(256, 256)
     save(tmp_path / "small" / "small.png", small)
     save(tmp_path / "large" / "large.png", imresize(small, size=(4096, 4096)))
