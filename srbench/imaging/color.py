@@ -84,8 +84,8 @@ Planes = Sequence[NDArray[np.float64]]
 
 
 def _planes(image: NDArray[Any]) -> Planes:
-    """The channels of (h, W, 3), each in one piece, (h, W), which is faster to compute with."""
-    return [np.ascontiguousarray(image[..., channel], dtype=np.float64) for channel in range(3)]
+    """Copies of the channels of (h, W, 3), each in one piece, (h, W), which is faster to compute with."""
+    return [image[..., channel].astype(np.float64, order="C") for channel in range(3)]
 
 
 def _sums(planes: Planes, matrix: NDArray[np.float64]) -> Planes:

@@ -40,7 +40,7 @@ def test_large_images_are_tiled(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
     method = Doubles(lambda x: seen.append(x.shape[-1]) or x)
     monkeypatch.setattr("srbench.inference.TILE_ABOVE", 60)
-    monkeypatch.setattr("srbench.inference.TILE", 4)
+    monkeypatch.setattr("srbench.inference.TILE_ON_CPU", 4)
     run_method(method, PLANES, 2, CPU)
     assert len(seen) == 6
 
