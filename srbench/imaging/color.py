@@ -46,7 +46,7 @@ def luma(image: Image) -> NDArray[np.float64]:
     """(H, W, 3) RGB to (H, W) Y, not rounded; a gray image (H, W) is its own luma, as in the published tables."""
     if image.ndim == 2:
         return image.astype(np.float64)
-    return _weighted(image, _TO_YCBCR[0]) + 16.0
+    return weighted_sum(image, _TO_YCBCR[0]) + 16.0
 
 
 def in_colour(image: NDArray[Any]) -> NDArray[Any]:
@@ -61,15 +61,15 @@ def is_gray(image: NDArray[Any]) -> bool:
 
 def gray_of(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
     """(H, W, 3) RGB to (H, W) full-range gray by the weights of :func:`luma`: the inverse of repeating a gray image."""
-    return _weighted(rgb, _TO_YCBCR[0] * 255.0 / 219.0)
+    return weighted_sum(rgb, _TO_YCBCR[0] * 255.0 / 219.0)
 
 
 def _transformed(image: NDArray[Any], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     """(H, W, 3) to (H, W, 3): each channel by its row of a matrix."""
-    return np.stack([_weighted(image, row) for row in matrix], axis=-1)
+    return np.stack([weighted_sum(image, row) for row in matrix], axis=-1)
 
 
-def _weighted(image: NDArray[Any], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+def weighted_sum(image: NDArray[Any], weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """(H, W, 3) to (H, W): channels summed by weights, in their order.
 
     A matrix product's last bits depend on the machine and on how an array lies in memory. In blocks that caches hold.

@@ -86,14 +86,15 @@ def _is_in_the_way(name: str, module: ModuleType, *folders: Path) -> bool:
     if top in _STAY or not any((folder / f"{top}.py").is_file() or (folder / top).is_dir() for folder in folders):
         return False
     file = getattr(module, "__file__", None)
-    return not isinstance(file, str) or not _is_library(Path(file))
+    return not isinstance(file, str) or not is_library(Path(file))
 
 
-def _is_library(file: Path) -> bool:
+def is_library(file: Path) -> bool:
+    """Whether a module is installed or of the standard library."""
     return bool({"site-packages", "dist-packages"} & {*file.parts}) or _STANDARD in file.resolve().parents
 
 
 def _lies_below(module: ModuleType, root: Path) -> bool:
     file = getattr(module, "__file__", None)
     places = [file] if isinstance(file, str) else [str(each) for each in getattr(module, "__path__", ())]
-    return any(Path(place).is_relative_to(root) and not _is_library(Path(place)) for place in places)
+    return any(Path(place).is_relative_to(root) and not is_library(Path(place)) for place in places)

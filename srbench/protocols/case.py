@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srbench.errors import DataError, UsageError
-from srbench.imaging.color import in_colour, is_gray, luma
+from srbench.imaging.color import in_colour, is_gray
 from srbench.imaging.resize import mod_crop, round_half_up
 from srbench.method import MethodInfo
 from srbench.protocols.degradations import RandomStep, degrade, drawn
@@ -118,7 +118,7 @@ class Case(GivenCase):
 
     def method_target(self, info: MethodInfo) -> NDArray[np.float32]:
         """(C, H, W) float32 in [0, 1]: what a perfect method would return; what a learned one is trained towards."""
-        if info.channels == "y" or (info.channels == "any" and self.input.luma_alone):
+        if self.input.takes_luma(info):
             return as_planes(self._y)
         return as_planes(in_colour(self.hr) if info.channels == "rgb" else self.hr)
 
@@ -139,8 +139,7 @@ class Case(GivenCase):
 
     @property
     def _y(self) -> Floats:
-        y = luma(self.hr)
-        return round_half_up(y) if self.protocol.luma == "uint8" else y
+        return self.target.plane("y8" if self.protocol.luma == "uint8" else "y")
 
     def _downsampled(self) -> NDArray[Any]:
         return self._downsample(self.hr)

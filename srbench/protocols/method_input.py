@@ -53,7 +53,7 @@ class MethodInput:
     def given(self, info: MethodInfo) -> NDArray[np.float32]:
         """(C, h, w) float32 in [0, 1], C and the size being what the method asks for."""
         upsampled = info.input == "upsampled"
-        if self._takes_luma(info):
+        if self.takes_luma(info):
             planes = self.upsampled_y if upsampled else self.lr_y
         else:
             planes = self.upsampled if upsampled else self.lr
@@ -74,7 +74,8 @@ class MethodInput:
         ycbcr[..., 0] = y
         return ycbcr_to_rgb(ycbcr).astype(np.float64)
 
-    def _takes_luma(self, info: MethodInfo) -> bool:
+    def takes_luma(self, info: MethodInfo) -> bool:
+        """Whether a method is given luma, and gives it back."""
         return info.channels == "y" or (info.channels == "any" and self.luma_alone)
 
 
