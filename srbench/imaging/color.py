@@ -62,7 +62,7 @@ def luma(image: Image) -> NDArray[np.float64]:
     """(H, W, 3) RGB to (H, W) Y, not rounded; a gray image (H, W) is its own luma, as in the published tables."""
     if image.ndim == 2:
         return image.astype(np.float64)
-    return _weighted(image, _TO_YCBCR[0], 16.0)
+    return weighted_sum(image, _TO_YCBCR[0], 16.0)
 
 
 def in_colour(image: NDArray[Any]) -> NDArray[Any]:
@@ -77,7 +77,7 @@ def is_gray(image: NDArray[Any]) -> bool:
 
 def gray_of(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
     """(H, W, 3) RGB to (H, W) full-range gray by the weights of :func:`luma`: the inverse of repeating a gray image."""
-    return _weighted(rgb, _TO_YCBCR[0] * 255.0 / 219.0)
+    return weighted_sum(rgb, _TO_YCBCR[0] * 255.0 / 219.0)
 
 
 Planes = Sequence[NDArray[np.float64]]
@@ -119,7 +119,7 @@ def _rounded(image: NDArray[np.float64]) -> NDArray[np.uint8]:
     return round_half_up(image, out=image).astype(np.uint8)
 
 
-def _weighted(image: NDArray[Any], weights: NDArray[np.float64], offset: float = 0.0) -> NDArray[np.float64]:
+def weighted_sum(image: NDArray[Any], weights: NDArray[np.float64], offset: float = 0.0) -> NDArray[np.float64]:
     """(H, W, 3) to (H, W): channels summed by weights, in their order, plus an offset."""
     total = np.empty(image.shape[:2])
     for rows in _blocks(image):

@@ -8,22 +8,7 @@ SUFFIXES = frozenset(
 )
 """Of the formats that :func:`srbench.imaging.files.read_image` reads."""
 OTHER_SUFFIXES = frozenset(
-    {
-        ".gif",
-        ".heic",
-        ".heif",
-        ".avif",
-        ".avifs",
-        ".jp2",
-        ".j2k",
-        ".j2c",
-        ".jpc",
-        ".jpf",
-        ".jpx",
-        ".jxl",
-        ".jxr",
-        ".svg",
-    }
+    {".gif", ".heic", ".heif", ".avif", ".avifs", ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".jxl", ".jxr"}
     | {".tga", ".icb", ".vda", ".vst", ".exr", ".hdr", ".pic", ".pfm", ".pam", ".pxm", ".psd", ".xcf", ".pcx", ".dcx"}
     | {".sgi", ".rgb", ".rgba", ".bw", ".ras", ".sr", ".im", ".msp", ".xbm", ".xpm", ".dds", ".qoi", ".ico", ".cur"}
     | {".icns", ".fits", ".fit", ".pcd", ".ftc", ".ftu", ".blp", ".btf", ".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf"}

@@ -94,7 +94,7 @@ class _Packages(MetaPathFinder, Loader):
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         """A package's spec; None for modules and libraries, which are imported as ever."""
         spec = PathFinder.find_spec(name, path, target)
-        if spec is None or spec.submodule_search_locations is None or not spec.origin or _is_library(Path(spec.origin)):
+        if spec is None or spec.submodule_search_locations is None or not spec.origin or is_library(Path(spec.origin)):
             return None
         spec.loader = self
         return spec
@@ -169,14 +169,15 @@ def _is_in_the_way(name: str, module: ModuleType, *folders: Path) -> bool:
     if top in _STAY or not any((folder / f"{top}.py").is_file() or (folder / top).is_dir() for folder in folders):
         return False
     file = getattr(module, "__file__", None)
-    return not isinstance(file, str) or not _is_library(Path(file))
+    return not isinstance(file, str) or not is_library(Path(file))
 
 
-def _is_library(file: Path) -> bool:
+def is_library(file: Path) -> bool:
+    """Whether a module is installed or of the standard library."""
     return bool({"site-packages", "dist-packages"} & {*file.parts}) or _STANDARD in file.resolve().parents
 
 
 def _lies_below(module: ModuleType, *folders: Path) -> bool:
     file = getattr(module, "__file__", None)
     places = [file] if isinstance(file, str) else [str(each) for each in getattr(module, "__path__", ())]
-    return any(not _is_library(Path(place)) and any(map(Path(place).is_relative_to, folders)) for place in places)
+    return any(not is_library(Path(place)) and any(map(Path(place).is_relative_to, folders)) for place in places)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import builtins
 import hashlib
 import sys
-import sysconfig
 import uuid
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -18,6 +17,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from srbench.models.source_file import is_library
 from srbench.system.source import source_hash
 
 _hash_now = source_hash.__wrapped__  # without the cache: modules are reloaded
@@ -28,7 +28,6 @@ _SKIPPED = {
 }
 """Attributes of classes that do not change their behaviour."""
 _WRAPPED = (staticmethod, classmethod)
-_STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
 
 
 def class_source(found: type) -> tuple[str, bool]:
@@ -107,7 +106,7 @@ class _Walk:
         yield f"{module} {name}"
         if is_module or not (_is_session(module) or "<locals>" in name):
             file = _file(home)
-            if file is not None and not _is_library(file):
+            if file is not None and not is_library(file):
                 yield _hash_now(file)
         elif isinstance(value, type):
             yield from self.of_class(value)
@@ -172,11 +171,6 @@ def _file(module: ModuleType | None) -> Path | None:
     name = getattr(module, "__file__", None)
     path = Path(name) if isinstance(name, str) else None
     return path.resolve() if path is not None and path.suffix == ".py" and path.is_file() else None
-
-
-def _is_library(file: Path) -> bool:
-    """Whether a module is installed or of the standard library, which are not hashed, as for other methods."""
-    return bool({"site-packages", "dist-packages"} & {*file.parts}) or _STANDARD in file.parents
 
 
 def _is_session(module: str) -> bool:

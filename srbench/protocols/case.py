@@ -132,7 +132,7 @@ class Case(GivenCase):
 
     def method_target(self, info: MethodInfo) -> NDArray[np.float32]:
         """(C, H, W) float32 in [0, 1]: what a perfect method would return; what a learned one is trained towards."""
-        if info.channels == "y" or (info.channels == "any" and self.input.luma_alone):
+        if self.input.takes_luma(info):
             return as_planes(self._y)
         return as_planes(in_colour(self.hr) if info.channels == "rgb" else self.hr)
 

@@ -58,7 +58,7 @@ class MethodInput:
     def seen(self, info: MethodInfo) -> NDArray[Any]:
         """The same on the scale 0..255, (h, w) or (h, w, 3)."""
         upsampled = info.input == "upsampled"
-        if self._takes_luma(info):
+        if self.takes_luma(info):
             return self.upsampled_y if upsampled else self.lr_y
         planes = self.upsampled if upsampled else self.lr
         return in_colour(planes) if info.channels == "rgb" else planes
@@ -75,7 +75,8 @@ class MethodInput:
         """(H, W) luma with the chroma of the upsampled LR: (H, W, 3) RGB."""
         return with_luma(self.upsampled, y)
 
-    def _takes_luma(self, info: MethodInfo) -> bool:
+    def takes_luma(self, info: MethodInfo) -> bool:
+        """Whether a method is given luma, and gives it back."""
         return info.channels == "y" or (info.channels == "any" and self.luma_alone)
 
 

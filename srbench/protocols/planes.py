@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srbench.imaging.bands import Bands
-from srbench.imaging.color import luma
+from srbench.imaging.color import luma, weighted_sum
 from srbench.imaging.resize import round_half_up, shave
 
 Plane = Literal["y8", "y", "full8", "pil8", "full", "slip", "rgb"]
@@ -42,8 +42,8 @@ _PLANES: dict[Plane, Callable[[Any], Any]] = {
     "y": luma,
     "full8": _full8,
     "pil8": _pil8,
-    "full": lambda rgb: rgb @ _FULL,
-    "slip": lambda rgb: rgb @ _SLIP + 16.0,
+    "full": lambda rgb: weighted_sum(rgb, _FULL),
+    "slip": lambda rgb: weighted_sum(rgb, _SLIP) + 16.0,
     "rgb": lambda rgb: rgb,
 }
 

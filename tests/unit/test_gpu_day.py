@@ -63,4 +63,5 @@ def test_no_unit_begins_when_the_time_is_over(tmp_path: Path) -> None:
     budget.part("p", [waiting("a", 0.0, made)], 1.0)
     assert made == []
     assert summary(tmp_path)["left"] <= -1.0
+    assert summary(tmp_path)["starting"] >= 6.0
     assert summary(tmp_path)["parts"]["p"]["not_reached"] == ["a"]

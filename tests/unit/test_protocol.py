@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srbench.errors import DataError, UsageError
@@ -173,6 +173,7 @@ def test_the_psnr_of_a_gray_image_read_as_rgb_is_219_255ths_of_the_errors() -> N
     assert figures[1] - figures[0] == pytest.approx(20 * np.log10(255 / 219), abs=1e-9)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40), st.sampled_from([2, 3, 4]), st.sampled_from(sorted(PROTOCOLS)))
 def test_any_size_is_prepared_or_refused_in_one_sentence(height: int, width: int, scale: int, name: str) -> None:
     if PROTOCOLS[name].degraded == "none" or PROTOCOLS[name].refusal(scale):

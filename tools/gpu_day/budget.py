@@ -35,7 +35,9 @@ class Budget:
 
     def __init__(self, out: Path, seconds: float, began: float | None = None) -> None:
         self.out, self.seconds = out, seconds
-        self.end = (time.monotonic() if began is None else began) + seconds
+        now = time.monotonic()
+        self.starting = 0.0 if began is None else now - began
+        self.end = now - self.starting + seconds
         self.parts: dict[str, dict[str, Any]] = {}
         out.mkdir(parents=True, exist_ok=True)
 
@@ -81,7 +83,15 @@ class Budget:
 
     def summarize(self) -> None:
         """Write what is done, and what is not."""
-        self.write("summary", {"budget": self.seconds, "left": round(self.left, 1), "parts": self.parts})
+        self.write(
+            "summary",
+            {
+                "budget": self.seconds,
+                "starting": round(self.starting, 1),
+                "left": round(self.left, 1),
+                "parts": self.parts,
+            },
+        )
 
 
 @contextmanager
