@@ -333,7 +333,7 @@ class Raises(Method):
 def test_relative_links_lead_somewhere() -> None:
     """In the pages that are read on a forge and not only on the site, to files that are there or are made."""
     made = {DOCS / "reference" / f"{name}.md" for name in ("cli", "data-sets", "figures")}
-    made.add(DOCS / "example" / "report.html")
+    made |= {DOCS / "example" / "report.html", DOCS / "board" / "index.html"}
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")]
     for page in pages:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
