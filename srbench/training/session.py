@@ -167,7 +167,7 @@ class Session:
             "recipe_hash": self.recipe.hash,
             "step": self.step,
             "seconds": self.seconds,
-            "best_psnr": self.best_psnr if self.curve else None,
+            "best_psnr": self.best_psnr if math.isfinite(self.best_psnr) else None,
             "curve": [dataclasses.astuple(point) for point in self.curve],
         }
         try:
