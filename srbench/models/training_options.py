@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from srbench.errors import DataError, UsageError
-from srbench.models.spec import MOST, SCALE_ARGUMENTS, Code
+from srbench.models.spec import MOST, SCALE, SCALE_ARGUMENTS, Code
 from srbench.system.installed import install_command
 from srbench.system.places import is_file, user_path
 from srbench.system.text import first_line
@@ -81,7 +81,7 @@ def read_options(path: Path, query: str, plugins: Iterable[Path] = ()) -> tuple[
         table=named if isinstance(named, str) and not own[WEIGHTS] else "",
     )
     others = "&".join(part for part in parts if not part.startswith((CLASS, WEIGHTS)))
-    return TestedNetwork(scale, _found(path, weights[0]), code), others
+    return TestedNetwork(scale, _found(path, weights[0].replace(SCALE, str(scale))), code), others
 
 
 def without_scale(code: Code) -> Code:

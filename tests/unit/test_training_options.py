@@ -129,6 +129,8 @@ def test_a_file_for_each_scale_is_one_method(repository: Path) -> None:
         torch.save(network(repository).state_dict(), repository / f"experiments/net_x{scale}.pth")
     (choice,) = Registry(hosted=False).select([f"basicsr:{folder}/mynet_x{{scale}}.yml"])
     assert (choice.card.name, choice.card.info.scales) == ("basicsr:mynet", {2, 4})
+    named = parse_spec(f"basicsr:{folder}/mynet_x{{scale}}.yml?weights=experiments/net_x{{scale}}.pth")
+    assert {(entry.scale, entry.path.name) for entry in named.entries} == {(2, "net_x2.pth"), (4, "net_x4.pth")}
     (folder / "mynet_x4.yml").write_text(text.replace("kernels: [5, 3]", "kernels: [7, 3]"))
     with pytest.raises(SrbenchError, match=r"have different networks; name them one by one"):
         parse_spec(f"basicsr:{folder}/mynet_x{{scale}}.yml")
