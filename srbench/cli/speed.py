@@ -105,7 +105,7 @@ def speed(
     resizer = get_protocol(protocol)
     require_writable(out)
     every = bool(all_modes or modes)
-    with Progress() as progress, redirect_stdout(sys.stderr):  # stdout is for results only
+    with TimingLine() as progress, redirect_stdout(sys.stderr):  # stdout is for results only
         test = SpeedTest(registry, resizer, where, progress.tell, threads=threads)
         record, interrupted = _timed(test, request, where, protocol, progress, None if json else every)
     if not record.rows:
@@ -133,7 +133,7 @@ def speed(
         raise typer.Exit(EXIT_REGRESSION)
 
 
-class Progress:
+class TimingLine:
     """What is being timed: a line that changes on a terminal, otherwise one every half a minute."""
 
     LINE_EVERY = 30.0
@@ -178,7 +178,7 @@ def _timed(
     request: SpeedRequest,
     device: torch.device,
     protocol: str,
-    progress: Progress,
+    progress: TimingLine,
     every: bool | None,
 ) -> tuple[SpeedRecord, bool]:
     """The record, and whether Ctrl-C ended it early; rows are printed as they come.

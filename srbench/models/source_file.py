@@ -9,7 +9,7 @@ import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
@@ -106,7 +106,7 @@ class _Packages(MetaPathFinder, Loader):
         """Run the package's ``__init__``."""
         file = Path(str(module.__file__))
         try:
-            exec(compile(file.read_bytes(), file, "exec"), vars(module))  # as any import does
+            SourceFileLoader(module.__name__, str(file)).exec_module(module)
         except Exception as error:  # any error of the user's code
             self.failed.append(
                 f"{file.parent.name}/{file.name}: {type(error).__name__}: {first_line(error).rstrip('.')}"
