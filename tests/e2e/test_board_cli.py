@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import shutil
-import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
@@ -162,19 +162,25 @@ def test_hostile_names_are_text(claims: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_a_thousand_claims(claims: Path, tmp_path: Path, cli: Cli) -> None:
-    """In half a minute, on an idle core: 60 s here, beside other work."""
+def test_a_thousand_claims(claims: Path, tmp_path: Path, program: Cli) -> None:
+    """In half a minute of a processor; a busy one counts some of the others' work as well."""
     folder = tmp_path / "many"
     folder.mkdir()
     bundle_of(tmp_path / "made" / "runs" / members_run(claims), tmp_path / "bare.srb.zip", sr="none")
     for number in range(1000):
         change = edit("run.json", lambda run, number=number: run["environment"].update(number=str(number)))
         forge(tmp_path / "bare.srb.zip", folder / f"{number}.srb.zip", change, keys=False)
-    began = time.monotonic()
-    result = cli("board", "many")
+    before = processor_seconds()
+    result = program("board", "many")
     assert result.returncode == 0, result.stderr
-    assert time.monotonic() - began < 60
+    assert processor_seconds() - before < 60
     assert len(list((tmp_path / "board" / "claims").iterdir())) == 1000
+
+
+def processor_seconds() -> float:
+    """Of the programs that were waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def members_run(claims: Path) -> str:
