@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -34,7 +34,7 @@ class Cell:
     depth: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table:
     """A table of a page."""
 
@@ -43,7 +43,7 @@ class Table:
     rows: Sequence[tuple[Cell, ...]]
     note: str = ""
 
-    @property
+    @cached_property
     def kinds(self) -> list[str]:
         """The class of each column: ``text`` where no cell is a number, which stands on the left."""
         columns = zip(*self.rows, strict=True)

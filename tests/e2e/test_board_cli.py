@@ -163,7 +163,7 @@ def test_hostile_names_are_text(claims: Path, tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_a_thousand_claims(claims: Path, tmp_path: Path, program: Cli) -> None:
-    """In half a minute of a processor; a busy one counts some of the others' work as well."""
+    """In half a minute of a processor."""
     folder = tmp_path / "many"
     folder.mkdir()
     bundle_of(tmp_path / "made" / "runs" / members_run(claims), tmp_path / "bare.srb.zip", sr="none")
@@ -173,7 +173,7 @@ def test_a_thousand_claims(claims: Path, tmp_path: Path, program: Cli) -> None:
     before = processor_seconds()
     result = program("board", "many")
     assert result.returncode == 0, result.stderr
-    assert processor_seconds() - before < 60
+    assert processor_seconds() - before < 30
     assert len(list((tmp_path / "board" / "claims").iterdir())) == 1000
 
 
