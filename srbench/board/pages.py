@@ -8,10 +8,10 @@ from functools import cached_property, lru_cache
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from srbench.report.html.assets import csp_hash, script_json, style
+from srbench.report.html.template import template_of
 from srbench.version import __version__
 
 
@@ -75,31 +75,15 @@ def compare_page(data: Any) -> str:
 
 def _rendered(template: str, script: str, **values: Any) -> str:
     program = _static(script)
-    page: str = (
-        _environment()
-        .get_template(template)
-        .render(
-            values,
-            version=__version__,
-            style=Markup(style() + _static("board.css")),  # our own files
-            script=Markup(program),
-            script_hash=Markup(csp_hash(program)),
-        )
+    return template_of("srbench.board", template).render(
+        values,
+        version=__version__,
+        style=Markup(style() + _static("board.css")),  # our own files
+        script=Markup(program),
+        script_hash=Markup(csp_hash(program)),
     )
-    return page
 
 
 @lru_cache
 def _static(name: str) -> str:
     return (files("srbench.board") / "static" / name).read_text("utf-8")
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("srbench.board"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from srbench.proof.check_claim import ClaimCheck
@@ -21,6 +19,7 @@ from srbench.proof.claim_text import verdict as figure_verdict
 from srbench.proof.text import headline, paragraphs, worst_first
 from srbench.proof.verdict import DEPTHS, Verification, count_depths
 from srbench.report.html.assets import style
+from srbench.report.html.template import template_of
 from srbench.report.tables.grid import metric_titles, printed
 from srbench.version import __version__
 
@@ -96,7 +95,7 @@ def claim_page(found: ClaimCheck) -> str:
 
 def _rendered(template: str, **values: object) -> str:
     own = Markup(style())  # our own file
-    return _environment().get_template(template).render(values, version=__version__, style=own)
+    return template_of("srbench.proof", template).render(values, version=__version__, style=own)
 
 
 def _differs(largest: float | None) -> str:
@@ -117,14 +116,3 @@ def _differences(found: Verification) -> Iterator[dict[str, Any]]:
         for one in worst_first(cell):
             claimed, here = f"{one.claimed:.6f}", f"{one.here:.6f}"
             yield {"cell": cell.id, "image": one.image, "metric": one.metric, "claimed": claimed, "here": here}
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("srbench.proof"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

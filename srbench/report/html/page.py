@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from srbench.analysis.compare import Comparison
@@ -14,6 +13,7 @@ from srbench.bench.store import LoadedRun
 from srbench.report.html.album import BYTES, album
 from srbench.report.html.assets import csp_hash, library, program, script_json, style
 from srbench.report.html.data import page_document
+from srbench.report.html.template import template_of
 from srbench.version import __version__
 
 
@@ -40,15 +40,8 @@ def html_page(
     crops = album(run, budget)
     document = page_document(run, references, comparisons, baseline) | {"crops": crops.crops}
     script = program()
-    environment = Environment(
-        loader=PackageLoader("srbench.report.html"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     # Markup: our own files, base64, and JSON in which no character ends a script
-    return environment.get_template("page.html.j2").render(
+    return template_of("srbench.report.html", "page.html.j2").render(
         run=run.record,
         facts=run.environment,
         methods=len(document["methods"]),
