@@ -19,6 +19,9 @@ from forks import Forks, suits
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+# `tools` is the repository's, not the package's. Last, so that srbench is the one that is installed.
+sys.path.append(str(Path(__file__).parents[1]))
+
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import typer
 
-from srbench.cli.speed import Progress, speed
+from srbench.cli.speed import TimingLine, speed
 from srbench.errors import SrbenchError
 from srbench.speed import folder as speed_folder
 from srbench.speed.folder import keep_record, record_path
@@ -71,16 +71,16 @@ class Pressed:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
         self.left = at
-        tell = Progress.tell
+        tell = TimingLine.tell
 
-        def said(progress: Progress, text: str) -> None:
+        def said(progress: TimingLine, text: str) -> None:
             tell(progress, text)
             self.left -= ": round " in text
             if not self.left:
                 self.left = -1
                 raise KeyboardInterrupt
 
-        monkeypatch.setattr(Progress, "tell", said)
+        monkeypatch.setattr(TimingLine, "tell", said)
 
 
 @pytest.mark.parametrize(("at", "sizes"), [(3, []), (8, ["16"]), (13, ["16"]), (18, ["16", "17"])])
@@ -125,15 +125,15 @@ def test_rows_are_shown_as_they_come(
     peaks: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shown: list[str] = []
-    tell = Progress.tell
+    tell = TimingLine.tell
 
-    def said(progress: Progress, text: str) -> None:
+    def said(progress: TimingLine, text: str) -> None:
         tell(progress, text)
         if text.startswith("warming up"):
             shown.append(text)
             assert capsys.readouterr().out.count("(16)") == (1 if len(shown) == 2 else 0)
 
-    monkeypatch.setattr(Progress, "tell", said)
+    monkeypatch.setattr(TimingLine, "tell", said)
     speed(**GIVEN | {"sizes": "16,17"})
     assert [text.rpartition("(")[2] for text in shown] == ["1 of 2 rows)", "2 of 2 rows)"]
 
