@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 import small_models
 import torch
 
+from srbench.method import Method
 from srbench.plugins.registry import Registry
 from srbench.testing import CHECKS, Check
 
@@ -15,7 +18,8 @@ KINDS = ("spandrel", "onnx", "torchscript", "exported", "hub", "torch", "torch+"
 
 
 @pytest.fixture(scope="module")
-def patterns(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def methods(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], type[Method]]:
+    """The method of a kind; each model is probed once for all checks."""
     folder = tmp_path_factory.mktemp("models")
     network = small_models.trained()
     found = {pattern.partition(":")[0]: pattern for pattern in small_models.save_all(network, folder)}
@@ -25,17 +29,23 @@ def patterns(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     torch.save({"params_ema": network.state_dict()}, folder / "w.pth")
     own = f"torch:{folder / 'net.py'}:Compact?weights={folder / 'w.pth'}&scale={small_models.SCALE}"
     own += "&arg.num_in_ch=3&arg.num_out_ch=3&arg.num_feat=16&arg.num_conv=2"
-    return found | {"hub": f"hub:{path.parent}", "torch": own, "torch+": f"{own}+"}
+    patterns = found | {"hub": f"hub:{path.parent}", "torch": own, "torch+": f"{own}+"}
+
+    @cache
+    def method(kind: str) -> type[Method]:
+        registry = Registry()
+        (choice,) = registry.select([patterns[kind]])
+        return registry.method(choice.card.name)
+
+    return method
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("kind", KINDS)
-def test_contract(kind: str, check: Check, patterns: dict[str, str]) -> None:
+def test_contract(kind: str, check: Check, methods: Callable[[str], type[Method]]) -> None:
     if kind == "onnx" and torch.cuda.is_available():
         import onnxruntime
 
         if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
             pytest.skip("this onnxruntime has no CUDA")
-    registry = Registry()
-    (choice,) = registry.select([patterns[kind]])
-    check(registry.method(choice.card.name))
+    check(methods(kind))
