@@ -8,9 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from runs import ARTEFACT, GAINS, write_run
 
 from srbench.imaging.files import read_image
+from srbench.report.plots import crops
 from srbench.report.plots.crops import (
     MAX_PANELS,
     choose,
@@ -26,11 +29,33 @@ def test_the_window_is_where_the_methods_disagree(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", scales=(2, 4))
     sheet = choose(run, run.record.datasets[0], 4)
     assert sheet is not None
-    assert (sheet.image, len(sheet.srs)) == ("baby", len(GAINS))
+    assert (sheet.image, len(sheet.crops)) == ("baby", len(GAINS))
     window = sheet.window
     assert window.top <= ARTEFACT[0].start and window.top + window.height >= ARTEFACT[0].stop
     assert window.left <= ARTEFACT[1].start and window.left + window.width >= ARTEFACT[1].stop
     assert window.cut(sheet.hr).shape[:2] == (window.height, window.width)
+
+
+def test_of_a_large_image_the_middle_is_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = write_run(tmp_path / "run", scales=(2,))
+    monkeypatch.setattr(crops, "SEARCHED", 120 * 144 // 4)
+    sheet = choose(run, run.record.datasets[0], 2)
+    assert sheet is not None
+    window = sheet.window
+    assert window.top >= 30 and window.top + window.height <= 90
+    assert window.left >= 36 and window.left + window.width <= 108
+    for key, crop in sheet.crops.items():
+        np.testing.assert_array_equal(crop, window.cut(read_image(run.folder.sr_path(key, sheet.image))))
+
+
+@settings(deadline=None)
+@given(st.integers(1, 20_000), st.integers(1, 20_000))
+def test_what_is_searched_lies_inside(height: int, width: int) -> None:
+    image = np.broadcast_to(np.uint8(0), (height, width))
+    part = crops.searched(image)
+    assert part.cut(image).shape == (part.height, part.width)
+    assert (part.height, part.width) == (height, width) or height * width > crops.SEARCHED
+    assert part.height * part.width <= crops.SEARCHED + height + width
 
 
 def test_a_sheet_for_each_data_set_at_the_largest_scale(tmp_path: Path) -> None:
@@ -55,7 +80,7 @@ def test_a_damaged_picture_is_done_without(tmp_path: Path, caplog: pytest.LogCap
     cell = run.cells[0]
     run.folder.sr_path(cell.key, "baby").write_bytes(b"no image")
     sheet = choose(run, run.record.datasets[0], 2)
-    assert sheet is not None and cell.key not in sheet.srs
+    assert sheet is not None and cell.key not in sheet.crops
     assert len(dict(crop_sheets(run))) == 4
     assert "baby.png is not an image" in caplog.text
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import photograph
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -17,10 +18,15 @@ from runs import ARTEFACT, BICUBIC, compared, write_run
 from srbench.analysis.references import load_references
 from srbench.errors import UsageError
 from srbench.imaging.files import read_image
+from srbench.protocols.builtin import PROTOCOLS
+from srbench.protocols.case import prepare
+from srbench.protocols.protocol import image_name
 from srbench.report.html.album import album, enlarged_lr, widest
 from srbench.report.html.assets import SCRIPTS, csp_hash, library, program, script_json
 from srbench.report.html.data import page_document
 from srbench.report.html.page import html_page
+from srbench.report.plots import crops
+from srbench.report.plots.crops import CropBox
 
 
 @settings(deadline=None)
@@ -118,7 +124,7 @@ def test_a_wide_view_and_lr_come_with_the_crops(tmp_path: Path) -> None:
     assert wide[0]["image"] == made.crops[0]["image"]
     top, left, high, width = made.crops[0]["window"]
     hr = read_image(run.folder.hr_path(run.record.datasets[0].content_hash, 4, made.crops[0]["image"]))
-    lr = enlarged_lr(run.record, hr, 4)
+    lr = enlarged_lr(run.record, made.crops[0]["image"], hr, 4, CropBox(0, 0, *hr.shape[:2]))
     assert lr is not None and lr.shape == hr.shape
     assert (lr[:4, :4] == lr[0, 0]).all() and abs(lr.mean() - hr.mean()) < 2
     stored = base64.b64decode(made.images[made.crops[0]["scales"][4]["lr"]])
@@ -128,6 +134,28 @@ def test_a_wide_view_and_lr_come_with_the_crops(tmp_path: Path) -> None:
     assert all((run.folder.report / path).resolve().is_file() for path in files.values())
     paired = write_run(tmp_path / "paired", protocol="paired", scales=(2,))
     assert all(crop["scales"][2]["lr"] is None for crop in album(paired).crops), "nothing says how LR was made"
+
+
+def test_lr_is_the_one_of_several_that_the_image_is_named_after(tmp_path: Path) -> None:
+    record = write_run(tmp_path / "run", protocol="gaussian8", scales=(2,)).record
+    protocol, hr = PROTOCOLS["gaussian8"], photograph(48, 60)
+    for turn in protocol.turns:
+        lr = prepare(protocol, "photo", hr, 2, turn=turn).input.lr
+        shown = enlarged_lr(record, image_name("photo", turn), hr, 2, CropBox(0, 0, 48, 60))
+        assert shown is not None
+        np.testing.assert_array_equal(shown[::2, ::2], lr)
+
+
+def test_of_a_large_image_the_middle_is_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = write_run(tmp_path / "run", scales=(2,))
+    monkeypatch.setattr(crops, "SEARCHED", 120 * 144 // 4)
+    made = album(run)
+    first = made.crops[0]
+    top, left, high, wide = first["window"]
+    assert top >= 30 and top + high <= 90 and left >= 36 and left + wide <= 108
+    hr = read_image(run.folder.hr_path(run.record.datasets[0].content_hash, 2, first["image"]))
+    stored = base64.b64decode(made.images[first["scales"][2]["hr"]])
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(stored))), hr[top : top + high, left : left + wide])
 
 
 def test_the_budget_is_shared_among_data_sets(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from srbench.analysis.compare import labels_of
 from srbench.bench.results import CellResult, DatasetRecord, RunRecord
 from srbench.bench.store import LoadedRun, RunFolder
+from srbench.protocols.protocol import image_name
 from srbench.report.plots.crops import (
     MAX_IMAGES,
     CropBox,
@@ -37,6 +38,7 @@ from srbench.report.plots.crops import (
     is_colourful,
     kept_srs,
     read_hr,
+    searched,
     structure,
 )
 from srbench.system.factors import is_whole
@@ -127,14 +129,19 @@ def _windows(run: LoadedRun, dataset: DatasetRecord, scale: float) -> Iterator[l
     names = list(dict.fromkeys(image.name for cell in cells.values() for image in cell.images))
     kept = [name for name in names if any(path.is_file() for path in hr_paths(run, dataset, scale, name))]
     for image in kept[:: math.ceil(len(kept) / MAX_IMAGES) or 1]:
-        images = _images(run, dataset, scale, image, cells)
-        if images is not None:
-            hr, srs = images
-            # a single method disagrees with HR
-            stack = [gray(sr) for sr in srs.values()] + ([gray(hr)] if len(srs) == 1 else [])
-            colourful = is_colourful(hr)
+        hr = read_hr(run, dataset, scale, image)
+        if hr is None:
+            continue
+        part = searched(hr)
+        seen = part.cut(hr)
+        stack = [gray(part.cut(sr)) for _, sr in kept_srs(run, image, cells.values(), hr)]
+        if stack:
+            if len(stack) == 1:  # a single method disagrees with HR
+                stack.append(gray(seen))
+            colourful = is_colourful(seen)
             yield [
-                CropPlace(dataset, image, *found, hr.shape[:2], colourful) for found in widest(stack, 2, structure(hr))
+                CropPlace(dataset, image, window.within(part), disagreement, hr.shape[:2], colourful)
+                for window, disagreement in widest(stack, 2, structure(seen))
             ]
 
 
@@ -172,17 +179,22 @@ def _crop(run: LoadedRun, place: CropPlace, made: Album) -> dict[str, Any] | Non
     whole: Uint8Image | None = None
     for scale in run.record.scales:
         cells = _cells(run, place.dataset, scale)
-        images = _images(run, place.dataset, scale, place.image, cells)
-        if images is None or not _holds(images[0], place.window):
+        hr = read_hr(run, place.dataset, scale, place.image)
+        if hr is None or not _holds(hr, place.window):
             continue
-        hr, srs = images
-        whole = hr if whole is None else whole
         encode = _lossy if place.wide else _lossless
-        lr = enlarged_lr(run.record, hr, scale)
+        srs = {
+            labels.index(cell.id.method_label): encode(place.window.cut(sr))
+            for cell, sr in kept_srs(run, place.image, cells.values(), hr)
+        }
+        if not srs:
+            continue
+        whole = hr if whole is None else whole
+        lr = enlarged_lr(run.record, place.image, hr, scale, place.window)
         scales[scale] = {
             "hr": made.add(encode(place.window.cut(hr))),
-            "lr": None if lr is None else made.add(encode(place.window.cut(lr))),
-            "sr": {labels.index(label): made.add(encode(place.window.cut(sr))) for label, sr in srs.items()},
+            "lr": None if lr is None else made.add(encode(lr)),
+            "sr": {method: made.add(sr) for method, sr in srs.items()},
             "files": {
                 "hr": _relative(run.folder, run.folder.hr_path(place.dataset.content_hash, scale, place.image)),
                 **{
@@ -214,31 +226,31 @@ def _cells(run: LoadedRun, dataset: DatasetRecord, scale: float) -> dict[str, Ce
     return cells
 
 
-def _images(
-    run: LoadedRun, dataset: DatasetRecord, scale: float, image: str, cells: dict[str, CellResult]
-) -> tuple[Uint8Image, dict[str, Uint8Image]] | None:
-    """HR and the SR of each label, as far as they were kept intact and have one size; None without any."""
-    hr = read_hr(run, dataset, scale, image)
-    if hr is None:
-        return None
-    srs = {cell.id.method_label: sr for cell, sr in kept_srs(run, image, cells.values(), hr)}
-    return (hr, srs) if srs else None
+def enlarged_lr(record: RunRecord, image: str, hr: Uint8Image, scale: float, window: CropBox) -> Uint8Image | None:
+    """LR as methods were given it, each pixel a block of HR's size; None where it is not one of srbench's protocols.
 
-
-def enlarged_lr(record: RunRecord, hr: Uint8Image, scale: float) -> Uint8Image | None:
-    """LR as methods were given it, each pixel a block of HR's size; None where it is not one of srbench's protocols."""
+    Args:
+        record: of the run.
+        image: what the run calls the image.
+        hr: all of it.
+        scale: the factor.
+        window: the part that is wanted.
+    """
     from srbench.imaging.resize import round_half_up
     from srbench.protocols.builtin import PROTOCOLS
-    from srbench.protocols.degradations import degrade
+    from srbench.protocols.case import prepare
 
     protocol = PROTOCOLS.get(record.protocol)
     if protocol is None or protocol.hash != record.protocol_hash or protocol.degraded == "none":
         return None
     if not is_whole(scale):
         return None
-    size = (hr.shape[0] // int(scale), hr.shape[1] // int(scale))
-    lr = round_half_up(degrade(hr.astype(np.float64), protocol.steps, size)).clip(0, 255).astype(np.uint8)
-    return lr.repeat(int(scale), axis=0).repeat(int(scale), axis=1)
+    turn = next((turn for turn in protocol.turns if image.endswith(image_name("", turn))), None)
+    lr = prepare(protocol, image, hr, scale, turn=turn).input.lr
+    rows, columns = np.arange(hr.shape[0]) // int(scale), np.arange(hr.shape[1]) // int(scale)
+    top, left = window.top, window.left
+    shown = lr[np.ix_(rows[top : top + window.height], columns[left : left + window.width])]
+    return round_half_up(shown).clip(0, 255).astype(np.uint8)
 
 
 def _relative(folder: RunFolder, path: Path) -> str:

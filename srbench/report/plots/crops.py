@@ -29,6 +29,10 @@ MAX_PANELS = 9
 """Methods on a sheet; HR is one more."""
 MAX_IMAGES = 24
 """Most images that are searched for the largest disagreement, evenly spaced."""
+SEARCHED = 2**23
+"""Most pixels in which windows are searched: of a larger image, the middle."""
+_DRAWN = 1200
+"""The longer side of a whole image on a sheet, in pixels; a larger one is reduced."""
 _BOX = "#D55E00"
 _CROP, _CAPTION, _GAP = 0.98, 0.24, 0.05
 """In inches: width of a crop, height of its caption, gap between panels."""
@@ -56,6 +60,10 @@ class CropBox:
         """The part of an image inside the box."""
         return image[self.top : self.top + self.height, self.left : self.left + self.width]
 
+    def within(self, part: CropBox) -> CropBox:
+        """A window of a part of an image as one of the whole image."""
+        return CropBox(part.top + self.top, part.left + self.left, self.height, self.width)
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
@@ -65,9 +73,9 @@ class Sheet:
     scale: float
     image: str
     hr: Uint8Image
-    srs: dict[str, Uint8Image]
-    """SR images by the key of the cell."""
     window: CropBox
+    crops: dict[str, Uint8Image]
+    """The window of SR images, by the key of the cell."""
 
 
 def crop_sheets(run: LoadedRun) -> Iterator[tuple[str, bytes]]:
@@ -93,14 +101,25 @@ def choose(run: LoadedRun, dataset: DatasetRecord, scale: float) -> Sheet | None
         hr = read_hr(run, dataset, scale, image)
         if hr is None:
             continue
-        srs = {cell.key: sr for cell, sr in kept_srs(run, image, cells, hr)}
+        part = searched(hr)
+        srs = {cell.key: part.cut(sr).copy() for cell, sr in kept_srs(run, image, cells, hr)}
         if len(srs) < 2:
             continue
-        window, disagreement = widest_disagreement([gray(sr) for sr in srs.values()], structure(hr))
-        rank = is_colourful(hr), disagreement
+        seen = part.cut(hr)
+        window, disagreement = widest_disagreement([gray(sr) for sr in srs.values()], structure(seen))
+        rank = is_colourful(seen), disagreement
         if best is None or rank > best[0]:
-            best = rank, Sheet(dataset, scale, image, hr, srs, window)
+            crops = {key: window.cut(sr).copy() for key, sr in srs.items()}
+            best = rank, Sheet(dataset, scale, image, hr, window.within(part), crops)
     return None if best is None else best[1]
+
+
+def searched(image: Uint8Image) -> CropBox:
+    """The part of an image in which windows are searched: all of it, or the middle of a large one."""
+    height, width = image.shape[:2]
+    share = min(1.0, math.sqrt(SEARCHED / (height * width)))
+    high, wide = math.ceil(height * share), math.ceil(width * share)
+    return CropBox((height - high) // 2, (width - wide) // 2, high, wide)
 
 
 def panels(cells: Sequence[CellResult], run: LoadedRun) -> list[CellResult]:
@@ -226,7 +245,7 @@ def draw(run: LoadedRun, sheet: Sheet) -> Figure:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    count = len(sheet.srs) + 1
+    count = len(sheet.crops) + 1
     lines = 1 if count <= 3 else 2
     columns = math.ceil(count / lines)
     crop_high = _CROP * sheet.window.height / sheet.window.width
@@ -254,7 +273,7 @@ def draw(run: LoadedRun, sheet: Sheet) -> Figure:
             [False, False],
         )
         for index, (cell, caption, bold) in enumerate(_captions(run, sheet), 1):
-            _draw_crop(panel(index), sheet.window.cut(sheet.srs[cell.key]), caption, bold)
+            _draw_crop(panel(index), sheet.crops[cell.key], caption, bold)
     return figure
 
 
@@ -262,7 +281,7 @@ def _draw_whole(axes: Any, sheet: Sheet, protocol: str) -> None:
     from matplotlib.patches import Rectangle
 
     window = sheet.window
-    _show(axes, sheet.hr)
+    _show(axes, _reduced(sheet.hr), sheet.hr.shape)
     corner = (window.left - 0.5, window.top - 0.5)
     axes.add_patch(Rectangle(corner, window.width, window.height, fill=False, edgecolor="white", linewidth=2))
     axes.add_patch(Rectangle(corner, window.width, window.height, fill=False, edgecolor=_BOX, linewidth=1.1))
@@ -270,12 +289,25 @@ def _draw_whole(axes: Any, sheet: Sheet, protocol: str) -> None:
 
 
 def _draw_crop(axes: Any, image: Uint8Image, caption: Sequence[str], bold: Sequence[bool]) -> None:
-    _show(axes, image)
+    _show(axes, image, image.shape)
     _caption(axes, caption, bold)
 
 
-def _show(axes: Any, image: Uint8Image) -> None:
-    axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+def _reduced(image: Uint8Image) -> Uint8Image:
+    """An image with at most _DRAWN pixels a side."""
+    import cv2
+
+    factor = max(image.shape[:2]) / _DRAWN
+    if factor <= 1:
+        return image
+    height, width = (max(round(side / factor), 1) for side in image.shape[:2])
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _show(axes: Any, image: Uint8Image, shape: tuple[int, ...]) -> None:
+    """Draw an image over as many units as it has pixels, or as the one of which it is a reduction has."""
+    extent = (-0.5, shape[1] - 0.5, shape[0] - 0.5, -0.5)
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest", extent=extent)
     axes.set_anchor("N")
     axes.set_axis_off()
 
@@ -308,8 +340,8 @@ def _captions(run: LoadedRun, sheet: Sheet) -> list[tuple[CellResult, list[str],
     """For each panel the cell, its name and values; those of the best by the first metric are bold."""
     metrics = [metric for metric in main_metrics(run, sheet.dataset) if not metric.of_set]
     place = (sheet.dataset.name, sheet.scale)  # the same images under another name have the same key
-    cells = [c for c in run.cells if c.key in sheet.srs and (c.id.dataset, c.id.scale) == place]
-    cells.sort(key=lambda cell: list(sheet.srs).index(cell.key))
+    cells = [c for c in run.cells if c.key in sheet.crops and (c.id.dataset, c.id.scale) == place]
+    cells.sort(key=lambda cell: list(sheet.crops).index(cell.key))
     values = {cell.key: next(i.values for i in cell.images if i.name == sheet.image) for cell in cells}
     gains = {
         key: value[metric.name] * (1 if metric.higher_is_better else -1)
