@@ -28,9 +28,11 @@ from srbench.metrics.hosted import read_by
 from srbench.metrics.scoring import Scored, Scoring
 from srbench.models.model import SrImages
 from srbench.protocols.case import Case, LrCase
+from srbench.protocols.planes import is_large
 from srbench.system.factors import Factor
 from srbench.system.hashes import digest
 from srbench.system.machine import device_name, versions
+from srbench.system.memory import give_back_memory
 from srbench.system.text import first_line
 
 Then = Callable[[], None]
@@ -103,7 +105,9 @@ def compute_part(
 
     def prepared() -> Iterator[_Given]:
         for index, name, case in cases.cases(job.dataset, job.id.scale, scoring.protocol, span):
-            yield _Given(index, name, case, None if isinstance(runner, SrImages) else case.method_input(runner.info))
+            planes = None if isinstance(runner, SrImages) else case.method_input(runner.info)
+            _tidy(case)
+            yield _Given(index, name, case, planes)
 
     def super_resolved(given: _Given) -> tuple[_Given, Output | None]:
         nonlocal first
@@ -113,6 +117,7 @@ def compute_part(
         given.planes = None  # its memory may be needed for what follows
         if job.watched and given.index == 0:
             first = given.case, output
+        _tidy(given.case)
         return given, output
 
     def scored(made: tuple[_Given, Output | None]) -> tuple[_Done, Then]:
@@ -256,6 +261,12 @@ def _notes(pairing: str, same: int, count: int) -> Iterator[str]:
     if same:
         what = "is its HR image" if same == 1 else "are their HR images"
         yield f"{same} of {count} SR images {what} to the last pixel: the folder may hold HR"
+
+
+def _tidy(case: Case | LrCase) -> None:
+    """Give back what a step on a large image took."""
+    if is_large(beside(case)):
+        give_back_memory()
 
 
 def _super_resolve(runner: Runner, planes: NDArray[np.float32], scale: Factor, name: str) -> Output:

@@ -24,3 +24,10 @@ def keep_freed_memory() -> bool:
         # trimming is by a C int, and the whole of a run's memory may lie above the last block in use
         return bool(libc.mallopt(_MMAP_THRESHOLD, _LARGE)) and bool(libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1))
     return False
+
+
+def give_back_memory() -> None:
+    """Give what this process has freed back to the system: between the steps of a large image, whose blocks fit in no
+    gap that the step before has left."""
+    if keep_freed_memory():
+        ctypes.CDLL(None).malloc_trim(0)
