@@ -56,6 +56,7 @@ class CaseSource:
                     case = self._prepared(key, dataset, index, scale, protocol, turn)
                     self._keep(place, case)
                 yield place, name, case
+                del case  # before the next one is read
 
     def ensure(self, dataset: Dataset) -> None:
         """Fetch a data set.

@@ -32,7 +32,7 @@ from srbench.protocols.planes import is_large
 from srbench.system.factors import Factor
 from srbench.system.hashes import digest
 from srbench.system.machine import device_name, versions
-from srbench.system.memory import give_back_memory
+from srbench.system.memory import keep_freed_memory
 from srbench.system.text import first_line
 
 Then = Callable[[], None]
@@ -105,9 +105,12 @@ def compute_part(
 
     def prepared() -> Iterator[_Given]:
         for index, name, case in cases.cases(job.dataset, job.id.scale, scoring.protocol, span):
+            keep_freed_memory(large=is_large(beside(case)))
             planes = None if isinstance(runner, SrImages) else case.method_input(runner.info)
-            _tidy(case)
-            yield _Given(index, name, case, planes)
+            given = _Given(index, name, case, planes)
+            del case, planes
+            yield given
+            del given
 
     def super_resolved(given: _Given) -> tuple[_Given, Output | None]:
         nonlocal first
@@ -117,7 +120,6 @@ def compute_part(
         given.planes = None  # its memory may be needed for what follows
         if job.watched and given.index == 0:
             first = given.case, output
-        _tidy(given.case)
         return given, output
 
     def scored(made: tuple[_Given, Output | None]) -> tuple[_Done, Then]:
@@ -156,6 +158,7 @@ def compute_part(
         for image, then in images:
             done.append(image)
             then()
+            del then
     unsteady = (
         "" if first is None or isinstance(runner, SrImages) else _run_again(runner, *first, done[0].image.name, device)
     )
@@ -261,12 +264,6 @@ def _notes(pairing: str, same: int, count: int) -> Iterator[str]:
     if same:
         what = "is its HR image" if same == 1 else "are their HR images"
         yield f"{same} of {count} SR images {what} to the last pixel: the folder may hold HR"
-
-
-def _tidy(case: Case | LrCase) -> None:
-    """Give back what a step on a large image took."""
-    if is_large(beside(case)):
-        give_back_memory()
 
 
 def _super_resolve(runner: Runner, planes: NDArray[np.float32], scale: Factor, name: str) -> Output:

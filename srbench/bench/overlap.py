@@ -40,7 +40,10 @@ def in_turn(
         overlap: whether the steps of different items run beside each other.
     """
     if not overlap:
-        yield from (finish(work(item)) for item in items)
+        for one in items:
+            done = finish(work(one))
+            del one  # before the next one is made: a large image is enough by itself
+            yield done
         return
     source: Iterator[Item | _End] = chain(items, (_End(),))
     with ThreadPoolExecutor(1, "prepare") as before, ThreadPoolExecutor(1, "score") as after:

@@ -95,6 +95,64 @@ class LrCase(GivenCase):
         self.enlarged: NDArray[np.uint8] = np.repeat(np.repeat(lr, scale, axis=0), scale, axis=1)
 
 
+class _Degradation:
+    """From HR to LR. It knows no case: one that knew itself by it would stay in memory until the collector runs."""
+
+    def __init__(self, protocol: Protocol, scale: Factor, target: Target, turn: int | None) -> None:
+        self._protocol = protocol
+        self._scale = scale
+        self._target = target
+        self._turn = turn
+
+    @property
+    def drawn(self) -> tuple[str, ...]:
+        """The steps from HR to LR in words, where some were drawn at random."""
+        if not any(isinstance(step, RandomStep) for step in self._protocol.degradation):
+            return ()
+        image, size = self._to_degrade(self._target.hr)
+        return tuple(step.words() for step in drawn(image, self._protocol.steps, size, self._turn))
+
+    def luma(self, rows: slice) -> Floats:
+        """Rows of HR's luma, as it is degraded."""
+        plane: Plane = "y8" if self._protocol.luma == "uint8" else "y"
+        hr = self._target.hr
+        return plane_of(hr[rows], plane) if is_large(hr) else self._target.plane(plane)[rows]
+
+    def lr(self) -> NDArray[Any]:
+        """LR, all channels."""
+        hr = self._target.hr
+        return self._downsample(lambda rows: hr[rows], hr.shape)
+
+    def lr_y(self) -> NDArray[Any]:
+        """LR of HR's luma."""
+        return self._downsample(self.luma, self._target.hr.shape[:2])
+
+    def _downsample(self, read: Callable[[slice], NDArray[Any]], shape: tuple[int, ...]) -> NDArray[Any]:
+        """LR of an image of a shape, of which rows can be read."""
+        p = self._protocol
+        if not is_whole(self._scale):  # of other protocols refusal() has said so
+            (resize,) = (step for step in p.steps if isinstance(step, Resize))
+            image, _ = self._to_degrade(read(slice(0, shape[0])))
+            kernel, border = resize.kernel, resize.border
+            lr: NDArray[Any] = imresize(
+                image, 1 / self._scale, kernel=kernel, antialias=resize.antialias, border=border
+            )
+        elif p.lr != "uint8" and len(p.steps) == 1 and isinstance(step := p.steps[0], Resize):
+            lr = step.by_bands(read, shape, (shape[0] // int(self._scale), shape[1] // int(self._scale)))
+        else:
+            image, size = self._to_degrade(read(slice(0, shape[0])))
+            lr = degrade(image, p.steps, size, self._turn)
+        if p.lr == "uint8":
+            return lr if lr.dtype == np.uint8 else round_half_up(lr).astype(np.uint8)
+        return round_half_up(lr) if p.lr == "rounded" else lr
+
+    def _to_degrade(self, image: NDArray[Any]) -> tuple[NDArray[Any], tuple[int, int]]:
+        """The image in the type that the protocol degrades, and the size of LR."""
+        whole = self._protocol.lr == "uint8"
+        image = round_half_up(image).astype(np.uint8) if whole else image.astype(np.float64)
+        return image, (divided(self._target.hr.shape[0], self._scale), divided(self._target.hr.shape[1], self._scale))
+
+
 class Case(GivenCase):
     """An image with HR: also what the output of methods is scored against.
 
@@ -111,19 +169,19 @@ class Case(GivenCase):
         uncropped: tuple[int, ...] = (),
         turn: int | None = None,
     ) -> None:
-        self.turn = turn
+        self.target = Target(hr)
+        self._degradation = _Degradation(protocol, scale, self.target, turn)
         given = ProtocolInput(
             protocol,
             (hr.shape[0], hr.shape[1]),
             gray=hr.ndim == 2,
-            lr=self._downsampled if lr is None else lambda: _as_lr(protocol, lr),
-            y=self._downsampled_y if protocol.degraded == "y" else None,
+            lr=self._degradation.lr if lr is None else lambda: _as_lr(protocol, lr),
+            y=self._degradation.lr_y if protocol.degraded == "y" else None,
             factor=None if is_whole(scale) else scale,
         )
         super().__init__(protocol, scale, given)
         self.uncropped = uncropped or hr.shape[:2]
         """Height and width of HR before it was cropped to a multiple of the scale."""
-        self.target = Target(hr)
 
     @property
     def hr(self) -> NDArray[np.uint8]:
@@ -133,7 +191,7 @@ class Case(GivenCase):
     def method_target(self, info: MethodInfo) -> NDArray[np.float32]:
         """(C, H, W) float32 in [0, 1]: what a perfect method would return; what a learned one is trained towards."""
         if self.input.takes_luma(info):
-            return as_planes(self._y)
+            return as_planes(self._degradation.luma(slice(0, self.hr.shape[0])))
         return as_planes(in_colour(self.hr) if info.channels == "rgb" else self.hr)
 
     def pair(self, sr: NDArray[Any]) -> tuple[Pixels, Pixels]:
@@ -152,47 +210,7 @@ class Case(GivenCase):
     @property
     def drawn(self) -> tuple[str, ...]:
         """The steps from HR to LR in words, where some were drawn at random."""
-        if not any(isinstance(step, RandomStep) for step in self.protocol.degradation):
-            return ()
-        image, size = self._to_degrade(self.hr)
-        return tuple(step.words() for step in drawn(image, self.protocol.steps, size, self.turn))
-
-    @property
-    def _y(self) -> Floats:
-        return self._luma(slice(0, self.hr.shape[0]))
-
-    def _luma(self, rows: slice) -> Floats:
-        plane: Plane = "y8" if self.protocol.luma == "uint8" else "y"
-        return plane_of(self.hr[rows], plane) if is_large(self.hr) else self.target.plane(plane)[rows]
-
-    def _downsampled(self) -> NDArray[Any]:
-        return self._downsample(lambda rows: self.hr[rows], self.hr.shape)
-
-    def _downsampled_y(self) -> NDArray[Any]:
-        return self._downsample(self._luma, self.hr.shape[:2])
-
-    def _downsample(self, read: Callable[[slice], NDArray[Any]], shape: tuple[int, ...]) -> NDArray[Any]:
-        """LR of an image of a shape, of which rows can be read."""
-        p = self.protocol
-        if not is_whole(self.scale):  # of other protocols refusal() has said so
-            (resize,) = (step for step in p.steps if isinstance(step, Resize))
-            image, _ = self._to_degrade(read(slice(0, shape[0])))
-            kernel, border = resize.kernel, resize.border
-            lr: NDArray[Any] = imresize(image, 1 / self.scale, kernel=kernel, antialias=resize.antialias, border=border)
-        elif p.lr != "uint8" and len(p.steps) == 1 and isinstance(step := p.steps[0], Resize):
-            lr = step.by_bands(read, shape, (shape[0] // int(self.scale), shape[1] // int(self.scale)))
-        else:
-            image, size = self._to_degrade(read(slice(0, shape[0])))
-            lr = degrade(image, p.steps, size, self.turn)
-        if p.lr == "uint8":
-            return lr if lr.dtype == np.uint8 else round_half_up(lr).astype(np.uint8)
-        return round_half_up(lr) if p.lr == "rounded" else lr
-
-    def _to_degrade(self, image: NDArray[Any]) -> tuple[NDArray[Any], tuple[int, int]]:
-        """The image in the type that the protocol degrades, and the size of LR."""
-        whole = self.protocol.lr == "uint8"
-        image = round_half_up(image).astype(np.uint8) if whole else image.astype(np.float64)
-        return image, (divided(self.hr.shape[0], self.scale), divided(self.hr.shape[1], self.scale))
+        return self._degradation.drawn
 
 
 def _as_lr(protocol: Protocol, lr: NDArray[np.uint8]) -> NDArray[Any]:
