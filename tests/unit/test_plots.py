@@ -302,6 +302,16 @@ def test_a_label_without_room_is_left_out() -> None:
     assert place_labels([(5.0, 5.0)], ["wider than the area"], (20.0, 20.0)) == [None]
 
 
+def test_a_line_to_a_label_goes_through_no_other_point() -> None:
+    row = [(90.0, 100.0), (100.0, 100.0), (112.0, 100.0)]  # the middle one has no room beside it
+    _, middle, _ = place_labels(row, ["left", "srcnn-y-935", "srcnn-y-955"], (180.0, 140.0))
+    assert middle is not None and middle[1], "it is far, and has a line"
+    (x0, y0, x1, y1), _ = middle
+    steps = [step / 100 for step in range(101)]
+    line = [(100 + share * ((x0 + x1) / 2 - 100), 100 + share * ((y0 + y1) / 2 - 100)) for share in steps]
+    assert not [x for x, y in line if abs(y - 100) < 3 and (abs(x - 90) < 3 or abs(x - 112) < 3)]
+
+
 def test_no_pareto_figure_without_timings_or_of_what_costs_nothing(run: LoadedRun) -> None:
     assert not [name for name, _ in figures(run, (), "") if "latency" in name]
     other_scale = dataclasses.replace(run, speed=_speed(COSTS, scale=4))

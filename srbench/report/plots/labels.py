@@ -1,5 +1,7 @@
 """Labels of points that hide neither each other nor points: each at the nearest free place, with a line to it.
 
+A line crosses no label, point or other line where some place allows that.
+
 ``srbench/report/html/static/labels.js`` does the same on the page.
 """
 
@@ -38,16 +40,28 @@ def place_labels(
         area: its width and height.
         obstacles: what labels must not cover besides the points.
     """
-    taken = [(x - 3.5, y - 3.5, x + 3.5, y + 3.5) for x, y in points] + list(obstacles)
+    marks = [(x - 3.5, y - 3.5, x + 3.5, y + 3.5) for x, y in points]
+    taken, solid = [*marks, *obstacles], [*marks]
     placed: list[tuple[Box, bool] | None] = []
-    for point, text in zip(points, texts, strict=True):
-        found = next(
-            (place for place in _places(point, text, area) if not any(_meet(place[0], b) for b in taken)), None
-        )
+    for point, text, mark in zip(points, texts, marks, strict=True):
+        free = [place for place in _places(point, text, area) if not any(_meet(place[0], other) for other in taken)]
+        others = [other for other in solid if other != mark]
+        clear = (place for place in free if not any(_meet(a, b) for a in _leader(point, *place) for b in others))
+        found = next(clear, free[0] if free else None)
         placed.append(found)
         if found:
-            taken.append(found[0])
+            new = [found[0], *_leader(point, *found)]
+            taken += new
+            solid += new
     return placed
+
+
+def _leader(point: Point, box: Box, far: bool) -> list[Box]:
+    """The line from a point to its label, outside both, as small boxes."""
+    if not far:
+        return []
+    centre = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+    return [one for one in _along([point, centre]) if not _meet(one, box)]
 
 
 def _places(point: Point, text: str, area: Point) -> Iterator[tuple[Box, bool]]:

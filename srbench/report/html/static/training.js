@@ -27,7 +27,7 @@ function drawTraining(Plotly, element) {
   draw(Plotly, element, traces, {
     height: 380,
     showlegend: true,
-    legend: { orientation: "h", y: -0.2 },
+    legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, // above, where no axis is, however narrow the chart
     xaxis: axis("batches", { rangemode: "tozero" }),
     yaxis: axis("validation PSNR (dB)"),
   });
