@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,13 @@ def test_many_images_get_no_row_each(tmp_path: Path) -> None:
         save(tmp_path / "many" / f"{number}.png", photograph(96, 192, number))
     lines = score(tmp_path / "many").stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["image", "mean", "95"]
+
+
+def test_values_with_hr_carry_their_protocol_and_few_images_have_no_interval(folders: Path) -> None:
+    first, *rows = score("sr_x2", "--hr", "hr", "--metrics", "psnr").stdout.splitlines()
+    assert re.fullmatch(r"protocol vdsr \(\w{8}\), x2", first)
+    assert [row.split()[0] for row in rows] == ["image", *NAMES, "mean"]
+    assert [metric["ci_low"] for metric in document("sr_x2", "--hr", "hr")["metrics"]] == [None, None, None]
 
 
 def test_equal_images_and_json(folders: Path) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from srbench.analysis.bootstrap import Interval, intervals, pseudo_values
+from srbench.analysis.bootstrap import FEW_IMAGES, Interval, intervals, pseudo_values
+from srbench.report.escape import one_line
 from srbench.report.tables.grid import DASH, printed
 from srbench.system.plain import json_number
 from srbench.system.text import to_csv
@@ -23,7 +24,10 @@ MOST_ROWS = 30
 
 
 def summary(scores: FolderScores) -> dict[str, tuple[float, Interval | None]]:
-    """The value of the folder and its 95 % interval over the images, by metric; a metric of sets has no interval."""
+    """The value of the folder and its 95 % interval over the images, by metric.
+
+    A metric of sets has no interval, nor have few images.
+    """
     how = scores.scoring.protocol.aggregate
     found: dict[str, tuple[float, Interval | None]] = {}
     for metric in scores.scoring.metrics:
@@ -32,14 +36,15 @@ def summary(scores: FolderScores) -> dict[str, tuple[float, Interval | None]]:
         parts = np.array([] if metric.combine else [image.values[metric.name] for image in scores.images])
         if how == "pooled" and metric.pool is not None:
             parts = pseudo_values(parts, metric.pool)
-        found[metric.name] = (value, intervals([value], [parts])[0])
+        found[metric.name] = (value, intervals([value], [parts], FEW_IMAGES)[0])
     return found
 
 
 def print_scores(scores: FolderScores, console: Console) -> None:
-    """A row an image, of few images, and one of the means."""
+    """The protocol of values with HR, a row an image, of few images, and one of the means."""
     from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     metrics = scores.scoring.metrics
     table = Table("image", *(escape(_title(metric)) for metric in metrics), box=None)
@@ -49,6 +54,11 @@ def print_scores(scores: FolderScores, console: Console) -> None:
         for image in scores.images:
             table.add_row(escape(image.name), *(_printed(image.values.get(m.name), m.digits) for m in metrics))
     found = summary(scores)
+    if scores.scale:
+        protocol = scores.scoring.protocol
+        console.print(
+            Text.assemble("protocol ", (one_line(protocol.name), "bold"), f" ({protocol.hash}), x{scores.scale}")
+        )
     if len(scores.images) != 1:
         what = "mean" if all(metric.combine is None for metric in metrics) else "value"
         values = (found.get(metric.name, (None, None)) for metric in metrics)
