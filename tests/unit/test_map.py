@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -59,6 +60,26 @@ def test_every_picture_is_shown_and_small() -> None:
         assert f"images/{path.name})" in pages, f"no page shows {path.name}"
         assert path.stat().st_size < 400_000, path.name
     assert all(len(words) > 20 for words in re.findall(r"!\[([^]]*)\]\(", pages)), "a picture is described"
+
+
+def test_every_how_to_page_has_a_picture() -> None:
+    for page in (ROOT / "docs" / "how-to").glob("*.md"):
+        assert re.search(r"^!\[.*]\(\.\./images/", page.read_text("utf-8"), re.MULTILINE), page.name
+
+
+def test_the_command_of_a_terminal_s_picture_stands_on_its_page() -> None:
+    """The picture's title has it; several words of white space are one."""
+    shown = re.compile(r"]\(\.\./images/([\w-]+\.svg)\)")
+    found = 0
+    for page in (ROOT / "docs" / "how-to").glob("*.md"):
+        text = " ".join(page.read_text("utf-8").replace("\\\n", " ").split())
+        for name in shown.findall(text):
+            texts = ElementTree.parse(ROOT / "docs" / "images" / name).iter("{http://www.w3.org/2000/svg}text")
+            command = (next(texts).text or "").replace("\N{NO-BREAK SPACE}", " ")
+            if command.startswith("srbench "):
+                found += 1
+                assert command in text, page.name
+    assert found > 6
 
 
 @pytest.mark.parametrize(("text", "rows"), [(README, 5), (TABLES, 16)], ids=["README", "published-tables"])
