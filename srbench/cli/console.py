@@ -96,7 +96,9 @@ class RunConsole:
             seconds = time.monotonic() - self._began.get(str(job.id), time.monotonic())
             shown = list(outcome.values.items())[: _ON_TERMINAL if self.has_bars else None]
             values = ", ".join(f"{name} {value:.4f}" for name, value in shown)
-            self.say(escape(f"{count} {job.id}: {values} ({seconds:.1f} s)"))
+            line, took = f"{count} {job.id}: {values}", f" ({seconds:.1f} s)"
+            fits = not self.has_bars or len(line + took) <= self.console.width
+            self.say(escape(line + took if fits else line))
 
     def training(self, training: Training) -> Report:
         """Weights are being trained; returns what to call with the progress."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -137,6 +138,20 @@ def test_a_tenth_of_the_images_is_held_out(tmp_path: Path) -> None:
     put(tmp_path / "pairs" / "LR", "a b", (12, 18))
     with pytest.raises(UsageError, match="pairs beside HR images alone"):
         own_data([str(tmp_path / "many"), str(tmp_path / "pairs")], None)
+
+
+@pytest.mark.parametrize(("width", "ending"), [(80, "ssim 0.9251"), (120, "0.0 s)")])
+def test_a_finished_cell_has_one_line_on_a_terminal(width: int, ending: str) -> None:
+    """Its time is left out where there is no room; a bracket alone stood on a second line."""
+    file = io.StringIO()
+    console = RunConsole(48)
+    console.console = make_console(file=file, width=width, force_terminal=True, color_system=None)
+    console._bars = counting_bars(console.console, 40)
+    job = SimpleNamespace(id="autoencoder:standard embedded x2 lapsrn")
+    console.cell_ended(job, SimpleNamespace(values={"psnr": 33.2955, "ssim": 0.9251}), known=False)  # type: ignore[arg-type]
+    (line,) = file.getvalue().splitlines()
+    assert len(line) <= width
+    assert line.endswith(ending)
 
 
 @pytest.mark.parametrize("label", ["srcnn-y:quick x2", "fsrcnn:quick-100000-steps-my-photographs x2"])
