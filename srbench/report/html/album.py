@@ -278,7 +278,7 @@ def _small(image: Uint8Image) -> bytes:
 
 
 def _webp(image: PIL.Image.Image, **options: Any) -> bytes:
-    """As WebP; the effort (``method``, and ``quality`` of what is lossless) is where more of it saves 3 % of the bytes."""
+    """As WebP. Three times the effort (``method``, and ``quality`` of what is lossless) would save 3 % of the bytes."""
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", method=2, **options)
     return buffer.getvalue()
