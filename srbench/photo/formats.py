@@ -122,7 +122,9 @@ class Format:
         if self.name == "webp":
             options |= {"exact": True, "method": 4, "lossless": quality == 100, "xmp": metadata.xmp}
         elif self.name == "jpeg":
-            options |= {"subsampling": 0, "comment": metadata.comment, "extra": b""}
+            options |= {"subsampling": 0, "extra": b""}  # with room for a long comment, which Pillow 12 does not make
+            if metadata.comment:
+                options["extra"] += _segment(0xFE, metadata.comment)
             if metadata.xmp:
                 options["extra"] += _segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + metadata.xmp)
             if metadata.iptc:
