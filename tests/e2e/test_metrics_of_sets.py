@@ -132,7 +132,7 @@ def test_a_folder_is_scored_by_it(cli: Cli, folder: Path) -> None:
     result = cli("score", *words)
     assert result.returncode == 0, result.stderr
     lines = [line.split() for line in result.stdout.splitlines()]
-    assert lines[1][-1] == "—"
+    assert lines[2][-1] == "—"  # the first image, below the protocol and the heads
     whole = next(line for line in lines if line[:2] == ["value", "of"])
     assert float(whole[-1]) == pytest.approx(expected(), abs=1e-5)
     document = json.loads(cli("score", *words, "--json").stdout)
