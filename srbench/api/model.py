@@ -17,6 +17,7 @@ from srbench.imaging.color import gray_of, in_colour, luma
 from srbench.imaging.resize import round_half_up
 from srbench.method import Method, MethodInfo
 from srbench.plugins.registry import Registry
+from srbench.plugins.selection import FAMILIES
 from srbench.protocols.builtin import get_protocol
 from srbench.protocols.method_input import MethodInput, ProtocolInput
 from srbench.protocols.protocol import Protocol
@@ -24,9 +25,6 @@ from srbench.protocols.protocol import Protocol
 if TYPE_CHECKING:
     import pandas as pd
     import torch
-from typing import TYPE_CHECKING
-
-from srbench.plugins.selection import FAMILIES
 
 
 @dataclass(frozen=True, slots=True)

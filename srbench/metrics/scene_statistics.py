@@ -35,7 +35,7 @@ SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))
 
 
 def luma_plane(image: NDArray[Any], luma: Luma) -> Floats:
-    """A image as one plane of whole numbers on the scale 0..255, in float64.
+    """An image as one plane of whole numbers on the scale 0..255, in float64.
 
     Args:
         image: uint8, (H, W) gray or (H, W, 3) RGB; gray counts as three equal channels.
