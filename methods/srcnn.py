@@ -131,6 +131,11 @@ LONG = STANDARD.model_copy(
 )
 """For the larger networks: 4,000 batches of SOAP come to what takes Adam 20,000 (``benchmarks/recipes``)."""
 
+LONGER = LONG.model_copy(
+    update={"init_from": LONG, "transfer": None, "lr": 1.5e-3, "steps": 20_000, "validate_every": 1000}
+)
+"""As many batches again from there, each scale on its own: the largest of the networks is the last to settle."""
+
 PAPER = Recipe(
     train=("t91",),
     validation=("bsds200",),
@@ -189,7 +194,7 @@ class SrcnnY955(SrcnnY):
 
     kernels = (9, 5, 5)
     info = dataclasses.replace(SrcnnY.info, name="srcnn-y-955", halo=8)
-    recipes: ClassVar[Mapping[str, Recipe]] = {**_recipes(20_000, 6_000, 1e-3), "standard": LONG}
+    recipes: ClassVar[Mapping[str, Recipe]] = {**_recipes(20_000, 6_000, 1e-3), "standard": LONGER}
 
 
 class SrcnnRgb(SrcnnY):
