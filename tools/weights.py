@@ -97,7 +97,7 @@ def _source(cell: CellResult, registry: Registry) -> Path:
 
 def _figures(cell: CellResult) -> dict[str, Any]:
     place = {"protocol": cell.id.protocol, "dataset": cell.id.dataset, "scale": cell.id.scale}
-    return {**place, **{metric: round(value, 12) for metric, value in cell.values.items() if metric in ("psnr", "ssim")}}
+    return place | {metric: cell.values[metric] for metric in ("psnr", "ssim") if metric in cell.values}
 
 
 def _place(score: dict[str, Any]) -> tuple[str, str, int]:
