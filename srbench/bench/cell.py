@@ -106,11 +106,8 @@ def compute_part(
     def prepared() -> Iterator[_Given]:
         for index, name, case in cases.cases(job.dataset, job.id.scale, scoring.protocol, span):
             keep_freed_memory(large=is_large(beside(case)))
-            planes = None if isinstance(runner, SrImages) else case.method_input(runner.info)
-            given = _Given(index, name, case, planes)
-            del case, planes
-            yield given
-            del given
+            yield _Given(index, name, case, None if isinstance(runner, SrImages) else case.method_input(runner.info))
+            del case  # before the next one is read
 
     def super_resolved(given: _Given) -> tuple[_Given, Output | None]:
         nonlocal first

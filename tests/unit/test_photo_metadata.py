@@ -165,10 +165,7 @@ def test_other_metadata_too_long_for_jpeg(kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "behind"),
-    [
-        *itertools.product([b"tEXt", b"zTXt", b"iTXt"], [False, True]),
-        (b"iCCP", False),
-    ],  # a profile stands before pixels
+    [*itertools.product([b"tEXt", b"zTXt", b"iTXt"], [False, True]), (b"iCCP", False)],
 )
 def test_a_png_with_long_text_or_profile_is_read_and_stays_so(name: bytes, behind: bool, tmp_path: Any) -> None:
     """Profiles always stand before the pixels, text may be behind them."""
