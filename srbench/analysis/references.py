@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -213,7 +213,8 @@ def read_references(path: Path) -> tuple[Reference, ...]:
             rows = csv.reader(file, strict=True)
             header = next(rows, [])
             _check_header(path, header)
-            found = tuple(_row(f"{path}:{rows.line_num}", header, row) for row in rows if row)
+            hash_of = cache(lambda protocol: get_protocol(protocol).hash)
+            found = tuple(_row(f"{path}:{rows.line_num}", header, row, hash_of) for row in rows if row)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from None
     except (csv.Error, UnicodeDecodeError) as error:
@@ -231,7 +232,7 @@ def _check_header(path: Path, header: list[str]) -> None:
         raise DataError(f"{path}:1: {extra[0] if extra else 'a column twice'} is not a column of reference values.")
 
 
-def _row(where: str, header: list[str], row: list[str]) -> Reference:
+def _row(where: str, header: list[str], row: list[str], hash_of: Callable[[str], str]) -> Reference:
     if len(row) != len(header):
         raise DataError(f"{where}: {len(row)} fields where the first line names {len(header)} columns.")
     field = dict(zip(header, map(from_csv_field, row), strict=True))
@@ -254,7 +255,7 @@ def _row(where: str, header: list[str], row: list[str]) -> Reference:
         dataset=field["dataset"],
         scale=scale,
         protocol=field["protocol"],
-        protocol_hash=field.get("protocol_hash") or _hash_of(where, field["protocol"]),
+        protocol_hash=field.get("protocol_hash") or _hash_of(where, field["protocol"], hash_of),
         metric=field["metric"],
         value=_number(where, "value", field["value"]),
         text=field["value"],
@@ -317,9 +318,9 @@ def _check_speed(where: str, field: Mapping[str, str], rule: Rule) -> None:
         )
 
 
-def _hash_of(where: str, protocol: str) -> str:
+def _hash_of(where: str, protocol: str, hash_of: Callable[[str], str]) -> str:
     try:
-        return get_protocol(protocol).hash
+        return hash_of(protocol)
     except UsageError as error:
         raise DataError(f"{where}: {error}") from None
 

@@ -27,14 +27,16 @@ def wilcoxon(differences: Sequence[Values]) -> list[float | None]:
     Source:
         Wilcoxon, Individual Comparisons by Ranking Methods, Biometrics Bulletin 1945; computed by scipy.
     """
-    from scipy.stats import wilcoxon as test
-
     found: list[float | None] = [None] * len(differences)
     alike: dict[tuple[int, bool], list[int]] = {}
     kept = [np.asarray(sample)[np.asarray(sample) != 0] for sample in differences]
     for place, sample in enumerate(kept):
         if len(sample) >= MIN_PAIRS:
             alike.setdefault((len(sample), len(np.unique(np.abs(sample))) < len(sample)), []).append(place)
+    if not alike:
+        return found
+    from scipy.stats import wilcoxon as test  # half a second
+
     for (n, tied), places in alike.items():
         # scipy uses one method for all rows; for few pairs with ties it tries all 2**n signs, which takes memory
         for some in [[place] for place in places] if tied and n <= _ALL_SIGNS else [places]:

@@ -14,6 +14,7 @@ from runs import ARTEFACT, GAINS, write_run
 
 from srbench.imaging.files import read_image
 from srbench.report.plots import crops
+from srbench.report.kept_images import KeptImages
 from srbench.report.plots.crops import (
     MAX_PANELS,
     choose,
@@ -27,7 +28,7 @@ from srbench.report.plots.crops import (
 
 def test_the_window_is_where_the_methods_disagree(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", scales=(2, 4))
-    sheet = choose(run, run.record.datasets[0], 4)
+    sheet = choose(run, KeptImages(run), run.record.datasets[0], 4)
     assert sheet is not None
     assert (sheet.image, len(sheet.crops)) == ("baby", len(GAINS))
     window = sheet.window
@@ -39,7 +40,7 @@ def test_the_window_is_where_the_methods_disagree(tmp_path: Path) -> None:
 def test_of_a_large_image_the_middle_is_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = write_run(tmp_path / "run", scales=(2,))
     monkeypatch.setattr(crops, "SEARCHED", 120 * 144 // 4)
-    sheet = choose(run, run.record.datasets[0], 2)
+    sheet = choose(run, KeptImages(run), run.record.datasets[0], 2)
     assert sheet is not None
     window = sheet.window
     assert window.top >= 30 and window.top + window.height <= 90
@@ -79,7 +80,7 @@ def test_a_damaged_picture_is_done_without(tmp_path: Path, caplog: pytest.LogCap
     run = write_run(tmp_path / "run", scales=(2,), pictures=1)
     cell = run.cells[0]
     run.folder.sr_path(cell.key, "baby").write_bytes(b"no image")
-    sheet = choose(run, run.record.datasets[0], 2)
+    sheet = choose(run, KeptImages(run), run.record.datasets[0], 2)
     assert sheet is not None and cell.key not in sheet.crops
     assert len(dict(crop_sheets(run))) == 4
     assert "baby.png is not an image" in caplog.text

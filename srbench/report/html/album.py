@@ -28,16 +28,13 @@ from srbench.analysis.compare import labels_of
 from srbench.bench.results import CellResult, DatasetRecord, RunRecord
 from srbench.bench.store import LoadedRun, RunFolder
 from srbench.protocols.protocol import image_name
+from srbench.report.kept_images import KeptImages, Uint8Image, hr_paths
 from srbench.report.plots.crops import (
     MAX_IMAGES,
     CropBox,
-    Uint8Image,
     disagreements,
     gray,
-    hr_paths,
     is_colourful,
-    kept_srs,
-    read_hr,
     searched,
     structure,
 )
@@ -93,26 +90,27 @@ class CropPlace:
 def album(run: LoadedRun, budget: int = BYTES) -> Album:
     """The crops of a run, alternating between data sets, largest disagreement first, until the budget is spent."""
     made = Album()
-    by_dataset = [list(_places(run, dataset)) for dataset in run.record.datasets]
+    kept = KeptImages(run)
+    by_dataset = [list(_places(run, kept, dataset)) for dataset in run.record.datasets]
     for place in (place for turn in zip_longest(*by_dataset) for place in turn if place is not None):
         if made.size >= (1 - _WIDE_SHARE) * budget:
             _log.info("The page's budget of %d bytes is spent; fewer crops are shown.", budget)
             break
-        crop = _crop(run, place, made)
+        crop = _crop(run, kept, place, made)
         if crop is not None:
             made.crops.append(crop)
     for first in (places[0] for places in by_dataset if places and made.size < budget):
-        crop = _crop(run, _wide_view(run, first, budget // len(by_dataset)), made)
+        crop = _crop(run, kept, _wide_view(run, first, budget // len(by_dataset)), made)
         if crop is not None:
             made.crops.append(crop)
     return made
 
 
-def _places(run: LoadedRun, dataset: DatasetRecord) -> Iterator[CropPlace]:
+def _places(run: LoadedRun, kept: KeptImages, dataset: DatasetRecord) -> Iterator[CropPlace]:
     """Windows at the largest scale with kept images: the best of each image, mixed with the second best."""
     for scale in sorted(run.record.scales, reverse=True):
         ranked = sorted(
-            _windows(run, dataset, scale), key=lambda places: (not places[0].colourful, -places[0].disagreement)
+            _windows(run, kept, dataset, scale), key=lambda places: (not places[0].colourful, -places[0].disagreement)
         )
         if ranked:
             order = sorted(
@@ -123,18 +121,18 @@ def _places(run: LoadedRun, dataset: DatasetRecord) -> Iterator[CropPlace]:
             return
 
 
-def _windows(run: LoadedRun, dataset: DatasetRecord, scale: float) -> Iterator[list[CropPlace]]:
+def _windows(run: LoadedRun, kept: KeptImages, dataset: DatasetRecord, scale: float) -> Iterator[list[CropPlace]]:
     """For each image with kept SR its two windows with the largest disagreement, which do not overlap."""
     cells = _cells(run, dataset, scale)
     names = list(dict.fromkeys(image.name for cell in cells.values() for image in cell.images))
-    kept = [name for name in names if any(path.is_file() for path in hr_paths(run, dataset, scale, name))]
-    for image in kept[:: math.ceil(len(kept) / MAX_IMAGES) or 1]:
-        hr = read_hr(run, dataset, scale, image)
+    there = [name for name in names if any(path.is_file() for path in hr_paths(run, dataset, scale, name))]
+    for image in there[:: math.ceil(len(there) / MAX_IMAGES) or 1]:
+        hr = kept.hr(dataset, scale, image)
         if hr is None:
             continue
         part = searched(hr)
         seen = part.cut(hr)
-        stack = [gray(part.cut(sr)) for _, sr in kept_srs(run, image, cells.values(), hr)]
+        stack = [gray(part.cut(sr)) for _, sr in kept.srs(image, cells.values(), hr)]
         if stack:
             if len(stack) == 1:  # a single method disagrees with HR
                 stack.append(gray(seen))
@@ -172,20 +170,20 @@ def widest(
     return islice(disagreements(images, high, wide, weight), count)
 
 
-def _crop(run: LoadedRun, place: CropPlace, made: Album) -> dict[str, Any] | None:
+def _crop(run: LoadedRun, kept: KeptImages, place: CropPlace, made: Album) -> dict[str, Any] | None:
     """A window as the page needs it: HR and every method, at every scale with kept images."""
     labels = labels_of(run)
     scales: dict[float, dict[str, Any]] = {}
     whole: Uint8Image | None = None
     for scale in run.record.scales:
         cells = _cells(run, place.dataset, scale)
-        hr = read_hr(run, place.dataset, scale, place.image)
+        hr = kept.hr(place.dataset, scale, place.image)
         if hr is None or not _holds(hr, place.window):
             continue
         encode = _lossy if place.wide else _lossless
         srs = {
             labels.index(cell.id.method_label): encode(place.window.cut(sr))
-            for cell, sr in kept_srs(run, place.image, cells.values(), hr)
+            for cell, sr in kept.srs(place.image, cells.values(), hr)
         }
         if not srs:
             continue

@@ -83,4 +83,4 @@ def library(package: str) -> str:
     path = Path(spec.origin).parent / _LIBRARIES[package] if spec is not None and spec.origin else None
     if path is None or not path.is_file():
         raise DataError(f"The JavaScript in {package}'s wheel is missing, so there is no HTML page; reinstall it.")
-    return base64.b64encode(gzip.compress(path.read_bytes(), mtime=0)).decode("ascii")
+    return base64.b64encode(gzip.compress(path.read_bytes(), 6, mtime=0)).decode("ascii")

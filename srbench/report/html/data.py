@@ -14,7 +14,7 @@ from srbench.analysis.references import Reference, shown_beside
 from srbench.analysis.sample import ScoreSample, cell_intervals, intervals_by_key, samples
 from srbench.bench.results import DatasetRecord, MetricRecord
 from srbench.bench.store import LoadedRun
-from srbench.report.plots.crops import original
+from srbench.report.kept_images import original
 from srbench.report.plots.curves import curves
 from srbench.report.plots.palette import PLOTLY_MARKERS, looks
 from srbench.report.tables.frame import cells_csv

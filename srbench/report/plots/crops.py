@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +14,8 @@ from numpy.typing import NDArray
 from srbench.analysis.compare import labels_of
 from srbench.bench.results import CellResult, DatasetRecord
 from srbench.bench.store import LoadedRun
-from srbench.errors import DataError
-from srbench.imaging.files import read_image, to_uint8
 from srbench.report.escape import one_line, safe_file_name
+from srbench.report.kept_images import KeptImages, Uint8Image, hr_paths, original
 from srbench.report.plots.figures import STYLE, render
 from srbench.report.tables.grid import DASH, main_metrics, printed
 from srbench.system.names import short_labels
@@ -43,8 +41,6 @@ _FLAT = 0.3
 _COLOUR = 12.0
 """The mean range over the channels, in grey levels, from which on an image looks coloured."""
 _log = logging.getLogger(__name__)
-
-Uint8Image = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +76,10 @@ class Sheet:
 
 def crop_sheets(run: LoadedRun) -> Iterator[tuple[str, bytes]]:
     """The (file name, content) of a sheet, PNG and SVG, for each data set, at the largest scale with kept images."""
+    kept = KeptImages(run)
     for dataset in run.record.datasets if main_metrics(run) else ():
-        sheet = next(filter(None, (choose(run, dataset, scale) for scale in sorted(run.record.scales)[::-1])), None)
+        scales = sorted(run.record.scales)[::-1]
+        sheet = next(filter(None, (choose(run, kept, dataset, scale) for scale in scales)), None)
         if sheet is None:
             _log.info("No crops of %s: fewer than two methods have kept images of it.", dataset.name)
             continue
@@ -90,7 +88,7 @@ def crop_sheets(run: LoadedRun) -> Iterator[tuple[str, bytes]]:
             yield f"{safe_file_name(f'crops-{dataset.name}-x{sheet.scale}')}.{kind}", content
 
 
-def choose(run: LoadedRun, dataset: DatasetRecord, scale: float) -> Sheet | None:
+def choose(run: LoadedRun, kept: KeptImages, dataset: DatasetRecord, scale: float) -> Sheet | None:
     """The image and the window in which the methods disagree most, or None where no images were kept.
 
     An image in colour comes before grey ones, and what counts is disagreement on edges and texture.
@@ -98,11 +96,11 @@ def choose(run: LoadedRun, dataset: DatasetRecord, scale: float) -> Sheet | None
     cells = panels([cell for cell in run.cells if (cell.id.dataset, cell.id.scale) == (dataset.name, scale)], run)
     best: tuple[tuple[bool, float], Sheet] | None = None
     for image in _spaced(_kept_images(run, dataset, scale, cells)):
-        hr = read_hr(run, dataset, scale, image)
+        hr = kept.hr(dataset, scale, image)
         if hr is None:
             continue
         part = searched(hr)
-        srs = {cell.key: part.cut(sr).copy() for cell, sr in kept_srs(run, image, cells, hr)}
+        srs = {cell.key: part.cut(sr).copy() for cell, sr in kept.srs(image, cells, hr)}
         if len(srs) < 2:
             continue
         seen = part.cut(hr)
@@ -192,52 +190,16 @@ def _kept_images(run: LoadedRun, dataset: DatasetRecord, scale: float, cells: Se
     return [name for name in names if any(path.is_file() for path in hr_paths(run, dataset, scale, name))]
 
 
-def hr_paths(run: LoadedRun, dataset: DatasetRecord, scale: float, image: str) -> list[Path]:
-    """Where an HR image, or without HR enlarged LR, may have been kept: merged runs have a folder each."""
-    folders = dict.fromkeys(origin.folder for origin in run.origins.values()) or [run.folder]
-    place = (dataset.content_hash, scale, image)
-    return [folder.hr_path(*place) if dataset.has_hr else folder.lr_path(*place) for folder in folders]
-
-
-def original(dataset: DatasetRecord) -> str:
-    """What is shown beside SR: ``HR``, or ``LR`` where there is none."""
-    return "HR" if dataset.has_hr else "LR"
-
-
-def read_hr(run: LoadedRun, dataset: DatasetRecord, scale: float, image: str) -> Uint8Image | None:
-    """The kept HR image, or without HR enlarged LR; None where there is none that is whole."""
-    found = (read_kept_image(run, path) for path in hr_paths(run, dataset, scale, image))
-    return next((hr for hr in found if hr is not None), None)
-
-
-def kept_srs(
-    run: LoadedRun, image: str, cells: Iterable[CellResult], hr: Uint8Image
-) -> Iterator[tuple[CellResult, Uint8Image]]:
-    """The SR images of cells that were kept whole and have the size of HR."""
-    for cell in cells:
-        sr = read_kept_image(run, run.folder_of(cell.id).sr_path(cell.key, image))
-        if sr is not None and sr.shape[:2] == hr.shape[:2]:
-            yield cell, sr
-
-
 def _spaced(names: list[str]) -> list[str]:
     return names[:: math.ceil(len(names) / MAX_IMAGES)] if names else names
 
 
-def read_kept_image(run: LoadedRun, path: Path) -> Uint8Image | None:
-    """A kept image; None where it is not there or damaged: a report does without it."""
-    if not path.is_file():
-        return None
-    try:
-        return to_uint8(read_image(path))
-    except DataError as error:
-        _log.warning("Run %s: %s", run.record.id, error)
-        return None
-
-
 def gray(image: Uint8Image) -> NDArray[np.float32]:
     """An image's mean over its channels."""
-    return image.astype(np.float32) if image.ndim == 2 else image.mean(axis=2, dtype=np.float32)
+    if image.ndim == 2:
+        return image.astype(np.float32)
+    weights = np.full(image.shape[2], 1 / image.shape[2], np.float32)
+    return np.asarray(np.matmul(image, weights, dtype=np.float32))
 
 
 def draw(run: LoadedRun, sheet: Sheet) -> Figure:

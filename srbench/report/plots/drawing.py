@@ -1,4 +1,7 @@
-"""Draws a report's plots and crop sheets: where there are many, in processes beside the one that writes the rest."""
+"""Draws a report's plots and crop sheets: where there are many, in processes beside the one that writes the rest.
+
+When that is done, it draws what no other has begun.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +40,20 @@ def drawing(run: LoadedRun, references: Sequence[Reference], baseline: str) -> I
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(beside, spawn, _begin) as pool:
         with interrupts_held(), own_program_hidden(), safe_path():
-            drawn = [pool.submit(_draw, run, references, baseline, part) for part in each]
+            drawn = {part: pool.submit(_draw, run, references, baseline, part) for part in each}
+
+        def images() -> Images:
+            here = {
+                part: _draw(run, references, baseline, part)
+                for part, there in reversed(drawn.items())
+                if there.cancel()
+            }
+            return (
+                image for part, there in drawn.items() for image in (here[part] if part in here else there.result())
+            )
+
         try:
-            yield lambda: (image for part in drawn for image in part.result())
+            yield images
         finally:
             pool.shutdown(cancel_futures=True)
 

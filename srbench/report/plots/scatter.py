@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _COLUMNS = 4
+_LEFT, _RIGHT, _BOTTOM, _TOP, _BETWEEN = 0.5, 0.08, 0.4, 0.42, (0.08, 0.22)
+"""Inches around the panels, and between them, across and down."""
+_SIDE = (PAGE - _LEFT - _RIGHT - (_COLUMNS - 1) * _BETWEEN[0]) / _COLUMNS
+_NARROWEST = 3.3
+"""Inches that the title needs."""
 MAX_SCATTER_PANELS = 16
 """Most methods on a figure, the best ones."""
 
@@ -49,9 +54,19 @@ def draw_scatter(
     rows = math.ceil(len(shown) / _COLUMNS)
     columns = math.ceil(len(shown) / rows)
     with mpl.rc_context(STYLE):
-        size = (PAGE * columns / _COLUMNS + (0.5 if columns < _COLUMNS else 0), 0.45 + 1.72 * rows)
-        figure = Figure(figsize=(max(size[0], 3.3), size[1]), layout="constrained")
+        # Panels are square and of one size: a layout engine would take longer to find it than all the rest takes.
+        wide = _LEFT + columns * _SIDE + (columns - 1) * _BETWEEN[0] + _RIGHT
+        high = _BOTTOM + rows * _SIDE + (rows - 1) * _BETWEEN[1] + _TOP
+        figure = Figure(figsize=(max(wide, _NARROWEST), high))
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+        figure.subplots_adjust(
+            left=_LEFT / figure.get_figwidth(),
+            right=(wide - _RIGHT) / figure.get_figwidth(),
+            bottom=_BOTTOM / high,
+            top=1 - _TOP / high,
+            wspace=_BETWEEN[0] / _SIDE,
+            hspace=_BETWEEN[1] / _SIDE,
+        )
         for index, axes in enumerate(panels.flat):
             if index < len(shown):
                 _panel(axes, shown[index], names[shown[index].a.label], look_of[shown[index].a.label], limits)
