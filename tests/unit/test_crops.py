@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from runs import ARTEFACT, GAINS, write_run
 
 from srbench.imaging.files import read_image
-from srbench.report.plots import crops
 from srbench.report.kept_images import KeptImages
+from srbench.report.plots import crops
 from srbench.report.plots.crops import (
     MAX_PANELS,
     choose,
