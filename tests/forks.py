@@ -41,7 +41,8 @@ NOT_YET = {"datasets", "huggingface_hub", "ray"}
 
 IMPORTED = (
     *("cv2", "jinja2", "matplotlib.pyplot", "numpy", "pandas", "pydantic", "rich.progress", "rich.table"),
-    *("safetensors.torch", "scipy.ndimage", "scipy.stats", "skimage.metrics", "torch", "typer.rich_utils"),
+    *("onnx", "onnxruntime", "safetensors.torch", "scipy.ndimage", "scipy.stats", "skimage.metrics", "torch"),
+    *("torch._dynamo", "torch.onnx._internal.exporter._core", "typer.rich_utils"),
 )
 LEFT_OUT = ("srbench.__main__", "srbench.export.snippet")
 HERE = Path(__file__).parent
@@ -150,12 +151,18 @@ def _ask(
 
 def serve(number: int) -> None:
     """Fork for whoever asks, until standard input ends."""
+    from srbench.data.catalog import load_manifest, manifest_names
     from srbench.isolation.host import start_server
+    from srbench.report.html.assets import PACKED, library
 
     for name in (*IMPORTED, *_own_modules()):
         with contextlib.suppress(ImportError):  # of an extra
             importlib.import_module(name)
     assert not NOT_YET & sys.modules.keys()
+    for name in manifest_names():
+        load_manifest(name)
+    for package in PACKED:
+        library(package)
     sys.path.remove(str(HERE))
     gc.freeze()
     listener = socket.socket(fileno=number)

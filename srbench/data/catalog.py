@@ -11,7 +11,7 @@ import re
 import unicodedata
 from contextlib import suppress
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
@@ -192,7 +192,7 @@ def dataset_of(manifest: Manifest, split: str = "", spec: str = "") -> Dataset:
     whole = resolve(manifest.crop_of) if any(entry.source for entry in entries) else None
     items = tuple(_cropped(chosen, entry, _item(manifest, chosen, entry, folder), whole) for entry in entries)
     return Dataset(
-        name=manifest.name if name == manifest.default_split else f"{manifest.name}-{name}",
+        name=_name_of(manifest, name),
         spec=spec or (f"{manifest.name}:{split}" if split else manifest.name),
         split=name,
         kind=manifest.kind,
@@ -208,6 +208,10 @@ def dataset_of(manifest: Manifest, split: str = "", spec: str = "") -> Dataset:
         by_hand=manifest.by_hand,
         share_sr=manifest.share_sr,
     )
+
+
+def _name_of(manifest: Manifest, split: str) -> str:
+    return manifest.name if split == manifest.default_split else f"{manifest.name}-{split}"
 
 
 def known_content(manifest: Manifest, split: str, first: int | None = None) -> str:
@@ -235,13 +239,13 @@ def _builtin_sets() -> tuple[Known, ...]:
     for name in manifest_names():
         manifest = load_manifest(name)
         if manifest.by_hand:
-            found.append(Known(name, [], "", by_hand=True))
+            found.append(Known(name))
             continue
         for split in manifest.splits:
             with suppress(DataError):
-                dataset = dataset_of(manifest, split)
-                images = [(item.name, item.files) for item in dataset.items]
-                found.append(Known(dataset.name, images, dataset.content_hash))
+                _folder(manifest)
+                content = partial(known_content, manifest, split)
+                found.append(Known(_name_of(manifest, split), manifest.splits[split], content))
     return tuple(found)
 
 

@@ -6,11 +6,11 @@ decides are the images' names and the hashes of their pixels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from srbench.data.dataset import Dataset, ImageFile
+from srbench.data.manifest import FileEntry, Split
 from srbench.errors import DataError
 from srbench.imaging.files import image_size, pixels_sha256, read_image
 
@@ -18,15 +18,30 @@ OWN = "own"
 """What is added to the name of a user's own data set that is called like one of srbench's and is none."""
 
 
-class Known(NamedTuple):
-    """A data set of srbench's as its manifest describes it; its files need not be here."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A data set of srbench's as its manifest describes it; its files need not be here.
+
+    Attributes:
+        name: what it is called.
+        split: its images; None where nothing tells them, since people get it by hand and have not.
+        content: gives its content hash.
+    """
 
     name: str
-    images: Sequence[tuple[str, tuple[ImageFile, ...]]]
-    """Names with HR, and LR where there is one."""
-    content_hash: str
-    by_hand: bool = False
-    """Whether people get it by hand and have not: nothing tells its images."""
+    split: Split | None = None
+    content: Callable[[], str] = str
+
+    @property
+    def images(self) -> dict[str, tuple[FileEntry, ...]]:
+        """Names with HR, and LR where there is one."""
+        entries = self.split.entries() if self.split else ()
+        return {entry.name: (entry, entry.lr) if entry.lr else (entry,) for entry in entries}
+
+    @property
+    def count(self) -> int:
+        """How many images."""
+        return self.split.count if self.split else 0
 
 
 def identified(dataset: Dataset, sets: Iterable[Known], *, named: bool = False) -> Dataset:
@@ -41,8 +56,8 @@ def identified(dataset: Dataset, sets: Iterable[Known], *, named: bool = False) 
     """
     sets = list(sets)
     namesake = next((known for known in sets if known.name.casefold() == dataset.name.casefold()), None)
-    if namesake is not None and dataset.content_hash == namesake.content_hash:
-        return _as_known(dataset, namesake, [name for name, _ in namesake.images])
+    if namesake is not None and dataset.content_hash == namesake.content():
+        return _as_known(dataset, namesake, [*namesake.images])
     images = _images_of(dataset, sets)
     for known in sorted(sets, key=lambda known: known is not namesake):
         if (known is namesake or not named) and (names := _all_of(dataset, known, images)):
@@ -52,7 +67,7 @@ def identified(dataset: Dataset, sets: Iterable[Known], *, named: bool = False) 
     if namesake is not None:
         name = f"{dataset.name}-{OWN}"
         note = f"{dataset.spec} is called {name} here: it is not srbench's {namesake.name}"
-        if namesake.by_hand:
+        if namesake.split is None:
             note = (
                 f"{dataset.spec} is called {name} here: `srbench data add {namesake.name} DIR` makes it {namesake.name}"
             )
@@ -66,9 +81,9 @@ def _noted(dataset: Dataset, note: str) -> Dataset:
 
 def _all_of(dataset: Dataset, known: Known, images: Sequence[set[tuple[str, str]]]) -> list[str]:
     """What the set calls each image, where all images are the set's and none is missing; else nothing."""
-    if len(dataset.items) != len(known.images) or len(images) < len(dataset.items):
+    if len(dataset.items) != known.count or len(images) < len(dataset.items):
         return []
-    files_of = dict(known.images)
+    files_of = known.images
     names: list[str] = []
     for item, found in zip(dataset.items, images, strict=True):
         own = {name for of, name in found if of == known.name}.difference(names)
@@ -80,7 +95,7 @@ def _all_of(dataset: Dataset, known: Known, images: Sequence[set[tuple[str, str]
     return names
 
 
-def _same(own: ImageFile, known: ImageFile) -> bool:
+def _same(own: ImageFile, known: FileEntry) -> bool:
     if own.sha256 and own.sha256 == known.sha256:
         return True
     return known.pixels_sha256 is not None and _pixels(own, {(known.height, known.width)}) == known.pixels_sha256
@@ -101,13 +116,13 @@ def _as_known(dataset: Dataset, known: Known, names: Sequence[str]) -> Dataset:
     """The user's files in the set's order, under its names, and known by what the set's are known by."""
     own = dict(zip(names, dataset.items, strict=True))
     items = []
-    for name, files in known.images:
+    for name, files in known.images.items():
         hr, *lr = (
             replace(file, sha256=file.sha256 or same.sha256, pixels_sha256=same.pixels_sha256)
             for file, same in zip(own[name].files, files, strict=True)
         )
         items.append(replace(own[name], name=name, hr=hr, lr=lr[0] if lr else None))
-    return replace(dataset, name=known.name, above=(), items=tuple(items), content_hash=known.content_hash)
+    return replace(dataset, name=known.name, above=(), items=tuple(items), content_hash=known.content())
 
 
 def _images_of(dataset: Dataset, sets: Sequence[Known]) -> list[set[tuple[str, str]]]:
@@ -118,10 +133,10 @@ def _images_of(dataset: Dataset, sets: Sequence[Known]) -> list[set[tuple[str, s
     by_hash: dict[str, set[tuple[str, str]]] = {}
     sizes = set()
     for known in sets:
-        for name, (hr, *_) in known.images:
+        for hr in known.split.images if known.split else ():  # numbered ones have no hashes
             sizes.add((hr.height, hr.width))
             for found in filter(None, (hr.sha256, hr.pixels_sha256)):
-                by_hash.setdefault(found, set()).add((known.name, name))
+                by_hash.setdefault(found, set()).add((known.name, hr.name))
     images: list[set[tuple[str, str]]] = []
     for item in dataset.items if dataset.has_hr else ():
         of = by_hash.get(item.main.sha256 or "") or by_hash.get(_pixels(item.main, sizes) or "", set())
@@ -136,6 +151,6 @@ def _part_of(dataset: Dataset, sets: Sequence[Known], images: Sequence[set[tuple
     for known in sets:
         own = [{name for of, name in found if of == known.name} for found in images]
         if len(images) == len(dataset.items) and all(own):
-            count, all_of_it = len(set().union(*own)), len(known.images)
+            count, all_of_it = len(set().union(*own)), known.count
             return f"{'all' if count == all_of_it else f'{count} of the'} {all_of_it} images of {known.name}"
     return ""

@@ -43,7 +43,7 @@ SCRIPTS = (
     "main.js",
 )
 """Joined in this order into one module."""
-_LIBRARIES = {"plotly": "package_data/plotly.min.js", "itables": "html/dt_bundle.js"}
+PACKED = {"plotly": "package_data/plotly.min.js", "itables": "html/dt_bundle.js"}
 """Where the wheels of plotly and itables keep their JavaScript."""
 
 
@@ -80,7 +80,7 @@ def library(package: str) -> str:
         DataError: the package is not installed whole.
     """
     spec = find_spec(package)
-    path = Path(spec.origin).parent / _LIBRARIES[package] if spec is not None and spec.origin else None
+    path = Path(spec.origin).parent / PACKED[package] if spec is not None and spec.origin else None
     if path is None or not path.is_file():
         raise DataError(f"The JavaScript in {package}'s wheel is missing, so there is no HTML page; reinstall it.")
     return base64.b64encode(gzip.compress(path.read_bytes(), 6, mtime=0)).decode("ascii")
