@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from srbench.analysis.compare import Comparison, compare_all, report_pairs
 from srbench.bench.results import (
     CellId,
     CellResult,
+    CurvePoint,
     DatasetRecord,
     FailedCell,
     ImageResult,
@@ -20,6 +22,7 @@ from srbench.bench.results import (
     MetricRecord,
     PlannedCell,
     RunRecord,
+    TrainingRecord,
 )
 from srbench.bench.store import LoadedRun, RunFolder, read_run
 from srbench.data.catalog import manifest_names, resolve
@@ -260,3 +263,12 @@ def _sr(hr: np.ndarray, gain: float, scale: int, *, artefact: bool) -> np.ndarra
 def _write(path: Path, picture: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_png(path, picture)
+
+
+def trained(run: LoadedRun, points: tuple[CurvePoint, ...]) -> LoadedRun:
+    """The run with weights of srcnn-y-955:t91 whose training it keeps."""
+    cells = [
+        cell.model_copy(update={"inputs": {"weights": "w"}}) if cell.id.method_label == "srcnn-y-955:t91" else cell
+        for cell in run.cells
+    ]
+    return dataclasses.replace(run, cells=tuple(cells), trainings={"w": TrainingRecord(weights="w", curve=points)})

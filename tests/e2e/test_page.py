@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 from conftest import photograph, save
-from runs import METRICS, compared, write_run
+from runs import METRICS, compared, trained, write_run
 
 from srbench.analysis.references import load_references
-from srbench.bench.results import MetricRecord
+from srbench.bench.results import CurvePoint, MetricRecord
 from srbench.bench.store import LoadedRun, read_run
 from srbench.data.catalog import resolve
 from srbench.report.html.page import html_page
@@ -556,6 +556,21 @@ def test_on_paper_nothing_is_wider_than_a_page(opened: Callable[..., Opened], tm
     result.wait("document.querySelector('#images table.dataTable') !== null")
     result.page.emulate_media(media="print")
     assert result.page.evaluate("document.documentElement.scrollWidth") <= 718
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_legend_of_trainings_is_above_their_chart(
+    opened: Callable[..., Opened], tmp_path: Path, width: int
+) -> None:
+    points = tuple(CurvePoint(step=1000 * k, validation_psnr=28 + k / 10, train_psnr=28) for k in range(1, 9))
+    run = write_run(tmp_path / "run")
+    result = opened(written(trained(run, points)), viewport={"width": width, "height": 900})
+    result.page.locator("#training").scroll_into_view_if_needed()
+    result.wait("document.querySelector('#training-plot .legend') !== null")
+    box = "document.querySelector('#training-plot {}').getBoundingClientRect()"
+    legend, chart = (result.page.evaluate(box.format(part)) for part in (".legend", ".gridlayer"))
+    assert legend["bottom"] <= chart["top"]
+    assert legend["left"] >= 0 and legend["right"] <= width
 
 
 def test_a_line_to_a_label_goes_through_no_other_point(browser: Any) -> None:

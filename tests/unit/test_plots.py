@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
-from runs import GAINS, METRICS, write_run
+from runs import GAINS, METRICS, trained, write_run
 
 from srbench.analysis.bootstrap import Interval
 from srbench.analysis.compare import compare_all, report_pairs
 from srbench.analysis.references import Reference, load_references
 from srbench.analysis.sample import sample_intervals, samples
-from srbench.bench.results import CurvePoint, MetricRecord, TrainingRecord
+from srbench.bench.results import CurvePoint, MetricRecord
 from srbench.bench.store import LoadedRun
 from srbench.imaging.files import read_image
 from srbench.report.plots.crops import crop_sheets
@@ -356,37 +356,28 @@ def test_a_scatter_has_the_diagonal_and_one_range(run: LoadedRun) -> None:
 POINTS = tuple(CurvePoint(step=100 * k, validation_psnr=23.5 + 1.5 * k, train_psnr=19 + k) for k in (1, 2))
 
 
-def _trained(run: LoadedRun, points: tuple[CurvePoint, ...]) -> LoadedRun:
-    """The run with weights of srcnn-y-955:t91 whose training it keeps."""
-    cells = [
-        cell.model_copy(update={"inputs": {"weights": "w"}}) if cell.id.method_label == "srcnn-y-955:t91" else cell
-        for cell in run.cells
-    ]
-    return dataclasses.replace(run, cells=tuple(cells), trainings={"w": TrainingRecord(weights="w", curve=points)})
-
-
 def test_curves_of_the_weights_that_the_run_used(run: LoadedRun) -> None:
     assert not curves(run)
-    trained = _trained(run, POINTS)
-    found = curves(trained)
+    run = trained(run, POINTS)
+    found = curves(run)
     assert list(found) == ["srcnn-y-955:t91"]
     (curve,) = found["srcnn-y-955:t91"]
     assert (curve.name, curve.steps, curve.validation, curve.train) == ("x2", (100, 200), (25.0, 26.5), (20.0, 21.0))
     figure = draw_curves("srcnn-y-955:t91", [curve], looks(GAINS)["srcnn-y-955:t91"])
     assert "26.50" in [text.get_text() for text in figure.axes[0].texts]
-    assert "curve-srcnn-y-955:t91" in [name for name, _ in figures(trained, (), "")]
+    assert "curve-srcnn-y-955:t91" in [name for name, _ in figures(run, (), "")]
 
 
 def test_the_weights_that_were_kept_are_marked_on_a_curve(run: LoadedRun) -> None:
     """Not the highest point, where the recipe does not validate there."""
     between = CurvePoint(step=150, validation_psnr=40.0, train_psnr=20, picks=False)
-    ((curve,),) = curves(_trained(run, (POINTS[0], between, POINTS[1]))).values()
+    ((curve,),) = curves(trained(run, (POINTS[0], between, POINTS[1]))).values()
     figure = draw_curves("srcnn-y-955:t91", [curve], looks(GAINS)["srcnn-y-955:t91"])
     assert "26.50" in [text.get_text() for text in figure.axes[0].texts]
 
 
 def test_one_validation_is_no_curve(run: LoadedRun) -> None:
-    assert not curves(_trained(run, POINTS[:1])) and not curves(_trained(run, ()))
+    assert not curves(trained(run, POINTS[:1])) and not curves(trained(run, ()))
 
 
 def test_a_metric_where_smaller_is_better(tmp_path: Path) -> None:
