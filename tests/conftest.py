@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from forks import Forks, suits
+from forks import OF_HOSTS, Forks, suits
+
+from srbench.isolation import host
 
 # Files of tests run side by side, a core each; threads of torch that wait for one another would spin.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -22,7 +27,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # `tools` is the repository's, not the package's. Last, so that srbench is the one that is installed.
 sys.path.append(str(Path(__file__).parents[1]))
 
+host.preloaded.extend(OF_HOSTS)
+
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+Once = Callable[[str, Callable[[], Any]], Any]
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +44,24 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
         monkeypatch.delenv(name, raising=False)
     return cache
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Makes what takes long once for all processes of a test run: by its name, and a function."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+
+    def made(name: str, make: Callable[[], Any]) -> Any:
+        path = folder / f"{name}.pickle"
+        with path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not path.exists():
+                path.write_bytes(pickle.dumps(make()))
+        return pickle.loads(path.read_bytes())
+
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,8 @@ IMPORTED = (
     *("onnx", "onnxruntime", "safetensors.torch", "scipy.ndimage", "scipy.stats", "skimage.metrics", "torch"),
     *("torch._dynamo", "torch.onnx._internal.exporter._core", "typer.rich_utils"),
 )
+OF_HOSTS = ("piq", "spandrel", "torch._dynamo", "torchmetrics")
+"""What takes code in hosts a second and more to import."""
 LEFT_OUT = ("srbench.__main__", "srbench.export.snippet")
 HERE = Path(__file__).parent
 COMMAND = """#!{python}
@@ -152,7 +154,7 @@ def _ask(
 def serve(number: int) -> None:
     """Fork for whoever asks, until standard input ends."""
     from srbench.data.catalog import load_manifest, manifest_names
-    from srbench.isolation.host import start_server
+    from srbench.isolation.host import preloaded, start_server
     from srbench.report.html.assets import PACKED, library
 
     for name in (*IMPORTED, *_own_modules()):
@@ -163,6 +165,7 @@ def serve(number: int) -> None:
         load_manifest(name)
     for package in PACKED:
         library(package)
+    preloaded.extend(OF_HOSTS)
     sys.path.remove(str(HERE))
     gc.freeze()
     listener = socket.socket(fileno=number)

@@ -14,7 +14,7 @@ import typer
 from srbench.cli.options import Config, Json, Plugins, numbers, split
 from srbench.errors import EXIT_CELL_FAILED, EXIT_INTERRUPTED, EXIT_REGRESSION, SrbenchError, UsageError
 from srbench.system.places import SPEED
-from srbench.system.text import echo_json, printable, warn
+from srbench.system.text import counted, echo_json, printable, warn
 
 if TYPE_CHECKING:
     import torch
@@ -213,12 +213,14 @@ def _timed(
 def _say_what_is_kept(record: SpeedRecord, asked: int, kept: Path | SrbenchError, interrupted: bool) -> None:
     from srbench.cli.console import stderr
 
-    count = f"interrupted: {len(record.rows)} of {asked} rows" if interrupted else f"{len(record.rows)} rows"
-    where = ""
+    count = counted(len(record.rows), "row")
+    if interrupted:
+        count = f"interrupted: {len(record.rows)} of {counted(asked, 'row')}"
+    lines = [count]
     if isinstance(kept, Path):
-        drawn = _draw(record, kept)
-        where = f"; record in {kept}" + (f"; quality against time in {', '.join(map(str, drawn))}" if drawn else "")
-    stderr().print(f"{count}{where}", markup=False, soft_wrap=True)
+        lines += [f"record: {kept}", *(f"quality against time: {picture}" for picture in _draw(record, kept))]
+    for line in lines:  # a path has one of its own, so that no terminal breaks it
+        stderr().print(line, markup=False, soft_wrap=True)
 
 
 def _draw(record: SpeedRecord, path: Path) -> list[Path]:

@@ -33,6 +33,8 @@ from srbench.isolation.wire import GarbledError, receive
 
 SERVING = "srbench.bench.serving"
 """The module whose ``serve`` a host runs. By name: it is in a higher layer, and only the host imports it."""
+preloaded = [SERVING]
+"""Modules that the server has imported when hosts are forked from it."""
 EXIT_SECONDS = 2.0
 """Seconds for a host to exit."""
 SAVE_SECONDS = 60.0
@@ -282,7 +284,7 @@ def _end_all() -> None:
 def start_server() -> None:
     """Start the server that hosts are forked from, in the background, unless it runs."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([SERVING])
+    context.set_forkserver_preload(preloaded)
     with safe_path(), interrupts_held():
         forkserver.ensure_running()
 

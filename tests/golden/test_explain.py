@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from conftest import Once
 from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
@@ -73,8 +76,12 @@ NEAREST = (("30.85", 2), ("27.92", 3), ("26.25", 4), (".8995", 2))
 """On Set5. Enlarged by nearest neighbour, rounded LR gives what unrounded LR does: it is rounded later."""
 
 
-@lru_cache(maxsize=16)
-def figures(method: str, dataset: str, scale: int, metric: str) -> tuple[list[Candidate], dict[Variant, float]]:
+Figures = tuple[list[Candidate], dict[Variant, float]]
+MakeFigures = Callable[[str, str, int, str], Figures]
+Explained = Callable[[str, str, str, int], Answer]
+
+
+def make_figures(method: str, dataset: str, scale: int, metric: str) -> Figures:
     paths = sorted((MIRROR / dataset).glob("*.png"))
     if not paths:
         pytest.skip(f"{dataset} is not at hand: SRBENCH_MIRROR names no folder that holds it")
@@ -86,13 +93,27 @@ def figures(method: str, dataset: str, scale: int, metric: str) -> tuple[list[Ca
     return candidates, figures_of_method(made, images, scale, variants, torch.device("cpu"))
 
 
-def explained(text: str, method: str, dataset: str, scale: int) -> Answer:
-    number = read_number(text, None)
-    return search(*figures(method, dataset, scale, number.metric), number, number.metric)
+@pytest.fixture(scope="module")
+def figures(once: Once) -> MakeFigures:
+    @cache
+    def made(*key: Any) -> Figures:
+        found: Figures = once("-".join(map(str, key)), lambda: make_figures(*key))
+        return found
+
+    return made
+
+
+@pytest.fixture
+def explained(figures: MakeFigures) -> Explained:
+    def search_for(text: str, method: str, dataset: str, scale: int) -> Answer:
+        number = read_number(text, None)
+        return search(*figures(method, dataset, scale, number.metric), number, number.metric)
+
+    return search_for
 
 
 @pytest.mark.parametrize("protocol", PUBLISHED)
-def test_protocols_are_found(protocol: str) -> None:
+def test_protocols_are_found(protocol: str, explained: Explained) -> None:
     set5, set14 = PUBLISHED[protocol]
     for dataset, scale, text in [*(("set5", i + 2, text) for i, text in enumerate(set5)), ("set14", 2, set14[0])]:
         answer = explained(text, "bicubic", dataset, scale)
@@ -101,33 +122,35 @@ def test_protocols_are_found(protocol: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "dataset", "scale", "words"), OTHERS)
-def test_what_else_people_call_psnr_is_found(text: str, dataset: str, scale: int, words: str) -> None:
+def test_what_else_people_call_psnr_is_found(
+    text: str, dataset: str, scale: int, words: str, explained: Explained
+) -> None:
     answer = explained(text, "bicubic", dataset, scale)
     assert answer.within_reach
     assert answer.found[0].candidate.words == words
 
 
 @pytest.mark.parametrize(("text", "scale", "words"), SSIMS)
-def test_ssims_are_found(text: str, scale: int, words: str) -> None:
+def test_ssims_are_found(text: str, scale: int, words: str, explained: Explained) -> None:
     answer = explained(text, "bicubic", "set5", scale)
     assert answer.within_reach
     assert answer.found[0].candidate.words == words
 
 
 @pytest.mark.parametrize(("text", "scale"), NEAREST)
-def test_nearest_is_found(text: str, scale: int) -> None:
+def test_nearest_is_found(text: str, scale: int, explained: Explained) -> None:
     answer = explained(text, "nearest", "set5", scale)
     assert answer.within_reach
     assert answer.found[0].candidate.protocols == ("vdsr",)
 
 
-def test_a_number_that_nobody_gets_is_not_explained() -> None:
+def test_a_number_that_nobody_gets_is_not_explained(explained: Explained) -> None:
     answer = explained("36.00", "bicubic", "set5", 2)
     assert not answer.within_reach and not answer.near_misses
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/explanation/why-psnrs-differ.md", "srbench/protocols/protocol.py"])
-def test_pages_agree_on_how_far_bicubic_s_psnr_goes(page: str) -> None:
+def test_pages_agree_on_how_far_bicubic_s_psnr_goes(page: str, figures: MakeFigures) -> None:
     """The usual ways, that is those which are listed without a number to look for."""
     candidates, values = figures("bicubic", "set5", 2, "psnr")
     usual = [values[candidate.variant] for candidate in candidates if candidate.cost <= SIMPLE]
@@ -140,7 +163,7 @@ def test_pages_agree_on_how_far_bicubic_s_psnr_goes(page: str) -> None:
         assert f"from {min(every):.2f} to {max(every):.2f} dB" in text
 
 
-def test_bicubic_of_pytorch_vdsr_comes_out_to_all_its_digits() -> None:
+def test_bicubic_of_pytorch_vdsr_comes_out_to_all_its_digits(explained: Explained) -> None:
     found = explained("32.32890705899756", "bicubic", "set5", 2).found[0]
     assert found.candidate.words == PILLOW
     assert found.figure == pytest.approx(32.32890705899756, abs=1e-13)
@@ -162,7 +185,7 @@ def opencv_both_ways(scale: int) -> tuple[float, float]:
     return float(np.mean(psnrs)), float(np.mean(ssims))
 
 
-def test_several_figures_leave_one_variant_of_many() -> None:
+def test_several_figures_leave_one_variant_of_many(figures: MakeFigures) -> None:
     candidates = {metric: figures("bicubic", "set5", 2, metric)[0] for metric in ("psnr", "ssim")}
     made = {scale: opencv_both_ways(scale) for scale in (2, 3, 4)}
     texts = [f"x{scale}={value:.4f}" for scale, (value, _) in made.items()] + [f"x2={made[2][1]:.4f}"]
@@ -191,7 +214,7 @@ def test_pyiqas_way_is_named_first_and_one_ssim_is_said_to_be_chance() -> None:
 
 def test_it_takes_seconds() -> None:
     """Of the processor: the limit on a machine that does nothing else is 20 s."""
-    figures.cache_clear()
     began = time.process_time()
-    explained("31.80", "bicubic", "set5", 2)
+    number = read_number("31.80", None)
+    search(*make_figures("bicubic", "set5", 2, number.metric), number, number.metric)
     assert time.process_time() - began < 15

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
+from functools import cache
 
 import cv2
 import numpy as np
@@ -53,6 +54,7 @@ def method(channels: str = "any", input_: str = "upsampled") -> Method:
     return Plain()
 
 
+@cache
 def bicubic_candidates(metric: str = "psnr") -> list[Candidate]:
     return candidates_for(method().info, metric, thorough=True, gray=False)  # type: ignore[arg-type]
 
@@ -140,10 +142,11 @@ def torch_ssim(sr: np.ndarray, target: np.ndarray, *, padding: int, clipped: boo
     """The definition by torch's convolutions, in doubles."""
     x, y = (torch.from_numpy(np.atleast_3d(image) / 255.0).permute(2, 0, 1)[:, None] for image in (sr, target))
     weights = torch.exp(-(torch.arange(-5.0, 6.0, dtype=torch.float64) ** 2) / (2 * 1.5**2))
-    kernel = torch.outer(weights, weights)[None, None] / weights.sum() ** 2
+    weights /= weights.sum()
 
     def mean(image: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.conv2d(image, kernel, padding=padding)
+        down = torch.nn.functional.conv2d(image, weights[None, None, :, None], padding=(padding, 0))
+        return torch.nn.functional.conv2d(down, weights[None, None, None], padding=(0, padding))
 
     mx, my = mean(x), mean(y)
     contrast = (2 * (mean(x * y) - mx * my) + 0.03**2) / (mean(x * x) - mx**2 + mean(y * y) - my**2 + 0.03**2)

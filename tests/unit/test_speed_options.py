@@ -103,7 +103,7 @@ def test_an_interrupt_keeps_the_rows_that_were_timed(
         assert list((tmp_path / "a").iterdir()) == []
         assert "interrupted before a row was timed" in shown.err
         return
-    assert f"interrupted: {len(sizes)} of 3 rows; record in" in shown.err
+    assert f"interrupted: {len(sizes)} of 3 rows\nrecord: " in shown.err
     (path,) = (tmp_path / "a").glob("*.json")
     kept = read_speed_record(path).rows
     assert [row.size for row in kept] == sizes
