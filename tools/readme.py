@@ -22,6 +22,7 @@ from srbench.analysis.references import load_references
 from srbench.bench.store import read_run
 from srbench.plugins.registry import Registry
 from srbench.proof.badge import drawn_badge
+from srbench.report.kept_images import KeptImages
 from srbench.report.merge import merge
 from srbench.report.plots.crops import choose, draw
 from srbench.report.plots.figures import render
@@ -67,7 +68,7 @@ def crop_sheet(folder: str) -> None:
     """The sheet of a run's first data set at the scale where most is lost, of the methods of the README's table."""
     run = read_run(Path(folder))
     run = only(run, [choice.label for choice in Registry().select(FEW)])
-    sheet = choose(run, run.record.datasets[0], max(run.record.scales))
+    sheet = choose(run, KeptImages(run), run.record.datasets[0], max(run.record.scales))
     if sheet is None:
         raise SystemExit(f"{folder} has kept no images; run it with --keep-images")
     (IMAGES / "crops-embedded.png").write_bytes(dict(render(draw(run, sheet), 160))["png"])
