@@ -34,7 +34,17 @@ Once = Callable[[str, Callable[[], Any]], Any]
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_environment() -> Iterator[None]:
+    """Undo what a library that a test uses has put into the environment; where it differs, no program can be a fork."""
+    before = dict(os.environ)
+    yield
+    if os.environ != before:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(own_environment: None, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache folder of the test's own."""
     cache = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("SRBENCH_CACHE", str(cache))
