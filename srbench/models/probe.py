@@ -1,8 +1,8 @@
 """Probes a model file in a separate process, so that a crash or hang becomes one error message.
 
-The process gets a file and writes lines of JSON: before each run of the model its input size, at the end the traits or
-an error. If it dies at a size, it is started again and leaves out that size. It ends after one file, which frees its
-memory.
+The process gets a file and answers in JSON: before each run of the model its input size, at the end the traits or an
+error. If it dies at a size, it is started again and leaves out that size. It ends after one file, which frees its
+memory. It is forked from the server of the hosts, which has imported torch.
 """
 
 from __future__ import annotations
@@ -12,17 +12,19 @@ import dataclasses
 import faulthandler
 import importlib.metadata
 import json
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from srbench import errors
 from srbench.errors import DataError, SrbenchError, UsageError
+from srbench.isolation.host import interrupts_held, own_program_hidden, start_server
 from srbench.models.loaded import open_file, require_installed
 from srbench.models.spec import Code, ModelFile, ModelOptions, Spec
 from srbench.models.traits import Traits
@@ -111,17 +113,15 @@ def _tried(spec: Spec) -> Traits:
         }
         at: list[int] = []
         began = time.monotonic()
-        with _started(job) as process:
-            assert process.stdout is not None
-            for line in process.stdout:
-                answer = json.loads(line)
+        with _started(job) as (process, answers):
+            for answer in _received(answers):
                 if "traits" in answer:
                     return _traits_of(answer["traits"])
                 if "error" in answer:
                     kind, message = answer["error"]
                     raise getattr(errors, kind)(message)
                 at, began = answer["at"], time.monotonic()
-        how = _ending(process.returncode, time.monotonic() - began)
+        how = _ending(process.exitcode or 0, time.monotonic() - began)
         if not at:
             raise DataError(f"{name} cannot be opened: the process that tried to {how}.")
         crashes.append((at, how))
@@ -129,27 +129,28 @@ def _tried(spec: Spec) -> Traits:
 
 
 @contextlib.contextmanager
-def _started(job: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
-    """The probing process, killed at the end of the block."""
-    paths = os.pathsep.join(filter(None, sys.path))  # the running program may have added srbench's path
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", __name__],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # errors are reported on stdout
-        env={**os.environ, "PYTHONPATH": paths},
-    )
-    try:
-        assert process.stdin is not None and process.stdout is not None
-        with contextlib.suppress(BrokenPipeError), process.stdin:
-            process.stdin.write(json.dumps(job).encode())
-        yield process
-        process.wait()
-    finally:
-        process.kill()
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+def _started(job: dict[str, Any]) -> Iterator[tuple[BaseProcess, Connection]]:
+    """The probing process, killed at the end of the block, and the pipe that it answers through."""
+    context = multiprocessing.get_context("forkserver")
+    answers, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_probe, args=(job, theirs, dict(os.environ)), name="srbench probe")
+    start_server()
+    with answers:
+        with theirs, interrupts_held(), own_program_hidden():
+            process.start()
+        try:
+            yield process, answers
+            process.join()
+        finally:
+            process.kill()
+            process.join()
+
+
+def _received(answers: Connection) -> Iterator[dict[str, Any]]:
+    """What the process answers, until it ends."""
+    with contextlib.suppress(EOFError):
+        while True:
+            yield json.loads(answers.recv_bytes())
 
 
 def _ending(code: int, seconds: float) -> str:
@@ -167,17 +168,19 @@ def _ending(code: int, seconds: float) -> str:
 # the probing process -------------------------------------------------------------------------------------------------
 
 
-def main() -> None:
-    """Probe the file that stdin names."""
-    job = json.load(sys.stdin)
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # a program may print
+def _probe(job: dict[str, Any], answers: Connection, environment: dict[str, str]) -> None:
+    """Probe the file of a job."""
+    os.environ.clear()
+    os.environ.update(environment)
+    with Path(os.devnull).open("wb") as nowhere:  # a program may print; errors are answers
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(nowhere.fileno(), 2)
     crashes = {tuple(shape): how for shape, how in job["crashes"]}
 
     def before(shape: tuple[int, ...]) -> None:
         if shape in crashes:
             raise MemoryError(f"the process that ran it {crashes[shape]}")
-        answers.write(json.dumps({"at": shape}) + "\n")
+        answers.send_bytes(json.dumps({"at": shape}).encode())
         faulthandler.dump_traceback_later(job["seconds"], exit=True)  # also if the interpreter is blocked
 
     try:
@@ -188,8 +191,7 @@ def main() -> None:
         answer = {
             "error": ["DataError", f"{Path(job['path']).name} cannot be tried ({first_line(error).rstrip('.')})."]
         }
-    answers.write(json.dumps(answer) + "\n")
-    answers.flush()
+    answers.send_bytes(json.dumps(answer).encode())
     os._exit(0)  # without waiting for threads of libraries
 
 
@@ -228,7 +230,3 @@ def _bounded(more: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, before)
-
-
-if __name__ == "__main__":
-    main()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,9 @@ HEADER = "import os, signal, time\nimport torch\nfrom srbench.models.loaded impo
 
 
 @pytest.fixture
-def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], str]:
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], str]]:
     """Puts a module of the test's own in the place of a kind's reader, in the process that tries files."""
+    server: Any = forkserver._forkserver
 
     def put(opening: str, running: str) -> str:
         (tmp_path / "stand_in_reader.py").write_text(
@@ -45,12 +47,14 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, 
             f"            return u.spec_from_file_location(name, {str(tmp_path / 'stand_in_reader.py')!r})\n"
             "sys.meta_path.insert(0, Finder)\n"
         )
-        monkeypatch.syspath_prepend(tmp_path)  # and so to the paths of the process that is started
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        server._stop()  # the next one reads it
         path = tmp_path / "model.pt"
         path.write_bytes(b"a model")
         return f"torchscript:{path}"
 
-    return put
+    yield put
+    server._stop()
 
 
 def described(pattern: str) -> Any:
