@@ -243,7 +243,8 @@ def test_explain_takes_models(cli: Cli, here: Path, photos: Path) -> None:
 
 def test_list_names_the_kinds(cli: Cli) -> None:
     kinds: list[dict[str, Any]] = json.loads(cli("list", "--json").stdout)["models"]
-    assert [kind["kind"] for kind in kinds] == ["torch", "spandrel", "onnx", "torchscript", "exported", "images", "hub"]
+    names = ["torch", "basicsr", "spandrel", "onnx", "torchscript", "exported", "images", "hub"]
+    assert [kind["kind"] for kind in kinds] == names
     shown = cli("list").stdout
     assert "onnx:FILE" in shown
     assert "images:DIR" in shown
