@@ -24,7 +24,7 @@ def below_bicubic(plan: Plan, psnr: Mapping[int, float]) -> tuple[str, ...]:
     base = {places[index]: value for index, value in psnr.items() if plan.jobs[index].id.method_label == _BICUBIC}
     found: dict[str, dict[str, float]] = {}
     asks: dict[str, str] = {}
-    for index, value in psnr.items():
+    for index, value in sorted(psnr.items()):  # in the plan's order, whichever cell was done first
         job = plan.jobs[index]
         short = base.get(places[index], value) - value
         if short >= _MARGIN and _is_foreign_network(job):

@@ -41,6 +41,7 @@ class Record:
         self._command = command
         self._notes = dict.fromkeys((*plan.notes, *notes))
         self._states = [PlannedCell(id=job.id) for job in plan.jobs]
+        self._cell_notes: dict[int, list[str]] = {}
         self._failed: dict[int, FailedCell] = {}
         self._psnr: dict[int, float] = {}
         self._trainings: dict[str, TrainingRecord] = {}  # by weights
@@ -72,7 +73,7 @@ class Record:
                 outcome = outcome.model_copy(update={"traceback": "left out: run.json has too many"})
             self._failed[index] = outcome
         else:
-            self._notes |= {f"{outcome.id.method_label}: {note}": None for note in outcome.notes}
+            self._cell_notes[index] = [f"{outcome.id.method_label}: {note}" for note in outcome.notes]
             if METRIC in outcome.values:
                 self._psnr[index] = outcome.values[METRIC]
             weights = outcome.inputs.get("weights")
@@ -173,9 +174,14 @@ class Record:
             failed=tuple(self._failed[index] for index in sorted(self._failed)),
             environment=self._environment,
             started=self._started,
-            notes=(*self._notes, *below_bicubic(plan, self._psnr)),
+            notes=self._all_notes(),
             finished=self._finished,
         )
+
+    def _all_notes(self) -> tuple[str, ...]:
+        """In the plan's order, whichever cell was done first."""
+        of_cells = (note for index in sorted(self._cell_notes) for note in self._cell_notes[index])
+        return (*dict.fromkeys((*self._notes, *of_cells)), *below_bicubic(self._plan, self._psnr))
 
 
 def _now() -> str:

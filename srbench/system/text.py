@@ -57,6 +57,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def sentence(text: str) -> str:
+    """Text with a full stop, unless it ends with one, or is a question."""
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
 def cut(text: str, longest: int) -> str:
     """Text of at most so many characters, which says how many it lacks; such as can be written in UTF-8."""
     if len(text) > longest:

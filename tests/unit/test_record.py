@@ -136,3 +136,33 @@ def test_a_curve_that_is_none_is_done_without(own_cache: Path, tmp_path: Path, c
     record, folder = learned(tmp_path / "run", {"weights": weights_sha256(file)})
     record.finish()
     assert folder.read_training(weights_sha256(file)) == TrainingRecord(weights=weights_sha256(file), shipped=True)
+
+
+PLUGIN = """
+from srbench.method import Method, MethodInfo
+
+class Mine(Method):
+    info = MethodInfo(name="mine", family="prediction", channels="any", input="upsampled", halo=0)
+
+    def upscale(self, x, scale):
+        return 0.5 * x
+"""
+
+
+def test_notes_do_not_depend_on_which_cell_was_done_first(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    registry = Registry([tmp_path / "mine.py"])
+    plan = make_plan(Request(methods=("bicubic", "mine"), scales=(2, 3)), registry)
+    found = []
+    for order in (range(4), reversed(range(4))):
+        record = Record(plan, RunFolder(tmp_path / plan.run_id), "srbench run")
+        for index in order:
+            id = plan.jobs[index].id
+            values = {"psnr": 30.0 if id.method == "bicubic" else 20.0}
+            notes = (f"noted at x{id.scale}",)
+            rest = {"images": (), "inputs": {}, "environment": {}}
+            record.settle(index, "k", CellResult(key="k", id=id, protocol_hash="h", values=values, notes=notes, **rest))
+        found.append(record.content().notes)
+    assert found[0] == found[1]
+    assert found[0][:2] == ("bicubic: noted at x2", "mine: noted at x2")
+    assert found[0][-1].startswith("mine is 10.0 dB under bicubic on embedded x2, 10.0 dB under bicubic on embedded x3")

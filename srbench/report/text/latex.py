@@ -11,6 +11,7 @@ from srbench.report.escape import latex, safe_file_name
 from srbench.report.tables.grid import DASH, Entry, Grid, Row, entry_text
 from srbench.system.factors import Factor
 from srbench.system.names import method_of, short_labels
+from srbench.system.text import sentence
 
 WIDTH = 440.0
 """In points: how wide a table may be. Both columns of LaTeX's article on A4 are 453 pt, on letter paper 470 pt."""
@@ -218,7 +219,7 @@ class _Tables:
             caption += " Published values in italics."
         without = dict.fromkeys(grid.without for grid in grids if grid.without)
         caption += "".join(f" {latex(words[0].upper() + words[1:])}." for words in without)
-        return caption + "".join(f" Note: {latex(note)}." for note in record.notes)
+        return caption + "".join(f" Note: {latex(sentence(note))}" for note in record.notes)
 
     def _dataset(self, g: int) -> str:
         return latex(_title(self.grids[g])) + _cite(papers_in(self.grids[g].dataset.citation))

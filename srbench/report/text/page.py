@@ -10,6 +10,7 @@ from srbench.report.escape import markdown, markdown_code
 from srbench.report.tables.every_table import Tables
 from srbench.report.tables.grid import metric_titles
 from srbench.report.text.markup import markdown_table
+from srbench.system.text import sentence
 
 
 def markdown_report(run: LoadedRun, tables: Tables, images: Sequence[str]) -> str:
@@ -36,7 +37,7 @@ def _head(run: LoadedRun) -> str:
             "",
             f"Protocol **{markdown(record.protocol)}** (`{record.protocol_hash}`): {markdown(record.protocol_words)}.",
             "Only values of one protocol can be compared.",
-            *(f"**Note**: {markdown(note)}." for note in record.notes),
+            *(f"**Note**: {markdown(sentence(note))}" for note in record.notes),
             "",
             f"{len(run.cells)} of {len(record.cells)} cells have a result. {when}. To repeat it:",
             "",
