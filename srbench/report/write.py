@@ -31,7 +31,7 @@ REPORT_FORMATS = ("md", "csv", "latex", "json", "html")
 STAMP = "report.json"
 _WITH_PLOTS = "md with plots"
 """In the stamp: the Markdown page that shows the plots."""
-_REPORT_VERSION = 9  # raise it when a report of the same run would look different
+_REPORT_VERSION = 10  # raise it when a report of the same run would look different
 
 
 def write_report(
