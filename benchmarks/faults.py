@@ -96,10 +96,9 @@ class Lab:
         workers = ("--jobs", str(jobs)) if jobs else ()
         words = (*WORDS, "--scales", "2,3", *workers, "--out", life)
         cache = self.folder / f"cache-{life}"
-        if (
-            known := self.folder / "cache-whole" / "costs.json"
-        ).is_file():  # how cells are cut depends on what they take
-            write_atomically(cache / known.name, known.read_bytes())
+        costs = self.folder / "cache-whole" / "costs.json"
+        if costs.is_file():  # what cells take decides how they are cut
+            write_atomically(cache / costs.name, costs.read_bytes())
         environment = {**os.environ, "SRBENCH_CACHE": str(cache)}
         return subprocess.Popen(
             [sys.executable, "-m", "srbench", *words],

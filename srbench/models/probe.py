@@ -148,7 +148,7 @@ def _started(job: dict[str, Any]) -> Iterator[tuple[BaseProcess, Connection]]:
 
 def _received(answers: Connection) -> Iterator[dict[str, Any]]:
     """What the process answers, until it ends."""
-    with contextlib.suppress(EOFError):
+    with contextlib.suppress(EOFError, OSError):  # OSError: it ended in the middle of an answer
         while True:
             yield json.loads(answers.recv_bytes())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,16 +17,11 @@ from srbench.errors import DataError
 from srbench.imaging.files import read_image, to_uint8
 
 Uint8Image = NDArray[np.uint8]
+MAX_IMAGES = 24
+"""Most images that are searched for the largest disagreement, evenly spaced."""
 HELD = 256 << 20
 """Most bytes of decoded images that are held, to be looked at again."""
 _log = logging.getLogger(__name__)
-
-
-def hr_paths(run: LoadedRun, dataset: DatasetRecord, scale: float, image: str) -> list[Path]:
-    """Where an HR image, or without HR enlarged LR, may have been kept: merged runs have a folder each."""
-    folders = dict.fromkeys(origin.folder for origin in run.origins.values()) or [run.folder]
-    place = (dataset.content_hash, scale, image)
-    return [folder.hr_path(*place) if dataset.has_hr else folder.lr_path(*place) for folder in folders]
 
 
 def original(dataset: DatasetRecord) -> str:
@@ -41,9 +37,15 @@ class KeptImages:
         self._held: OrderedDict[Path, Uint8Image] = OrderedDict()
         self._size = 0
 
+    def names(self, dataset: DatasetRecord, scale: float, cells: Iterable[CellResult]) -> list[str]:
+        """The images of cells whose HR was kept; of many at most MAX_IMAGES, evenly spaced."""
+        names = dict.fromkeys(image.name for cell in cells for image in cell.images)
+        kept = [name for name in names if any(path.is_file() for path in self._hr_paths(dataset, scale, name))]
+        return kept[:: math.ceil(len(kept) / MAX_IMAGES) or 1]
+
     def hr(self, dataset: DatasetRecord, scale: float, image: str) -> Uint8Image | None:
         """The HR image, or without HR enlarged LR; None where there is none that is whole."""
-        found = (self._read(path) for path in hr_paths(self._run, dataset, scale, image))
+        found = (self._read(path) for path in self._hr_paths(dataset, scale, image))
         return next((hr for hr in found if hr is not None), None)
 
     def srs(self, image: str, cells: Iterable[CellResult], hr: Uint8Image) -> Iterator[tuple[CellResult, Uint8Image]]:
@@ -52,6 +54,12 @@ class KeptImages:
             sr = self._read(self._run.folder_of(cell.id).sr_path(cell.key, image))
             if sr is not None and sr.shape[:2] == hr.shape[:2]:
                 yield cell, sr
+
+    def _hr_paths(self, dataset: DatasetRecord, scale: float, image: str) -> list[Path]:
+        """Where an HR image, or without HR enlarged LR, may have been kept: merged runs have a folder each."""
+        folders = dict.fromkeys(origin.folder for origin in self._run.origins.values()) or [self._run.folder]
+        place = (dataset.content_hash, scale, image)
+        return [folder.hr_path(*place) if dataset.has_hr else folder.lr_path(*place) for folder in folders]
 
     def _read(self, path: Path) -> Uint8Image | None:
         """None where it is not there or damaged: a report does without it."""

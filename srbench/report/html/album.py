@@ -28,9 +28,8 @@ from srbench.analysis.compare import labels_of
 from srbench.bench.results import CellResult, DatasetRecord, RunRecord
 from srbench.bench.store import LoadedRun, RunFolder
 from srbench.protocols.protocol import image_name
-from srbench.report.kept_images import KeptImages, Uint8Image, hr_paths
+from srbench.report.kept_images import KeptImages, Uint8Image
 from srbench.report.plots.crops import (
-    MAX_IMAGES,
     CropBox,
     disagreements,
     gray,
@@ -124,9 +123,7 @@ def _places(run: LoadedRun, kept: KeptImages, dataset: DatasetRecord) -> Iterato
 def _windows(run: LoadedRun, kept: KeptImages, dataset: DatasetRecord, scale: float) -> Iterator[list[CropPlace]]:
     """For each image with kept SR its two windows with the largest disagreement, which do not overlap."""
     cells = _cells(run, dataset, scale)
-    names = list(dict.fromkeys(image.name for cell in cells.values() for image in cell.images))
-    there = [name for name in names if any(path.is_file() for path in hr_paths(run, dataset, scale, name))]
-    for image in there[:: math.ceil(len(there) / MAX_IMAGES) or 1]:
+    for image in kept.names(dataset, scale, cells.values()):
         hr = kept.hr(dataset, scale, image)
         if hr is None:
             continue

@@ -15,7 +15,7 @@ from srbench.analysis.compare import labels_of
 from srbench.bench.results import CellResult, DatasetRecord
 from srbench.bench.store import LoadedRun
 from srbench.report.escape import one_line, safe_file_name
-from srbench.report.kept_images import KeptImages, Uint8Image, hr_paths, original
+from srbench.report.kept_images import KeptImages, Uint8Image, original
 from srbench.report.plots.figures import STYLE, render
 from srbench.report.tables.grid import DASH, main_metrics, printed
 from srbench.system.names import short_labels
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 MAX_PANELS = 9
 """Methods on a sheet; HR is one more."""
-MAX_IMAGES = 24
-"""Most images that are searched for the largest disagreement, evenly spaced."""
 SEARCHED = 2**23
 """Most pixels in which windows are searched: of a larger image, the middle."""
 _DRAWN = 1200
@@ -95,7 +93,7 @@ def choose(run: LoadedRun, kept: KeptImages, dataset: DatasetRecord, scale: floa
     """
     cells = panels([cell for cell in run.cells if (cell.id.dataset, cell.id.scale) == (dataset.name, scale)], run)
     best: tuple[tuple[bool, float], Sheet] | None = None
-    for image in _spaced(_kept_images(run, dataset, scale, cells)):
+    for image in kept.names(dataset, scale, cells):
         hr = kept.hr(dataset, scale, image)
         if hr is None:
             continue
@@ -183,15 +181,6 @@ def disagreements(
             return
         yield CropBox(top, left, high, wide), float(means[top, left])
         means[max(0, top - high + 1) : top + high, max(0, left - wide + 1) : left + wide] = -1
-
-
-def _kept_images(run: LoadedRun, dataset: DatasetRecord, scale: float, cells: Sequence[CellResult]) -> list[str]:
-    names = dict.fromkeys(image.name for cell in cells for image in cell.images)
-    return [name for name in names if any(path.is_file() for path in hr_paths(run, dataset, scale, name))]
-
-
-def _spaced(names: list[str]) -> list[str]:
-    return names[:: math.ceil(len(names) / MAX_IMAGES)] if names else names
 
 
 def gray(image: Uint8Image) -> NDArray[np.float32]:
