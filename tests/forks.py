@@ -108,7 +108,8 @@ class Forks:
             listener.bind(str(self.folder / "socket"))
             listener.listen()
             number = listener.fileno()
-            code = f"import sys; sys.path.insert(1, {str(HERE)!r}); import forks; forks.serve({number})"
+            # not from the folder that tests are started in: a test is of the srbench that is installed
+            code = f"import sys; sys.path[0] = {str(HERE)!r}; import forks; forks.serve({number})"
             self._process = subprocess.Popen(
                 [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=[number]
             )

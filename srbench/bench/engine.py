@@ -19,7 +19,7 @@ from srbench.bench.options import Options
 from srbench.bench.parted import Parted
 from srbench.bench.plan import Plan, PlannedJob
 from srbench.bench.record import Record
-from srbench.bench.results import CellResult, Computed, FailedCell
+from srbench.bench.results import CellResult, Computed, FailedCell, RunRecord
 from srbench.bench.speed_column import due, write_speed
 from srbench.bench.store import LoadedRun, RunFolder, read_run
 from srbench.bench.stored_cells import StoredCells
@@ -52,6 +52,7 @@ class Engine:
         self.folder = RunFolder(options.out / plan.run_id)
         self._began = time.monotonic()
         self._record = Record(plan, self.folder, options.command, self._notes())
+        self._content: RunRecord | None = None  # of the finished run's run.json
         self._cells = StoredCells(plan, self.folder, self._record, options)
         self._left = Workload(plan.jobs, options)
         self._parted: dict[str, Parted] = {}  # by key of the cell
@@ -108,12 +109,12 @@ class Engine:
                     self._end(*ended)
             elif self._left:
                 time.sleep(POLL)
-        self._record.finish()
+        self._content = self._record.finish()
         return self.folder
 
     def load(self) -> LoadedRun:
         """The run as this engine finished it, even if another process has written run.json since."""
-        return read_run(self.folder.path, self._record.content())
+        return read_run(self.folder.path, self._content)
 
     def time_methods(self) -> str:
         """Time the run's methods unless that is done; returns why it failed, or nothing.

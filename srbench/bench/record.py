@@ -47,7 +47,6 @@ class Record:
         self._trainings: dict[str, TrainingRecord] = {}  # by weights
         self._started = _now()
         self._tracebacks = 0
-        self._finished: str | None = None
         self._begun = False
         self._written = 0.0
         self._noted = False
@@ -94,21 +93,24 @@ class Record:
             self.check_folder()
             self._write(None)
 
-    def finish(self) -> None:
+    def finish(self) -> RunRecord:
         """Write that the run is finished, unless run.json says so, and make it the newest run.
 
-        A run that was finished before is left unchanged if its folder is read-only.
+        A run that was finished before is left unchanged, and may be in a folder that is read-only.
+
+        Returns:
+            The content of run.json: where the values were known, it tells of the machine that computed them.
         """
         known = self._known_to_be_finished()
         if known is not None:
-            self._started, self._finished = known.started, known.finished
             with suppress(StoreError):
                 self._write_trainings()
                 self._folder.mark_newest()
-        else:
-            self.check_folder()
-            self._write(_now())
-            self._folder.mark_newest()
+            return known
+        self.check_folder()
+        record = self._write(_now())
+        self._folder.mark_newest()
+        return record
 
     def check_folder(self) -> None:
         """Check that the run's folder was not removed during the run.
@@ -143,11 +145,12 @@ class Record:
             warn(f"{error} It is written again, from the cells.")
             return None
 
-    def _write(self, finished: str | None) -> None:
-        self._finished = finished
+    def _write(self, finished: str | None) -> RunRecord:
         self._write_trainings()
-        self._folder.write_record(self.content())
+        record = self.content(finished)
+        self._folder.write_record(record)
         self._written, self._noted = time.monotonic(), False
+        return record
 
     def _write_trainings(self) -> None:
         """Store the trainings of cells that are not stored yet."""
@@ -155,8 +158,8 @@ class Record:
             if self._folder.read_training(weights) is None:
                 self._folder.write_training(training)
 
-    def content(self) -> RunRecord:
-        """The content of run.json by this process."""
+    def content(self, finished: str | None = None) -> RunRecord:
+        """The content of run.json by this process, with the time at which it finished."""
         plan = self._plan
         return RunRecord(
             id=plan.run_id,
@@ -175,7 +178,7 @@ class Record:
             environment=self._environment,
             started=self._started,
             notes=self._all_notes(),
-            finished=self._finished,
+            finished=finished,
         )
 
     def _all_notes(self) -> tuple[str, ...]:

@@ -82,9 +82,17 @@ def test_a_finished_run_of_somebody_else_can_be_shown(tmp_path: Path, monkeypatc
         monkeypatch.setattr(owner, name, refuse)
     with pytest.raises(StoreError, match="Permission denied"):
         unfinished.finish()
-    finished.finish()
+    assert finished.finish() == before[1]
     assert (folder.record_path.stat().st_mtime_ns, folder.read_record()) == before
-    assert finished.content().finished == before[1].finished
+
+
+def test_known_values_keep_the_machine_that_computed_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = RunFolder(tmp_path / "run")
+    known(folder).finish()
+    before = folder.read_record()
+    monkeypatch.setattr("srbench.bench.record.machine", lambda: {"platform": "another"})
+    assert known(folder).finish() == folder.read_record() == before
+    assert known(RunFolder(tmp_path / "other")).finish().environment["platform"] == "another"
 
 
 def learned(folder: Path, inputs: dict[str, str]) -> tuple[Record, RunFolder]:
