@@ -13,7 +13,8 @@ from typing import Any
 from srbench.bench.engine import Engine
 from srbench.bench.options import Options, Request
 from srbench.bench.part import Part
-from srbench.bench.plan import Plan, PlannedJob, make_plan
+from srbench.bench.plan import Plan, PlannedJob
+from srbench.bench.planning import make_plan
 from srbench.bench.results import CellResult, Computed, FailedCell, ImageResult
 from srbench.bench.task import Began, CellTask, Event, Failure, ImageDone, SpeedTask
 from srbench.bench.workbench import Setting

@@ -10,7 +10,8 @@ import numpy as np
 from conftest import photograph, save
 
 from srbench.bench.options import Request
-from srbench.bench.plan import Plan, make_plan
+from srbench.bench.plan import Plan
+from srbench.bench.planning import make_plan
 from srbench.plugins.registry import Registry
 
 IMAGES = 6

@@ -57,7 +57,7 @@ def needs(metric: Metric, registry: Registry) -> tuple[str, dict[str, Path]]:
     Raises:
         DataError: it cannot be computed here; says what is missing.
     """
-    parts = [registry.metric_hash(metric.name), *(f"{package}-{_version(package)}" for package in metric.packages)]
+    parts = [registry.metrics.hash(metric.name), *(f"{package}-{_version(package)}" for package in metric.packages)]
     files = find(metric.weights, metric.name)
     if metric.ask is not None:
         files |= checked_by_name(metric.ask())

@@ -78,7 +78,7 @@ def may_overlap(job: PlannedJob, metrics: Iterable[Metric], registry: Registry) 
     if job.watched and registry.host_origin(job.card.name) is None:
         return False
     apart = (
-        metric.weights or metric.ask or ":" in metric.name or registry.is_foreign_metric(metric.name)
+        metric.weights or metric.ask or ":" in metric.name or registry.metrics.is_foreign(metric.name)
         for metric in metrics
     )
     return not any(apart)

@@ -9,7 +9,8 @@ from pathlib import Path
 from srbench.bench.engine import Engine
 from srbench.bench.interfaces import Watcher
 from srbench.bench.options import Options, Request
-from srbench.bench.plan import Plan, make_plan, run_command
+from srbench.bench.plan import Plan
+from srbench.bench.planning import make_plan, run_command
 from srbench.bench.store import LoadedRun
 from srbench.errors import UsageError
 from srbench.method import Method

@@ -34,7 +34,7 @@ from srbench.training.progress import Report, TrainingProgress
 from srbench.weights import make_method
 
 if TYPE_CHECKING:
-    from srbench.speed.measure import SpeedRequest
+    from srbench.speed.request import SpeedRequest
     from srbench.speed.roofline import Peaks
 
 Response = tuple[dict[str, Any], list[NDArray[Any]]]

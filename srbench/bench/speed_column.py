@@ -74,8 +74,9 @@ def time_methods(
 ) -> RunSpeed:
     """Time methods on a device."""
     from srbench.plugins.card import Choice
-    from srbench.speed.measure import SpeedRequest, SpeedTest
+    from srbench.speed.measure import SpeedTest
     from srbench.speed.modes import Mode
+    from srbench.speed.request import SpeedRequest
     from srbench.system.machine import device_name
 
     cards = [registry.card(name) for name in methods]

@@ -298,7 +298,7 @@ class Workbench:
         """
         changed = [job.id.method] if self.registry.card(job.card.name).source_hash != job.card.source_hash else []
         for name, known in self.scoring.hashes.items():
-            if not known.startswith(self.registry.metric_hash(name)):
+            if not known.startswith(self.registry.metrics.hash(name)):
                 changed.append(name)
         if changed:
             raise MethodError(f"the code of {', '.join(changed)} was changed while the run was going on; run again")

@@ -168,7 +168,7 @@ def _weights_of(name: str) -> tuple[str, ...]:
     if name in NETWORKS:
         return (name,)
     registry = Registry()
-    return registry.metric(name).weights if name in registry.metric_names else ()
+    return registry.metric(name).weights if name in registry.metrics.names else ()
 
 
 def _metrics_by_weights() -> dict[str, list[str]]:
@@ -180,7 +180,7 @@ def _metrics_by_weights() -> dict[str, list[str]]:
 
     registry = Registry()
     needed: dict[str, list[str]] = {}
-    for metric in registry.metric_names:
+    for metric in registry.metrics.names:
         with suppress(UsageError):  # a broken plugin is its author's affair
             for name in registry.metric(metric).weights:
                 needed.setdefault(name, []).append(metric)

@@ -83,6 +83,6 @@ def _names_of_weights() -> dict[str, str]:
     from srbench.data.fetch.networks import NETWORKS
     from srbench.plugins.registry import Registry
 
-    return {name: f"the metric {name}" for name in Registry().metric_names} | {
+    return {name: f"the metric {name}" for name in Registry().metrics.names} | {
         name: f"the network {name}" for name in NETWORKS
     }

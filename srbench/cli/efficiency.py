@@ -128,8 +128,9 @@ def _speeds(
     from srbench.cli.console import stderr
     from srbench.protocols.builtin import get_protocol
     from srbench.speed.challenge import SIDE
-    from srbench.speed.measure import SpeedRequest, SpeedTest
+    from srbench.speed.measure import SpeedTest
     from srbench.speed.modes import Mode
+    from srbench.speed.request import SpeedRequest
 
     request = SpeedRequest(
         choices=tuple({choice.card.name: choice for choice in choices}.values()),

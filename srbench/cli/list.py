@@ -122,7 +122,7 @@ def _metrics(registry: Registry) -> list[dict[str, Any]]:
     from srbench.errors import DataError, UsageError
 
     found: list[dict[str, Any]] = []
-    for name in registry.metric_names:
+    for name in registry.metrics.names:
         try:
             metric = registry.metric(name)
             reason = ""

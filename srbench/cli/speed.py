@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     import torch
     from rich.console import Console
 
-    from srbench.speed.measure import SpeedRequest, SpeedTest
+    from srbench.speed.measure import SpeedTest
     from srbench.speed.modes import Mode
     from srbench.speed.record import SpeedRecord, SpeedRow
+    from srbench.speed.request import SpeedRequest
     from srbench.speed.roofline import Peaks
 
 
@@ -79,8 +80,9 @@ def speed(
     from srbench.plugins.registry import Registry
     from srbench.protocols.builtin import get_protocol
     from srbench.speed.folder import require_writable
-    from srbench.speed.measure import SpeedRequest, SpeedTest
+    from srbench.speed.measure import SpeedTest
     from srbench.speed.modes import DEFAULTS, parse_mode
+    from srbench.speed.request import SpeedRequest
 
     if against is not None and json:
         raise UsageError("--against prints a comparison and --json one record; leave one of them out.")

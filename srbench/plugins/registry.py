@@ -13,37 +13,35 @@ import contextlib
 import dataclasses
 import inspect
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 from srbench.errors import UsageError
-from srbench.isolation.host import HostError, RemoteError
 from srbench.isolation.hosts import Hosts, Origin
 from srbench.method import LearnedMethod, Method, MethodInfo
-from srbench.metrics import bridge
 from srbench.metrics.hosted import hosted_metric
-from srbench.metrics.metric import LEFT_OUT, Metric
+from srbench.metrics.metric import Metric
 from srbench.models.code import has_network, networks
 from srbench.models.parse import is_model
 from srbench.models.roads import no_method
 from srbench.models.spec import Spec
 from srbench.plugins.card import Card, Choice, card_of, contract_hash, from_json, to_json
 from srbench.plugins.ensemble import SIGN, ensemble_card, ensemble_class, without_sign
+from srbench.plugins.hosted import ask, claim, is_foreign, reading
 from srbench.plugins.loading import import_file, leads_to, load_entry, module_file, package_of, take
+from srbench.plugins.metrics import Metrics
 from srbench.plugins.models import Models, card_of_model
 from srbench.plugins.notebook_source import class_source
 from srbench.plugins.selection import select_choices
 from srbench.recipe import Recipe
 from srbench.system.files import write_atomically
 from srbench.system.hashes import parse_json
-from srbench.system.names import unknown
 from srbench.system.places import cache_folder, is_file
 from srbench.system.source import source_hash
 
 METHOD_GROUP = "srbench.methods"
-METRIC_GROUP = "srbench.metrics"
 
 
 class Registry:
@@ -70,9 +68,8 @@ class Registry:
         self.described = dict(described or {})
         self._is_hosted = hosted
         self._methods: dict[str, EntryPoint | type[Method] | Origin] = {}
-        self._metrics: dict[str, EntryPoint | Metric] = {}
-        self.refused = (*take("method", METHOD_GROUP, self._methods), *take("metric", METRIC_GROUP, self._metrics))
-        self._plugin_of: dict[str, Path] = {}
+        self.metrics = Metrics(self.hosts if hosted else None)
+        self.refused = (*take("method", METHOD_GROUP, self._methods), *self.metrics.refused)
         self._cards: dict[str, Card] = {}
         self._networks: list[Path] = []  # plugin files with nothing but networks
         files: dict[Path, Path] = {}
@@ -123,11 +120,6 @@ class Registry:
     def models(self) -> tuple[Spec, ...]:
         """The models that were selected, with which another process can make the same registry."""
         return self._models.specs
-
-    @property
-    def metric_names(self) -> list[str]:
-        """All metric names."""
-        return list(self._metrics)
 
     def method(self, name: str) -> type[Method]:
         """A method's class.
@@ -193,14 +185,14 @@ class Registry:
             return None
         if spec is not None:
             base = self._methods.get(spec.method) if spec.kind == "weights" else None
-            if spec.kind == "weights" and (base is None or not self._is_foreign(base)):
+            if spec.kind == "weights" and (base is None or not is_foreign(base)):
                 return None
             plugins = base.plugins if isinstance(base, Origin) else ()
             return Origin(spec.name, plugins, (spec,))
         entry = self._methods.get(name)
         if isinstance(entry, Origin):
             return entry
-        return Origin(package_of(entry)) if isinstance(entry, EntryPoint) and self._is_foreign(entry) else None
+        return Origin(package_of(entry)) if isinstance(entry, EntryPoint) and is_foreign(entry) else None
 
     def watched(self, name: str) -> bool:
         """Whether a method's code is third-party, so that its reads must be recorded."""
@@ -208,17 +200,8 @@ class Registry:
         spec = self._models.get(name)
         entry = self._methods.get(spec.method if spec else name)
         return (spec is not None and spec.kind not in ("images", "weights")) or (
-            entry is not None and self._is_foreign(entry)
+            entry is not None and is_foreign(entry)
         )
-
-    def is_foreign_metric(self, name: str) -> bool:
-        """Whether a metric's code is third-party, other than of a known library."""
-        entry = self._metrics.get(name)
-        return entry is not None and self._is_foreign(entry)
-
-    @staticmethod
-    def _is_foreign(entry: EntryPoint | type[Method] | Metric | Origin) -> bool:
-        return not (isinstance(entry, EntryPoint) and entry.value.startswith("srbench."))
 
     def card(self, name: str) -> Card:
         """The card of a method; the method is imported only if it has changed since the card was cached.
@@ -268,29 +251,16 @@ class Registry:
         if origin is None:
             self.method(name)
         elif not origin.plugins:
-            self._ask(origin, f"'{name}' of {card.origin}", "card", name)
+            ask(self.hosts, origin, f"'{name}' of {card.origin}", "card", name)
 
     def _described(self, name: str, path: Path, source: str, origin: str) -> Card:
         """The card of an installed package's method, which is imported here or in a host."""
         where = self.host_origin(name)
         if where is None:
             return card_of(self.method(name), source, path.parent, origin)
-        head = self._ask(where, f"'{name}'", "card", name)
-        with _checked(f"'{name}' of {origin}"):
+        head = ask(self.hosts, where, f"'{name}'", "card", name)
+        with reading(f"'{name}' of {origin}"):
             return from_json(head["card"], path, source, origin)
-
-    def _ask(self, origin: Origin, what: str, command: str, *arguments: Any) -> dict[str, Any]:
-        """Send a command to a host.
-
-        Raises:
-            UsageError: the code cannot be imported there.
-        """
-        try:
-            return self.hosts.of(origin).ask(command, *arguments).head
-        except (HostError, RemoteError) as error:
-            self.hosts.of(origin).close()
-            kind = f"{error.kind}: " if isinstance(error, RemoteError) else ""
-            raise UsageError(f"{what} cannot be imported: {kind}{error}.") from error
 
     def select(self, patterns: Iterable[str]) -> list[Choice]:
         """Methods by ``name``, ``name:recipe`` and globs of both, each once, in the order given.
@@ -318,44 +288,12 @@ class Registry:
         return self.card(name).info.version if name in self._methods else None
 
     def metric(self, name: str) -> Metric:
-        """A metric by name, or of another library as ``library:function``.
-
-        Raises:
-            UsageError: there is none of that name, or it cannot be imported.
-        """
-        entry = self._metrics.get(name)
-        if entry is None and ":" in name:
-            return bridge.bridged(name)
-        if entry is None and name in LEFT_OUT:
-            raise UsageError(LEFT_OUT[name])
-        if entry is None:
-            raise unknown("metric", name, self._metrics)
-        if isinstance(entry, EntryPoint) and self._is_hosted and self._is_foreign(entry):
-            origin, place = Origin(package_of(entry)), module_file(entry)
-            plain = self._ask(origin, f"'{name}' ({entry.value})", "metric", name)
-            with _checked(f"'{name}' of {origin.name}"):
-                entry = self._metrics[name] = hosted_metric(self.hosts, origin, plain["metric"])
-                self._plugin_of[name] = place
-        found = entry if isinstance(entry, Metric) else load_entry(entry)
-        if not isinstance(found, Metric) or found.name != name:
-            raise UsageError(f"The entry point of metric '{name}' does not lead to a Metric of that name.")
-        return found
-
-    def metric_hash(self, name: str) -> str:
-        """Hash of a metric's version and source."""
-        metric = self.metric(name)
-        entry = self._metrics.get(name)
-        if entry is None:
-            path = Path(bridge.__file__)
-        else:
-            path = self._plugin_of[name] if isinstance(entry, Metric) else module_file(entry)
-        return f"{metric.version}-{source_hash(path)[:16]}"
+        """A metric; see :meth:`Metrics.get`."""
+        return self.metrics.get(name)
 
     def of_plugin(self, path: Path) -> tuple[list[str], list[str]]:
         """The names of a plugin file's methods and metrics, in the process that has imported it."""
-        methods = [name for name, entry in self._methods.items() if isinstance(entry, type)]
-        metrics = [name for name, plugin in self._plugin_of.items() if plugin == path.resolve()]
-        return methods, metrics
+        return [name for name, entry in self._methods.items() if isinstance(entry, type)], self.metrics.of_plugin(path)
 
     def _add_plugin(self, path: Path) -> None:
         if not is_file(path):
@@ -369,13 +307,11 @@ class Registry:
             if isinstance(value, type) and issubclass(value, Method) and value.__module__ == module.__name__:
                 if inspect.isabstract(value) or not isinstance(getattr(value, "info", None), MethodInfo):
                     continue
-                self._claim(value.info.name, self._methods, "method", path)
+                claim(value.info.name, self._methods, "method", path)
                 self._methods[value.info.name] = value
                 added += 1
-            elif isinstance(value, Metric) and not self._is_built_in(value):
-                self._claim(value.name, self._metrics, "metric", path)
-                self._metrics[value.name] = value
-                self._plugin_of[value.name] = path.resolve()
+            elif isinstance(value, Metric) and not self.metrics.has_installed(value):
+                self.metrics.add(value, path)
                 added += 1
         self._require(path, is_used=bool(added))
 
@@ -385,21 +321,18 @@ class Registry:
         origin = Origin(str(path), (place,))
         if place not in self.described:
             try:
-                self.described[place] = self._ask(origin, f"Plugin {path}", "describe")
+                self.described[place] = ask(self.hosts, origin, f"Plugin {path}", "describe")
             except UsageError as error:  # the host knows the file by its absolute path
                 raise UsageError(str(error).replace(str(place), str(path))) from error
         found = self.described[place]
-        with _checked(f"Plugin {path}"):
+        with reading(f"Plugin {path}"):
             for data in found["methods"]:
                 card = from_json(data, place, str(found["source"]), str(place))
-                self._claim(card.name, self._methods, "method", path)
+                claim(card.name, self._methods, "method", path)
                 self._methods[card.name] = origin
                 self._cards[card.name] = card
             for data in found["metrics"]:
-                metric = hosted_metric(self.hosts, origin, data)
-                self._claim(metric.name, self._metrics, "metric", path)
-                self._metrics[metric.name] = metric
-                self._plugin_of[metric.name] = place
+                self.metrics.add(hosted_metric(self.hosts, origin, data), path)
             self._require(path, is_used=bool(found["methods"] or found["metrics"]))
 
     def _require(self, path: Path, *, is_used: bool) -> None:
@@ -418,29 +351,6 @@ class Registry:
                     f"Plugin {path} defines no method and no metric; its network is a row as "
                     f"torch:{path}:{networks(path)[0]}?weights=W.pth, without --plugin."
                 )
-
-    def _is_built_in(self, metric: Metric) -> bool:
-        """Whether a plugin has only imported this metric from an installed package."""
-        entry = self._metrics.get(metric.name)
-        return isinstance(entry, EntryPoint) and load_entry(entry) is metric
-
-    @staticmethod
-    def _claim(name: str, taken: Mapping[str, Any], kind: str, path: Path) -> None:
-        if name in taken:
-            raise UsageError(f"Plugin {path} defines {kind} '{name}', which is taken; rename it.")
-
-
-@contextlib.contextmanager
-def _checked(what: str) -> Iterator[None]:
-    """A context for reading a host's description of its code.
-
-    Raises:
-        UsageError: the description is invalid.
-    """
-    try:
-        yield
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{what} has an invalid description: {type(error).__name__}.") from error
 
 
 def _folder_of(method: type[Method]) -> Path:

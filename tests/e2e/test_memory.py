@@ -14,7 +14,7 @@ from srbench.imaging.resize import imresize
 CODE = """
 import resource, sys
 from srbench.bench.options import Request
-from srbench.bench.plan import make_plan
+from srbench.bench.planning import make_plan
 from srbench.bench.results import Computed
 from srbench.bench.task import CellTask
 from srbench.bench.workbench import Workbench

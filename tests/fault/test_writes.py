@@ -14,7 +14,8 @@ import pytest
 from srbench.bench import record
 from srbench.bench.engine import Engine
 from srbench.bench.options import Options, Request
-from srbench.bench.plan import Plan, PlannedJob, make_plan
+from srbench.bench.plan import Plan, PlannedJob
+from srbench.bench.planning import make_plan
 from srbench.bench.results import CellResult, FailedCell
 from srbench.bench.store import RunFolder, read_run
 from srbench.plugins.registry import Registry

@@ -175,8 +175,8 @@ def test_nothing_is_called_utils() -> None:
             {"torch", "cv2"},
         ),
         (
-            "from srbench.plugins.registry import Registry; r = Registry(); [r.metric(n) for n in r.metric_names];"
-            "r.metric('piq:fsim'); r.metric_hash('torchmetrics:peak_signal_noise_ratio')",
+            "from srbench.plugins.registry import Registry; r = Registry(); [r.metric(n) for n in r.metrics.names];"
+            "r.metric('piq:fsim'); r.metrics.hash('torchmetrics:peak_signal_noise_ratio')",
             {"torch", "torchvision", "piq", "torchmetrics", "cv2", "scipy"},
         ),
     ],

@@ -11,7 +11,7 @@ import pytest
 from srbench.bench import availability as module
 from srbench.bench.availability import needs, scoring_of
 from srbench.bench.options import Request
-from srbench.bench.plan import make_plan
+from srbench.bench.planning import make_plan
 from srbench.data.fetch.networks import NETWORKS, NetworkFile, networks_folder
 from srbench.errors import DataError
 from srbench.plugins.registry import Registry

@@ -23,7 +23,7 @@ from srbench.bench.engines.cluster import Cluster
 from srbench.bench.engines.joining import require_answer
 from srbench.bench.engines.node import package_hash
 from srbench.bench.options import Options, Request
-from srbench.bench.plan import make_plan
+from srbench.bench.planning import make_plan
 from srbench.bench.workbench import Setting
 from srbench.cli.main import app
 from srbench.errors import UsageError

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from srbench.bench.options import Request
-from srbench.bench.plan import make_plan
+from srbench.bench.planning import make_plan
 from srbench.data.own.folders import image_files
 from srbench.errors import DataError, MethodError, UsageError
 from srbench.imaging.suffixes import OTHER_SUFFIXES, SUFFIXES

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from srbench.bench.options import Request
-from srbench.bench.plan import Plan, make_plan, run_command
+from srbench.bench.plan import Plan
+from srbench.bench.planning import make_plan, run_command
 from srbench.bench.speed_column import due
 from srbench.errors import UsageError
 from srbench.metrics.pooling import POOLS

@@ -10,7 +10,7 @@ import pytest
 
 from srbench.bench import record as module
 from srbench.bench.options import Request
-from srbench.bench.plan import make_plan
+from srbench.bench.planning import make_plan
 from srbench.bench.record import Record
 from srbench.bench.results import CellResult, FailedCell, TrainingRecord
 from srbench.bench.store import RunFolder

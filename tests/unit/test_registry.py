@@ -49,7 +49,7 @@ def test_built_ins_come_through_entry_points() -> None:
         "srcnn-y-955", "srcnn-rgb", "fsrcnn", "fsrcnn-s", "autoencoder", "aplus", "gradient-prior",
     }  # fmt: skip
     assert expected <= set(registry.method_names)
-    assert {"psnr", "ssim", "mse"} <= set(registry.metric_names)
+    assert {"psnr", "ssim", "mse"} <= set(registry.metrics.names)
     for name in registry.method_names:
         assert registry.method(name).info.name == name
 

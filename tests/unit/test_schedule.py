@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from srbench.bench import schedule
 from srbench.bench.costs import GUESS, Costs
 from srbench.bench.options import Options, Request
-from srbench.bench.plan import make_plan
+from srbench.bench.planning import make_plan
 from srbench.bench.schedule import SHORTEST, longest_first, spans, workers_for
 from srbench.errors import DeviceError
 from srbench.plugins.registry import Registry

@@ -19,10 +19,12 @@ from srbench.inference import tiled
 from srbench.method import LearnedMethod
 from srbench.plugins.registry import Registry
 from srbench.protocols.builtin import get_protocol
-from srbench.speed.measure import SpeedRequest, SpeedTest, lr_size
+from srbench.speed.contender import Contenders
+from srbench.speed.measure import SpeedTest
 from srbench.speed.memory import peak_bytes
 from srbench.speed.modes import FEATURES, PRECISIONS, Mode, as_input, parse_mode, put_into
 from srbench.speed.record import SpeedRow
+from srbench.speed.request import SpeedRequest, lr_size
 from srbench.speed.roofline import Peaks, Work, measure_peaks
 from srbench.speed.timing import (
     SynchronisedClock,
@@ -304,7 +306,7 @@ def test_out_of_memory_goes_on_in_tiles(ask: Callable[[], None], monkeypatch: py
 
     monkeypatch.setattr(method_class, "upscale", small_only)
     wanted = request("fsrcnn")
-    test = SpeedTest(Registry(), get_protocol("vdsr"), CPU)
+    test = Contenders(Registry(), get_protocol("vdsr"), CPU, clock_of(CPU))
     method = test._method(wanted.choices[0], 2, Mode())
     with torch.inference_mode():
         run, tile = test._fitting(method, 2, Mode(), "whole", (1, 1, 300, 300))

@@ -13,9 +13,10 @@ import torch
 from srbench.plugins.registry import Registry
 from srbench.protocols.builtin import get_protocol
 from srbench.speed import gpu_meter
-from srbench.speed.measure import SpeedRequest, SpeedTest, describe_machine
+from srbench.speed.measure import SpeedTest, describe_machine
 from srbench.speed.modes import Mode, parse_mode
 from srbench.speed.record import SpeedRecord
+from srbench.speed.request import SpeedRequest
 from srbench.speed.roofline import Peaks
 from srbench.system.machine import device_name, versions
 from srbench.system.sealed import sealed
