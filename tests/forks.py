@@ -23,6 +23,7 @@ import sys
 import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
@@ -168,6 +169,7 @@ def serve(number: int) -> None:
         library(package)
     preloaded.extend(OF_HOSTS)
     sys.path.remove(str(HERE))
+    _forget_the_end()
     gc.freeze()
     listener = socket.socket(fileno=number)
     waiting: dict[int, tuple[int, socket.socket]] = {}
@@ -202,6 +204,15 @@ def serve(number: int) -> None:
             os.close(stream)
         asked.sendall(b"%d\n" % pid)
         waiting[os.pidfd_open(pid)] = pid, asked
+
+
+def _forget_the_end() -> None:
+    """Leave what libraries do at an interpreter's end to this process: half of what a short program takes."""
+    from torch._dynamo.utils import dump_compile_times
+
+    atexit.unregister(dump_compile_times)
+    for known in list(weakref.finalize._registry):  # type: ignore[attr-defined]
+        known.atexit = False
 
 
 def _own_modules() -> Iterator[str]:

@@ -90,6 +90,9 @@ def _options(
     """Options before the verb."""
 
 
+_COMMAND = typer.main.get_command(app)
+
+
 def main() -> None:
     """The program ``srbench``."""
     debug = "--debug" in sys.argv[1:]
@@ -104,7 +107,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):  # replace characters that the terminal lacks
             stream.reconfigure(errors="replace")
     try:
-        app()
+        _COMMAND()
     except SystemExit as error:
         if error.code == 1 and nobody_reads(error):  # of --help, which is not guarded
             sys.exit(EXIT_PIPE)
