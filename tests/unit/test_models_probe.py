@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from srbench.errors import DataError
 from srbench.inference import run_method
+from srbench.isolation import host
 from srbench.models import probe
 from srbench.models.inspection import find_traits
 from srbench.models.loaded import LoadedModel, open_file
@@ -31,6 +32,7 @@ HEADER = "import os, signal, time\nimport torch\nfrom srbench.models.loaded impo
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], str]]:
     """Puts a module of the test's own in the place of a kind's reader, in the process that tries files."""
     server: Any = forkserver._forkserver
+    monkeypatch.setattr(host, "preloaded", [host.SERVING])  # the server is started for one test
 
     def put(opening: str, running: str) -> str:
         (tmp_path / "stand_in_reader.py").write_text(
