@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
 from statistics import fmean
 
 import numpy as np
@@ -12,10 +11,11 @@ import numpy as np
 from srbench.errors import DataError
 from srbench.explain.making import Original
 from srbench.explain.variant import Variant
-from srbench.explain.windows import windowed_ssim
-from srbench.imaging.resize import round_half_up, shave
+from srbench.explain.windows import Window, windowed_ssims
+from srbench.imaging.bands import bands
+from srbench.imaging.resize import round_half_up
 from srbench.metrics.pixel import psnr_of_mse
-from srbench.protocols.planes import Floats, Plane
+from srbench.protocols.planes import Floats, Plane, plane_of
 
 Key = tuple[object, ...]
 _WHOLE: dict[str, Callable[[Floats], Floats]] = {
@@ -45,21 +45,12 @@ class Scores:
         Raises:
             DataError: the image is too small.
         """
-        views: dict[tuple[str, Plane], _View] = {}
-        measured: dict[Key, tuple[float, int]] = {}
-        done: set[Key] = set()
-        for variant in variants:
-            row, key = _row(variant), _measured(variant)
-            if row in done:
-                continue
-            done.add(row)
-            if key not in measured:
-                pixels = (variant.sr, variant.plane)
-                if pixels not in views:
-                    sr = _WHOLE[variant.sr](image)
-                    views[pixels] = _View(original, *original.pair(sr, variant.plane, 0))
-                measured[key] = views[pixels].measure(variant)
-            self.rows.setdefault(row, []).append(measured[key])
+        rows = {_row(variant): variant for variant in variants}
+        once = {_measured(variant): variant for variant in rows.values()}
+        measured = _squared_errors(original, image, [v for v in once.values() if v.window is None])
+        measured |= _ssims(original, image, [v for v in once.values() if v.window is not None])
+        for row, variant in rows.items():
+            self.rows.setdefault(row, []).append(measured[_measured(variant)])
 
     def figure(self, variant: Variant) -> float:
         """A variant's figure over the images that were added: PSNR in dB, or SSIM."""
@@ -84,26 +75,48 @@ def _measured(variant: Variant) -> Key:
     return (variant.making, variant.sr, variant.plane, variant.shave, variant.window)
 
 
-@dataclass
-class _View:
-    """SR and target as one plane of them, not shaved."""
+def _border(variant: Variant, scale: int) -> int:
+    times, extra = variant.shave
+    return times * scale + extra
 
-    original: Original
-    sr: Floats
-    target: Floats
 
-    @cached_property
-    def difference(self) -> Floats:
-        return self.sr - self.target
+def _squared_errors(original: Original, image: Floats, variants: Iterable[Variant]) -> dict[Key, tuple[float, int]]:
+    """Rows of :class:`Scores` for PSNR. In bands, of which all that is made stays in the processor's cache."""
+    views: dict[tuple[str, Plane], list[tuple[Key, int]]] = {}
+    for variant in variants:
+        views.setdefault((variant.sr, variant.plane), []).append((_measured(variant), _border(variant, original.scale)))
+    height, width = image.shape[:2]
+    found = {key: (0.0, 0) for group in views.values() for key, _ in group}
+    for band in bands(height, width, 3):
+        whole = {sr: _WHOLE[sr](image[band]) for sr in dict.fromkeys(sr for sr, _ in views)}
+        for (sr, plane), group in views.items():
+            difference = plane_of(whole[sr], plane) - original.plane(plane)[band]
+            lines = difference.reshape(len(difference), -1)
+            channels = lines.shape[1] // width
+            for key, border in group:
+                top, bottom = (min(max(row - band.start, 0), len(lines)) for row in (border, height - border))
+                errors = lines[top:bottom, border * channels : (width - border) * channels]
+                total, count = found[key]
+                found[key] = total + float(np.einsum("ij,ij", errors, errors)), count + errors.size
+    return found
 
-    def measure(self, variant: Variant) -> tuple[float, int]:
-        """A row of :class:`Scores`."""
-        times, extra = variant.shave
-        width = times * self.original.scale + extra
-        if variant.window is None:
-            errors = shave(self.difference, width).ravel()
-            return float(errors @ errors), errors.size
+
+def _ssims(original: Original, image: Floats, variants: Iterable[Variant]) -> dict[Key, tuple[float, int]]:
+    """Rows of :class:`Scores` for SSIM.
+
+    Raises:
+        DataError: the image is too small.
+    """
+    groups: dict[tuple[str, Plane, int], dict[Window, Key]] = {}
+    for variant in variants:
+        assert variant.window is not None
+        group = (variant.sr, variant.plane, _border(variant, original.scale))
+        groups.setdefault(group, {})[variant.window] = _measured(variant)
+    found: dict[Key, tuple[float, int]] = {}
+    for (whole, plane, border), keys in groups.items():
         try:
-            return windowed_ssim(shave(self.sr, width), shave(self.target, width), variant.window), 1
+            values = windowed_ssims(*original.pair(_WHOLE[whole](image), plane, border), keys)
         except ValueError as error:
-            raise DataError(f"{self.original.name} cannot be scored: {error}; leave it out.") from None
+            raise DataError(f"{original.name} cannot be scored: {error}; leave it out.") from None
+        found |= {key: (values[window], 1) for window, key in keys.items()}
+    return found
