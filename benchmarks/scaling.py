@@ -39,6 +39,12 @@ from srbench.bench.task import SpeedTask
 from srbench.plugins.registry import Registry
 
 EMPTY_WORKERS = 4
+ON_FEW_CORES = {
+    "RAY_worker_register_timeout_seconds": "1800",
+    "RAY_worker_maximum_startup_concurrency": "4",
+    "RAY_memory_monitor_refresh_ms": "0",
+}
+"""Sixty-four processes that start on two cores take minutes, after which Ray would start others in their place."""
 
 
 class SimulatedEngine(Engine):
@@ -121,6 +127,7 @@ def main() -> None:
     parser.add_argument("--empty", type=int, default=200, help="cells of no length, for the overhead")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
+    os.environ |= ON_FEW_CORES
     os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parents[1])  # where workers find what sleeps
     rows = []
     for workers in map(int, given.workers.split(",")):

@@ -32,11 +32,14 @@ from typing import Any
 import srbench
 
 LATER = (
-    *("HOME", "OLDPWD", "PATH", "PWD", "SHLVL", "_", "MPLCONFIGDIR", "PYTEST_CURRENT_TEST", "TORCH_HOME"),
+    *("HOME", "OLDPWD", "PATH", "PWD", "PYTHONPATH", "SHLVL", "_", "MPLCONFIGDIR", "PYTEST_CURRENT_TEST", "TORCH_HOME"),
     *("HTTPS_PROXY", "NO_PROXY", "https_proxy", "no_proxy"),
 )
 LATER_PREFIXES = ("HF_", "RAY_", "SRBENCH_")
-"""Variables that nothing reads before the program begins."""
+"""Variables that nothing reads before the program begins. PYTHONPATH is read for it: :func:`_added_folders`."""
+AT_FIRST = os.environ.get("PYTHONPATH", "")
+FROM_THE_START = ("sitecustomize.py", "srbench")
+"""What a folder in PYTHONPATH must not hold, for it would have been imported before."""
 NOT_YET = {"datasets", "huggingface_hub", "ray"}
 """What reads some of them as it is imported."""
 
@@ -101,7 +104,8 @@ class Forks:
         """Have it ready."""
         if self._process is not None:
             return
-        (self.folder / "environment.json").write_text(json.dumps(dict(os.environ)))
+        environment = os.environ | {"PYTHONPATH": AT_FIRST}  # not that of the test which happens to be the first
+        (self.folder / "environment.json").write_text(json.dumps(environment))
         program = self.folder / "srbench"
         program.write_text(COMMAND.format(python=sys.executable, here=str(HERE), folder=str(self.folder)))
         program.chmod(0o755)
@@ -112,7 +116,11 @@ class Forks:
             # not from the folder that tests are started in: a test is of the srbench that is installed
             code = f"import sys; sys.path[0] = {str(HERE)!r}; import forks; forks.serve({number})"
             self._process = subprocess.Popen(
-                [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=[number]
+                [sys.executable, "-c", code],
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[number],
             )
 
     def close(self) -> None:
@@ -124,10 +132,17 @@ class Forks:
 def suits(folder: Path, environment: Mapping[str, str]) -> bool:
     """Whether a program in this environment can be a fork: all differences are read after the imports."""
     known = json.loads((folder / "environment.json").read_text())
-    return all(
+    added = _added_folders(known, environment)
+    return not any(Path(each, name).exists() for each in added for name in FROM_THE_START) and all(
         name in LATER or name.startswith(LATER_PREFIXES) or known.get(name) == environment.get(name)
         for name in known.keys() | environment.keys()
     )
+
+
+def _added_folders(known: Mapping[str, str], environment: Mapping[str, str]) -> list[str]:
+    """The folders that an environment's PYTHONPATH has and a known one's has not."""
+    before, after = (one.get("PYTHONPATH", "").split(os.pathsep) for one in (known, environment))
+    return [each for each in after if each and each not in before]
 
 
 def command(folder: str) -> None:
@@ -240,6 +255,7 @@ def _become(request: dict[str, Any], streams: Sequence[int], server: int) -> Non
         setattr(sys, name, new)
         setattr(sys, f"__{name}__", new)
     os.chdir(request["cwd"])
+    sys.path[1:1] = _added_folders(os.environ, request["environment"])
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.argv = ["-m", *request["words"]]

@@ -6,7 +6,7 @@ import json
 import os
 import pickle
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ from srbench.plugins.registry import Registry
 from srbench.protocols.builtin import PROTOCOLS
 from srbench.system.installed import install_command
 
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
 CONFIGS = """
 DEFAULT_CONFIGS = {
     "mean": {"metric_mode": "NR", "score_range": "0, 1"},
@@ -41,7 +43,7 @@ DEFAULT_CONFIGS = {
 LIBRARY = """
 import os, socket, numpy, torch
 from pyiqa.default_model_configs import DEFAULT_CONFIGS
-WEIGHTS = os.environ.get("WEIGHTS", "")
+WEIGHTS = os.environ.get("SRBENCH_WEIGHTS", "")
 
 class Metric:
     def __init__(self, name):
@@ -85,7 +87,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: pyiqa\nVersion: 9.9\n")
     paths = [str(tmp_path / "library"), *filter(None, [os.environ.get("PYTHONPATH")])]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
-    monkeypatch.setenv("WEIGHTS", str(tmp_path / "weights.pth"))
+    monkeypatch.setenv("SRBENCH_WEIGHTS", str(tmp_path / "weights.pth"))
     torch.save({"factor": torch.tensor(2.0)}, tmp_path / "weights.pth")
     for seed, name in enumerate(("one", "two")):
         hr = photograph(24, 30, seed)
@@ -96,10 +98,11 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def score(folder: Path, *words: str) -> dict[str, Any]:
-    """The document of ``srbench score`` in a process that finds the stand-in."""
-    command = [sys.executable, "-m", "srbench", "score", "sr", *words, "--json"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+SCORE = ("score", "sr", "--json", "--metrics")
+
+
+def scored(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """The document of ``srbench score``."""
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)  # nothing that the library prints is in it
     return found
@@ -109,21 +112,21 @@ def metrics(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {metric["name"]: metric for metric in document["metrics"]}
 
 
-def test_a_library_says_what_its_metrics_are(stand_in: Path) -> None:
-    found = metrics(score(stand_in, "--hr", "hr", "--scale", "1", "--metrics", "pyiqa:mean,pyiqa:apart,pyiqa:chance"))
+def test_a_library_says_what_its_metrics_are(stand_in: Path, cli: Cli) -> None:
+    found = metrics(scored(cli(*SCORE, "pyiqa:mean,pyiqa:apart,pyiqa:chance", "--hr", "hr", "--scale", "1")))
     assert [found[f"pyiqa:{name}"]["higher_is_better"] for name in ("mean", "apart", "chance")] == [True, False, True]
     assert found["pyiqa:apart"]["value"] == pytest.approx(1 / 255, rel=1e-5)
     images = [photograph(24, 30, 0) ^ 1, photograph(24, 30, 1)[..., 0] ^ 1]
     assert found["pyiqa:mean"]["value"] == pytest.approx(np.mean([i.mean() / 255 for i in images]), rel=1e-6)
-    alone = score(stand_in, "--metrics", "pyiqa:mean,pyiqa:chance")  # without HR, the same; and chance is no chance
+    alone = scored(cli(*SCORE, "pyiqa:mean,pyiqa:chance"))  # without HR, the same; and chance is no chance
     assert metrics(alone)["pyiqa:mean"]["value"] == found["pyiqa:mean"]["value"]
     assert metrics(alone)["pyiqa:chance"]["value"] == found["pyiqa:chance"]["value"]
     values = [image["values"]["pyiqa:chance"] for image in alone["images"]]
     assert values[0] == values[1]
 
 
-def test_what_is_not_here_is_unavailable(stand_in: Path) -> None:
-    found = metrics(score(stand_in, "--metrics", "pyiqa:mean,pyiqa:away,pyiqa:other,pyiqa:weighted"))
+def test_what_is_not_here_is_unavailable(stand_in: Path, cli: Cli) -> None:
+    found = metrics(scored(cli(*SCORE, "pyiqa:mean,pyiqa:away,pyiqa:other,pyiqa:weighted")))
     assert found["pyiqa:mean"]["value"] is not None
     assert found["pyiqa:away"]["unavailable"].startswith("pyiqa's away needs net-01234567.pth, which is not here: `")
     assert "needs a_package_that_nobody_has, which is not installed: `pip" in found["pyiqa:other"]["unavailable"]
@@ -132,14 +135,14 @@ def test_what_is_not_here_is_unavailable(stand_in: Path) -> None:
 
 class Harmful:
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
-        return Path.write_text, (Path(os.environ["WEIGHTS"]).with_name("executed"), "")
+        return Path.write_text, (Path(os.environ["SRBENCH_WEIGHTS"]).with_name("executed"), "")
 
 
-def test_weights_are_tensors_alone(stand_in: Path) -> None:
+def test_weights_are_tensors_alone(stand_in: Path, cli: Cli) -> None:
     """The library reads them as pickles; one with code is refused, and nothing of it runs."""
     with (stand_in / "weights.pth").open("wb") as file:
         pickle.dump({"factor": Harmful()}, file)
-    found = metrics(score(stand_in, "--metrics", "pyiqa:mean,pyiqa:weighted"))
+    found = metrics(scored(cli(*SCORE, "pyiqa:mean,pyiqa:weighted")))
     assert "pyiqa cannot build weighted offline" in found["pyiqa:weighted"]["unavailable"]
     assert not (stand_in / "executed").exists()
 
@@ -196,13 +199,8 @@ def test_what_is_unavailable_is_tried_again_only_when_something_has_come(
     assert [*module.files_of("weighted")] == ["weights.pth"]
 
 
-def test_a_library_that_says_two_things(stand_in: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "srbench", "score", "sr", "--metrics", "pyiqa:unsure"],
-        cwd=stand_in,
-        capture_output=True,
-        text=True,
-    )
+def test_a_library_that_says_two_things(stand_in: Path, cli: Cli) -> None:
+    done = cli(*SCORE, "pyiqa:unsure")
     assert done.returncode
     assert "pyiqa says two things of the direction of unsure" in done.stderr
 
