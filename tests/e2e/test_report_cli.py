@@ -101,9 +101,10 @@ def test_some_formats_elsewhere(folder: Path, tmp_path: Path) -> None:
     assert _files(to) > {"results.csv", "report.md", "compare.md"}
 
 
-def test_the_page_names_the_plots_that_stand_beside_it(folder: Path, tmp_path: Path) -> None:
+def test_the_page_names_the_plots_that_stand_beside_it(tmp_path: Path) -> None:
     """In whatever order its parts are asked for: a page made without plots is not the one with them."""
-    run, whole, parts = read_run(folder), tmp_path / "whole", tmp_path / "parts"
+    run = write_run(tmp_path / "run", images={"set5": ("bird",)}, gains={"bicubic": 0.0, "dcci": 0.1}, scales=(2,))
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
     write_report(run, whole, ["md"])
     expected = (whole / "report.md").read_text("utf-8")
     assert "(plots/" in expected

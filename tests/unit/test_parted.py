@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -68,14 +69,18 @@ def test_parts_of_any_plugin_are_its_whole(tmp_path: Path, body: str) -> None:
 @settings(deadline=None)
 @given(cuts=st.sets(st.integers(1, IMAGES - 1)))
 def test_however_it_is_cut(cuts: set[int], tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder = tmp_path_factory.getbasetemp() / "cut"
-    if not folder.is_dir():
-        folder_of(folder, heights=(40, 200, 40, 48, 44, 200))  # too small for niqe, for haarpsi in part
+    plan, registry, whole = uncut(tmp_path_factory.getbasetemp() / "cut")
+    assert outcomes(plan, registry, list(pairwise(sorted({0, IMAGES} | cuts)))) == whole
+
+
+@cache
+def uncut(folder: Path) -> tuple[Plan, Registry, list[Outcome]]:
+    folder_of(folder, heights=(40, 200, 40, 48, 44, 200))  # too small for niqe, for haarpsi in part
     metrics = ("psnr", "ssim", "haarpsi", "niqe")
     plan, registry = plan_of(folder, None, ("bicubic", f"images:{folder}"), metrics=metrics)
     whole = outcomes(plan, registry, [(0, IMAGES)])
     assert all(isinstance(cell, Computed) and cell.cell.notes for cell in whole)
-    assert outcomes(plan, registry, list(pairwise(sorted({0, IMAGES} | cuts)))) == whole
+    return plan, registry, whole
 
 
 def test_the_first_bad_image_is_named(tmp_path: Path) -> None:
