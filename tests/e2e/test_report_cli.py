@@ -332,7 +332,9 @@ def test_open_shows_the_page_or_else_the_tables(folder: Path, monkeypatch: pytes
     assert opened[0].startswith("file://")
 
 
-def test_no_torch_is_imported(folder: Path, three: list[str], tmp_path: Path) -> None:
+def test_no_torch_is_imported(three: list[str], tmp_path: Path) -> None:
+    gains = {"bicubic": 0.0, "dcci": 0.1}
+    folder = write_run(tmp_path / "small", images={"set5": ("bird",)}, gains=gains, scales=(2,)).folder.path
     code = "import sys; from srbench.cli.main import app; app(standalone_mode=False); print('torch' in sys.modules)"
     for words in ([str(folder), "--baseline", "bicubic"], [*three, "--to", str(tmp_path / "board")]):
         done = subprocess.run(
