@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import gc
+import itertools
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +22,7 @@ import pytest
 from forks import OF_HOSTS, Forks, suits
 
 from srbench.isolation import host
+from srbench.report.plots import drawing
 
 # Files of tests run side by side, a core each; threads of torch that wait for one another would spin.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -29,6 +32,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 sys.path.append(str(Path(__file__).parents[1]))
 
 host.preloaded.extend(OF_HOSTS)
+
+# Reports that tests write themselves are drawn where matplotlib is imported; those of programs in processes, as ever.
+drawing.MANY = 10**6
+_NUMBERS = itertools.count()
 
 
 def pytest_collection_finish() -> None:
@@ -52,10 +59,19 @@ def own_environment() -> Iterator[None]:
         os.environ.update(before)
 
 
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the test's own. pytest's looks through those of all tests before it for the next number."""
+    folder = tmp_path_factory.getbasetemp() / f"{re.sub(r'[^a-zA-Z0-9_]', '_', request.node.name)[:27]}{next(_NUMBERS)}"
+    folder.mkdir(0o700)
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def own_cache(own_environment: None, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache folder of the test's own."""
-    cache = tmp_path_factory.mktemp("cache")
+    cache = tmp_path_factory.getbasetemp() / "caches" / str(next(_NUMBERS))
+    cache.mkdir(0o700, parents=True)
     monkeypatch.setenv("SRBENCH_CACHE", str(cache))
     monkeypatch.setenv("SRBENCH_DATA", str(cache / "data"))
     monkeypatch.setenv("SRBENCH_DATASETS", str(cache / "own"))

@@ -186,6 +186,7 @@ def serve(number: int) -> None:
     sys.path.remove(str(HERE))
     _forget_the_end()
     gc.freeze()
+    gc.set_threshold(20_000)
     listener = socket.socket(fileno=number)
     waiting: dict[int, tuple[int, socket.socket]] = {}
     server = -1

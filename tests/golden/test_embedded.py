@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
-WORDS = ("--no-report", "--no-speed", "--json")
+WORDS = ("--no-report", "--no-speed", "--jobs", "0", "--json")
 
 
 def test_methods_that_need_no_training_give_the_baseline(cli: Cli) -> None:
