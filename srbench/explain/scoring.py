@@ -13,7 +13,7 @@ from srbench.explain.making import Original
 from srbench.explain.variant import Variant
 from srbench.explain.windows import Window, windowed_ssims
 from srbench.imaging.bands import bands
-from srbench.imaging.resize import round_half_up
+from srbench.imaging.resize import round_half_up, shave
 from srbench.metrics.pixel import psnr_of_mse
 from srbench.protocols.planes import Floats, Plane, plane_of
 
@@ -107,16 +107,18 @@ def _ssims(original: Original, image: Floats, variants: Iterable[Variant]) -> di
     Raises:
         DataError: the image is too small.
     """
-    groups: dict[tuple[str, Plane, int], dict[Window, Key]] = {}
+    views: dict[tuple[str, Plane], dict[int, dict[Window, Key]]] = {}
     for variant in variants:
         assert variant.window is not None
-        group = (variant.sr, variant.plane, _border(variant, original.scale))
-        groups.setdefault(group, {})[variant.window] = _measured(variant)
+        borders = views.setdefault((variant.sr, variant.plane), {})
+        borders.setdefault(_border(variant, original.scale), {})[variant.window] = _measured(variant)
     found: dict[Key, tuple[float, int]] = {}
-    for (whole, plane, border), keys in groups.items():
-        try:
-            values = windowed_ssims(*original.pair(_WHOLE[whole](image), plane, border), keys)
-        except ValueError as error:
-            raise DataError(f"{original.name} cannot be scored: {error}; leave it out.") from None
-        found |= {key: (values[window], 1) for window, key in keys.items()}
+    for (whole, plane), borders in views.items():
+        sr, target = original.pair(_WHOLE[whole](image), plane, 0)
+        for border, keys in borders.items():
+            try:
+                values = windowed_ssims(shave(sr, border), shave(target, border), keys)
+            except ValueError as error:
+                raise DataError(f"{original.name} cannot be scored: {error}; leave it out.") from None
+            found |= {key: (values[window], 1) for window, key in keys.items()}
     return found
