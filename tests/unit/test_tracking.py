@@ -101,11 +101,12 @@ def test_mlflow_has_the_run(run: srbench.Run, tmp_path: Path, monkeypatch: pytes
 
 
 def test_wandb_has_the_run(run: srbench.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("wandb", reason="wandb is not installed")
+    wandb = pytest.importorskip("wandb", reason="wandb is not installed")
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_DIR", str(tmp_path))
     monkeypatch.setenv("WANDB_SILENT", "true")
     run.log("wandb:sr", run.report(formats="csv", plots=False))
+    wandb.teardown()  # its own process writes the last records after `finish` has returned; this waits for its end
     (folder,) = (tmp_path / "wandb").glob("offline-run-*")
     content = b"".join(path.read_bytes() for path in folder.glob("*.wandb"))
     assert b"photos/x2/bicubic/psnr" in content
