@@ -24,6 +24,7 @@ from srbench.imaging.resize import Border, Kernel, Resizer, imresize, round_half
 
 Image: TypeAlias = NDArray[Any]
 MAX_JPEG_SIDE = 65_500
+MAX_FACTOR = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class Resize:
     """MATLAB's ``imresize`` to the size of LR; attributes as :class:`~srbench.protocols.protocol.Protocol` has them."""
 
     step: ClassVar = "resize"
+    makes_small: ClassVar = True
     kernel: Kernel = "bicubic"
     antialias: bool = True
     border: Border = "symmetric"
@@ -103,6 +105,7 @@ class Subsample:
     """One pixel of ``scale`` along each axis: those at ``offset``, ``offset + scale`` and so on."""
 
     step: ClassVar = "subsample"
+    makes_small: ClassVar = True
     offset: int = 0
 
     def run(self, image: Image, size: tuple[int, int], draws: Draws) -> Image:
@@ -232,6 +235,15 @@ class Lowpass:
     beta: float = 1.0
     cutoff: float = math.pi
 
+    def __post_init__(self) -> None:
+        """Refuse what is no kernel."""
+        if not (self.size % 2 == 1 and self.size <= MAX_SIDE):
+            raise UsageError(f"A lowpass needs an odd size of at most {MAX_SIDE} pixels.")
+        if self.shape == "sinc" and not 0.001 <= self.cutoff <= round(math.pi, 6):
+            raise UsageError("A sinc needs a cutoff from 0.001 to pi radians a pixel.")
+        if self.shape != "sinc" and not all(0.001 <= value < math.inf for value in (*self.sigma, self.beta)):
+            raise UsageError("A lowpass needs a positive sigma and a positive beta.")
+
     def run(self, image: Image, size: tuple[int, int], draws: Draws) -> Image:
         """The image blurred."""
         if self.shape == "sinc":
@@ -258,6 +270,11 @@ class Rescale:
     step: ClassVar = "rescale"
     factor: float = 1.0
     kernel: Kernel = "bicubic"
+
+    def __post_init__(self) -> None:
+        """Refuse what is no size."""
+        if not 0.0 < self.factor <= MAX_FACTOR:
+            raise UsageError(f"A rescale needs a factor above 0, and of at most {MAX_FACTOR}, times the size of LR.")
 
     def run(self, image: Image, size: tuple[int, int], draws: Draws) -> Image:
         """The image, resized."""
@@ -317,10 +334,16 @@ def check(steps: Iterable[AnyStep]) -> None:
     """Refuse steps that do not end at LR's size.
 
     Raises:
-        UsageError: not exactly one of them makes the image small.
+        UsageError: not exactly one of them makes the image small, or a rescale leads away from LR's size.
     """
-    if sum(isinstance(step, Resize | Subsample) or getattr(step, "makes_small", False) for step in steps) != 1:
+    steps = list(steps)
+    small = [k for k, step in enumerate(steps) if getattr(step, "makes_small", False)]
+    if len(small) != 1:
         raise UsageError("A degradation needs exactly one step that makes the image small: resize or subsample.")
+    if any(isinstance(step, Rescale) for step in steps[small[0] :]):
+        raise UsageError("A degradation ends at the size of LR: a rescale comes before the resize.")
+    if isinstance(steps[small[0]], Subsample) and any(isinstance(step, Rescale) for step in steps):
+        raise UsageError("Subsample keeps pixels of HR: after a rescale, it is resize that makes the image small.")
 
 
 def drawn(

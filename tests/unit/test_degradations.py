@@ -322,6 +322,7 @@ def test_kernel_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 SUB = '[[degradation]]\nstep = "subsample"\n'
+RESIZE = '[[degradation]]\nstep = "resize"\n'
 
 
 @pytest.mark.parametrize(
@@ -351,6 +352,16 @@ SUB = '[[degradation]]\nstep = "subsample"\n'
         ),
         (SUB + '[[degradation]]\nstep = "jpeg"\nquality = 0', "from 1 to 100"),
         (SUB + '[[degradation]]\nstep = "jpeg"\nquality = true', "whole number"),
+        ('[[degradation]]\nstep = "rescale"\nfactor = 0\n' + RESIZE, "factor above 0"),
+        ('[[degradation]]\nstep = "rescale"\nfactor = 1e9\n' + RESIZE, "at most 64"),
+        (RESIZE + '[[degradation]]\nstep = "rescale"\nfactor = 2', "a rescale comes before the resize"),
+        ('[[degradation]]\nstep = "rescale"\nfactor = 2\n' + SUB, "after a rescale, it is resize"),
+        (SUB + '[[degradation]]\nstep = "lowpass"\nsize = 8', "odd size"),
+        (SUB + '[[degradation]]\nstep = "lowpass"\nsize = 1001', "odd size"),
+        (SUB + '[[degradation]]\nstep = "lowpass"\nsigma = 0', "positive sigma"),
+        (SUB + '[[degradation]]\nstep = "lowpass"\nbeta = -1', "positive beta"),
+        (SUB + '[[degradation]]\nstep = "lowpass"\nshape = "sinc"\ncutoff = 0', "a cutoff from"),
+        (SUB + '[[degradation]]\nstep = "lowpass"\nshape = "sinc"\ncutoff = 4', "a cutoff from"),
         ('degraded = "none"\n' + SUB, "LR is supplied"),
         ("scales = 3", "list of whole numbers"),
         ("scales = [0]", "list of whole numbers"),
