@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import gc
 import itertools
 import os
@@ -19,7 +20,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from forks import OF_HOSTS, Forks, suits
+from forks import OF_HOSTS, Forks, skip_fsync, suits
 
 from srbench.isolation import host
 from srbench.report.plots import drawing
@@ -33,6 +34,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 
 host.preloaded.extend(OF_HOSTS)
 
+skip_fsync()
 # Reports that tests write themselves are drawn where matplotlib is imported; those of programs in processes, as ever.
 drawing.MANY = 10**6
 _NUMBERS = itertools.count()
@@ -97,6 +99,15 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
         return pickle.loads(path.read_bytes())
 
     return made
+
+
+@pytest.fixture(scope="session")
+def torchlib() -> None:
+    """Have torch's exporter parse the sources of its functions once, and not half a second for each graph."""
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+    parsed = functools.cache(ONNXRegistry.from_torchlib)
+    ONNXRegistry.from_torchlib = staticmethod(parsed)  # type: ignore[method-assign]
 
 
 @pytest.fixture(scope="session")

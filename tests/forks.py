@@ -60,6 +60,11 @@ command({folder!r})
 """
 
 
+def skip_fsync() -> None:
+    """Let the system decide when files reach the disk: no test cuts the power, and many would wait for it."""
+    os.fsync = lambda fd: None
+
+
 class Forks:
     """Runs programs, the first of which takes as long as any.
 
@@ -185,6 +190,7 @@ def serve(number: int) -> None:
     preloaded.extend(OF_HOSTS)
     sys.path.remove(str(HERE))
     _forget_the_end()
+    skip_fsync()
     gc.freeze()
     gc.set_threshold(20_000)
     listener = socket.socket(fileno=number)

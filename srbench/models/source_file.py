@@ -62,8 +62,10 @@ def neighbours(folder: Path, root: Path, above: Sequence[Path] = ()) -> Iterator
     """
     folders = list(dict.fromkeys([str(folder), str(root)]))
     before, paths, bytecode = dict(sys.modules), [*sys.path], sys.dont_write_bytecode
+    tops = {known.partition(".")[0] for known in before} - _STAY
+    there = {top for top in tops if _is_there(top, root, folder, *above)}
     for known, module in before.items():
-        if _is_in_the_way(known, module, root, folder, *above):
+        if known.partition(".")[0] in there and not _is_of_library(module):
             del sys.modules[known]
     kept = dict(sys.modules)
     sys.path[:0] = folders
@@ -163,13 +165,14 @@ def _packages_of(path: Path) -> list[Path]:
     return folders
 
 
-def _is_in_the_way(name: str, module: ModuleType, *folders: Path) -> bool:
-    """Whether a module has the name of one in these folders, and is another program's."""
-    top = name.partition(".")[0]
-    if top in _STAY or not any((folder / f"{top}.py").is_file() or (folder / top).is_dir() for folder in folders):
-        return False
+def _is_there(top: str, *folders: Path) -> bool:
+    """Whether one of these folders has a module or a package of a name."""
+    return any((folder / f"{top}.py").is_file() or (folder / top).is_dir() for folder in folders)
+
+
+def _is_of_library(module: ModuleType) -> bool:
     file = getattr(module, "__file__", None)
-    return not isinstance(file, str) or not is_library(Path(file))
+    return isinstance(file, str) and is_library(Path(file))
 
 
 def is_library(file: Path) -> bool:

@@ -9,6 +9,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.machinery import SourceFileLoader
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -43,13 +44,27 @@ def take(kind: str, group: str, taken: dict[str, Any]) -> Iterator[SkippedPlugin
 
 def _entry_points(group: str) -> list[EntryPoint]:
     """Installed entry points, srbench's first; in a checkout that is not installed, those in pyproject.toml."""
-    found = list(entry_points(group=group))
+    found = list(_installed(tuple(sys.path), tuple(map(_changed, sys.path))).select(group=group))
     if own_distribution() is None:
         declared = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
         table: dict[str, str] = declared["project"]["entry-points"][group]
         found += [EntryPoint(name, value, group) for name, value in table.items()]
     found.sort(key=lambda entry: not entry.value.startswith("srbench."))
     return found
+
+
+@lru_cache(maxsize=2)
+def _installed(folders: tuple[str, ...], changed: tuple[int, ...]) -> Any:
+    """All entry points; read again when a package has come or gone, for every other package's file is read."""
+    return entry_points()
+
+
+def _changed(folder: str) -> int:
+    """When a file came or went in a folder of ``sys.path``; 0 where it is none."""
+    try:
+        return Path(folder).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def package_of(entry: EntryPoint) -> str:

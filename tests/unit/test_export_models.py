@@ -20,6 +20,7 @@ from srbench.plugins.registry import Registry
 pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
+pytestmark = pytest.mark.usefixtures("torchlib")
 
 NET = """
 from torch import nn

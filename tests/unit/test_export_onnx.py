@@ -27,6 +27,8 @@ from srbench.system.installed import install_command
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
+pytestmark = pytest.mark.usefixtures("torchlib")
+
 REGISTRY = Registry()
 ROOT = Path(__file__).resolve().parents[2]
 CPU = torch.device("cpu")
