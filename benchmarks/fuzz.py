@@ -38,6 +38,10 @@ SECONDS = 5.0
 MEMORY = 3 << 30
 """Bytes that the reading process may hold: a picture of the greatest allowed size, twice."""
 ACCEPTED, REFUSED, FOUND = 1, 2, 3
+_IS_FORKED = "forkserver" in multiprocessing.get_all_start_methods()
+CONTEXT: Any = multiprocessing.get_context("forkserver" if _IS_FORKED else "spawn")
+if _IS_FORKED:
+    CONTEXT.set_forkserver_preload(["benchmarks._fuzz_readers"])
 
 
 @dataclass(slots=True)
@@ -66,8 +70,8 @@ class Shared:
 
     @classmethod
     def of(cls, count: int) -> Shared:
-        make = multiprocessing.get_context("spawn")
-        return cls(make.RawArray("b", count), make.RawArray("d", count), make.RawValue("q"), make.RawValue("d"))
+        arrays = (CONTEXT.RawArray(kind, count) for kind in "bd")
+        return cls(*arrays, CONTEXT.RawValue("q"), CONTEXT.RawValue("d"))
 
 
 def read_all(name: str, seed: int, first: int, shared: Shared, findings: Connection) -> None:
@@ -102,7 +106,6 @@ def _told(error: Exception) -> str:
 
 def torment(name: str, count: int, seed: int) -> tuple[Tally, dict[str, int]]:
     """Have so many inputs of a kind read; returns what came of them, and the first number of each finding."""
-    spawn = multiprocessing.get_context("spawn")
     shared, tally, firsts, first = Shared.of(count), Tally(inputs=count), dict[str, int](), 0
 
     def found(number: int, what: str) -> None:
@@ -110,9 +113,9 @@ def torment(name: str, count: int, seed: int) -> tuple[Tally, dict[str, int]]:
         firsts.setdefault(what, number)
 
     while first < count:
-        receiver, sender = spawn.Pipe(duplex=False)
+        receiver, sender = CONTEXT.Pipe(duplex=False)
         shared.since.value, shared.at.value = float("inf"), first
-        process = spawn.Process(target=read_all, args=(name, seed, first, shared, sender))
+        process = CONTEXT.Process(target=read_all, args=(name, seed, first, shared, sender))
         process.start()
         sender.close()
         fault = _watch(process, shared, tally, receiver, found)

@@ -13,7 +13,7 @@ from srbench.explain.making import Original
 from srbench.explain.variant import Variant
 from srbench.explain.windows import Window, windowed_ssims
 from srbench.imaging.bands import bands
-from srbench.imaging.resize import round_half_up, shave
+from srbench.imaging.resize import round_half_up
 from srbench.metrics.pixel import psnr_of_mse
 from srbench.protocols.planes import Floats, Plane, plane_of
 
@@ -115,10 +115,9 @@ def _ssims(original: Original, image: Floats, variants: Iterable[Variant]) -> di
     found: dict[Key, tuple[float, int]] = {}
     for (whole, plane), borders in views.items():
         sr, target = original.pair(_WHOLE[whole](image), plane, 0)
-        for border, keys in borders.items():
-            try:
-                values = windowed_ssims(shave(sr, border), shave(target, border), keys)
-            except ValueError as error:
-                raise DataError(f"{original.name} cannot be scored: {error}; leave it out.") from None
-            found |= {key: (values[window], 1) for window, key in keys.items()}
+        try:
+            values = windowed_ssims(sr, target, borders)
+        except ValueError as error:
+            raise DataError(f"{original.name} cannot be scored: {error}; leave it out.") from None
+        found |= {key: (values[border, window], 1) for border, keys in borders.items() for window, key in keys.items()}
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import cv2
 import numpy as np
@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from scipy.io import savemat
+from scipy.ndimage import correlate
 
 import srbench
 from srbench.errors import DataError, UsageError
-from srbench.imaging.blur import blur, gaussian, read_kernel
+from srbench.imaging.blur import _MODES, Edge, _separated, blur, gaussian, read_kernel
 from srbench.imaging.noise import Matlab4Normal
 from srbench.imaging.resize import imresize, mod_crop, round_half_up
 from srbench.protocols.builtin import PROTOCOLS, get_protocol
@@ -117,6 +118,27 @@ def test_blur_is_opencvs_filter2d(image: np.ndarray, border: Any, theirs: int) -
     kernel /= kernel.sum()
     expected = cv2.filter2D(image.astype(np.float64), -1, kernel, borderType=theirs)
     np.testing.assert_allclose(blur(image, kernel, border), expected, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("border", list(get_args(Edge)))
+@pytest.mark.parametrize("image", [RGB, GRAY], ids=["rgb", "gray"])
+def test_a_blur_along_the_axes_is_the_whole_kernels(image: np.ndarray, border: Edge) -> None:
+    """And one that is not the product of two is left whole."""
+    for kernel, is_product in (
+        (gaussian(21, (2.4, 2.4)), True),
+        (gaussian(7, (1.6, 0.8), 90.0), True),
+        (np.outer([1, -2, 1], [0.5, 0.0, -0.5, 0.0, 1.0]), True),
+        (gaussian(15, (3.2, 1.6), 30.0), False),
+        (gaussian(7, (1.6, 1.6)).astype(np.float32).astype(np.float64), False),
+    ):
+        assert (_separated(kernel) is not None) == is_product
+        whole = correlate(
+            image.astype(np.float64), kernel if image.ndim == 2 else kernel[..., None], mode=_MODES[border]
+        )
+        blurred = blur(image, kernel, border)
+        np.testing.assert_allclose(blurred, whole, rtol=0, atol=1e-11)
+        if np.all(kernel > 0):
+            np.testing.assert_array_equal(round_half_up(blurred), round_half_up(whole))
 
 
 def test_a_circular_border_shifts() -> None:

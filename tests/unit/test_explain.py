@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import warnings
 from functools import cache
+from typing import get_args
 
 import cv2
 import numpy as np
@@ -27,7 +28,7 @@ from srbench.explain.resizers import RESIZERS
 from srbench.explain.search import Chance, Number, read_number, search
 from srbench.explain.variant import variant_of
 from srbench.explain.windows import Window, windowed_ssims
-from srbench.imaging.resize import imresize
+from srbench.imaging.resize import imresize, shave
 from srbench.inference import run_method
 from srbench.method import Method, MethodInfo
 from srbench.metrics.pixel import psnr
@@ -118,7 +119,7 @@ def test_planes() -> None:
 
 
 def one_ssim(sr: np.ndarray, target: np.ndarray, window: Window) -> float:
-    return windowed_ssims(sr, target, [window])[window]
+    return windowed_ssims(sr, target, {0: [window]})[0, window]
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -178,10 +179,29 @@ def test_windows_are_their_libraries(channels: int, size: tuple[int, int]) -> No
     }
     assert expected["clipped"] > expected["valid"] + 1e-5
     assert (expected["halved"] > expected["valid"] + 0.01) == (min(size) > 383)
-    found = windowed_ssims(sr, target, expected.keys())
+    found = windowed_ssims(sr, target, {0: expected.keys()})
     for window, value in expected.items():
-        assert found[window] == pytest.approx(value, abs=1e-6), window
-        assert one_ssim(sr, target, window) == found[window]
+        assert found[0, window] == pytest.approx(value, abs=1e-6), window
+        assert one_ssim(sr, target, window) == found[0, window]
+
+
+@pytest.mark.parametrize("size", [(60, 71), (250, 301)])
+def test_what_is_shaved_is_shaved(size: tuple[int, int]) -> None:
+    target = photograph(*size, 1).astype(np.float64)
+    sr = np.clip(target + np.random.default_rng(0).normal(0, 30, target.shape), 0, 255)
+    windows = get_args(Window)
+    found = windowed_ssims(sr, target, {0: windows, 3: windows[:4], 8: windows})
+    assert found.keys() == {(border, window) for border in (0, 8) for window in windows} | {(3, w) for w in windows[:4]}
+    for (border, window), value in found.items():
+        alone = one_ssim(shave(sr, border), shave(target, border), window)
+        assert value == pytest.approx(alone, abs=1e-7), (border, window)
+
+
+def test_an_image_that_is_too_small_once_it_is_shaved_is_told() -> None:
+    image = photograph(30, 40, 1)[..., 0].astype(np.float64)
+    assert windowed_ssims(image, image, {0: ["valid"], 11: ["uniform", "zero"]})[11, "uniform"] == 1.0
+    with pytest.raises(ValueError, match="SSIM needs at least 11x11 pixels, and 18x8 are left to score"):
+        windowed_ssims(image, image, {0: ["uniform"], 11: ["uniform", "valid"]})
 
 
 # the catalogue -------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 
 import pytest
@@ -40,6 +40,15 @@ def plugin(tmp_path: Path) -> Path:
 
 def labels(registry: Registry, *patterns: str) -> list[str]:
     return [choice.label for choice in registry.select(patterns)]
+
+
+def test_a_package_that_is_installed_meanwhile_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert "of-today" not in Registry().method_names
+    (tmp_path / "today-1.0.dist-info").mkdir()
+    (tmp_path / "today-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: today\nVersion: 1.0\n")
+    (tmp_path / "today-1.0.dist-info" / "entry_points.txt").write_text("[srbench.methods]\nof-today = today:Method\n")
+    assert "of-today" in Registry().method_names
 
 
 def test_built_ins_come_through_entry_points() -> None:
@@ -141,7 +150,7 @@ def test_a_plugin_that_no_file_can_be_called_is_not_there() -> None:
 
 def test_a_broken_entry_point_hurts_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = EntryPoint("broken", "srbench_no_such_package.module:Method", METHOD_GROUP)
-    monkeypatch.setattr("srbench.plugins.loading.entry_points", lambda group: [broken] if group == METHOD_GROUP else [])
+    monkeypatch.setattr("srbench.plugins.loading._installed", lambda *_: EntryPoints([broken]))
     registry = Registry()
     assert "broken" in registry.method_names
     with pytest.raises(UsageError, match="cannot be imported"):
