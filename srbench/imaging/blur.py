@@ -95,14 +95,16 @@ def blur(image: NDArray[Any], kernel: Floats, border: Edge) -> Floats:
 def _separated(kernel: Floats) -> tuple[Floats, Floats] | None:
     """What a kernel, (h, w), is the outer product of, if it is, as a Gaussian along the axes: (h,) and (w,).
 
-    MATLAB's ``imfilter`` looks for them by the same rule. 21 + 21 weights a pixel take a fifteenth of the time of
-    21x21, and give the same but for 1e-12 of 255 gray levels.
+    MATLAB's ``imfilter`` separates such kernels too. 21 + 21 weights a pixel take a fifteenth of the time of 21x21, and
+    give the same but for 1e-12 of 255 gray levels. Singular values would differ in their last bits between machines.
     """
-    columns, sizes, rows = np.linalg.svd(kernel)
-    if (sizes[1:] > max(kernel.shape) * np.finfo(np.float64).eps * sizes[0]).any():
+    sizes = np.abs(kernel)
+    top, left = np.unravel_index(np.argmax(sizes), sizes.shape)
+    if not sizes[top, left]:
         return None
-    root = math.sqrt(sizes[0])
-    return columns[:, 0] * root, rows[0] * root
+    column, row = kernel[:, left] / kernel[top, left], kernel[top]
+    error = float(np.abs(kernel - np.outer(column, row)).max())
+    return (column, row) if error <= max(sizes.shape) * np.finfo(np.float64).eps * sizes[top, left] else None
 
 
 def read_kernel(path: Path) -> Floats:
