@@ -71,15 +71,16 @@ def files(out: Path) -> dict[str, bytes]:
 
 
 @contextmanager
-def failing(step: str, number: int) -> Iterator[list[int]]:
-    """Let the so-and-so-many-th write fail, before or after its content is on the disk."""
+def failing(step: str, number: int, folder: Path) -> Iterator[list[int]]:
+    """Let the so-and-so-many-th write in a folder fail, before or after its content is on the disk."""
     count = [0]
     owner, name = (os, "fsync") if step == "fsync" else (Path, step)
     real = getattr(owner, name)
 
     def fail(*args: object, **kwargs: object) -> object:
-        is_ours = step != "open" or "xb" in args
-        if step == "fsync" and not _is_file(args[0]):
+        path = Path(f"/proc/self/fd/{args[0]}").readlink() if step == "fsync" else Path(str(args[0]))
+        is_ours = path.is_relative_to(folder) and (step != "open" or "xb" in args)
+        if step == "fsync" and path.is_dir():
             is_ours = False  # a folder's is suppressed anyway
         count[0] += is_ours
         if is_ours and count[0] == number:
@@ -91,21 +92,18 @@ def failing(step: str, number: int) -> Iterator[list[int]]:
         yield count
 
 
-def _is_file(descriptor: object) -> bool:
-    assert isinstance(descriptor, int)
-    return not Path(f"/proc/self/fd/{descriptor}").is_dir()
-
-
 @pytest.mark.parametrize("step", ["open", "fsync", "replace"])
-def test_every_write_fails_once(plan: Plan, tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_write_fails_once(
+    plan: Plan, tmp_path: Path, own_cache: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(record, "SAVE_EVERY", 0.0)  # else run.json is written twice at most
-    with failing(step, 0) as count:
+    with failing(step, 0, tmp_path) as count:
         execute(plan, tmp_path / "whole")
     whole = files(tmp_path / "whole")
     assert count[0] >= 2 + 3 + 4  # cells, pictures, run.json
     for number in range(1, count[0] + 1):
         out = tmp_path / "out"
-        with failing(step, number), pytest.raises(StoreError, match="No space left on device") as error:
+        with failing(step, number, out), pytest.raises(StoreError, match="No space left on device") as error:
             execute(plan, out)
         assert "\n" not in str(error.value)
         left = files(out)
@@ -114,6 +112,9 @@ def test_every_write_fails_once(plan: Plan, tmp_path: Path, step: str, monkeypat
         assert (watcher.computed + watcher.known, watcher.failed) == (2, 0)
         assert files(out) == whole
         shutil.rmtree(out)
+    with failing(step, 1, own_cache) as count:  # what cells cost is noted for the next run's order, and no more
+        assert (execute(plan, out).computed, count[0]) == (2, 1)
+    assert files(out) == whole
 
 
 def test_a_cell_that_was_cut_or_altered_is_computed_again(plan: Plan, tmp_path: Path) -> None:
