@@ -407,6 +407,8 @@ def test_what_other_verbs_do_with_a_run(photos: Path, tmp_path: Path) -> None:
     assert len(frame) == 8 and len(run.per_image()) == 16
     assert list(run.table("ssim").columns) == [("photos", 2), ("photos", 3)]
     compared = run.compare("bicubic", "nearest")
+    for table in (frame, compared):  # of two images there is no interval
+        assert table["ci_low"].isna().all() and table["ci_low"].dtype == table["ci_high"].dtype == float
     table = run.table()
     assert np.allclose(compared["difference"], table.loc["bicubic"] - table.loc["nearest"])
     with pytest.raises(UsageError, match="with itself"):

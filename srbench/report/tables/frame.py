@@ -23,6 +23,7 @@ COMPARISON_COLUMNS = [
     *("seeds_a", "seeds_b", "seed_sd_a", "seed_sd_b"),
 ]
 IMAGE_COLUMNS = [*_CELL, "image", "width", "height", "metric", "value"]
+_VALUES = {"value", "value_a", "value_b", "difference", "ci_low", "ci_high", "p", "p_holm", "seed_sd_a", "seed_sd_b"}
 
 
 def cells_frame(run: LoadedRun, intervals: CellIntervals) -> pd.DataFrame:
@@ -30,9 +31,7 @@ def cells_frame(run: LoadedRun, intervals: CellIntervals) -> pd.DataFrame:
 
     ``ci_low`` and ``ci_high`` are the ends of the 95 % interval over images, from :func:`cell_intervals`.
     """
-    import pandas as pd
-
-    return pd.DataFrame(_cell_rows(run, intervals), columns=CELL_COLUMNS)
+    return _frame(CELL_COLUMNS, _cell_rows(run, intervals))
 
 
 def cells_csv(run: LoadedRun, intervals: CellIntervals) -> str:
@@ -57,16 +56,19 @@ def _csv(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
 
 def images_frame(run: LoadedRun) -> pd.DataFrame:
     """One row for each finished cell, image and metric."""
-    import pandas as pd
-
-    return pd.DataFrame(_image_rows(run), columns=IMAGE_COLUMNS)
+    return _frame(IMAGE_COLUMNS, _image_rows(run))
 
 
 def comparisons_frame(run: LoadedRun, comparisons: Sequence[Comparison]) -> pd.DataFrame:
     """One row for each pair of methods, data set, scale and metric; differences are A - B."""
+    return _frame(COMPARISON_COLUMNS, _comparison_rows(run, comparisons))
+
+
+def _frame(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """A table in which a value that is not there is NaN, in a column that has no other too."""
     import pandas as pd
 
-    return pd.DataFrame(_comparison_rows(run, comparisons), columns=COMPARISON_COLUMNS)
+    return pd.DataFrame(rows, columns=columns).astype({name: float for name in columns if name in _VALUES})
 
 
 def _comparison_rows(run: LoadedRun, comparisons: Sequence[Comparison]) -> Iterator[dict[str, Any]]:
