@@ -39,12 +39,7 @@ def run(
     train: Annotated[str, typer.Option(help=HELP["train"], metavar="missing|always|never")] = BY_DEFAULT.train,
     device: Annotated[str, typer.Option(help=HELP["device"])] = BY_DEFAULT.device,
     threads: Annotated[int, typer.Option(help=HELP["threads"], min=0)] = BY_DEFAULT.threads,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            help=HELP["jobs"], min=0, show_default="none: cells in this process, plugins and models in their own"
-        ),
-    ] = BY_DEFAULT.jobs,
+    jobs: Annotated[int | None, typer.Option(help=HELP["jobs"], min=0)] = BY_DEFAULT.jobs,
     cell_timeout: Annotated[float, typer.Option(help=HELP["cell_timeout"], min=0.0)] = BY_DEFAULT.cell_timeout,
     cell_memory: Annotated[float, typer.Option(help=HELP["cell_memory"], min=0.0)] = BY_DEFAULT.cell_memory,
     engine: Annotated[str, typer.Option(help=HELP["engine"], metavar="local|ray")] = BY_DEFAULT.engine,
@@ -67,9 +62,9 @@ def run(
 ) -> None:
     """Run methods over data sets and print a table.
 
-    Finished cells are kept and never recomputed: after an interruption the same command goes on where it was. With
-    --jobs, cells are computed in worker processes: one that crashes, hangs or outgrows its limit takes only its cell.
-    With --engine ray they are computed on the nodes of a Ray cluster; --jobs is then the most cells at once.
+    Finished cells are kept and never recomputed: after an interruption the same command goes on where it was. Where
+    there is much to do, worker processes do it (--jobs): one that crashes, hangs or outgrows its limit takes only its
+    cell. With --engine ray cells are computed on the nodes of a Ray cluster; --jobs is then the most cells at once.
 
     Exit codes: 0 fine, 2 wrong usage, 3 a cell failed, 4 data missing or corrupt or results not writable,
     5 the Ray cluster is gone, 130 interrupted (Ctrl-C or SIGTERM).
