@@ -60,7 +60,7 @@ def test_a_finding_is_told(tmp_path: Path) -> None:
         "    if number == 3: time.sleep(60)\n"
         "    if number == 4: keep = bytearray(os.urandom(1 << 20) * 600); time.sleep(60)\n"
         "readers.KINDS['faulty'] = readers.Kind(lambda: [b'%d' % n for n in range(6)], (), read, 'a')\n"
-        "fuzz.SECONDS, fuzz.MEMORY = 1.0, 400 << 20\n"
+        "fuzz.SECONDS, fuzz.MEMORY = 0.5, 400 << 20\n"
         "if __name__ == '__main__':\n"
         "    sys.exit(fuzz.main(['--inputs', '6', '--kinds', 'faulty', '--json']))\n"
     )
