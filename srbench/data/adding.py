@@ -99,7 +99,8 @@ def overlaps(manifest: Manifest) -> list[str]:
 
 
 def _pixels(manifest: Manifest, split: str) -> set[str]:
-    return {entry.pixels_sha256 for entry in manifest.splits[split].entries() if entry.pixels_sha256}
+    """Those that are known; numbered images have names alone."""
+    return {entry.pixels_sha256 for entry in manifest.splits[split].images if entry.pixels_sha256}
 
 
 def _check_options(url_base: str, copy: bool) -> None:
