@@ -53,7 +53,7 @@ class Blur:
         if self.kernel:
             if self.size or any(self.sigma) or self.angle:
                 raise UsageError("A blur has either a kernel or a Gaussian's size and sigma.")
-        elif not (self.size % 2 == 1 and self.size <= MAX_SIDE and all(0.001 <= s < math.inf for s in self.sigma)):
+        elif not (_is_side(self.size) and _are_widths(*self.sigma)):
             raise UsageError(
                 f"A blur needs an odd size of at most {MAX_SIDE} pixels and a positive sigma, or a kernel."
             )
@@ -237,11 +237,11 @@ class Lowpass:
 
     def __post_init__(self) -> None:
         """Refuse what is no kernel."""
-        if not (self.size % 2 == 1 and self.size <= MAX_SIDE):
+        if not _is_side(self.size):
             raise UsageError(f"A lowpass needs an odd size of at most {MAX_SIDE} pixels.")
         if self.shape == "sinc" and not 0.001 <= self.cutoff <= round(math.pi, 6):
             raise UsageError("A sinc needs a cutoff from 0.001 to pi radians a pixel.")
-        if self.shape != "sinc" and not all(0.001 <= value < math.inf for value in (*self.sigma, self.beta)):
+        if self.shape != "sinc" and not _are_widths(*self.sigma, self.beta):
             raise UsageError("A lowpass needs a positive sigma and a positive beta.")
 
     def run(self, image: Image, size: tuple[int, int], draws: Draws) -> Image:
@@ -386,3 +386,12 @@ def resizer_words(kernel: Kernel, antialias: bool, border: Border) -> str:
 def _as_before(result: Image, image: Image) -> Image:
     """In the image's type."""
     return round_half_up(result).astype(np.uint8) if image.dtype == np.uint8 else result.astype(np.float64)
+
+
+def _is_side(size: int) -> bool:
+    """Whether a kernel can have so many pixels along a side."""
+    return size % 2 == 1 and size <= MAX_SIDE
+
+
+def _are_widths(*values: float) -> bool:
+    return all(0.001 <= value < math.inf for value in values)
